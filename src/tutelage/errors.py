@@ -1,0 +1,77 @@
+"""Every error that a user can cause, in one small tree.
+
+    TutelageError
+    ├── ConfigError          a setting, string or option that cannot be used (also a ValueError)
+    ├── MissingExtraError    an optional package is not installed (also an ImportError)
+    ├── DataError            rows, labels or files of the data
+    ├── SourceError          a teacher: unknown, random where trained was meant, wrong features
+    ├── CacheError           cached features: wrong rows, changed or damaged files
+    ├── StudentError         the model being trained
+    └── TrainingError        a run that cannot start, go on or resume
+
+The command line prints the message of a ``TutelageError`` without a traceback and leaves
+with status 2. Messages say what came, what was expected and what to do.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "CacheError",
+    "ConfigError",
+    "DataError",
+    "MissingExtraError",
+    "SourceError",
+    "StudentError",
+    "TrainingError",
+    "TutelageError",
+    "did_you_mean",
+]
+
+
+class TutelageError(Exception):
+    """Something that the user can mend; the message says how."""
+
+
+class ConfigError(TutelageError, ValueError):
+    """A setting, string or option that cannot be used."""
+
+
+class MissingExtraError(TutelageError, ImportError):
+    """An optional package is needed and not installed."""
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed; run: pip install 'tutelage[{extra}]'"
+        )
+
+
+class DataError(TutelageError):
+    """Rows, labels or files of the data cannot be used."""
+
+
+class SourceError(TutelageError):
+    """A teacher cannot be used, or gave features that cannot be used."""
+
+
+class CacheError(TutelageError):
+    """Cached features are not those that were asked for, or are damaged."""
+
+
+class StudentError(TutelageError):
+    """The model to be trained cannot be built, read or saved."""
+
+
+class TrainingError(TutelageError):
+    """A run cannot start, go on or resume."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest known word, else an empty string.
+
+    Example:
+        >>> did_you_mean("atf", ["aft", "stl"])
+        "; did you mean 'aft'?"
+    """
+    close = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

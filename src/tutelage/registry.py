@@ -1,0 +1,128 @@
+"""From a name to an object: ``"name"`` or ``"package.module:Class"``, and its parameters."""
+
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tutelage.errors import ConfigError, did_you_mean
+
+__all__ = ["bind", "import_object", "lookup", "split_scheme"]
+
+
+def import_object(path: str) -> Any:
+    """Return what ``"package.module:attribute"`` names; the current folder is searched too.
+
+    Raises:
+        ConfigError: If the path has no colon, or the module or attribute does not exist.
+    """
+    module_name, colon, attribute = path.partition(":")
+    if not colon or not module_name or not attribute:
+        raise ConfigError(f"{path!r} is not of the form 'package.module:attribute'")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"cannot import {module_name!r} for {path!r}: {error}; "
+            "it must be installed, or lie in the current folder"
+        ) from error
+    for part in attribute.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            names = [name for name in vars(found) if not name.startswith("_")]
+            raise ConfigError(
+                f"{module_name!r} has no {part!r}{did_you_mean(part, names)}"
+            ) from None
+    return found
+
+
+def lookup(name: str, table: Mapping[str, str], *, kind: str) -> Any:
+    """Return the object that a table, or a ``"module:attribute"`` path, gives for a name.
+
+    Args:
+        name: A key of the table, or a path of one's own.
+        table: From short names to paths.
+        kind: What is looked up, for the message.
+
+    Raises:
+        ConfigError: If the name is neither; the message lists what there is.
+    """
+    if name in table:
+        return import_object(table[name])
+    if ":" in name:
+        return import_object(name)
+    raise ConfigError(
+        f"unknown {kind} {name!r}{did_you_mean(name, table)} "
+        f"There are: {', '.join(table)}; or write 'package.module:Class' for one of your own."
+    )
+
+
+def bind(
+    factory: Callable[..., Any], given: Mapping[str, Any], params: Mapping[str, Any], *, where: str
+) -> Any:
+    """Call a factory with what the program gives and what the user set.
+
+    The factory's signature is the schema: a parameter that it does not take, one that is
+    missing, or one that the program fills in itself is refused, all in one message.
+
+    Args:
+        factory: A class or function.
+        given: What the program fills in; passed only where the factory takes it.
+        params: What the user set.
+        where: The dotted path of the parameters in the config, for the message.
+    """
+    signature = inspect.signature(factory)
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    names = [n for n, p in signature.parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    passed = {k: v for k, v in given.items() if k in names or open_ended}
+    problems = [
+        f"{where}.{key} is filled in by tutelage; leave it out" for key in params if key in given
+    ]
+    settable = [n for n in names if n not in given]
+    if not open_ended:
+        problems += [
+            f"unknown {where}.{key}{did_you_mean(key, settable)} (it takes: {', '.join(settable) or 'nothing'})"
+            for key in params
+            if key not in names
+        ]
+    missing = [
+        n
+        for n, p in signature.parameters.items()
+        if p.default is p.empty
+        and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        and n not in passed
+        and n not in params
+    ]
+    problems += [f"{where}.{name} is missing" for name in missing]
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return factory(**passed, **params)
+
+
+def split_scheme(text: str, schemes: Mapping[str, str], *, kind: str) -> tuple[str, str]:
+    """Split ``"scheme:rest"`` and check the scheme.
+
+    Raises:
+        ConfigError: If there is no scheme, an unknown one, or nothing after it.
+
+    Example:
+        >>> split_scheme("timm:resnet18", {"timm": "…"}, kind="student")
+        ('timm', 'resnet18')
+    """
+    scheme, colon, rest = text.partition(":")
+    forms = ", ".join(f"{s}:…" for s in schemes)
+    if not colon:
+        raise ConfigError(f"{kind} {text!r} has no scheme; write one of {forms}")
+    if scheme not in schemes:
+        raise ConfigError(
+            f"{kind} {text!r} has the unknown scheme {scheme!r}{did_you_mean(scheme, schemes)}; "
+            f"write one of {forms}"
+        )
+    if not rest:
+        raise ConfigError(f"{kind} {text!r} names nothing after {scheme + ':'!r}")
+    return scheme, rest

@@ -1,0 +1,62 @@
+"""What a teacher is: a frozen function from rows to vectors."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tutelage.datasets.base import Modality
+
+__all__ = ["Encoder", "Precomputed", "Source"]
+
+
+class Source(Protocol):
+    """What every teacher has.
+
+    Attributes:
+        width: Columns of its features.
+        parameters: Numbers in its weights; None where that is not known.
+    """
+
+    width: int
+    parameters: int | None
+
+    def identity(self) -> Mapping[str, str]:
+        """What decides its features: library and version-independent name, digest of weights, preparation."""
+
+
+class Encoder(Source, Protocol):
+    """A teacher that computes features.
+
+    ``prepare`` and ``collate`` run in worker processes, so they hold no weights.
+    """
+
+    modality: Modality
+
+    def prepare(self, row: Any) -> Any:
+        """One row, decoded and transformed (image: float tensor; text: token ids)."""
+
+    def cost(self, prepared: Any) -> int:
+        """What decides the batch's size in memory and by what rows are sorted (text: tokens; image: 1)."""
+
+    def collate(self, prepared: Sequence[Any]) -> Mapping[str, Tensor]:
+        """A batch, padded."""
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Move the weights; ``float16`` or ``bfloat16`` where the device computes it fast."""
+
+    def encode(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch width"]:
+        """The features, on the device, under ``torch.inference_mode``."""
+
+
+class Precomputed(Source, Protocol):
+    """A teacher whose features somebody computed elsewhere."""
+
+    def read(self, split: str, ids: Sequence[str]) -> Float[Tensor, "rows width"]:
+        """The features of these rows, matched by id; called block by block.
+
+        Raises:
+            SourceError: If a row has none, or counts differ.
+        """
