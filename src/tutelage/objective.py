@@ -1,0 +1,60 @@
+"""What a student is trained on: its own task, and what it takes from teachers."""
+
+from typing import NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tutelage.regularizers.teachers import TeacherFeatures
+
+__all__ = ["Objective", "Terms"]
+
+
+class Terms(NamedTuple):
+    """The parts of a loss: ``total = task + beta * transfer``; call ``total.backward()``."""
+
+    total: Float[Tensor, ""]
+    task: Float[Tensor, ""]
+    transfer: Float[Tensor, ""]
+
+
+class Objective(nn.Module):
+    """``L_task + beta * R``: the task's loss and a regularizer's, in one step.
+
+    Args:
+        task: Called with outputs and labels, for example ``nn.CrossEntropyLoss()``.
+        regularizer: Called with student and teacher features, for example ``AFTLoss``.
+        beta: Strength of the transfer; 0 or more.
+
+    Raises:
+        ValueError: If beta is negative or not finite.
+
+    Example:
+        >>> import torch
+        >>> from tutelage import AFTLoss
+        >>> objective = Objective(nn.CrossEntropyLoss(), AFTLoss(8, [16]), beta=3.0)
+        >>> outputs, labels = torch.randn(4, 2), torch.tensor([0, 1, 1, 0])
+        >>> terms = objective(outputs, labels, torch.randn(4, 8), torch.randn(4, 16))
+        >>> torch.equal(terms.total, terms.task + 3 * terms.transfer)
+        True
+    """
+
+    def __init__(self, task: nn.Module, regularizer: nn.Module, *, beta: float) -> None:
+        super().__init__()
+        if not 0 <= beta < float("inf"):
+            raise ValueError(f"beta must be a finite number from 0 up, got {beta}")
+        self.task = task
+        self.regularizer = regularizer
+        self.beta = beta
+
+    def forward(
+        self,
+        outputs: Tensor,
+        labels: Tensor,
+        student: Float[Tensor, "batch student"],
+        teacher: TeacherFeatures,
+    ) -> Terms:
+        """Return the total loss and its two parts for a batch."""
+        task = self.task(outputs, labels)
+        transfer = self.regularizer(student, teacher)
+        return Terms(task + self.beta * transfer, task, transfer)
