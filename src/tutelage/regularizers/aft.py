@@ -54,16 +54,8 @@ def kernel_distance(
         >>> kernel_distance(student, 3 * student + 5)
         tensor(0.0001)
     """
-    if len(student) != len(teacher):
-        raise ValueError(
-            f"student has {len(student)} rows but teacher has {len(teacher)}; "
-            "both must be the same examples in the same order"
-        )
-    if len(student) < 2:
-        raise ValueError("a kernel needs at least two examples in a batch, got one")
     with torch.autocast(device_type=student.device.type, enabled=False):
-        difference = _kernel(_wide(student), kernel) - _kernel(_wide(teacher), kernel)
-        return (difference.square().mean() + ROOT_FLOOR).sqrt()
+        return _distance(_centred(student), _centred(teacher), kernel)
 
 
 class AFTLoss(nn.Module):
@@ -147,10 +139,11 @@ class AFTLoss(nn.Module):
             )
         joined = self.teachers.join(teacher)
         with torch.autocast(device_type=student.device.type, enabled=False):
-            joined = _wide(joined)
+            # Centred before they are weighted, which is the same and needs no gradient.
+            student, weighted = _centred(student), self._weighted(_centred(joined))
             if self.kernel == "none":
-                return (_centred(_wide(student)) - _centred(joined @ self.map)).square().mean()
-            return kernel_distance(student, self._weighted(joined), kernel=self.kernel)
+                return (student - weighted).square().mean()
+            return _distance(student, weighted, self.kernel)
 
     def rho(self) -> dict[str, Float[Tensor, " columns"]]:
         """Return each teacher column's weight, by teacher, detached.
@@ -167,32 +160,41 @@ class AFTLoss(nn.Module):
         return self.teachers.split(weights)
 
     def _weighted(self, teacher: Tensor) -> Tensor:
-        match self.weights:
-            case "diagonal":
-                return teacher * self.scores.sigmoid()
-            case "dense":
-                return teacher @ self.map
-            case _:
-                return teacher
+        if self.kernel == "none" or self.weights == "dense":
+            return teacher @ self.map
+        return teacher * self.scores.sigmoid() if self.weights == "diagonal" else teacher
 
 
-def _kernel(features: Tensor, kernel: Literal["linear", "rbf"]) -> Float[Tensor, "batch batch"]:
-    centred = _centred(features)
-    lengths = torch.linalg.vector_norm(centred, dim=1, keepdim=True)
-    unit = centred / (lengths + NORM_FLOOR)
-    cosines = unit @ unit.T
+def _distance(
+    student: Tensor, teacher: Tensor, kernel: Literal["linear", "rbf"]
+) -> Float[Tensor, ""]:
+    """The distance of two sets of centred features."""
+    if len(student) != len(teacher):
+        raise ValueError(
+            f"student has {len(student)} rows but teacher has {len(teacher)}; "
+            "both must be the same examples in the same order"
+        )
+    if len(student) < 2:
+        raise ValueError("a kernel needs at least two examples in a batch, got one")
+    difference = _kernel(student, kernel) - _kernel(teacher, kernel)
+    return (difference.square().mean() + ROOT_FLOOR).sqrt()
+
+
+def _kernel(centred: Tensor, kernel: Literal["linear", "rbf"]) -> Float[Tensor, "batch batch"]:
+    # Rows are brought to unit length in the Gram matrix, which is small, not in the features.
+    gram = centred @ centred.T
+    lengths = gram.diagonal().clamp_min(torch.finfo(gram.dtype).tiny).sqrt() + NORM_FLOOR
+    cosines = gram / (lengths[:, None] * lengths)
     if kernel == "linear":
         return cosines
     squared = cosines.diagonal()
-    return (2 * cosines - squared[:, None] - squared[None, :]).exp()
+    return (2 * cosines - squared[:, None] - squared).exp()
 
 
 def _centred(features: Tensor) -> Tensor:
-    return features - features.mean(dim=0)
-
-
-def _wide(features: Tensor) -> Tensor:
-    return features if features.dtype == torch.float64 else features.float()
+    """Centred over the batch, in float32 or wider."""
+    wide = features if features.dtype == torch.float64 else features.float()
+    return wide - wide.mean(dim=0)
 
 
 def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -1,0 +1,201 @@
+"""Batches for training and evaluation: prepared inputs, labels, and the teachers' cached rows."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from tutelage.cache.join import TeacherRows
+from tutelage.datasets.base import Rows, Split
+from tutelage.inputs import ImageInput, TextInput
+from tutelage.progress import Progress
+
+__all__ = ["Batch", "Batches", "Endless", "PreparedRows", "prepare_rows"]
+
+Input = ImageInput | TextInput
+
+
+class Batch(NamedTuple):
+    """What one pass sees: the student's inputs, class numbers, teachers' features by name."""
+
+    inputs: dict[str, Tensor]
+    labels: Tensor
+    teacher: dict[str, Tensor]
+
+
+class PreparedRows:
+    """A split's inputs, decoded once and kept, or decoded each time.
+
+    Images of one size are kept as one uint8 tensor in memory, or one mapped file on disk; token
+    ids as arrays in memory.
+    """
+
+    def __init__(self, model_input: Input, kept: Tensor | Sequence[Any] | Rows, *, decode: str) -> None:
+        self._input = model_input
+        self._kept = kept
+        self._decode = decode
+
+    def batch(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """The inputs of these rows as one batch, before ``finish``."""
+        if isinstance(self._kept, Tensor):
+            return {"image": self._kept[torch.as_tensor(indices)]}
+        rows = [self._kept[i] for i in indices]
+        match self._decode:
+            case "plain":
+                rows = [self._input.prepare(row) for row in rows]
+            case "augmented":
+                assert isinstance(self._input, ImageInput)
+                rows = [self._input.augmented(row) for row in rows]
+        return dict(self._input.collate(rows))
+
+
+def prepare_rows(
+    split: Split,
+    model_input: Input,
+    *,
+    keep: Literal["memory", "disk", "none"],
+    augment: bool = False,
+    workers: int = 0,
+    progress: Progress,
+) -> PreparedRows:
+    """Decode a split's inputs once and keep them, or arrange that each is decoded when needed.
+
+    Args:
+        split: The rows.
+        model_input: How they become the student's input.
+        keep: ``"memory"``, ``"disk"`` (a temporary file, removed when the process ends), or
+            ``"none"``.
+        augment: Decode each time, to a new augmented view.
+        workers: Processes that decode.
+        progress: Is told how many rows are done.
+    """
+    if augment or keep == "none":
+        return PreparedRows(model_input, split.rows, decode="augmented" if augment else "plain")
+    decoded = DataLoader(
+        _Decoded(split.rows, model_input),
+        batch_size=32,
+        num_workers=workers if split.rows.modality == "image" else 0,
+        collate_fn=list,
+        generator=torch.Generator(),
+    )
+    kept: Any = None
+    if split.rows.modality == "text":
+        kept = []
+    done = 0
+    with progress.track(f"prepare {split.name}", len(split), unit="rows") as update:
+        for rows in decoded:
+            if split.rows.modality == "text":
+                kept.extend(rows)
+            else:
+                kept = _room(len(split), like=rows[0], on_disk=keep == "disk") if kept is None else kept
+                torch.stack(rows, out=kept[done : done + len(rows)])
+            done += len(rows)
+            update(done)
+    return PreparedRows(model_input, kept, decode="kept")
+
+
+class Batches(Dataset[Batch]):
+    """A split as the training loop reads it, a whole batch at a time.
+
+    Args:
+        split: Labels and ids.
+        inputs: The same rows as inputs.
+        teachers: The same rows' cached features; None where nothing is transferred.
+    """
+
+    def __init__(self, split: Split, inputs: PreparedRows, *, teachers: TeacherRows | None) -> None:
+        self.labels = split.labels
+        self.inputs = inputs
+        self.teachers = teachers
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        rows = torch.as_tensor(indices)
+        teacher = {} if self.teachers is None else dict(self.teachers.gather(rows))
+        return Batch(self.inputs.batch(indices), self.labels[rows], teacher)
+
+    def loader(self, sampler: Sampler[list[int]], *, workers: int = 0) -> DataLoader[Batch]:
+        """A loader of whole batches; its own random state leaves the global one alone."""
+        return DataLoader(
+            self,
+            batch_sampler=sampler,
+            num_workers=workers,
+            collate_fn=_as_it_is,
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator().manual_seed(0),
+        )
+
+    def in_order(self, batch_size: int) -> DataLoader[Batch]:
+        """All rows, each once, in order."""
+        rows = range(len(self))
+        return self.loader([list(rows[i : i + batch_size]) for i in range(0, len(self), batch_size)])  # type: ignore[arg-type]
+
+
+class Endless(Sampler[list[int]]):
+    """Exactly so many batches, the rows newly shuffled each epoch.
+
+    The order of an epoch follows from seed and epoch alone, so a run can start at any batch. An
+    epoch's last rows that do not fill a batch are left to other epochs.
+
+    Args:
+        rows: Rows to draw from.
+        batch_size: At most ``rows``.
+        batches: Where to end.
+        start: The first batch to give, counted from 0.
+        seed: Decides all orders.
+    """
+
+    def __init__(
+        self, rows: int, batch_size: int, *, batches: int, start: int = 0, seed: int
+    ) -> None:
+        self.rows = rows
+        self.batch_size = batch_size
+        self.batches = batches
+        self.start = start
+        self.seed = seed
+        self.drop_last = True
+
+    def __len__(self) -> int:
+        return self.batches - self.start
+
+    def __iter__(self) -> Iterator[list[int]]:
+        an_epoch = self.rows // self.batch_size
+        order: np.ndarray[Any, Any] | None = None
+        for number in range(self.start, self.batches):
+            epoch, place = divmod(number, an_epoch)
+            if order is None or place == 0:
+                order = np.random.default_rng((self.seed, epoch)).permutation(self.rows)
+            yield order[place * self.batch_size : (place + 1) * self.batch_size].tolist()
+
+
+class _Decoded(Dataset[Any]):
+    def __init__(self, rows: Rows, model_input: Input) -> None:
+        self.rows = rows
+        self.input = model_input
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.input.prepare(self.rows[index])
+
+
+def _room(rows: int, *, like: Tensor, on_disk: bool) -> Tensor:
+    shape = (rows, *like.shape)
+    if not on_disk:
+        return torch.empty(shape, dtype=like.dtype)
+    with tempfile.NamedTemporaryFile(prefix="tutelage-", suffix=".inputs") as file:
+        size = int(np.prod(shape)) * like.element_size()
+        file.truncate(size)  # the mapping holds the space after the name is gone
+        return torch.from_file(file.name, shared=True, size=int(np.prod(shape)), dtype=like.dtype).view(shape)
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
