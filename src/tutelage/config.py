@@ -221,13 +221,13 @@ class OutputConfig(Section):
 
 
 class ExperimentConfig(Section):
-    """One experiment: data, teachers, a student, a method, and how to train."""
+    """One experiment: data, teachers, a student (extraction needs none), a method, how to train."""
 
     name: str = "run"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     data: DataConfig
     teachers: tuple[TeacherConfig, ...] = ()
-    student: StudentConfig
+    student: StudentConfig | None = None
     transfer: TransferConfig = TransferConfig()
     train: TrainConfig = TrainConfig()
     cache: CacheConfig = CacheConfig()

@@ -75,6 +75,8 @@ def run(
     """
     progress = progress or Silent()
     folder = config.output.dir
+    if config.student is None:
+        raise ConfigError("setting student is missing; give --student, or [student] with a source")
     if finished := _claim(config, resume=resume):
         progress.note(f"{folder} is finished; nothing is left to do")
         return finished
@@ -146,7 +148,7 @@ def run(
         versions=versions(),
         device=_device_name(accelerator.device),
         started=started.isoformat(timespec="seconds"),
-        command="tutelage train config.toml",
+        command=f"tutelage train {folder / 'config.toml'} --out {folder}-again",
         config=config.model_dump(mode="json", exclude_none=True),
     )
     if accelerator.is_main_process:

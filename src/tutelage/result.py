@@ -68,7 +68,7 @@ class Result(Part):
             ``loss`` (mean cross-entropy, nats).
         rows: Rows by split.
         seconds: Wall time by phase: ``extract``, ``prepare``, ``train``, ``evaluate``.
-        command: Reproduces the run, from the folder that holds ``config.toml``.
+        command: Reproduces the run, from the folder in which it was started.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION

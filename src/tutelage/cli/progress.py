@@ -1,0 +1,96 @@
+"""Where long work is: bars on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+__all__ = ["Bars", "Lines", "for_console"]
+
+A_LINE_EVERY = 30.0
+
+
+class Bars:
+    """A bar for each piece of work, with rate and time left."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    @contextmanager
+    def track(
+        self, label: str, total: int, *, unit: str, done: int = 0
+    ) -> Iterator[Callable[[int], None]]:
+        columns = (
+            TextColumn("{task.description}", style="bold"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(unit),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console) as progress:
+            task = progress.add_task(label, total=total, completed=done)
+            yield lambda count: progress.update(task, completed=count)
+
+    def note(self, message: str) -> None:
+        self.console.print(message, highlight=False)
+
+
+class Lines:
+    """A line when work begins to take long and one when it ends, for logs."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    @contextmanager
+    def track(
+        self, label: str, total: int, *, unit: str, done: int = 0
+    ) -> Iterator[Callable[[int], None]]:
+        began = said = time.monotonic()
+        last = done
+
+        def update(count: int) -> None:
+            nonlocal said, last
+            last, now = count, time.monotonic()
+            if now - said >= A_LINE_EVERY:
+                said = now
+                rate = (count - done) / (now - began)
+                left = f", {(total - count) / rate:.0f} s left" if rate > 0 else ""
+                self.note(f"{label}: {count} of {total} {unit}, {rate:.1f} {unit}/s{left}")
+
+        yield update
+        seconds = time.monotonic() - began
+        if last > done:
+            rate = (last - done) / max(seconds, 1e-9)
+            self.note(f"{label}: {last} {unit} in {seconds:.1f} s ({rate:.1f} {unit}/s)")
+
+    def note(self, message: str) -> None:
+        self.console.print(message, highlight=False, soft_wrap=True)
+
+
+class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.1f} {self.unit}/s", style="dim")
+
+
+def for_console(console: Console) -> Bars | Lines:
+    """Bars where somebody looks at a terminal, else lines."""
+    return Bars(console) if console.is_terminal else Lines(console)

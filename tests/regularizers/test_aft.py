@@ -1,0 +1,246 @@
+"""AFT against its definition in plain float64 loops, and what follows from the definition."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from tutelage import AFTLoss, kernel_distance
+
+
+def reference_rows(features: Tensor) -> list[list[float]]:
+    """Centred over the batch, then of unit length; plain floats."""
+    rows = [[float(x) for x in row] for row in features.double().tolist()]
+    means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    centred = [[x - m for x, m in zip(row, means, strict=True)] for row in rows]
+    lengths = [math.sqrt(sum(x * x for x in row)) for row in centred]
+    return [[x / (n + 1e-8) for x in row] for row, n in zip(centred, lengths, strict=True)]
+
+
+def reference_distance(student: Tensor, teacher: Tensor, *, rbf: bool = False) -> float:
+    """The definition, pair by pair in plain floats; shares no code with the library."""
+    left, right = reference_rows(student), reference_rows(teacher)
+
+    def kernel(a: list[float], b: list[float]) -> float:
+        if rbf:
+            return math.exp(-sum((x - y) ** 2 for x, y in zip(a, b, strict=True)))
+        return sum(x * y for x, y in zip(a, b, strict=True))
+
+    size = len(left)
+    total = sum(
+        (kernel(left[i], left[j]) - kernel(right[i], right[j])) ** 2
+        for i in range(size)
+        for j in range(size)
+    )
+    return math.sqrt(total / size**2 + 1e-8)
+
+
+@pytest.fixture()
+def draw() -> Callable[..., Tensor]:
+    generator = torch.Generator().manual_seed(7)
+
+    def normal(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+
+    return normal
+
+
+@pytest.mark.parametrize(("batch", "student", "teacher"), [(2, 3, 5), (9, 4, 4), (17, 12, 30)])
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_distance_is_its_definition(draw, batch, student, teacher, kernel):
+    a, b = draw(batch, student) + 3, 5 * draw(batch, teacher) - 1
+    expected = reference_distance(a, b, rbf=kernel == "rbf")
+    assert kernel_distance(a, b, kernel=kernel).item() == pytest.approx(expected, rel=1e-10)
+    single = kernel_distance(a.float(), b.float(), kernel=kernel)
+    assert single.item() == pytest.approx(expected, rel=2e-5)
+
+
+def test_distance_of_seeded_features_is_what_it_was():
+    # Computed once by reference_distance, from generators any version of PyTorch repeats.
+    grid = torch.arange(24, dtype=torch.float64).reshape(6, 4)
+    assert kernel_distance(grid.sin(), (2 * grid).cos()).item() == pytest.approx(
+        0.8038148468356694, rel=1e-12
+    )
+
+
+def test_gradient_is_that_of_the_loop(draw):
+    student, teacher = draw(6, 3).requires_grad_(), draw(6, 4)
+    kernel_distance(student, teacher).backward()
+    step = 1e-6
+    for row in range(6):
+        for column in range(3):
+            ahead, behind = student.detach().clone(), student.detach().clone()
+            ahead[row, column] += step
+            behind[row, column] -= step
+            slope = reference_distance(ahead, teacher) - reference_distance(behind, teacher)
+            assert student.grad[row, column].item() == pytest.approx(slope / (2 * step), abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"weights": "identity"},
+        {"weights": "dense"},
+        {"kernel": "rbf"},
+        {"kernel": "none"},
+        {"inner_steps": 5},
+    ],
+    ids=str,
+)
+def test_gradients_of_every_setting_are_exact(draw, settings):
+    term = AFTLoss(3, {"a": 4, "b": 2}, **settings).double()
+    student, teacher = draw(5, 3).requires_grad_(), draw(5, 6)
+    own = list(term.parameters())
+
+    def value(features: Tensor, *parameters: Tensor) -> Tensor:
+        return term(features, teacher)
+
+    assert torch.autograd.gradcheck(value, (student, *own))
+
+
+def test_weights_scale_the_teachers_columns(draw):
+    term = AFTLoss(3, {"a": 4, "b": 2})
+    with torch.no_grad():
+        term.scores.copy_(draw(6))
+    a, b, student = draw(8, 4), draw(8, 2), draw(8, 3)
+    rho = term.rho()
+    weighted = torch.cat([a * rho["a"].double(), b * rho["b"].double()], dim=1)
+    for given in ({"b": b, "a": a}, [a, b], torch.cat([a, b], dim=1)):
+        assert term(student, given).item() == pytest.approx(reference_distance(student, weighted), rel=1e-6)
+
+
+def test_weights_start_at_one_half():
+    assert torch.equal(AFTLoss(3, [4]).rho()["teacher0"], torch.full((4,), 0.5))
+
+
+def test_settings_against_plain_formulas(draw):
+    student, teacher = draw(7, 3), draw(7, 5)
+    dense = AFTLoss(3, [5], weights="dense").double()
+    expected = reference_distance(student, teacher @ dense.map.detach())
+    assert dense(student, teacher).item() == pytest.approx(expected, rel=1e-9)
+
+    free = AFTLoss(3, [5], kernel="none").double()
+    left = [[x - m for x, m in zip(r, student.mean(0).tolist(), strict=True)] for r in student.tolist()]
+    mapped = teacher @ free.map.detach()
+    right = [[x - m for x, m in zip(r, mapped.mean(0).tolist(), strict=True)] for r in mapped.tolist()]
+    squares = [(x - y) ** 2 for a, b in zip(left, right, strict=True) for x, y in zip(a, b, strict=True)]
+    assert free(student, teacher).item() == pytest.approx(sum(squares) / len(squares), rel=1e-9)
+
+    same = AFTLoss(3, [5], weights="identity")
+    assert same(student, teacher).item() == pytest.approx(reference_distance(student, teacher), rel=1e-9)
+    assert not list(same.parameters())
+
+
+def test_blind_to_rotation_shift_and_scale(draw):
+    student, teacher = draw(12, 6), draw(12, 9)
+    rotation = torch.linalg.qr(draw(6, 6))[0]
+    before = kernel_distance(student, teacher)
+    for changed in (student @ rotation, student + 4, 0.01 * student):
+        torch.testing.assert_close(kernel_distance(changed, teacher), before, rtol=1e-5, atol=0)
+    turned = teacher @ torch.linalg.qr(draw(9, 9))[0]
+    torch.testing.assert_close(kernel_distance(student, 7 * turned - 2), before, rtol=1e-7, atol=0)
+
+
+def test_shrinking_all_weights_is_no_escape(draw):
+    student, teacher = draw(12, 6), draw(12, 9)
+    term = AFTLoss(6, [9]).double()
+    values = []
+    for score in (3.0, 0.0, -8.0):
+        with torch.no_grad():
+            term.scores.fill_(score)
+        values.append(term(student, teacher).item())
+    assert values == pytest.approx([values[0]] * 3, rel=1e-4)
+
+
+def test_two_equal_columns_act_as_one(draw):
+    student, teacher = draw(10, 4), draw(10, 3)
+    doubled = torch.cat([teacher, teacher[:, :1]], dim=1)
+    a, b = 0.375, 0.5  # and their root sum of squares, 0.625, are exact in float32
+    two = kernel_distance(student, doubled * torch.tensor([a, 0.5, 0.6, b]).double())
+    one = kernel_distance(student, teacher * torch.tensor([math.hypot(a, b), 0.5, 0.6]).double())
+    torch.testing.assert_close(two, one, rtol=1e-7, atol=0)
+
+
+def test_stays_in_its_range(draw):
+    same = draw(6, 3)
+    assert kernel_distance(same, same).item() == pytest.approx(1e-4, rel=1e-3)
+    opposite = torch.tensor([[1.0], [-1.0]]).double()
+    apart = torch.tensor([[1.0, 0.0], [1.0, 1e-12]]).double()
+    assert 1e-4 <= kernel_distance(opposite, apart).item() < 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_float32_inside_also_under_autocast(draw, dtype):
+    student, teacher = draw(8, 5, dtype=dtype), draw(8, 7, dtype=torch.float16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = kernel_distance(student, teacher)
+        term = AFTLoss(5, [7])(student, teacher)
+    assert inside.dtype == term.dtype == torch.float32
+    assert inside.item() == pytest.approx(reference_distance(student, teacher), rel=1e-5)
+
+
+def test_rows_at_the_mean_give_numbers(draw):
+    student = draw(6, 4, dtype=torch.float32)
+    student[:] = student[0]
+    student.requires_grad_()
+    value = kernel_distance(student, draw(6, 3, dtype=torch.float32))
+    value.backward()
+    assert value.isfinite()
+    assert student.grad.isfinite().all()
+
+
+def test_noise_columns_lose_weight(draw):
+    """A student that is learning real structure leaves noise columns behind."""
+    hidden = draw(2000, 4, dtype=torch.float32)
+    useful = hidden @ draw(4, 16, dtype=torch.float32)
+    teacher = torch.cat([useful, draw(2000, 48, dtype=torch.float32)], dim=1)
+    inputs = torch.cat([hidden, draw(2000, 4, dtype=torch.float32)], dim=1)
+    torch.manual_seed(0)
+    student = torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.ReLU(), torch.nn.Linear(32, 8))
+    term = AFTLoss(8, {"useful": 16, "noise": 48})
+    optimizer = torch.optim.Adam(
+        [{"params": student.parameters(), "lr": 1e-3}, {"params": term.parameters(), "lr": 1e-2}]
+    )
+    order = torch.Generator().manual_seed(0)
+    for _ in range(300):
+        rows = torch.randint(2000, (64,), generator=order)
+        optimizer.zero_grad()
+        term(student(inputs[rows]), teacher[rows]).backward()
+        optimizer.step()
+    rho = term.rho()
+    assert rho["noise"].mean() < 0.5 * rho["useful"].mean()
+    assert rho["noise"].max() < rho["useful"].mean()
+
+
+def test_parameters_reach_optimizer_device_and_checkpoint():
+    term = AFTLoss(3, {"dino.giant": 4, "clip/large": 2})
+    assert [name for name, _ in term.named_parameters()] == ["scores"]
+    assert term.to("meta").scores.device.type == "meta"
+    kept = AFTLoss(3, {"dino.giant": 4, "clip/large": 2})
+    with torch.no_grad():
+        kept.scores.normal_()
+    fresh = AFTLoss(3, {"dino.giant": 4, "clip/large": 2})
+    fresh.load_state_dict(kept.state_dict())
+    assert torch.equal(fresh.rho()["clip/large"], kept.rho()["clip/large"])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: kernel_distance(torch.ones(3, 2), torch.ones(4, 2)), "3 rows but teacher has 4"),
+        (lambda: kernel_distance(torch.ones(1, 2), torch.ones(1, 2)), "at least two examples"),
+        (lambda: AFTLoss(3, []), "at least one column"),
+        (lambda: AFTLoss(0, [4]), "must be positive"),
+        (lambda: AFTLoss(3, [4], weights="sparse"), "weights must be one of"),
+        (lambda: AFTLoss(3, [4], kernel="none", weights="dense"), "leave weights out"),
+        (lambda: AFTLoss(3, [4])(torch.ones(2, 5), torch.ones(2, 4)), r"\[batch, 3\], got \(2, 5\)"),
+        (lambda: AFTLoss(3, [4])(torch.ones(2, 3), torch.ones(2, 5)), r"teacher0: 4\), got \(2, 5\)"),
+        (lambda: AFTLoss(3, {"a": 4})(torch.ones(2, 3), {"b": torch.ones(2, 4)}), "expected teachers"),
+    ],
+)
+def test_wrong_use_is_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
