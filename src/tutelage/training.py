@@ -189,9 +189,9 @@ def _optimizers(
     optimizer: Optimizer
     match settings.optimizer:
         case "adam":
-            optimizer = Adam(groups)
+            optimizer = Adam(groups, fused=True)
         case "adamw":
-            optimizer = AdamW(groups)
+            optimizer = AdamW(groups, fused=True)
         case "sgd":
             optimizer = SGD(groups, lr=settings.lr, momentum=settings.momentum)
     return optimizer, Adam(own, lr=transfer_lr) if bilevel else None

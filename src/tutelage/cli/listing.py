@@ -1,0 +1,63 @@
+"""``tutelage list``: what there is to choose from."""
+
+from rich.console import Console
+from rich.table import Table
+
+from tutelage.datasets import SCHEMES as DATA
+from tutelage.errors import ConfigError, did_you_mean
+from tutelage.registry import import_object
+from tutelage.regularizers import METHODS
+from tutelage.sources import SCHEMES as TEACHERS
+from tutelage.students import SCHEMES as STUDENTS
+
+__all__ = ["print_listing"]
+
+TOPICS = ("methods", "schemes", "families")
+
+
+def print_listing(what: str | None, console: Console) -> None:
+    """Print one topic, or all.
+
+    Raises:
+        ConfigError: If there is no such topic.
+    """
+    if what is not None and what not in TOPICS:
+        raise ConfigError(f"nothing to list under {what!r}{did_you_mean(what, TOPICS)}; there are: {', '.join(TOPICS)}")
+    tables = {"methods": _methods, "schemes": _schemes, "families": _families}
+    for topic in TOPICS if what is None else (what,):
+        console.print(tables[topic]())
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
+    table.columns[0].no_wrap = True
+    return table
+
+
+def _methods() -> Table:
+    table = _table("methods", "name", "what it does")
+    for name, path in METHODS.items():
+        table.add_row(name, _first_line(path))
+    return table
+
+
+def _schemes() -> Table:
+    table = _table("schemes", "role", "strings")
+    for role, schemes in (("data", DATA), ("teachers", TEACHERS), ("students", STUDENTS)):
+        table.add_row(role, "  ".join(f"{scheme}:…" for scheme in schemes))
+    return table
+
+
+def _families() -> Table:
+    from timm import list_modules
+
+    from tutelage.families import FAMILIES
+
+    table = _table("families", "library", "known")
+    table.add_row("hf", " ".join(sorted(FAMILIES)))
+    table.add_row("timm", " ".join(sorted(list_modules())))
+    return table
+
+
+def _first_line(path: str) -> str:
+    return (import_object(path).__doc__ or "").strip().splitlines()[0]
