@@ -1,0 +1,44 @@
+"""How a row becomes a model's input; teachers and students share this.
+
+``prepare`` and ``collate`` run on the CPU, in worker processes where there are some, and hold no
+weights; ``finish`` runs where the model is. Images stay uint8 until then: a quarter of the bytes
+to keep and to move.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tutelage.errors import ConfigError
+from tutelage.inputs.image import ImageInput
+from tutelage.inputs.text import TextInput
+from tutelage.inputs.tokenizers import load_tokenizer
+
+__all__ = ["ImageInput", "TextInput", "load_tokenizer", "own_input"]
+
+
+def own_input(
+    settings: Mapping[str, Any] | None, *, modality: str, where: str
+) -> ImageInput | TextInput:
+    """Build the input of somebody's own model from what the config says of it.
+
+    Args:
+        settings: ``image_size`` with ``mean``, ``std``, ``interpolation`` and ``crop``, or
+            ``tokenizer`` with ``max_length``.
+        modality: What the rows are, ``"image"`` or ``"text"``.
+        where: The dotted path of the settings, for messages.
+
+    Raises:
+        ConfigError: If there are none, or they are for the other kind of rows.
+    """
+    needed = "image_size (and mean, std)" if modality == "image" else "tokenizer (and max_length)"
+    given = {name: value for name, value in (settings or {}).items() if value is not None}
+    if not given:
+        raise ConfigError(f"{where} is missing: say how the model's input looks by {needed}")
+    if ("image_size" in given) != (modality == "image"):
+        raise ConfigError(
+            f"the rows are {modality}s, but {where} is for the other kind; give {needed}"
+        )
+    if modality == "image":
+        options = {n: v for n, v in given.items() if n in ("mean", "std", "interpolation", "crop")}
+        return ImageInput.from_options(given["image_size"], **options)
+    return TextInput.from_tokenizer(given["tokenizer"], max_length=given.get("max_length"))

@@ -1,0 +1,165 @@
+"""Texts as a model wants them."""
+
+import copy
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tutelage.errors import ConfigError
+from tutelage.inputs.tokenizers import (
+    load_tokenizer,
+    padding_id,
+    refuse_stranger,
+    tokenizer_digest,
+)
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = ["TextInput"]
+
+
+@dataclass(frozen=True)
+class TextInput:
+    """Texts as a model wants them: token ids, cut to a length, padded in batches.
+
+    Padding goes to the right and is masked. A tokenizer without a padding token pads with its end
+    token: no token is added that the model has no embedding for.
+
+    Attributes:
+        tokenizer: From transformers.
+        max_length: Tokens at most, special ones included.
+        accepts: What the model takes of ``input_ids``, ``attention_mask`` and ``token_type_ids``.
+        vocabulary: Rows of the model's embedding; None where that is not known.
+        literal: Whether strings such as ``</s>`` inside a text are ordinary text.
+    """
+
+    tokenizer: "PreTrainedTokenizerBase"
+    max_length: int = field(kw_only=True)
+    accepts: frozenset[str] = field(
+        default=frozenset({"input_ids", "attention_mask", "token_type_ids"}), kw_only=True
+    )
+    vocabulary: int | None = field(default=None, kw_only=True)
+    literal: bool = field(default=False, kw_only=True)
+
+    @classmethod
+    def from_tokenizer(
+        cls,
+        tokenizer: "PreTrainedTokenizerBase | str",
+        *,
+        max_length: int | None = None,
+        positions: int | None = None,
+        vocabulary: int | None = None,
+        accepts: Collection[str] = ("input_ids", "attention_mask", "token_type_ids"),
+        keep_end: bool = False,
+        literal: bool = False,
+    ) -> "TextInput":
+        """Take a tokenizer, or load it from a folder or by name.
+
+        Args:
+            tokenizer: A tokenizer of transformers, or where it is.
+            max_length: Tokens at most; by default what tokenizer and model both allow, else 512.
+            positions: Tokens that the model can tell apart by position; None where it has no limit.
+            vocabulary: Rows of the model's embedding.
+            accepts: What the model's forward takes.
+            keep_end: Whether a text that is too long loses its beginning.
+            literal: Whether the names of special tokens inside a text are ordinary text.
+
+        Raises:
+            ConfigError: If the tokenizer cannot be loaded, does not fit the model, or
+                ``max_length`` is longer than the model or leaves no room for text.
+        """
+        if isinstance(tokenizer, str):
+            tokenizer = load_tokenizer(tokenizer)
+        if positions is not None and max_length is not None and max_length > positions:
+            raise ConfigError(
+                f"max_length = {max_length}, but the model tells only {positions} positions apart; "
+                f"give at most {positions}"
+            )
+        own = tokenizer.model_max_length if tokenizer.model_max_length < 10**9 else None
+        length = max_length or min((n for n in (own, positions) if n is not None), default=512)
+        special = int(tokenizer.num_special_tokens_to_add(pair=True))
+        if length <= special:
+            raise ConfigError(
+                f"max_length = {length} leaves no room for text beside {special} special tokens; "
+                f"give at least {special + 1}"
+            )
+        if keep_end:
+            tokenizer = copy.deepcopy(tokenizer)
+            tokenizer.truncation_side = "left"
+        return cls(
+            tokenizer,
+            max_length=length,
+            accepts=frozenset(accepts),
+            vocabulary=vocabulary,
+            literal=literal,
+        )
+
+    def prepare(self, row: Sequence[str]) -> dict[str, list[int]]:
+        """Return token ids and what goes with them.
+
+        Two columns become the tokenizer's pair; of more, all after the first are joined by a space.
+
+        Raises:
+            ConfigError: If the tokenizer gives a token that the model has no embedding for.
+        """
+        first, *rest = row
+        encoded = self.tokenizer(
+            first,
+            " ".join(rest) if rest else None,
+            truncation=True,
+            max_length=self.max_length,
+            split_special_tokens=self.literal,
+        )
+        prepared = {
+            name: list(values)
+            for name, values in encoded.items()
+            if name in self.accepts or name == "input_ids"
+        }
+        if not prepared["input_ids"]:  # an empty text is one end token, so that there is a last one
+            prepared = {name: [1 if name == "attention_mask" else 0] for name in prepared}
+            prepared["input_ids"] = [padding_id(self.tokenizer, vocabulary=self.vocabulary)]
+        refuse_stranger(prepared["input_ids"], vocabulary=self.vocabulary)
+        return prepared
+
+    def cost(self, prepared: Mapping[str, Sequence[int]]) -> int:
+        """A text costs its tokens."""
+        return len(prepared["input_ids"])
+
+    def collate(self, prepared: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Tensor]:
+        """Return one batch of int64 ``[batch, tokens]``, padded on the right."""
+        longest = max(len(row["input_ids"]) for row in prepared)
+        fill = {
+            "input_ids": padding_id(self.tokenizer, vocabulary=self.vocabulary),
+            "token_type_ids": getattr(self.tokenizer, "pad_token_type_id", 0),
+        }
+        return {
+            name: torch.tensor(
+                [
+                    [*row[name]] + [fill.get(name, 0)] * (longest - len(row[name]))
+                    for row in prepared
+                ]
+            )
+            for name in prepared[0]
+        }
+
+    def finish(
+        self, batch: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float32
+    ) -> dict[str, Tensor]:
+        """Return the batch as it is; token ids have no precision."""
+        return dict(batch)
+
+    def identity(self) -> dict[str, str]:
+        """Return what decides the numbers that a model is given."""
+        settings = {
+            "tokenizer": tokenizer_digest(self.tokenizer),
+            "max_length": self.max_length,
+            "accepts": sorted(self.accepts),
+            "truncation": self.tokenizer.truncation_side,
+            "literal": self.literal,
+        }
+        return {"input": json.dumps(settings, sort_keys=True)}

@@ -1,0 +1,78 @@
+"""Tokenizers of transformers: loading, padding, and telling one from another."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tutelage.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = ["load_tokenizer", "padding_id", "refuse_stranger", "tokenizer_digest"]
+
+
+def load_tokenizer(
+    name: str, *, revision: str | None = None, trust_remote_code: bool = False
+) -> "PreTrainedTokenizerBase":
+    """Load a tokenizer from a folder, or by its name on the hub.
+
+    Raises:
+        ConfigError: If there is none, or it cannot be read.
+    """
+    from transformers import AutoTokenizer
+
+    if "/" not in name.strip("./") and Path(name).is_dir():
+        name = str(Path(name))
+    try:
+        loaded: Any = AutoTokenizer.from_pretrained(
+            name, revision=revision or "main", trust_remote_code=trust_remote_code
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        what = "the folder" if Path(name).is_dir() else "the hub or its local cache, under the name"
+        raise ConfigError(
+            f"found no tokenizer in {what} {name!r}: {_first_line(error)}; give a folder that "
+            "tokenizer.save_pretrained(...) has written, or a name of the hub"
+        ) from error
+    return loaded
+
+
+def padding_id(tokenizer: "PreTrainedTokenizerBase", *, vocabulary: int | None) -> int:
+    """Return a token that may stand under the mask: it has an embedding.
+
+    A tokenizer that has no padding token, or one that the model was never widened for, pads with
+    its end token; padding is masked, so this changes no result.
+    """
+    for number in (tokenizer.pad_token_id, tokenizer.eos_token_id):
+        if number is not None and (vocabulary is None or number < vocabulary):
+            return int(number)
+    return 0
+
+
+def refuse_stranger(tokens: Sequence[int], *, vocabulary: int | None) -> None:
+    """Raise a ``ConfigError`` if a token has no row in the model's embedding."""
+    if vocabulary is not None and max(tokens) >= vocabulary:
+        raise ConfigError(
+            f"the tokenizer gives token {max(tokens)}, but the model has embeddings for "
+            f"{vocabulary} tokens; use the tokenizer that belongs to the model"
+        )
+
+
+def tokenizer_digest(tokenizer: "PreTrainedTokenizerBase") -> str:
+    """Return a digest of everything that decides token ids, equal in every process."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        content = json.loads(backend.to_str())
+        for state in ("truncation", "padding"):  # the last call's, not the tokenizer's
+            content.pop(state, None)
+    else:
+        content = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()}
+    content["special"] = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".")
