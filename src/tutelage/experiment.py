@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from tutelage.batches import Batches, prepare_rows
 from tutelage.cache import Features, FeatureStore, TeacherRows, extract
+from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig, TeacherConfig
 from tutelage.datasets import Data, Modality, Split, choose_splits, read_data
 from tutelage.datasets.splits import Splits
@@ -185,7 +186,7 @@ def teachers_features(
     config: ExperimentConfig, pool: Split, *, modality: Modality, progress: Progress
 ) -> list[Teacher]:
     """Return every teacher with its features of these rows, from the cache or newly extracted."""
-    store = FeatureStore.at(config.cache.dir)
+    store = FeatureStore(config.cache.dir or default_root())
     teachers = []
     for name, teacher in zip(teacher_names(config.teachers), config.teachers, strict=True):
         source = open_config(teacher, modality=modality)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tutelage.cache import FeatureStore
+from tutelage.cache.place import default_root
 
 __all__ = ["examine"]
 
@@ -39,7 +40,7 @@ def examine(console: Console) -> None:
     table.add_row("devices", _devices())
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
     table.add_row("hub", "offline (HF_HUB_OFFLINE)" if offline else "online; set HF_HUB_OFFLINE=1 to stay off it")
-    store = FeatureStore.at(None)
+    store = FeatureStore(default_root())
     entries = store.entries()
     size = sum(entry.bytes for entry in entries)
     free = shutil.disk_usage(next(p for p in (store.root, *store.root.parents) if p.exists())).free

@@ -1,0 +1,55 @@
+"""``tutelage extract``: teachers' features of the training rows, or what they would take."""
+
+from datetime import timedelta
+
+from rich.console import Console
+from rich.table import Table
+
+from tutelage.cache import FeatureStore, estimate
+from tutelage.cache.place import default_root
+from tutelage.config import ExperimentConfig
+from tutelage.experiment import open_config, open_data, teacher_names, teachers_features
+from tutelage.progress import Progress
+
+__all__ = ["extract_all"]
+
+
+def extract_all(
+    config: ExperimentConfig, *, dry_run: bool, console: Console, progress: Progress
+) -> None:
+    """Extract the features of every teacher, or print what that would take."""
+    data, splits = open_data(config)
+    table = Table(box=None, pad_edge=False)
+    for name in ("teacher", "rows", "columns", "MB"):
+        table.add_column(name, justify="left" if name == "teacher" else "right")
+    if not dry_run:
+        for teacher in teachers_features(config, splits.pool, modality=data.modality, progress=progress):
+            features = teacher.features
+            table.add_row(
+                teacher.name, str(len(features)), str(features.width), f"{features.bytes / 1e6:,.1f}"
+            )
+        console.print(table, highlight=False)
+        return
+
+    store = FeatureStore(config.cache.dir or default_root())
+    table.add_column("cached rows", justify="right")
+    table.add_column("time for the rest", justify="right")
+    for name, teacher in zip(teacher_names(config.teachers), config.teachers, strict=True):
+        found = estimate(
+            open_config(teacher, modality=data.modality),
+            splits.pool,
+            store=store,
+            dtype=config.cache.dtype,
+            workers=config.cache.workers,
+            batch_size=teacher.batch_size,
+        )
+        seconds = timedelta(seconds=round(found.seconds))
+        table.add_row(
+            name,
+            str(found.rows),
+            str(found.width),
+            f"{found.bytes / 1e6:,.1f}",
+            str(found.cached),
+            f"{seconds} (from {found.measured} rows)" if found.measured else "nothing to do",
+        )
+    console.print(table, highlight=False)

@@ -1,0 +1,35 @@
+"""What a student is to the training loop."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tutelage.inputs import ImageInput, TextInput
+from tutelage.tap import FeatureTap
+
+__all__ = ["Student"]
+
+
+class Student(Protocol):
+    """A model, its tap, and how rows become its input.
+
+    Attributes:
+        model: As its own library makes it; it is trained in place.
+        tap: Reads its features.
+        input: From rows to batches.
+        width: Numbers in its features.
+    """
+
+    model: nn.Module
+    tap: FeatureTap
+    input: ImageInput | TextInput
+    width: int
+
+    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
+        """Logits of a batch that lies on the model's device; the tap then holds its features."""
+
+    def save(self, folder: Path) -> None:
+        """Write the model as its own library loads it, without anything of ours."""

@@ -1,0 +1,94 @@
+"""Students of one's own: any module that a factory makes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tutelage.datasets import Modality
+from tutelage.errors import StudentError
+from tutelage.inputs import ImageInput, own_input
+from tutelage.registry import bind, import_object
+from tutelage.tap import FeatureTap
+
+__all__ = ["PythonStudent"]
+
+
+class PythonStudent:
+    """A module from ``factory(num_classes=..., **params)``.
+
+    The module is called with the batch of images, or with the tokenizer's tensors by name, and
+    returns the logits, or something with ``logits``.
+
+    Args:
+        name: ``package.module:factory``; a module in the current folder will do.
+        classes: Names of the classes.
+        modality: What the rows are.
+        model_input: How the input looks: ``image_size``, ``mean``, ``std`` or ``tokenizer``,
+            ``max_length``.
+        tap: Path of the layer to read; by default the last linear layer.
+        own_params: Passed to the factory.
+
+    Raises:
+        ConfigError: If the factory cannot be imported, or does not take the params.
+        StudentError: If it gives no module, or one with another number of outputs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        classes: tuple[str, ...],
+        modality: Modality,
+        model_input: Mapping[str, Any] | None,
+        tap: str | None = None,
+        own_params: Mapping[str, Any] | None = None,
+    ) -> None:
+        factory = import_object(name)
+        made = bind(factory, {"num_classes": len(classes)}, own_params or {}, where="student.params")
+        if not isinstance(made, nn.Module):
+            raise StudentError(f"{name} gave a {type(made).__name__}, not a torch.nn.Module")
+        self.model = made
+        self.input = own_input(model_input, modality=modality, where="student.input")
+        self.tap = FeatureTap(self.model, tap)
+        self.width = self._try(name, outputs=len(classes))
+
+    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
+        """Return the logits."""
+        ready = self.input.finish(inputs)
+        made = self.model(ready["image"]) if "image" in ready else self.model(**ready)
+        logits: Tensor = made if isinstance(made, Tensor) else made.logits
+        return logits
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.safetensors``: the state dict of the module."""
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {k: v.detach().cpu().clone().contiguous() for k, v in self.model.state_dict().items()}
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    @torch.no_grad()
+    def _try(self, name: str, *, outputs: int) -> int:
+        """Call the module once, check its outputs, and return the width of its features."""
+        if isinstance(self.input, ImageInput):
+            row = {"image": torch.zeros(1, 3, *self.input.size, dtype=torch.uint8)}
+        else:
+            row = self.input.collate([self.input.prepare(("text",))])
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            logits = self.outputs(row)
+        except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+            raise StudentError(
+                f"{name} cannot be called with the input that student.input describes: {error}"
+            ) from error
+        self.model.train(was_training)
+        if logits.shape != (1, outputs):
+            raise StudentError(
+                f"{name} gives outputs of shape {tuple(logits.shape)} for one row and {outputs} classes; "
+                f"expected (1, {outputs}): use num_classes for the last layer"
+            )
+        return self.tap.take().shape[1]

@@ -1,0 +1,103 @@
+"""Image students of timm."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tutelage.datasets import Modality
+from tutelage.errors import StudentError, TutelageError
+from tutelage.inputs import ImageInput
+from tutelage.sources.timm import load_timm
+from tutelage.tap import FeatureTap
+
+__all__ = ["TimmStudent"]
+
+
+class TimmStudent:
+    """A model of timm with a new classifier.
+
+    Args:
+        name: As ``timm.create_model`` takes it.
+        classes: Names of the classes.
+        modality: What the rows are; must be images.
+        tap: Path of the layer to read; by default the classifier.
+        weights: ``"pretrained"``, ``"random"``, or a checkpoint's path (safetensors or pth).
+        image_size: Side of the images, for models that can change it.
+        drop_rate: Dropout in front of the classifier.
+        drop_path_rate: Share of residual branches dropped in training.
+
+    Raises:
+        StudentError: If timm has no such model or weights, or the rows are not images.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        classes: tuple[str, ...],
+        modality: Modality,
+        tap: str | None = None,
+        weights: str = "pretrained",
+        image_size: int | None = None,
+        drop_rate: float = 0.0,
+        drop_path_rate: float = 0.0,
+    ) -> None:
+        if modality != "image":
+            raise StudentError(f"timm:{name} takes images, but the rows are {modality}s; choose an hf: student")
+        options = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
+        try:
+            self.model = load_timm(
+                name, weights=weights, num_classes=len(classes), image_size=image_size, **options
+            )
+        except TutelageError as error:
+            raise StudentError(str(error)) from error
+        self.tap = FeatureTap(self.model, tap)
+        self.input = ImageInput.from_timm(self.model)
+        self.width = _width(self.model, self.tap, self.input)
+        self._classes = classes
+
+    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
+        """Return the logits."""
+        logits: Tensor = self.model(self.input.finish(inputs)["image"])
+        return logits
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.safetensors`` and ``config.json``.
+
+        Loaded again by ``timm.create_model(architecture, num_classes=classes,
+        checkpoint_path="model.safetensors")``, or by ``timm.create_model("local-dir:FOLDER")``.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {k: v.detach().cpu().clone().contiguous() for k, v in self.model.state_dict().items()}
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        cfg: dict[str, Any] = dict(self.model.pretrained_cfg)
+        kept = ("input_size", "fixed_input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std")
+        config = {
+            "architecture": self.model.pretrained_cfg["architecture"],
+            "num_classes": len(self._classes),
+            "num_features": self.width,
+            "label_names": list(self._classes),
+            "pretrained_cfg": {name: cfg[name] for name in kept if name in cfg}
+            | {
+                "input_size": (3, *self.input.size),
+                "num_classes": len(self._classes),
+                "first_conv": cfg.get("first_conv"),
+                "classifier": cfg.get("classifier"),
+            },
+        }
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+@torch.no_grad()
+def _width(model: torch.nn.Module, tap: FeatureTap, model_input: ImageInput) -> int:
+    """The width of what the tap reads, found out on one empty image."""
+    was_training = model.training
+    model.eval()(torch.zeros(1, 3, *model_input.size))
+    model.train(was_training)
+    return tap.take().shape[1]
