@@ -1,0 +1,211 @@
+"""Rows through a teacher: decoded by worker processes, computed on the device, in flight."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from tutelage.cache.batching import Budget, cut
+from tutelage.datasets.base import Rows
+from tutelage.errors import SourceError, TutelageError
+from tutelage.sources.base import Encoder
+
+__all__ = ["Encoded", "encode_rows"]
+
+Batch = tuple[Tensor, Mapping[str, Tensor]]
+
+_IN_FLIGHT = 2
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Features of some rows, on the CPU.
+
+    Attributes:
+        rows: Their numbers; not in order.
+        features: One row each.
+    """
+
+    rows: Int64[Tensor, " batch"]
+    features: Float[Tensor, "batch width"]
+
+
+def encode_rows(
+    source: Encoder,
+    rows: Rows,
+    *,
+    parts: Sequence[range],
+    budget: Budget,
+    device: torch.device,
+    workers: int,
+) -> Iterator[Encoded]:
+    """Encode all rows of some parts; a part's last batch comes before the next part's first.
+
+    Batches never cross a part, and are a function of the part and the budget alone.
+
+    Raises:
+        SourceError: If the features' width is not the teacher's, a worker dies, or not even one
+            row fits the memory.
+        TutelageError: What ``prepare`` raised in a worker.
+    """
+    pieces = list(_pieces(source, parts, budget))
+    loader: DataLoader[Any] = DataLoader(
+        _Batches(source, rows, pieces=pieces, budget=budget),
+        batch_size=None,
+        collate_fn=_unchanged,
+        num_workers=min(workers, len(pieces)),
+        pin_memory=device.type == "cuda",
+    )
+    forward = _Forward(source, device)
+    flying: deque[tuple[Tensor, Tensor, torch.cuda.Event | None]] = deque()
+    for numbers, batch in _batches(loader):
+        flying.append((numbers, *_to_host(forward(batch, len(numbers)))))
+        if len(flying) > _IN_FLIGHT or device.type == "cpu":
+            yield _landed(flying.popleft())
+    while flying:
+        yield _landed(flying.popleft())
+
+
+def _pieces(source: Encoder, parts: Sequence[range], budget: Budget) -> Iterator[range]:
+    """What a worker prepares at once: a batch of images, or a part of texts to sort by length."""
+    for part in parts:
+        step = budget.rows if source.modality == "image" else len(part)
+        for start in range(part.start, part.stop, step):
+            yield range(start, min(start + step, part.stop))
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An error on its way out of a worker; the loader's own way adds a traceback to the message."""
+
+    kind: type[TutelageError]
+    message: str
+
+    def error(self) -> TutelageError:
+        return self.kind.__new__(self.kind, self.message)
+
+
+class _Batches(Dataset[Any]):
+    """Prepared and padded batches of each piece."""
+
+    def __init__(
+        self, source: Encoder, rows: Rows, *, pieces: Sequence[range], budget: Budget
+    ) -> None:
+        self.prepare, self.cost, self.collate = source.prepare, source.cost, source.collate
+        self.rows = rows
+        self.pieces = pieces
+        self.budget = budget
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def __getitem__(self, number: int) -> list[Batch] | _Failure:
+        piece = self.pieces[number]
+        try:
+            prepared = [self.prepare(self.rows[index]) for index in piece]
+            groups = cut([self.cost(one) for one in prepared], self.budget)
+            return [
+                (
+                    torch.tensor([piece[i] for i in group]),
+                    self.collate([prepared[i] for i in group]),
+                )
+                for group in groups
+            ]
+        except TutelageError as error:
+            return _Failure(type(error), str(error))
+
+
+def _unchanged(content: Any) -> Any:
+    return content
+
+
+def _batches(loader: "DataLoader[Any]") -> Iterator[Batch]:
+    try:
+        for found in loader:
+            if isinstance(found, _Failure):
+                raise found.error()
+            yield from found
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise SourceError(
+            f"a worker process that decodes rows died ({error}); most often memory was short, or "
+            "/dev/shm too small: set fewer workers, or 0"
+        ) from error
+
+
+class _Forward:
+    """The teacher on its device, in as many pieces a batch as its memory asks for."""
+
+    def __init__(self, source: Encoder, device: torch.device) -> None:
+        self.source = source
+        self.device = device
+        self.pieces = 1
+
+    def __call__(self, batch: Mapping[str, Tensor], rows: int) -> Tensor:
+        while True:
+            size = -(-rows // self.pieces)
+            try:
+                features = torch.cat(
+                    [
+                        self._encode({k: v[start : start + size] for k, v in batch.items()})
+                        for start in range(0, rows, size)
+                    ]
+                )
+            except (MemoryError, RuntimeError) as error:
+                if not _out_of_memory(error):
+                    raise
+                reason = str(error)
+            else:
+                break
+            # Outside the handler: the error holds the frames that hold the tensors.
+            if size == 1:
+                raise SourceError(
+                    f"not even one row fits the memory of {self.device}: {reason}; use a smaller "
+                    "teacher, shorter texts, or another device"
+                )
+            self.pieces *= 2
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+        if tuple(features.shape) != (rows, self.source.width):
+            raise SourceError(
+                f"the teacher gave features of shape {tuple(features.shape)} for {rows} rows, but "
+                f"says that it has {self.source.width} columns"
+            )
+        return features
+
+    @torch.inference_mode()
+    def _encode(self, batch: Mapping[str, Tensor]) -> Tensor:
+        return self.source.encode(
+            {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+        )
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        words in str(error).lower()
+        for words in ("can't allocate memory", "out of memory", "cannot allocate memory")
+    )
+
+
+def _to_host(features: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
+    """Start the way to the CPU; the event tells when it is over."""
+    if features.device.type != "cuda":
+        return features.to("cpu", torch.float32), None
+    host = torch.empty(features.shape, dtype=torch.float32, pin_memory=True)
+    host.copy_(features, non_blocking=True)
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event.record(torch.cuda.current_stream(features.device))
+    return host, event
+
+
+def _landed(flying: tuple[Tensor, Tensor, torch.cuda.Event | None]) -> Encoded:
+    rows, features, event = flying
+    if event is not None:
+        event.synchronize()
+    return Encoded(rows=rows, features=features)

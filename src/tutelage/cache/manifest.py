@@ -1,0 +1,194 @@
+"""The last file written: what lies in a finished folder, with sizes and digests."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, from_numpy
+
+from tutelage.cache.files import write_whole
+from tutelage.cache.key import FeatureKey, canonical, digest_of
+from tutelage.cache.layout import Layout, read_header
+from tutelage.cache.statistics import Moments
+from tutelage.errors import CacheError
+
+__all__ = [
+    "IDS",
+    "JOURNAL",
+    "KEY",
+    "MANIFEST",
+    "STATISTICS",
+    "FileRecord",
+    "Manifest",
+    "file_digest",
+    "id_lines",
+    "read_key",
+]
+
+KEY = "key.json"
+MANIFEST = "manifest.json"
+IDS = "ids.jsonl"
+STATISTICS = "statistics.safetensors"
+JOURNAL = "progress.jsonl"
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """Size and digest of a file."""
+
+    name: str
+    bytes: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a finished folder holds.
+
+    Attributes:
+        key: Digest of the key.
+        layout: Where rows lie.
+        files: Every file but ``key.json`` and the manifest itself.
+    """
+
+    key: str
+    layout: Layout
+    files: tuple[FileRecord, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(file.bytes for file in self.files)
+
+    def record(self, name: str) -> FileRecord:
+        """Size and digest of the file with this name."""
+        return next(file for file in self.files if file.name == name)
+
+    def write(self, folder: Path) -> None:
+        """Write ``manifest.json``; from then on the folder is finished."""
+        content: dict[str, Any] = {
+            "key": self.key,
+            "layout": vars(self.layout),
+            "files": [vars(file) for file in self.files],
+        }
+        content["digest"] = digest_of(canonical(content))
+        write_whole(folder / MANIFEST, json.dumps(content, indent=1).encode() + b"\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """Read ``manifest.json`` and check it against its own digest."""
+        path = folder / MANIFEST
+        try:
+            content = json.loads(path.read_bytes())
+            digest = content.pop("digest")
+            if digest != digest_of(canonical(content)):
+                raise CacheError(f"{path} was changed: it does not match its own digest")
+            return cls(
+                key=content["key"],
+                layout=Layout(**content["layout"]),
+                files=tuple(FileRecord(**file) for file in content["files"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CacheError(f"{path} is damaged: {error}") from error
+
+    def check(self, folder: Path) -> None:
+        """Check what can be checked without reading the numbers: names, sizes and headers.
+
+        Raises:
+            CacheError: Naming the first file that is wrong, and how.
+        """
+        for shard in range(self.layout.shards):
+            name = self.layout.name(shard)
+            header = self.layout.header(shard, key=self.key)
+            read_header(folder / name, expected=header, size=self.record(name).bytes)
+        for file in self.files:
+            path = folder / file.name
+            size = path.stat().st_size if path.is_file() else None
+            if size != file.bytes:
+                found = (
+                    "is missing" if size is None else f"has {size} bytes instead of {file.bytes}"
+                )
+                raise CacheError(f"{path} {found}")
+
+
+def read_key(folder: Path) -> FeatureKey:
+    """Read ``key.json`` and check that it is the key that the folder is named after."""
+    path = folder / KEY
+    try:
+        key = FeatureKey.from_json(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        raise CacheError(f"{path} is missing") from None
+    except (ValueError, AttributeError) as error:
+        raise CacheError(f"{path} is damaged: {error}") from error
+    if key.digest != folder.name:
+        raise CacheError(
+            f"{path} holds another key than the folder's name says: teacher, rows or file changed"
+        )
+    return key
+
+
+def id_lines(ids: Sequence[str]) -> Iterator[bytes]:
+    """The content of ``ids.jsonl``, piece by piece: one JSON string a line."""
+    names = iter(ids)
+    while block := list(islice(names, 4096)):
+        # A list whose separator is the line break, without its brackets, is fast JSON lines.
+        yield json.dumps(block, ensure_ascii=False, separators=("\n", ":"))[1:-1].encode() + b"\n"
+
+
+def lines_digest(ids: Sequence[str]) -> str:
+    """The digest that ``ids.jsonl`` has for these ids."""
+    total = hashlib.blake2b(digest_size=16)
+    for lines in id_lines(ids):
+        total.update(lines)
+    return total.hexdigest()
+
+
+def read_ids(folder: Path) -> list[str]:
+    """Read ``ids.jsonl``."""
+    try:
+        with (folder / IDS).open("rb") as file:
+            return [json.loads(line) for line in file]
+    except ValueError as error:
+        raise CacheError(f"{folder / IDS} is damaged: {error}") from error
+
+
+def write_statistics(folder: Path, moments: Moments) -> None:
+    """Write ``statistics.safetensors``: mean and standard deviation in float64."""
+    write_whole(
+        folder / STATISTICS,
+        save({"mean": from_numpy(moments.mean), "std": from_numpy(moments.std)}),
+    )
+
+
+def read_statistics(folder: Path, *, width: int) -> tuple[Tensor, Tensor]:
+    """Read ``statistics.safetensors``: mean and standard deviation."""
+    try:
+        found = load((folder / STATISTICS).read_bytes())
+        mean, std = found["mean"], found["std"]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise CacheError(f"{folder / STATISTICS} is damaged: {error}") from error
+    if mean.shape != (width,) or std.shape != (width,):
+        raise CacheError(
+            f"{folder / STATISTICS} has {tuple(mean.shape)} columns instead of {width}"
+        )
+    return mean, std
+
+
+def file_digest(path: Path) -> str:
+    """The digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def records(folder: Path, names: Iterable[str]) -> list[FileRecord]:
+    """Size and digest of each file."""
+    return [
+        FileRecord(name, (folder / name).stat().st_size, file_digest(folder / name))
+        for name in names
+    ]

@@ -1,0 +1,61 @@
+"""Mean and standard deviation of columns, in one pass and in float64."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["Moments"]
+
+_ROWS = 256
+
+
+class Moments:
+    """Mean and population standard deviation of rows that come block by block.
+
+    With ``n``, ``m`` and ``s`` the count, mean and sum of squared deviations so far, and ``n'``,
+    ``m'``, ``s'`` those of a block, and ``d = m' - m``:
+
+        m <- m + d n' / (n + n')
+        s <- s + s' + d² n n' / (n + n')
+
+    The result is a function of the rows and of where blocks begin, bit for bit: sums go row by
+    row in one thread.
+
+    Source:
+        Chan, Golub and LeVeque 1979, "Updating formulae and a pairwise algorithm for computing
+        sample variances", eq. 2.1.
+
+    Example:
+        >>> moments = Moments(1)
+        >>> moments.update(torch.tensor([[1.0], [3.0]]))
+        >>> moments.mean, moments.std
+        (array([2.]), array([1.]))
+    """
+
+    def __init__(self, width: int) -> None:
+        self.count = 0
+        self.mean: NDArray[np.float64] = np.zeros(width)
+        self._squares: NDArray[np.float64] = np.zeros(width)
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """Standard deviation, divided by the number of rows."""
+        found: NDArray[np.float64] = np.sqrt(self._squares / max(self.count, 1))
+        return found
+
+    def update(self, rows: Float[Tensor, "rows width"]) -> None:
+        """Add rows; blocks of a few hundred keep the work inside the processor's cache."""
+        for start in range(0, len(rows), _ROWS):
+            # numpy sums along rows in one fixed order; torch's order depends on its threads.
+            block = rows[start : start + _ROWS].to(torch.float64).numpy()
+            count = len(block)
+            mean = block.sum(axis=0) / count
+            block -= mean
+            squares = np.einsum("ij,ij->j", block, block)
+            both = self.count + count
+            shift = mean - self.mean
+            self._squares += squares + shift**2 * (self.count * count / both)
+            self.mean = self.mean + shift * (count / both)
+            self.count = both

@@ -1,0 +1,226 @@
+"""The folder of all cached features: open them, or write what is missing."""
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tutelage.cache.features import MAP_UP_TO, Features
+from tutelage.cache.files import telling_full_disk
+from tutelage.cache.key import FeatureKey
+from tutelage.cache.layout import SHARD_BYTES, Layout
+from tutelage.cache.maintenance import Entry, Freed, Problem, list_entries, problems, prune_entries
+from tutelage.cache.manifest import (
+    IDS,
+    MANIFEST,
+    Manifest,
+    lines_digest,
+    read_ids,
+    read_key,
+    read_statistics,
+)
+from tutelage.cache.writer import FeatureWriter
+from tutelage.errors import CacheError
+
+__all__ = ["FeatureStore"]
+
+_LOG = logging.getLogger(__name__)
+_ADVICE = "; remove it with `tutelage cache prune --damaged` and run the same command again"
+
+
+class FeatureStore:
+    """Cached features under one folder, a folder a key.
+
+        <root>/<digest of the key>/key.json                       first: what the key covers
+                                   features-00000-of-00001.safetensors
+                                   ids.jsonl                      one id a line, in the rows' order
+                                   statistics.safetensors         mean and std of each column
+                                   manifest.json                  last: sizes and digests
+
+    A folder without a manifest is unfinished; ``writer`` goes on where it ends.
+
+    Args:
+        root: The folder; made when something is written.
+        map_up_to: Features up to this many bytes are read through a memory map; None maps all.
+            See ``Features``.
+        shard_bytes: Largest size of a file.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        map_up_to: int | None = MAP_UP_TO,
+        shard_bytes: int = SHARD_BYTES,
+    ) -> None:
+        self.root = Path(root)
+        self.map_up_to = map_up_to
+        self.shard_bytes = shard_bytes
+
+    @classmethod
+    def at(cls, folder: Path | None) -> "FeatureStore":
+        """The cache in a folder; by default ``$TUTELAGE_CACHE``, else ``~/.cache/tutelage``."""
+        given = folder or os.environ.get("TUTELAGE_CACHE") or "~/.cache/tutelage"
+        return cls(Path(given).expanduser())
+
+    def open(self, key: FeatureKey, ids: Sequence[str] | None = None) -> Features | None:
+        """Return the features of a key, or None where they are not there or not finished.
+
+        Sizes, headers and ids are checked, numbers are not: that is ``verify``.
+
+        Args:
+            key: What the features are a function of.
+            ids: The rows that are expected, in order; by default those that were written.
+
+        Raises:
+            CacheError: If files are missing, cut or exchanged, or hold other rows.
+        """
+        folder = self.folder(key)
+        if not (folder / MANIFEST).exists():
+            return None
+        try:
+            read_key(folder)
+            manifest = Manifest.read(folder)
+            if manifest.key != key.digest:
+                raise CacheError(f"{folder / MANIFEST} belongs to another key")
+            manifest.check(folder)
+            mean, std = read_statistics(folder, width=manifest.layout.width)
+        except CacheError as error:
+            raise CacheError(f"{error}{_ADVICE}") from error
+        if ids is None:
+            ids = read_ids(folder)
+        elif len(ids) != key.rows or lines_digest(ids) != manifest.record(IDS).digest:
+            raise CacheError(_other_rows(folder, ids))
+        with suppress(OSError):  # a cache that only others may write still serves
+            os.utime(folder / MANIFEST)
+        return Features(
+            folder,
+            key=key,
+            ids=ids,
+            layout=manifest.layout,
+            mean=mean,
+            std=std,
+            bytes=manifest.bytes,
+            map_up_to=self.map_up_to,
+        )
+
+    @contextmanager
+    def writer(
+        self, key: FeatureKey, *, ids: Sequence[str], width: int, part_rows: int = 4096
+    ) -> Iterator[FeatureWriter]:
+        """Hold the key's lock and write its features.
+
+        Waits while another process writes the same key, and then finds it complete. The lock of
+        a process that was killed is free.
+
+        Args:
+            key: What the features are a function of.
+            ids: The rows' ids, in order.
+            width: Columns.
+            part_rows: Rows of a part; the same for every process that writes this key.
+        """
+        if len(ids) != key.rows:
+            raise CacheError(f"{len(ids)} ids were given for a key of {key.rows} rows")
+        if not ids or width < 1:
+            raise CacheError(f"there is nothing to cache: {len(ids)} rows, {width} columns")
+        layout = Layout.plan(
+            key.rows,
+            width,
+            dtype=key.dtype,
+            part_rows=part_rows,
+            shard_bytes=self.shard_bytes,
+        )
+        with self._locked(key):
+            complete = (self.folder(key) / MANIFEST).exists()
+            writer = FeatureWriter(
+                self.folder(key), key=key, ids=ids, layout=layout, complete=complete
+            )
+            try:
+                yield writer
+            finally:
+                writer.close()
+
+    def folder(self, key: FeatureKey) -> Path:
+        """Where a key's features lie, or would lie."""
+        return self.root / key.digest
+
+    def entries(self) -> list[Entry]:
+        """What is in the cache: complete, unfinished or damaged; most recently used first."""
+        return list_entries(self.root)
+
+    def verify(self, entry: Entry) -> list[Problem]:
+        """Read every byte of an entry; return what is wrong, nothing where all is well."""
+        return problems(entry)
+
+    def prune(
+        self,
+        *,
+        older_than: float | None = None,
+        unfinished: bool = False,
+        damaged: bool = False,
+        source: str | None = None,
+        everything: bool = False,
+        dry_run: bool = False,
+    ) -> Freed:
+        """Delete the entries that meet every condition given; see ``maintenance.prune_entries``."""
+        return prune_entries(
+            self.root,
+            older_than=older_than,
+            unfinished=unfinished,
+            damaged=damaged,
+            source=source,
+            everything=everything,
+            dry_run=dry_run,
+        )
+
+    def why_missing(self, key: FeatureKey) -> str | None:
+        """Say what changed since features of the same teacher or rows were cached.
+
+        Returns:
+            The differences from the most similar finished entry; None where no entry has the
+            same split and at least one equal part of the teacher's identity.
+        """
+        closest: list[str] | None = None
+        for entry in self.entries():
+            other = entry.key
+            if other is None or other == key or other.split != key.split:
+                continue
+            if not set(other.source.items()) & set(key.source.items()):
+                continue
+            found = key.differences(other)
+            if closest is None or len(found) < len(closest):
+                closest = found
+        return None if closest is None else "; ".join(closest)
+
+    @contextmanager
+    def _locked(self, key: FeatureKey) -> Iterator[None]:
+        path = self.root / ".locks" / f"{key.digest}.lock"
+        with telling_full_disk(self.root, needed=lambda: 1):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                _LOG.info("waiting for another process that extracts the same features")
+                lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _other_rows(folder: Path, ids: Sequence[str]) -> str:
+    cached = read_ids(folder)
+    if len(ids) != len(cached):
+        found = f"it holds {len(cached)} rows, but {len(ids)} are asked for"
+    else:
+        number = next((i for i, (a, b) in enumerate(zip(cached, ids, strict=True)) if a != b), None)
+        found = (
+            f"its ids file was changed{_ADVICE}"
+            if number is None
+            else f"row {number} is {cached[number]!r}, but {ids[number]!r} is asked for"
+        )
+    return f"cached features in {folder} are of other rows: {found}"

@@ -1,0 +1,245 @@
+"""Writing features part by part, so that a killed process loses one part at most."""
+
+import errno
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tutelage.cache.files import allocate, sync_folder, telling_full_disk, write_whole
+from tutelage.cache.key import FeatureKey, digest_of
+from tutelage.cache.layout import DTYPES, Layout, read_header
+from tutelage.cache.manifest import IDS, JOURNAL, KEY, Manifest
+from tutelage.cache.seal import seal
+from tutelage.errors import CacheError, SourceError
+
+__all__ = ["FeatureWriter"]
+
+PARTIAL = ".partial"
+
+
+class FeatureWriter:
+    """The one writer of a folder; ``FeatureStore.writer`` makes it and holds the folder's lock.
+
+    Every file of features gets its whole size at once, under a name that ends in ``.partial``.
+    A part is written to its place, synced, and then noted with its digest in
+    ``progress.jsonl``; what is not noted there, or no longer matches, is missing when the next
+    writer comes. A full file gets its final name. ``finish`` reads everything once more for
+    digests and statistics, and writes the manifest last.
+
+    Attributes:
+        complete: Whether somebody finished the folder before this writer had the lock.
+        missing: Numbers of the parts that are still to be written.
+    """
+
+    def __init__(
+        self, folder: Path, *, key: FeatureKey, ids: Sequence[str], layout: Layout, complete: bool
+    ) -> None:
+        self.folder = folder
+        self.key = key
+        self.ids = ids
+        self.layout = layout
+        self.complete = complete
+        self.missing: list[int] = []
+        self._open: tuple[int, int] | None = None
+        self._digest = key.digest
+        if complete:
+            return
+        with telling_full_disk(folder, needed=self._needed):
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / KEY, json.dumps(key.to_json(), indent=1).encode() + b"\n")
+            self.missing = self._resume()
+            self._refuse_small_disk()
+
+    def write(self, part: int, features: Float[Tensor, "rows width"]) -> None:
+        """Write a part, durably.
+
+        Raises:
+            SourceError: If a row holds NaN or infinity.
+            CacheError: If the shape is wrong, a value is too large for float16, or there is no
+                room on the disk.
+        """
+        rows = self.layout.part(part)
+        if tuple(features.shape) != (len(rows), self.layout.width):
+            raise CacheError(
+                f"part {part} has the shape {tuple(features.shape)} instead of "
+                f"{(len(rows), self.layout.width)}"
+            )
+        content = self._checked(features, rows).numpy().data.cast("B")
+        shard = self.layout.shard_of(part)
+        header = self.layout.header(shard, key=self._digest)
+        offset = len(header) + (rows.start - self.layout.shard(shard).start) * self.layout.row_bytes
+        with telling_full_disk(self.folder, needed=self._needed):
+            descriptor = self._descriptor(shard)
+            rest = content
+            while rest:
+                done = os.pwrite(descriptor, rest, offset)
+                rest, offset = rest[done:], offset + done
+            os.fsync(descriptor)
+            self._note({"part": part, "digest": digest_of(content)})
+            self.missing.remove(part)
+            if not any(p in self.missing for p in self.layout.parts_of(shard)):
+                self._complete_shard(shard)
+
+    def finish(self) -> Manifest:
+        """Write ids, statistics and the manifest."""
+        if self.missing:
+            raise CacheError(f"{len(self.missing)} parts of {self.folder} are not written yet")
+        self.close()
+        with telling_full_disk(self.folder, needed=self._needed):
+            return seal(self.folder, key=self._digest, ids=self.ids, layout=self.layout)
+
+    def close(self) -> None:
+        """Close the file in progress."""
+        if self._open is not None:
+            os.close(self._open[1])
+            self._open = None
+
+    def _checked(self, features: Tensor, rows: range) -> Tensor:
+        wrong = ~torch.isfinite(features)
+        if wrong.any():
+            row = int(wrong.any(dim=1).nonzero()[0])
+            raise SourceError(
+                f"the teacher gave NaN or infinity in {int(wrong[row].sum())} of "
+                f"{features.shape[1]} columns for the row {self.ids[rows.start + row]!r}; look at "
+                "that row and the teacher's precision (rows before it are kept)"
+            )
+        dtype = DTYPES[self.layout.dtype]
+        stored = features.detach().to("cpu", dtype).contiguous()
+        if not torch.isfinite(stored).all():
+            row = int((~torch.isfinite(stored)).any(dim=1).nonzero()[0])
+            raise CacheError(
+                f"the row {self.ids[rows.start + row]!r} has a value of "
+                f"{float(features[row].abs().max()):.4g}, but {self.layout.dtype} ends at "
+                f'{torch.finfo(dtype).max:.4g}; set the cache\'s dtype to "float32"'
+            )
+        return stored
+
+    def _note(self, line: object) -> None:
+        with (self.folder / JOURNAL).open("ab") as file:
+            file.write(json.dumps(line).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _descriptor(self, shard: int) -> int:
+        if self._open is not None and self._open[0] == shard:
+            return self._open[1]
+        self.close()
+        path = self._partial(shard)
+        # A final name whose part no longer matches goes back to being unfinished.
+        if (self.folder / self.layout.name(shard)).exists():
+            (self.folder / self.layout.name(shard)).replace(path)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        self._open = (shard, descriptor)
+        header = self.layout.header(shard, key=self._digest)
+        size = self.layout.shard_bytes(shard, key=self._digest)
+        if os.fstat(descriptor).st_size != size:
+            try:
+                allocate(descriptor, size)
+            except OSError:
+                self.close()
+                path.unlink()
+                raise
+        os.pwrite(descriptor, header, 0)
+        return descriptor
+
+    def _complete_shard(self, shard: int) -> None:
+        self.close()
+        self._partial(shard).replace(self.folder / self.layout.name(shard))
+        sync_folder(self.folder)
+
+    def _partial(self, shard: int) -> Path:
+        return self.folder / (self.layout.name(shard) + PARTIAL)
+
+    def _resume(self) -> list[int]:
+        """Find the parts that are not there, and leave files and journal saying just that."""
+        plan = {"layout": vars(self.layout)}
+        noted = self._noted(plan)
+        kept: dict[int, str] = {}
+        for shard in range(self.layout.shards):
+            parts = self.layout.parts_of(shard)
+            final = self.folder / self.layout.name(shard)
+            path = final if final.exists() else self._partial(shard)
+            if not path.exists():
+                continue
+            try:
+                read_header(
+                    path,
+                    expected=self.layout.header(shard, key=self._digest),
+                    size=self.layout.shard_bytes(shard, key=self._digest),
+                )
+            except CacheError:
+                path.unlink()
+                continue
+            if noted is None and path == final:
+                # The journal goes when all files are full and only the manifest is to come.
+                kept |= dict.fromkeys(parts, "")
+                continue
+            kept |= self._matching(path, shard, noted or {})
+        missing = [part for part in range(self.layout.parts) if part not in kept]
+        if missing or noted is not None:
+            lines = [plan, *({"part": p, "digest": d} for p, d in kept.items() if d)]
+            write_whole(
+                self.folder / JOURNAL,
+                b"".join(json.dumps(line).encode() + b"\n" for line in lines),
+            )
+        names = {self.layout.name(shard) for shard in range(self.layout.shards)}
+        for path in self.folder.glob("features-*"):
+            if path.name.removesuffix(PARTIAL) not in names:
+                path.unlink()
+        for shard in range(self.layout.shards):
+            done = not any(p in missing for p in self.layout.parts_of(shard))
+            if done and self._partial(shard).exists():
+                self._complete_shard(shard)
+        return missing
+
+    def _noted(self, plan: object) -> dict[int, str] | None:
+        """What the journal says; None where there is none, nothing where it is another plan's."""
+        try:
+            lines = (self.folder / JOURNAL).read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return None
+        noted: dict[int, str] = {}
+        try:
+            if json.loads(lines[0]) != plan:
+                return noted
+            for line in lines[1:]:
+                entry = json.loads(line)
+                noted[entry["part"]] = entry["digest"]
+        except (ValueError, KeyError, TypeError):
+            pass  # the process was killed inside the last line
+        return noted
+
+    def _matching(self, path: Path, shard: int, noted: dict[int, str]) -> dict[int, str]:
+        """The parts of a file whose bytes are still those that were noted."""
+        found: dict[int, str] = {}
+        with path.open("rb") as file:
+            file.seek(len(self.layout.header(shard, key=self._digest)))
+            for part in self.layout.parts_of(shard):
+                size = len(self.layout.part(part)) * self.layout.row_bytes
+                if part not in noted:
+                    file.seek(size, os.SEEK_CUR)
+                elif digest_of(file.read(size)) == noted[part]:
+                    found[part] = noted[part]
+        return found
+
+    def _needed(self) -> int:
+        """Bytes that the files still to come take."""
+        total = 0
+        for shard in range(self.layout.shards):
+            if not (
+                self._partial(shard).exists() or (self.folder / self.layout.name(shard)).exists()
+            ):
+                total += self.layout.shard_bytes(shard, key=self._digest)
+        ids = sum(len(name) + 3 for name in self.ids)
+        return total + (0 if (self.folder / IDS).exists() else ids)
+
+    def _refuse_small_disk(self) -> None:
+        disk = os.statvfs(self.folder)
+        needed, free = self._needed(), disk.f_bavail * disk.f_frsize
+        if needed > free:
+            raise OSError(errno.ENOSPC, f"{free / 1e9:.2f} GB are free")
