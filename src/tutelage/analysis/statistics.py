@@ -1,0 +1,118 @@
+"""Means over seeds and what is known of them."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Difference", "SampleMean", "difference_of_means", "row_sampling_error", "sample_mean"]
+
+LEAST_SEEDS = 3
+"""Fewer cannot tell a difference from noise: with two, the error itself is a single number."""
+
+
+@dataclass(frozen=True)
+class SampleMean:
+    """A mean over seeds.
+
+    Attributes:
+        mean: In the unit of the values.
+        error: The mean's standard error, in the same unit; None for a single value.
+        count: How many values.
+    """
+
+    mean: float
+    error: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Difference(SampleMean):
+    """How far a method's mean lies above another's.
+
+    Attributes:
+        paired: Whether it is the mean of differences seed by seed.
+    """
+
+    paired: bool
+
+    @property
+    def sign(self) -> Literal["above", "below", "none", "unknown"]:
+        """What can be said: ``unknown`` with fewer than three seeds, ``none`` within two errors."""
+        if self.error is None or self.count < LEAST_SEEDS:
+            return "unknown"
+        if abs(self.mean) <= 2 * self.error:
+            return "none"
+        return "above" if self.mean > 0 else "below"
+
+
+def sample_mean(values: Iterable[float]) -> SampleMean:
+    """Return the mean and its standard error.
+
+        error = sqrt( sum_i (x_i - mean)² / (n - 1) / n )
+
+    Args:
+        values: One number a seed; at least one.
+
+    Raises:
+        ValueError: If there are none.
+
+    Example:
+        >>> sample_mean([1.0, 2.0, 3.0]).mean
+        2.0
+    """
+    numbers = list(values)
+    count = len(numbers)
+    if count == 0:
+        raise ValueError("the mean of no values is not defined; give at least one")
+    mean = math.fsum(numbers) / count
+    if count == 1:
+        return SampleMean(mean=mean, error=None, count=1)
+    variance = math.fsum((number - mean) ** 2 for number in numbers) / (count - 1)
+    return SampleMean(mean=mean, error=math.sqrt(variance / count), count=count)
+
+
+def difference_of_means(treated: Mapping[int, float], baseline: Mapping[int, float]) -> Difference:
+    """Return how far one method lies above another, with the standard error of that.
+
+    Over the seeds that both have, the difference is taken seed by seed and then averaged: what a
+    seed does to both (the order of rows, the start of the head) drops out. Where they share none,
+    the means are subtracted and the errors added in squares.
+
+    Args:
+        treated: A value for each seed.
+        baseline: Likewise, of what it is compared with.
+
+    Raises:
+        ValueError: If either is empty.
+
+    Example:
+        >>> difference_of_means({0: 3.0, 1: 5.0}, {0: 2.0, 1: 4.0, 2: 9.0})
+        Difference(mean=1.0, error=0.0, count=2, paired=True)
+    """
+    shared = sorted(treated.keys() & baseline.keys())
+    if shared:
+        pairs = sample_mean(treated[seed] - baseline[seed] for seed in shared)
+        return Difference(mean=pairs.mean, error=pairs.error, count=pairs.count, paired=True)
+    above, below = sample_mean(treated.values()), sample_mean(baseline.values())
+    error = None
+    if above.error is not None and below.error is not None:
+        error = math.hypot(above.error, below.error)
+    return Difference(
+        mean=above.mean - below.mean,
+        error=error,
+        count=min(above.count, below.count),
+        paired=False,
+    )
+
+
+def row_sampling_error(accuracy: float, rows: int) -> float:
+    """Return the standard error that an accuracy has for being measured on so many rows.
+
+        sqrt( p (1 - p) / n )
+
+    Args:
+        accuracy: From 0 to 1.
+        rows: Rows of the evaluation; at least one.
+    """
+    return math.sqrt(accuracy * (1 - accuracy) / rows)

@@ -1,0 +1,222 @@
+"""What was trained on what, for how long: the tables of the page."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tutelage.analysis.comparison import Comparison, accuracy_of
+from tutelage.analysis.statistics import SampleMean, sample_mean
+from tutelage.report.units import bytes_, duration, parameters, percent, points
+from tutelage.result import Result
+
+__all__ = ["Table", "method_table", "run_table", "setup", "teacher_table", "time_table"]
+
+PHASES = ("extract", "prepare", "train", "evaluate")
+MOST_CLASSES = 12
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of text first, ``numbers`` columns of numbers last, as written."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: int
+
+
+def method_table(comparison: Comparison) -> Table:
+    """A row a method: seeds, accuracy and difference, mean ± standard error."""
+    rows = [
+        (
+            method.label,
+            str(len(method.runs)),
+            percent(method.accuracy),
+            points(method.above_baseline) if method.above_baseline else "",
+        )
+        for method in comparison.methods
+    ]
+    table = Table(("Method", "Seeds", "Accuracy", "Difference, points"), tuple(rows), numbers=3)
+    return _without_empty_columns(table)
+
+
+def run_table(comparison: Comparison) -> Table:
+    """A row a run."""
+    rows = []
+    for method in comparison.methods:
+        below = (
+            {r.result.seed: accuracy_of(r.result) for r in method.baseline.runs}
+            if method.baseline
+            else {}
+        )
+        for run in method.runs:
+            result = run.result
+            accuracy = accuracy_of(result)
+            train = result.metrics.get("train", {}).get("accuracy")
+            rows.append(
+                (
+                    method.label,
+                    str(result.seed),
+                    percent(_one(accuracy)),
+                    points(_one(accuracy - below[result.seed])) if result.seed in below else "",
+                    percent(_one(train)) if train is not None else "",
+                    duration(sum(result.seconds.values())),
+                )
+            )
+    head = ("Method", "Seed", "Accuracy", "Difference, points", "On training rows", "Time")
+    return _without_empty_columns(Table(head, tuple(rows), numbers=5))
+
+
+def teacher_table(comparison: Comparison) -> Table | None:
+    """A row a teacher: what it is, its size, and what the student made of it.
+
+    Where several methods weigh the teachers, a row a teacher and method. None without teachers.
+    """
+    taught = [m for m in comparison.transfers if m.runs[0].result.teachers]
+    weighing = [m for m in taught if any(t.rho_mean is not None for t in m.runs[0].result.teachers)]
+    rows = []
+    for method in weighing or taught[:1]:
+        for teacher in method.runs[0].result.teachers:
+            alike = [
+                t for run in method.runs for t in run.result.teachers if t.name == teacher.name
+            ]
+            rhos = [t.rho_mean for t in alike if t.rho_mean is not None]
+            shares = [t.share for t in alike if t.share is not None]
+            alone = len(method.runs[0].result.teachers) == 1
+            rows.append(
+                (
+                    teacher.name,
+                    teacher.source,
+                    method.label if len(weighing) > 1 else "",
+                    parameters(teacher.parameters)
+                    if teacher.parameters is not None
+                    else "not known",
+                    f"{teacher.width:,}",
+                    bytes_(teacher.bytes),
+                    _spread(rhos),
+                    percent(sample_mean(shares), decimals=1) if shares and not alone else "",
+                )
+            )
+    if not rows:
+        return None
+    head = ("Teacher", "Source", "Method", "Parameters", "Width", "Cache", "Mean ρ", "Share")
+    return _without_empty_columns(Table(head, tuple(rows), numbers=5))
+
+
+def time_table(comparison: Comparison) -> Table:
+    """A row a method: seconds of a run by phase, the mean over its seeds."""
+    named = {phase for run in comparison.runs for phase in run.result.seconds}
+    phases = [p for p in PHASES if p in named] + sorted(named - set(PHASES))
+    rows = []
+    for method in comparison.methods:
+        seconds = [
+            sample_mean(run.result.seconds.get(p, 0.0) for run in method.runs).mean for p in phases
+        ]
+        rows.append((method.label, *(duration(s) for s in seconds), duration(sum(seconds))))
+    head = ("Method", *(phase.capitalize() for phase in phases), "In all")
+    return Table(head, tuple(rows), numbers=len(phases) + 1)
+
+
+def setup(comparison: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return titled lists of name and value: data, student, transfer, training, machine."""
+    foremost = (comparison.transfers or comparison.methods)[0].runs[0].result
+    sections = [
+        ("Data", _data(foremost)),
+        ("Student", _student(foremost)),
+        ("Transfer", _transfer(comparison)),
+        ("Training", _training(foremost, comparison)),
+        ("Machine", _machine(foremost)),
+    ]
+    return [(title, [row for row in rows if row[1]]) for title, rows in sections if rows]
+
+
+def _data(result: Result) -> list[tuple[str, str]]:
+    data = result.config.get("data", {})
+    rows = [("Source", str(data.get("source", "")))]
+    rows += [(f"Rows, {split}", f"{count:,}") for split, count in result.rows.items()]
+    names = ", ".join(result.classes[:MOST_CLASSES])
+    more = len(result.classes) - MOST_CLASSES
+    rows.append(
+        (f"Classes, {len(result.classes)}", names + (f" and {more} more" if more > 0 else ""))
+    )
+    return rows
+
+
+def _student(result: Result) -> list[tuple[str, str]]:
+    student = result.student
+    return [
+        ("Source", student.source),
+        *_params(result.config.get("student", {})),
+        ("Parameters", parameters(student.parameters)),
+        ("Feature width", f"{student.width:,}"),
+        ("Features read before", student.tap),
+    ]
+
+
+def _transfer(comparison: Comparison) -> list[tuple[str, str]]:
+    rows = []
+    for method in comparison.transfers:
+        result = method.runs[0].result
+        transfer = result.config.get("transfer", {})
+        text = f"β {result.beta:g}"
+        if transfer.get("standardize"):
+            text += ", teachers standardised"
+        text += "".join(
+            f", {name} {_plain(value)}" for name, value in transfer.get("params", {}).items()
+        )
+        rows.append((method.label, text))
+    return rows
+
+
+def _training(result: Result, comparison: Comparison) -> list[tuple[str, str]]:
+    train = result.config.get("train", {})
+    batch = str(train.get("batch_size", ""))
+    if train.get("accumulate", 1) > 1:
+        batch += f" × {train['accumulate']}"
+    seeds = sorted({run.result.seed for run in comparison.runs})
+    return [
+        ("Steps", f"{result.steps:,}"),
+        ("Batch size", batch),
+        ("Optimizer", str(train.get("optimizer", ""))),
+        ("Learning rate", _plain(train.get("lr", ""))),
+        ("Schedule", str(train.get("schedule", ""))),
+        ("Augmentation", str(train.get("augment", ""))),
+        ("Seed" if len(seeds) == 1 else "Seeds", ", ".join(map(str, seeds))),
+    ]
+
+
+def _machine(result: Result) -> list[tuple[str, str]]:
+    return [("Device", result.device), ("Started", result.started), *result.versions.items()]
+
+
+def _params(section: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, _plain(value)) for name, value in section.get("params", {}).items()]
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _one(value: float) -> SampleMean:
+    return SampleMean(mean=value, error=None, count=1)
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    mean = sample_mean(values)
+    return f"{mean.mean:.3f}" + (
+        f"\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{mean.error:.3f}" if mean.error is not None else ""
+    )
+
+
+def _without_empty_columns(table: Table) -> Table:
+    kept = [i for i in range(len(table.head)) if any(row[i] for row in table.rows)]
+    first_number = len(table.head) - table.numbers
+    return Table(
+        head=tuple(table.head[i] for i in kept),
+        rows=tuple(tuple(row[i] for i in kept) for row in table.rows),
+        numbers=sum(i >= first_number for i in kept),
+    )

@@ -1,0 +1,67 @@
+"""Numbers as people read them; spaces inside a number and its unit do not break."""
+
+from tutelage.analysis.statistics import Difference, SampleMean
+
+__all__ = ["ascii_only", "bytes_", "duration", "parameters", "percent", "points", "short"]
+
+SPACE = "\N{NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
+
+
+def percent(mean: SampleMean, *, decimals: int = 2) -> str:
+    """An accuracy with its standard error, in percent: ``78.12 ± 0.31 %``."""
+    number = f"{100 * mean.mean:.{decimals}f}"
+    return f"{number}{_error(mean, decimals)}{SPACE}%"
+
+
+def points(difference: SampleMean, *, decimals: int = 2) -> str:
+    """A difference of accuracies in points, signed: ``+1.80 ± 0.60``."""
+    rounded = round(100 * difference.mean, decimals) + 0.0  # so that nothing is not minus nothing
+    number = f"{rounded:+.{decimals}f}".replace("-", MINUS)
+    return f"{number}{_error(difference, decimals)}"
+
+
+def short(difference: Difference) -> int:
+    """Decimals for a sentence: one, or two where one would show a bare zero."""
+    numbers = [difference.mean] + ([difference.error] if difference.error else [])
+    return 1 if all(abs(100 * number) >= 0.05 for number in numbers) else 2
+
+
+def parameters(count: int) -> str:
+    """A model's size: ``22.7 M``."""
+    return _scaled(count, ("", "k", "M", "G", "T"))
+
+
+def bytes_(count: int) -> str:
+    """A size on disk, in powers of 1000: ``3.1 MB``."""
+    return _scaled(count, ("B", "kB", "MB", "GB", "TB"))
+
+
+def duration(seconds: float) -> str:
+    """A time: ``4.2 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    if seconds < 59.95:
+        return f"{seconds:.1f}{SPACE}s"
+    if seconds < 3599.5:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes}{SPACE}min{SPACE}{rest:02d}{SPACE}s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours}{SPACE}h{SPACE}{minutes:02d}{SPACE}min"
+
+
+def ascii_only(text: str) -> str:
+    """The same for a terminal, a log or a pipe: plain spaces and hyphens."""
+    return text.replace(SPACE, " ").replace(MINUS, "-")
+
+
+def _scaled(count: int, units: tuple[str, ...]) -> str:
+    """Three digits and the unit; rounding may carry into the next unit."""
+    number, steps = float(count), 0
+    while float(f"{number:.3g}") >= 1000 and steps < len(units) - 1:
+        number, steps = number / 1000, steps + 1
+    return f"{number:.3g}{SPACE}{units[steps]}".rstrip(SPACE)
+
+
+def _error(mean: SampleMean, decimals: int) -> str:
+    if mean.error is None:
+        return ""
+    return f"{SPACE}±{SPACE}{100 * mean.error:.{decimals}f}"

@@ -1,0 +1,77 @@
+"""The table, as a file and as a terminal see it."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tutelage.report import print_result, result_table
+from tutelage.result import read_result
+
+
+def printed(folders: list[Path], *, terminal: bool, width: int = 80, **options: object) -> str:
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        force_terminal=terminal,
+        width=width,
+        color_system="truecolor" if terminal else None,
+    )
+    print_result(folders, console=console, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def folders(tmp_path: Path, write_run) -> list[Path]:
+    stl = [
+        write_run(tmp_path / f"stl-{s}", method="stl", seed=s, accuracy=0.76 + 0.004 * s)
+        for s in range(3)
+    ]
+    aft = [write_run(tmp_path / f"aft-{s}", seed=s, accuracy=0.77 + 0.014 * s) for s in range(3)]
+    return stl + aft
+
+
+def test_a_file_gets_words_and_spaces(folders: list[Path]) -> None:
+    text = printed(folders, terminal=False, probes={"MPNet [large]": 0.848})
+    lines = text.splitlines()
+
+    assert lines[0].split() == [
+        "method",
+        "seeds",
+        "accuracy",
+        "%",
+        "difference",
+        "mean",
+        "rho",
+        "seconds",
+    ]
+    assert lines[1].split() == ["Standard", "fine-tuning", "3", "76.40", "±", "0.23", "114.7"]
+    assert lines[2].split()[:8] == ["AFT", "3", "78.40", "±", "0.81", "+2.00", "±", "0.58"]
+    assert "Linear probe on MPNet [large]: 84.80 %" in lines
+    assert "AFT is above standard fine-tuning by 2.0 ± 0.6 points over 3 seeds." in lines
+    assert set(text) <= set(map(chr, range(32, 127))) | {"\n", "±"}
+
+
+def test_a_file_gets_whole_rows_however_narrow(folders: list[Path]) -> None:
+    assert printed(folders, terminal=False, width=20) == printed(folders, terminal=False, width=200)
+
+
+def test_a_terminal_gets_a_ruled_table_that_fits(folders: list[Path]) -> None:
+    text = printed(folders, terminal=True, width=80)
+
+    assert "─" in text
+    assert "78.40 ± 0.81" in text
+
+
+def test_one_run_is_held_against_the_one_beside_it(tmp_path: Path, write_run) -> None:
+    run = write_run(tmp_path / "aft", accuracy=0.7812)
+    write_run(tmp_path / "stl", method="stl", accuracy=0.7955)
+    text = printed([run], terminal=False)
+
+    for words in ("78.12", "79.55", "-1.43", "mpnet 0.5", "glove 0.", "a single seed cannot tell"):
+        assert words in text
+
+
+def test_table_has_a_row_for_each_method(folders: list[Path]) -> None:
+    assert result_table([read_result(folder) for folder in folders]).row_count == 2
