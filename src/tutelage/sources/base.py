@@ -24,7 +24,10 @@ class Source(Protocol):
     parameters: int | None
 
     def identity(self) -> Mapping[str, str]:
-        """What decides its features: library and version-independent name, digest of weights, preparation."""
+        """What decides its features: scheme, architecture, digest of the weights, preparation.
+
+        Equal in every process, and free of names and paths that decide nothing.
+        """
 
 
 class Encoder(Source, Protocol):
@@ -33,15 +36,17 @@ class Encoder(Source, Protocol):
     ``prepare`` and ``collate`` run in worker processes, so they hold no weights.
     """
 
-    modality: Modality
+    @property
+    def modality(self) -> Modality:
+        """What rows it takes."""
 
-    def prepare(self, row: Any) -> Any:
-        """One row, decoded and transformed (image: float tensor; text: token ids)."""
+    def prepare(self, row: Any, /) -> Any:
+        """One row, decoded and transformed (image: uint8 tensor; text: token ids)."""
 
-    def cost(self, prepared: Any) -> int:
-        """What decides the batch's size in memory and by what rows are sorted (text: tokens; image: 1)."""
+    def cost(self, prepared: Any, /) -> int:
+        """Memory that a row takes, by which rows are sorted (text: tokens; image: 1)."""
 
-    def collate(self, prepared: Sequence[Any]) -> Mapping[str, Tensor]:
+    def collate(self, prepared: Sequence[Any], /) -> Mapping[str, Tensor]:
         """A batch, padded."""
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:

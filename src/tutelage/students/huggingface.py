@@ -1,0 +1,148 @@
+"""Text and image students of transformers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tutelage.datasets import Modality
+from tutelage.errors import ConfigError, StudentError, TutelageError, did_you_mean
+from tutelage.inputs import ImageInput, TextInput
+from tutelage.sources.huggingface import image_input, text_input
+from tutelage.sources.transformers import family_of, load_classifier, load_config, quietly
+from tutelage.tap import FeatureTap
+
+__all__ = ["HuggingFaceStudent"]
+
+
+class HuggingFaceStudent:
+    """A model of transformers for classification, with a new head.
+
+    Args:
+        name: A folder, or a name on the hub.
+        classes: Names of the classes.
+        modality: What the rows are.
+        tap: Path of the layer to read; by default the one that ``FAMILIES`` states.
+        layers: Keep so many of the first layers.
+        weights: ``"pretrained"``, or ``"random"``: the architecture from a random start.
+        config: Other settings of the architecture, for a random start (``hidden_size`` and so on).
+        max_length: Tokens at most; by default what tokenizer and model allow.
+        dropout: Of all the model's dropouts; by default the model's own.
+        revision: Of the hub's repository.
+        trust_remote_code: Run code that comes with the model.
+
+    Raises:
+        StudentError: If there is no such model, or it does not take these rows.
+        ConfigError: If an option does not fit the model.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        classes: tuple[str, ...],
+        modality: Modality,
+        tap: str | None = None,
+        layers: int | None = None,
+        weights: str = "pretrained",
+        config: Mapping[str, Any] | None = None,
+        max_length: int | None = None,
+        dropout: float | None = None,
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+    ) -> None:
+        hub = {"revision": revision, "trust_remote_code": trust_remote_code}
+        try:
+            settings = load_config(name, **hub)
+            family = family_of(settings, name=name, kind=modality)
+            _shape(settings, config or {}, random_start=weights == "random")
+            if layers is not None:
+                _keep_layers(settings, family.layers, layers)
+            if dropout is not None:
+                _set_dropout(settings, dropout)
+            settings.num_labels = len(classes)
+            settings.id2label = dict(enumerate(classes))
+            settings.label2id = {label: number for number, label in enumerate(classes)}
+            if modality == "text":
+                self.input: ImageInput | TextInput = text_input(name, settings, max_length=max_length, **hub)
+                _name_padding(settings, self.input)
+            else:
+                self.input = image_input(name, revision=revision)
+            loaded = load_classifier(name, settings, kind=modality, weights=weights, **hub)
+        except ConfigError:
+            raise
+        except TutelageError as error:
+            raise StudentError(str(error)) from error
+        self.model = loaded.model
+        self.tap = FeatureTap(self.model, tap or family.tap, pool=family.pool)
+        self.width = self._try()
+
+    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
+        """Return the logits."""
+        ready = self.input.finish(inputs)
+        made = self.model(pixel_values=ready["image"]) if "image" in ready else self.model(**ready)
+        logits: Tensor = made.logits
+        return logits
+
+    def save(self, folder: Path) -> None:
+        """Write the folder that ``from_pretrained`` loads, with its tokenizer or image processor."""
+        with quietly():
+            self.model.save_pretrained(folder)
+        if isinstance(self.input, TextInput):
+            self.input.tokenizer.save_pretrained(folder)
+        elif (processor := getattr(self.input.pixels, "processor", None)) is not None:
+            processor.save_pretrained(folder)
+
+    @torch.no_grad()
+    def _try(self) -> int:
+        if isinstance(self.input, ImageInput):
+            row = {"image": torch.zeros(1, 3, *self.input.size, dtype=torch.uint8)}
+        else:
+            row = self.input.collate([self.input.prepare(("a text",))])
+        self.model.eval()
+        self.outputs(row)
+        self.model.train()
+        return self.tap.take().shape[1]
+
+
+def _shape(settings: Any, changes: Mapping[str, Any], *, random_start: bool) -> None:
+    if changes and not random_start:
+        raise ConfigError(
+            "student.params.config changes the architecture, which pre-trained weights do not fit; "
+            "set student.params.weights = 'random' as well"
+        )
+    known = settings.to_dict()
+    for key, value in changes.items():
+        if key not in known:
+            raise ConfigError(f"unknown student.params.config.{key}{did_you_mean(key, known)}")
+        setattr(settings, key, value)
+
+
+def _keep_layers(settings: Any, key: str, layers: int) -> None:
+    there = getattr(settings, key, None) if key else None
+    if not isinstance(there, int):
+        raise ConfigError(f"student.params.layers: layers of {settings.model_type!r} models cannot be left out")
+    if not 1 <= layers <= there:
+        raise ConfigError(f"student.params.layers = {layers}, but the model has {there}; give 1 to {there}")
+    setattr(settings, key, layers)
+    if settings.model_type in ("t5", "mt5"):
+        settings.num_decoder_layers = layers
+    if isinstance(types := getattr(settings, "layer_types", None), list):
+        settings.layer_types = types[:layers]
+
+
+def _set_dropout(settings: Any, dropout: float) -> None:
+    if not 0 <= dropout < 1:
+        raise ConfigError(f"student.params.dropout = {dropout} must be at least 0 and below 1")
+    for key in settings.to_dict():
+        if "dropout" in key or key.endswith("_pdrop"):
+            setattr(settings, key, dropout)
+
+
+def _name_padding(settings: Any, text: TextInput) -> None:
+    """Decoders find the last token by the padding token, so they must know which one is used."""
+    if getattr(settings, "pad_token_id", None) is None:
+        settings.pad_token_id = text.collate([{"input_ids": [0]}, {"input_ids": [0, 0]}])["input_ids"][0, 1].item()
