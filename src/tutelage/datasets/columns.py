@@ -1,0 +1,204 @@
+"""From tables of Hugging Face ``datasets`` to rows, ids and labels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from datasets import ClassLabel, Dataset, Features, Image, Value
+
+from tutelage.datasets.base import Columns, Data, Rows, Split, SplitNames
+from tutelage.datasets.images import EXTENSIONS, ImageColumn, ImageFiles
+from tutelage.datasets.labels import class_name, class_names, class_numbers
+from tutelage.datasets.roles import find_roles
+from tutelage.datasets.texts import TextColumns
+from tutelage.errors import DataError, did_you_mean
+
+__all__ = ["from_tables"]
+
+IMAGES = ("image", "img", "image_path", "path", "file", "file_name", "filename", "filepath")
+PAIRS = (
+    ("sentence1", "sentence2"),
+    ("premise", "hypothesis"),
+    ("question1", "question2"),
+    ("text1", "text2"),
+    ("text_a", "text_b"),
+)
+TEXTS = ("text", "sentence", "content", "review", "document", "question", "title")
+
+
+def from_tables(
+    tables: Mapping[str, Dataset],
+    *,
+    columns: Columns,
+    names: SplitNames,
+    where: str,
+    root: Path | None = None,
+) -> Data:
+    """Choose splits and columns, and turn them into rows.
+
+    Args:
+        tables: The data's splits, as they are called there.
+        columns: Those that are asked for; others are found.
+        names: How the splits are called.
+        where: What has the tables, for messages.
+        root: Folder that image paths start from; None where tables hold images themselves.
+
+    Raises:
+        DataError: If a split or column is missing, ids occur twice, texts or images are missing,
+            or labels are not classes or do not occur in the training rows.
+    """
+    if not tables:
+        raise DataError(f"{where} has no splits")
+    roles = find_roles(tables, names=names, where=where)
+    chosen = {role: tables[name] for role, name in roles.items()}
+    train = chosen["train"]
+    columns = _found(columns, train, where=where)
+    present = {role: _labels(table, columns.label, where=where) for role, table in chosen.items()}
+    feature = train.features[columns.label]
+    classes = (
+        tuple(feature.names) if isinstance(feature, ClassLabel) else class_names(present["train"])
+    )
+    splits = {}
+    for role, table in chosen.items():
+        label = f"the {role} rows of {where}"
+        splits[role] = Split(
+            role,
+            _rows(table, columns, root=root, where=label),
+            _ids(table, columns.id, where=label),
+            class_numbers(present[role], classes, split=role),
+        )
+    return Data(splits, classes, splits["train"].rows.modality)
+
+
+def _found(columns: Columns, table: Dataset, *, where: str) -> Columns:
+    """All columns by name: those asked for, checked; the others found."""
+    features = table.features
+    for option, asked in (("image", columns.image), ("id", columns.id)):
+        if asked is not None:
+            _require(features, asked, option=option, where=where)
+    for asked in columns.text or ():
+        _require(features, asked, option="text", where=where)
+    label = columns.label
+    if label not in features and label == "label":
+        by_type = [name for name, feature in features.items() if isinstance(feature, ClassLabel)]
+        label = by_type[0] if len(by_type) == 1 else label
+    _require(features, label, option="label", where=where)
+    identity = columns.id or ("id" if "id" in features and label != "id" else None)
+    columns = replace(columns, label=label, id=identity)
+    if columns.image is not None and columns.text is not None:
+        raise DataError(
+            f"data.image = {columns.image!r} and data.text = {', '.join(columns.text)!r} are "
+            "both set; rows are either images or texts, so set one"
+        )
+    if columns.image is not None or columns.text is not None:
+        return columns
+    if image := _image_column(table, besides=(label,)):
+        return replace(columns, image=image)
+    return replace(columns, text=_text_columns(features, besides=(label, identity), where=where))
+
+
+def _require(features: Features, name: str, *, option: str, where: str) -> None:
+    if name not in features:
+        raise DataError(
+            f"{where} has no column {name!r} for data.{option}{did_you_mean(name, features)}; "
+            f"it has: {', '.join(features)}"
+        )
+
+
+def _image_column(table: Dataset, *, besides: Sequence[str]) -> str | None:
+    features: Features = table.features
+    if by_type := [str(name) for name in features if isinstance(features[name], Image)]:
+        return by_type[0]
+    for name in IMAGES:
+        if name not in features or name in besides or not len(table):
+            continue
+        first = table[0][name]
+        is_path = isinstance(first, str) and Path(first).suffix.lower() in EXTENSIONS
+        if is_path or isinstance(first, bytes | Mapping):
+            return name
+    return None
+
+
+def _text_columns(
+    features: Features, *, besides: Sequence[str | None], where: str
+) -> tuple[str, ...]:
+    strings = [name for name in features if name not in besides and _is_string(features[name])]
+    for pair in PAIRS:
+        if all(name in strings for name in pair):
+            return pair
+    for name in TEXTS:
+        if name in strings:
+            return (name,)
+    if len(strings) == 1:
+        return (strings[0],)
+    raise DataError(
+        f"{where} does not say which column is the text or image; set data.text or data.image. "
+        f"Columns: {', '.join(features)}"
+    )
+
+
+def _is_string(feature: Any) -> bool:
+    return isinstance(feature, Value) and feature.dtype in ("string", "large_string", "string_view")
+
+
+def _labels(table: Dataset, column: str, *, where: str) -> list[str | None]:
+    _require(table.features, column, option="label", where=where)
+    feature = table.features[column]
+    values = table[column][:]
+    if isinstance(feature, ClassLabel):
+        return [None if v is None or v < 0 else feature.int2str(v) for v in values]
+    return [class_name(value, where=f"column {column!r} of {where}") for value in values]
+
+
+def _ids(table: Dataset, column: str | None, *, where: str) -> list[str]:
+    if column is None:
+        return [str(number) for number in range(len(table))]
+    _require(table.features, column, option="id", where=where)
+    ids = [str(value) for value in table[column][:]]
+    if len(set(ids)) < len(ids):
+        seen: set[str] = set()
+        twice = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise DataError(
+            f"the id {twice!r} in column {column!r} stands twice in {where}; ids must be unique"
+        )
+    return ids
+
+
+def _rows(table: Dataset, columns: Columns, *, root: Path | None, where: str) -> Rows:
+    if columns.image is None:
+        return _texts(table, columns.text or (), where=where)
+    _require(table.features, columns.image, option="image", where=where)
+    feature = table.features[columns.image]
+    if isinstance(feature, Image):
+        table = table.cast_column(columns.image, Image(decode=False))
+    if not _is_string(feature):
+        return ImageColumn(table.select_columns([columns.image]), columns.image)
+    names = list(table[columns.image][:])
+    folder = root or Path.cwd()
+    for number, name in enumerate(names):
+        if not name or not (folder / name).is_file():
+            raise DataError(
+                f"row {number} of {where}: there is no image {str(folder / (name or ''))!r}; paths "
+                f"in column {columns.image!r} start from {folder}"
+            )
+    return ImageFiles(folder, names)
+
+
+def _texts(table: Dataset, columns: Sequence[str], *, where: str) -> TextColumns:
+    for name in columns:
+        _require(table.features, name, option="text", where=where)
+        if not _is_string(table.features[name]):
+            raise DataError(
+                f"column {name!r} of {where} holds {table.features[name]}, not text; "
+                "name another by data.text"
+            )
+    content = table.select_columns(list(columns)).with_format("arrow")[:]
+    for name in columns:
+        if content.column(name).null_count:
+            number = content.column(name).is_null().index(True).as_py()
+            raise DataError(
+                f"row {number} of {where} has no text in column {name!r}; fill it, "
+                "or leave the row out"
+            )
+    return TextColumns(tuple(content.column(name) for name in columns), range(len(table)))

@@ -1,0 +1,94 @@
+"""Images in folders that bear their class's name."""
+
+import os
+from pathlib import Path
+
+from tutelage.datasets.base import Columns, Data, Split, SplitNames
+from tutelage.datasets.images import EXTENSIONS, ImageFiles
+from tutelage.datasets.labels import class_names, class_numbers
+from tutelage.datasets.roles import find_roles
+from tutelage.errors import ConfigError, DataError
+
+__all__ = ["read_folder"]
+
+
+def read_folder(source: str, *, columns: Columns, names: SplitNames) -> Data:
+    """Read ``DIR/class/image.jpg``, or ``DIR/train/class/image.jpg`` with other splits beside it.
+
+    A row's id is its path relative to ``DIR``, with forward slashes. Hidden files and files that
+    are not images are passed over.
+
+    Args:
+        source: The folder.
+        columns: Must be as they are by default: a folder has none.
+        names: How the folders of splits are called; ``valid``, ``val`` and ``dev`` are found too.
+
+    Raises:
+        DataError: If there is no such folder, a class has no images or occurs outside the
+            training rows only, or images lie outside of class folders.
+    """
+    if columns != Columns():
+        raise ConfigError(
+            "a folder has no columns: leave data.image, data.text, data.label and data.id out, "
+            "or use table:FILE with a column of image paths"
+        )
+    root = Path(source).expanduser()
+    if not root.is_dir():
+        kind = "is a file; tables are table:FILE" if root.is_file() else "does not exist"
+        raise DataError(f"the folder {root} {kind}")
+    folders = _folders(root)
+    roles = find_roles(folders, names=names, where=str(root), required=False)
+    if "train" in roles and _folders(root / roles["train"]):
+        tops = {role: root / name for role, name in roles.items()}
+    else:
+        tops = {"train": root}
+    files = {role: _images_by_class(top, root=root) for role, top in tops.items()}
+    classes = class_names(files["train"])
+    splits = {}
+    for role, by_class in files.items():
+        rows = sorted((name, label) for label, images in by_class.items() for name in images)
+        ids = [name for name, _ in rows]
+        labels = class_numbers([label for _, label in rows], classes, split=role)
+        splits[role] = Split(role, ImageFiles(root, ids), ids, labels)
+    return Data(splits, classes, "image")
+
+
+def _folders(path: Path) -> list[str]:
+    return sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _images_by_class(top: Path, *, root: Path) -> dict[str, list[str]]:
+    """The images of each class folder, at any depth, by their path relative to ``root``."""
+    folders = _folders(top)
+    if not folders:
+        loose = sum(p.suffix.lower() in EXTENSIONS for p in top.iterdir())
+        raise DataError(
+            f"{top} has no class folders"
+            + (f", but {loose} images" if loose else "")
+            + "; put each class's images into a folder of its name"
+        )
+    found = {label: _images(top / label, root=root) for label in folders}
+    empty = [label for label, images in found.items() if not images]
+    if len(empty) == len(found):
+        raise DataError(
+            f"no images in the folders of {top}; known are {', '.join(sorted(EXTENSIONS))}"
+        )
+    if empty:
+        raise DataError(
+            f"the class folder {top / empty[0]} has no images"
+            + (f" (and {len(empty) - 1} more such)" if len(empty) > 1 else "")
+            + "; add some, or remove the folder"
+        )
+    return found
+
+
+def _images(folder: Path, *, root: Path) -> list[str]:
+    images = []
+    for place, inner, files in os.walk(folder, followlinks=True):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        images += [
+            (Path(place) / name).relative_to(root).as_posix()
+            for name in files
+            if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
+        ]
+    return images

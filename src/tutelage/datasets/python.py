@@ -1,0 +1,57 @@
+"""Data that a function of one's own gives."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from datasets import Dataset
+
+from tutelage.datasets.base import Columns, Data, SplitNames
+from tutelage.datasets.columns import from_tables
+from tutelage.errors import DataError
+from tutelage.registry import bind, import_object
+
+__all__ = ["read_python"]
+
+
+def read_python(source: str, *, columns: Columns, names: SplitNames, **params: Any) -> Data:
+    """Call ``module:function`` with the table's params and take what it returns.
+
+    Args:
+        source: ``module:function``; the module is installed, or lies in the current folder.
+        columns: Which columns to use.
+        names: How the splits are called.
+        **params: For the function.
+
+    Returns:
+        The function's own ``Data``; or made from a mapping of split names to
+        ``datasets.Dataset`` or lists of dicts with a ``label`` and texts or images.
+
+    Raises:
+        ConfigError: If there is no such function, or it does not take the params.
+        DataError: If it returns something else.
+    """
+    made = bind(import_object(source), {}, params, where="data.params")
+    if isinstance(made, Data):
+        return made
+    if not isinstance(made, Mapping):
+        raise DataError(
+            f"python:{source} returned {type(made).__name__}; it must return a mapping from split "
+            "names to datasets.Dataset or lists of dicts"
+        )
+    tables = {str(name): _table(rows, source, str(name)) for name, rows in made.items()}
+    return from_tables(tables, columns=columns, names=names, where=f"python:{source}")
+
+
+def _table(rows: Any, source: str, name: str) -> Dataset:
+    if isinstance(rows, Dataset):
+        return rows
+    if isinstance(rows, Sequence) and rows and all(isinstance(row, Mapping) for row in rows):
+        try:
+            return Dataset.from_list(list(rows))
+        except (TypeError, ValueError) as error:  # what Arrow says of values of several kinds
+            line = str(error).partition("\n")[0]
+            raise DataError(f"the {name} rows of python:{source} are no table: {line}") from error
+    raise DataError(
+        f"the {name} rows of python:{source} are {type(rows).__name__}; give a "
+        "datasets.Dataset, or a list of dicts with at least one row"
+    )
