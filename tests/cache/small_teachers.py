@@ -13,7 +13,7 @@ from torch import nn
 from tutelage.cache import FeatureStore, extract
 from tutelage.datasets.base import UNLABELLED, Split
 
-WORDS = "a quick brown fox jumps over one lazy dog and runs into the deep dark forest".split()
+WORDS = tuple("abcdefghijklmno")
 
 
 class TextRows:
@@ -176,9 +176,7 @@ def main() -> None:
         sys.stdout.write(f"{rows}\n")
         sys.stdout.flush()
 
-    extract(
-        source, split, store=store, workers=options.workers, on_progress=tell, device="cpu"
-    )
+    extract(source, split, store=store, workers=options.workers, on_progress=tell, device="cpu")
 
 
 if __name__ == "__main__":

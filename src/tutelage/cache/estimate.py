@@ -78,7 +78,7 @@ def estimate(
     elif cached < len(split):
         start = time.perf_counter()
         measured = min(len(split), layout.part_rows)
-        source.read(split.name, split.ids[:measured])  # type: ignore[attr-defined]
+        source.read(split, range(measured))  # type: ignore[attr-defined]
         seconds = time.perf_counter() - start
     return Estimate(
         rows=len(split),

@@ -199,6 +199,6 @@ def _read(
     source: Precomputed, split: Split, parts: Sequence[range], *, advance: Callable[[int], None]
 ) -> Iterator[Float[Tensor, "rows width"]]:
     for part in parts:
-        block = source.read(split.name, split.ids[part.start : part.stop])
+        block = source.read(split, part)
         advance(len(part))
         yield block

@@ -21,16 +21,17 @@ from tutelage.errors import CacheError
 __all__ = ["MAP_UP_TO", "Features"]
 
 MAP_UP_TO = 2**30
-"""Features up to this many bytes are read through a memory map, larger ones by ``preadv``."""
+"""A process maps features of at most this many bytes in all, and reads others by ``preadv``."""
 
 
 class Features:
     """One split's features of one teacher, on disk.
 
-    Small features are mapped: a gather costs what it costs from a tensor in memory, and their
-    pages stay with the process, as the kernel's page cache. Mapped pages count as resident, so
-    features larger than ``map_up_to`` are read row by row into the result instead: about four
-    times slower (0.3 ms for 128 rows of 1,536 columns), but nothing stays resident.
+    Features are mapped as long as all that a process has mapped stays within ``map_up_to``: a
+    gather then costs what it costs from a tensor in memory. Mapped pages count as resident
+    (the kernel may take them back at any time), so what is larger is read row by row into
+    the result: about four times slower, 0.3 to 0.4 ms for 128 rows of 1,536 columns, but nothing
+    stays resident. ``blocks`` never touches the map.
 
     May be read from several threads and from forked or spawned processes.
 
@@ -141,12 +142,17 @@ class Features:
         if opened is not None:
             opened.close()
         self.__dict__.pop("_mapped", None)
+        _MAPPED.pop(self, None)
 
     @cached_property
     def _mapped(self) -> Tensor | None:
         whole = len(self) * self._layout.row_bytes
-        if self._layout.shards > 1 or (self._map_up_to is not None and whole > self._map_up_to):
+        others = sum(_MAPPED.values())
+        if self._layout.shards > 1 or (
+            self._map_up_to is not None and others + whole > self._map_up_to
+        ):
             return None
+        _MAPPED[self] = whole
         with safe_open(self.folder / self._layout.name(0), framework="pt") as file:
             found: Tensor = file.get_tensor("features")
         return found
@@ -158,6 +164,9 @@ class Features:
     def _refuse_short(self, done: int, expected: int) -> None:
         if done < expected:
             raise CacheError(f"features in {self.folder} were cut while they were read")
+
+
+_MAPPED: "weakref.WeakKeyDictionary[Features, int]" = weakref.WeakKeyDictionary()
 
 
 class _Opened:

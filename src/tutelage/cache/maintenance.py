@@ -62,11 +62,10 @@ class Entry:
 
     @property
     def source(self) -> str:
-        """The teacher's name: the entry ``source`` or ``name`` of its identity, else all of it."""
-        if self.key is None:
-            return "?"
-        identity = self.key.source
-        return identity.get("source") or identity.get("name") or " ".join(identity.values())
+        """The teacher, by what its identity has of source, name, or scheme and architecture."""
+        identity = {} if self.key is None else self.key.source
+        parts = [identity[name] for name in ("scheme", "architecture") if name in identity]
+        return identity.get("source") or identity.get("name") or ":".join(parts) or "?"
 
     @property
     def split(self) -> str:
@@ -115,9 +114,9 @@ def problems(entry: Entry) -> list[Problem]:
 
     An unfinished entry has no digests to compare with; its parts are checked when it is resumed.
     """
+    folder = entry.folder
     if entry.status == "unfinished":
         return []
-    folder = entry.folder
     try:
         read_key(folder)
     except CacheError as error:
@@ -164,7 +163,7 @@ def prune_entries(
         root: The cache's folder.
         older_than: Days since the entry was last used.
         unfinished: Entries without a manifest.
-        damaged: Entries with missing, cut or unreadable files.
+        damaged: Entries with missing, cut or changed files; every byte is read.
         source: Entries of this teacher: any value of its identity.
         everything: All entries.
         dry_run: Delete nothing; say what would be.
@@ -179,9 +178,9 @@ def prune_entries(
     for entry in list_entries(root):
         identity = {} if entry.key is None else entry.key.source
         if (
-            (wanted and entry.status not in wanted)
-            or (source is not None and source not in {entry.source, *identity.values()})
+            (source is not None and source not in {entry.source, *identity.values()})
             or (older_than is not None and time.time() - entry.last_used < older_than * 86400)
+            or (wanted and _found(entry, thorough=damaged) not in wanted)
         ):
             continue
         with _try_lock(entry.folder, create=not dry_run) as free:
@@ -195,6 +194,11 @@ def prune_entries(
         for left in root.glob(f"{_TRASH}*"):
             shutil.rmtree(left, ignore_errors=True)
     return Freed(bytes=sum(e.bytes for e in freed), entries=tuple(freed), in_use=tuple(busy))
+
+
+def _found(entry: Entry, *, thorough: bool) -> str:
+    """The status of an entry, its bytes included where that is asked for."""
+    return "damaged" if thorough and problems(entry) else entry.status
 
 
 def _entry(folder: Path) -> Entry:

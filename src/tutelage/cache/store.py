@@ -44,8 +44,8 @@ class FeatureStore:
 
     Args:
         root: The folder; made when something is written.
-        map_up_to: Features up to this many bytes are read through a memory map; None maps all.
-            See ``Features``.
+        map_up_to: A process maps features of at most this many bytes in all; None maps all. See
+            ``Features``.
         shard_bytes: Largest size of a file.
     """
 
@@ -59,12 +59,6 @@ class FeatureStore:
         self.root = Path(root)
         self.map_up_to = map_up_to
         self.shard_bytes = shard_bytes
-
-    @classmethod
-    def at(cls, folder: Path | None) -> "FeatureStore":
-        """The cache in a folder; by default ``$TUTELAGE_CACHE``, else ``~/.cache/tutelage``."""
-        given = folder or os.environ.get("TUTELAGE_CACHE") or "~/.cache/tutelage"
-        return cls(Path(given).expanduser())
 
     def open(self, key: FeatureKey, ids: Sequence[str] | None = None) -> Features | None:
         """Return the features of a key, or None where they are not there or not finished.

@@ -75,10 +75,7 @@ class FeatureWriter:
         offset = len(header) + (rows.start - self.layout.shard(shard).start) * self.layout.row_bytes
         with telling_full_disk(self.folder, needed=self._needed):
             descriptor = self._descriptor(shard)
-            rest = content
-            while rest:
-                done = os.pwrite(descriptor, rest, offset)
-                rest, offset = rest[done:], offset + done
+            _write_at(descriptor, content, offset)
             os.fsync(descriptor)
             self._note({"part": part, "digest": digest_of(content)})
             self.missing.remove(part)
@@ -144,7 +141,7 @@ class FeatureWriter:
                 self.close()
                 path.unlink()
                 raise
-        os.pwrite(descriptor, header, 0)
+        _write_at(descriptor, memoryview(header), 0)
         return descriptor
 
     def _complete_shard(self, shard: int) -> None:
@@ -243,3 +240,10 @@ class FeatureWriter:
         needed, free = self._needed(), disk.f_bavail * disk.f_frsize
         if needed > free:
             raise OSError(errno.ENOSPC, f"{free / 1e9:.2f} GB are free")
+
+
+def _write_at(descriptor: int, content: memoryview, offset: int) -> None:
+    """Write all bytes: one call may write fewer."""
+    while content:
+        done = os.pwrite(descriptor, content, offset)
+        content, offset = content[done:], offset + done

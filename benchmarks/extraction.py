@@ -1,0 +1,265 @@
+"""Throughput of extraction over the bare model's forward loop on the same batches.
+
+Run it from the repository with
+
+    python benchmarks/extraction.py            # CPU: one thread computes, one process decodes
+    python benchmarks/extraction.py --device cuda --rows 8
+
+Extraction is everything from the split to the finished folder: digest of the rows, decoding or
+tokenizing in a worker, batches, forward, checks, files, digests, statistics. The bare loop has
+its batches ready in memory, on the device's side of decoding, and does nothing but the forward.
+Both run in turns; the ratio of each turn is printed. ``processor_ratio`` is the same in processor
+seconds of this process (the worker's are not in it): what other programs on the machine take
+does not move it. Weights are random: speed does not care.
+"""
+
+import argparse
+import io
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import timm
+import torch
+from PIL import Image
+from tokenizers import Tokenizer, models, pre_tokenizers
+from torch import Tensor
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from tutelage.cache import FeatureStore, extract
+from tutelage.cache.batching import choose_budget, cut
+from tutelage.cache.extract import compute_dtype, part_rows
+from tutelage.datasets.base import Split
+from tutelage.inputs import ImageInput, TextInput
+from tutelage.sources.module import ModuleEncoder
+
+
+class Photos:
+    """JPEG files of 256 x 256 pixels, in memory."""
+
+    modality = "image"
+
+    def __init__(self, files: Sequence[bytes]) -> None:
+        self.files = list(files)
+
+    @classmethod
+    def draw(cls, count: int) -> "Photos":
+        """Make smooth pictures, which compress as photos do."""
+        draw = np.random.default_rng(0)
+        files = []
+        for _ in range(64):
+            small = Image.fromarray(draw.integers(0, 256, (16, 16, 3), dtype=np.uint8))
+            buffer = io.BytesIO()
+            small.resize((256, 256), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)
+            files.append(buffer.getvalue())
+        return cls([files[i % 64] for i in range(count)])
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Image.Image:
+        return Image.open(io.BytesIO(self.files[index])).convert("RGB")
+
+    def content(self, index: int) -> bytes:
+        """The file."""
+        return self.files[index]
+
+    def select(self, indices: Sequence[int]) -> "Photos":
+        """Some of the rows."""
+        return type(self)([self.files[i] for i in indices])
+
+
+class Sentences(Photos):
+    """Texts of 5 to 120 words."""
+
+    modality = "text"
+
+    @classmethod
+    def draw(cls, count: int) -> "Sentences":
+        """Make texts whose lengths spread as those of reviews do."""
+        draw = np.random.default_rng(0)
+        made = []
+        for _ in range(count):
+            length = int(np.clip(draw.lognormal(3.3, 0.6), 5, 120))
+            made.append(" ".join(f"w{n}" for n in draw.integers(0, 5000, length)).encode())
+        return cls(made)
+
+    def __getitem__(self, index: int) -> Any:
+        return (self.files[index].decode(),)
+
+
+def image_teacher(name: str) -> ModuleEncoder:
+    """A model of timm, with random weights."""
+    model = timm.create_model(name, num_classes=0)
+    return ModuleEncoder(
+        model,
+        ImageInput.from_timm(model),
+        features=lambda ready: model(ready["image"]),
+        identity={"source": name},
+    )
+
+
+def text_teacher() -> ModuleEncoder:
+    """BERT with 4 layers of 256, and a tokenizer of whole words."""
+    words = Tokenizer(
+        models.WordLevel({"[PAD]": 0, "[UNK]": 1} | {f"w{n}": n + 2 for n in range(5000)}, "[UNK]")
+    )
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", model_max_length=128
+    )
+    model = BertModel(
+        BertConfig(
+            vocab_size=5002,
+            hidden_size=256,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            intermediate_size=1024,
+        )
+    )
+    return ModuleEncoder(
+        model,
+        TextInput.from_tokenizer(tokenizer, accepts=("input_ids", "attention_mask")),
+        features=lambda ready: model(**ready).last_hidden_state[:, 0],
+        identity={"source": "bert"},
+    )
+
+
+def split_of(rows: Photos) -> Split:
+    """Rows with ids, without labels."""
+    return Split(
+        name="train",
+        rows=rows,  # type: ignore[arg-type]
+        ids=[str(i) for i in range(len(rows))],
+        labels=torch.full((len(rows),), -100),
+    )
+
+
+def batches_of(
+    source: ModuleEncoder, split: Split, device: torch.device, dtype: torch.dtype
+) -> list[dict[str, Tensor]]:
+    """The batches that extraction makes, decoded and normalised."""
+    budget = choose_budget(source, split.rows, batch_size="auto", device=device)
+    size, found = part_rows(source), []
+    for start in range(0, len(split), size):
+        prepared = [
+            source.prepare(split.rows[i]) for i in range(start, min(start + size, len(split)))
+        ]
+        step = budget.rows if source.modality == "image" else len(prepared)
+        for first in range(0, len(prepared), step):
+            piece = prepared[first : first + step]
+            for group in cut([source.cost(one) for one in piece], budget):
+                batch = {
+                    k: v.to(device) for k, v in source.collate([piece[i] for i in group]).items()
+                }
+                ready = source.input.finish(batch, dtype=dtype)
+                found.append({name: tensor.cpu() for name, tensor in ready.items()})
+    return found
+
+
+class Seconds(NamedTuple):
+    """By the clock, and of the processor."""
+
+    wall: float
+    processor: float
+
+
+def now() -> Seconds:
+    """Both clocks."""
+    return Seconds(time.perf_counter(), time.process_time())
+
+
+def since(start: Seconds) -> Seconds:
+    """What passed on both clocks."""
+    end = now()
+    return Seconds(end.wall - start.wall, end.processor - start.processor)
+
+
+@torch.inference_mode()
+def bare(
+    source: ModuleEncoder, batches: Sequence[dict[str, Tensor]], device: torch.device
+) -> Seconds:
+    """Time the forward loop."""
+    start = now()
+    for batch in batches:
+        ready = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+        source.model(**ready) if "input_ids" in ready else source.model(ready["image"])
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return since(start)
+
+
+def full(source: ModuleEncoder, split: Split, device: torch.device, workers: int) -> Seconds:
+    """Time the extraction."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = now()
+        extract(source, split, store=FeatureStore(Path(folder)), device=device, workers=workers)
+        return since(start)
+
+
+def measure(
+    source: ModuleEncoder, rows: Photos, device: torch.device, *, workers: int, repeats: int
+) -> dict[str, Any]:
+    """Rows a second of both, and the ratio of each turn."""
+    dtype = compute_dtype(device, "float16")
+    source.to(device, dtype)
+    split = split_of(rows)
+    batches = batches_of(source, split, device, dtype)
+    bare(source, batches[:3], device)
+    # A new split each time: its rows are digested anew.
+    turns = [
+        (bare(source, batches, device), full(source, split_of(rows), device, workers))
+        for _ in range(repeats)
+    ]
+    ratios = sorted(loop.wall / whole.wall for loop, whole in turns)
+    processor = sorted(loop.processor / whole.processor for loop, whole in turns)
+    return {
+        "rows": len(rows),
+        "batches": len(batches),
+        "bare_rows_per_second": round(len(rows) / statistics.median(t[0].wall for t in turns), 1),
+        "extract_rows_per_second": round(
+            len(rows) / statistics.median(t[1].wall for t in turns), 1
+        ),
+        "ratio": round(statistics.median(ratios), 3),
+        "ratios": [round(ratio, 3) for ratio in ratios],
+        "processor_ratio": round(statistics.median(processor), 3),
+        "processor_ratios": [round(ratio, 3) for ratio in processor],
+    }
+
+
+def main() -> None:
+    """Measure two image teachers and a text teacher, and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--rows", type=float, default=1.0, help="times as many rows")
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    if device.type == "cpu":
+        # The worker needs a processor of its own, or decoding would be the limit.
+        torch.set_num_threads(1)
+    report = {}
+    for name, source, rows in (
+        ("vit_tiny_patch16_224", image_teacher("vit_tiny_patch16_224"), Photos),
+        ("resnet50", image_teacher("resnet50"), Photos),
+        ("bert_4x256", text_teacher(), Sentences),
+    ):
+        count = {"vit_tiny_patch16_224": 768, "resnet50": 256, "bert_4x256": 4096}[name]
+        report[name] = measure(
+            source,
+            rows.draw(int(count * options.rows)),
+            device,
+            workers=options.workers,
+            repeats=options.repeats,
+        )
+        print(json.dumps({name: report[name]}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

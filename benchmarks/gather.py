@@ -1,0 +1,144 @@
+"""Reading cached features: time of random rows against memory, and what stays resident.
+
+Run it from the repository with
+
+    python benchmarks/gather.py
+
+It writes 4 GB of features to a temporary folder (``--folder``), and removes them. Times are
+medians over batches of 128 random rows of 1,536 float16 columns, one thread, cache and memory in
+turns. Beyond 1 GiB features are not mapped, because mapped pages count as resident: there the
+gather is slower, and ``large_mapped`` shows the other choice (``FeatureStore(map_up_to=None)``).
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tutelage.cache import FeatureKey, Features, FeatureStore
+
+BATCH, WIDTH = 128, 1536
+
+
+def resident() -> float:
+    """Resident memory of this process in MB, mapped files included."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise OSError("no VmRSS in /proc/self/status")
+
+
+def filled(store: FeatureStore, rows: int) -> Features:
+    """Cache features of so many made-up rows."""
+    key = FeatureKey({"source": "made up"}, split="train", rows=rows, content="0")
+    ids = [str(i) for i in range(rows)]
+    some = torch.randn(4096, WIDTH, generator=torch.Generator().manual_seed(0))
+    with store.writer(key, ids=ids, width=WIDTH) as writer:
+        for part in list(writer.missing):
+            writer.write(part, some[: len(writer.layout.part(part))])
+        writer.finish()
+    found = store.open(key, ids)
+    assert found is not None
+    return found
+
+
+def in_turns(
+    first: Callable[[Tensor], Tensor], second: Callable[[Tensor], Tensor], rows: int, times: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of each call, one after the other on batches of their own."""
+    draw = torch.Generator().manual_seed(1)
+    taken: tuple[list[float], list[float]] = ([], [])
+    for turn in range(times + 50):
+        for function, seconds in zip((first, second), taken, strict=True):
+            batch = torch.randint(0, rows, (BATCH,), generator=draw)
+            start = time.perf_counter()
+            function(batch)
+            if turn >= 50:
+                seconds.append(time.perf_counter() - start)
+    return taken
+
+
+def compare(features: Features, memory: Tensor, *, repeats: int = 5) -> dict[str, object]:
+    """Median time of a gather from the cache, from memory, and their ratio in each repeat."""
+    ratios, cache_us, memory_us = [], [], []
+    for _ in range(repeats):
+        cache, ram = in_turns(
+            features.gather, lambda batch: memory.index_select(0, batch), len(features), 400
+        )
+        cache_us.append(statistics.median(cache) * 1e6)
+        memory_us.append(statistics.median(ram) * 1e6)
+        ratios.append(cache_us[-1] / memory_us[-1])
+    return {
+        "cache_us": round(statistics.median(cache_us), 1),
+        "memory_us": round(statistics.median(memory_us), 1),
+        "ratio": round(statistics.median(ratios), 2),
+        "ratios": [round(ratio, 2) for ratio in sorted(ratios)],
+    }
+
+
+def growth(reading: Iterator[None]) -> float:
+    """How far resident memory rises above where it was, sampled where the reading pauses."""
+    before = resident()
+    highest = before
+    for _ in reading:
+        highest = max(highest, resident())
+    return round(highest - before, 1)
+
+
+def in_blocks(features: Features) -> Iterator[None]:
+    """Read everything in order."""
+    for number, _ in enumerate(features.blocks()):
+        if number % 8 == 0:
+            yield
+
+
+def shuffled(features: Features) -> Iterator[None]:
+    """Read everything once in random order, in batches."""
+    order = torch.randperm(len(features), generator=torch.Generator().manual_seed(2))
+    for number, batch in enumerate(order.split(BATCH)):
+        features.gather(batch)
+        if number % 100 == 0:
+            yield
+
+
+def main() -> None:
+    """Measure small and large features, and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", help="where to write; by default the system's")
+    parser.add_argument("--gigabytes", type=float, default=4.0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    large = int(options.gigabytes * 1e9) // (WIDTH * 2)
+    report: dict[str, object] = {}
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        store = FeatureStore(folder)
+        for name, rows in (("rows_40k_120MB", 40_000), ("rows_300k_920MB", 300_000)):
+            features = filled(store, rows)
+            memory = torch.cat(list(features.blocks()))
+            report[name] = compare(features, memory)
+            features.close()
+            del memory
+            store.prune(everything=True)
+        features = filled(store, large)
+        report["large_rows"] = large
+        report["large_MB_blocks_resident_growth"] = growth(in_blocks(features))
+        report["large_MB_shuffled_resident_growth"] = growth(shuffled(features))
+        memory = torch.cat(list(features.blocks()))
+        report["large_bounded"] = compare(features, memory)
+        features.close()
+        mapped = FeatureStore(folder, map_up_to=None, shard_bytes=2**40)
+        mapped.prune(everything=True)
+        features = filled(mapped, large)
+        report["large_mapped"] = compare(features, memory)
+        features.close()
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
