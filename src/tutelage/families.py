@@ -11,7 +11,7 @@ Sources: each model's ``*ForSequenceClassification`` or ``*ForImageClassificatio
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["FAMILIES", "Family"]
+__all__ = ["FAMILIES", "TOWERS", "Family", "Tower"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Family:
         tap: Path of the layer whose input they are.
         pool: ``"last"`` where that layer runs on every token: the last that is not padding.
         layers: Name of the setting that counts the layers, for keeping the first k.
+        reads_end: Whether features stand at the end of the text: a text that is too long then
+            loses its beginning, and the end token may occur at the end only.
         meaning: In words.
     """
 
@@ -31,50 +33,101 @@ class Family:
     meaning: str
     pool: Literal["last"] | None = None
     layers: str = "num_hidden_layers"
+    reads_end: bool = False
+
+
+@dataclass(frozen=True)
+class Tower:
+    """One side of a model that embeds images and texts in one space; for teachers only.
+
+    Attributes:
+        model: Class of transformers that holds this side alone.
+        output: Which of its outputs is the embedding.
+        fixed_length: Whether texts are always padded to the full length, as in its training.
+    """
+
+    model: str
+    output: str
+    fixed_length: bool = False
+
+
+def _last(layers: str = "num_hidden_layers") -> Family:
+    return Family("text", "score", "last token of the last layer", "last", layers, reads_end=True)
 
 
 _POOLER = Family("text", "classifier", "[CLS] after the trained pooler")
 _CLS = Family("text", "classifier.dense", "[CLS] of the last layer")
-_LAST = Family("text", "score", "last token of the last layer", pool="last")
-_EOS = Family("text", "classification_head.dense", "the decoder's last token", layers="num_layers")
+_OWN_POOLER = Family("text", "pooler.dense", "[CLS] of the last layer")
+_EOS = Family(
+    "text",
+    "classification_head.dense",
+    "the decoder's state at the last token",
+    layers="num_layers",
+    reads_end=True,
+)
 _IMAGE = Family("image", "classifier", "what the classifier reads: [CLS], or the mean over patches")
+_STAGES = Family("image", "classifier", "mean over places of the last stage", layers="")
+_CONVOLUTIONS = Family("image", "classifier.1", "mean over places of the last stage", layers="")
 
 FAMILIES: dict[str, Family] = {
-    "bert": _POOLER,
     "albert": _POOLER,
+    "bert": _POOLER,
+    "ernie": _POOLER,
     "big_bird": _CLS,
     "camembert": _CLS,
     "data2vec-text": _CLS,
-    "distilbert": Family("text", "pre_classifier", "[CLS] of the last layer", layers="n_layers"),
     "electra": _CLS,
-    "ernie": _POOLER,
+    "longformer": _CLS,
     "mpnet": _CLS,
     "roberta": _CLS,
     "xlm-roberta": _CLS,
-    "gemma": _LAST,
-    "gemma2": _LAST,
-    "gpt2": Family("text", "score", "last token of the last layer", pool="last", layers="n_layer"),
-    "gpt_neo": Family("text", "score", "last token of the last layer", pool="last", layers="num_layers"),
-    "gpt_neox": _LAST,
-    "llama": _LAST,
-    "mistral": _LAST,
-    "opt": _LAST,
-    "phi": _LAST,
-    "phi3": _LAST,
-    "qwen2": _LAST,
-    "qwen3": _LAST,
-    "t5": _EOS,
+    "deberta": _OWN_POOLER,
+    "deberta-v2": _OWN_POOLER,
+    "distilbert": Family("text", "pre_classifier", "[CLS] of the last layer", layers="n_layers"),
+    "modernbert": Family("text", "head.dense", "[CLS] of the last layer, or the mean over tokens"),
+    "bloom": _last("n_layer"),
+    "falcon": _last(),
+    "gemma": _last(),
+    "gemma2": _last(),
+    "gpt2": _last("n_layer"),
+    "gpt_neo": _last("num_layers"),
+    "gpt_neox": _last(),
+    "gptj": _last("n_layer"),
+    "llama": _last(),
+    "mistral": _last(),
+    "opt": _last(),
+    "phi": _last(),
+    "phi3": _last(),
+    "qwen2": _last(),
+    "qwen3": _last(),
     "mt5": _EOS,
+    "t5": _EOS,
+    "umt5": _EOS,
     "beit": _IMAGE,
-    "convnext": _IMAGE,
-    "convnextv2": _IMAGE,
+    "deit": _IMAGE,
     "dinov2": _IMAGE,
     "dinov2_with_registers": _IMAGE,
-    "deit": _IMAGE,
-    "resnet": Family("image", "classifier.1", "mean over places", layers=""),
-    "swin": Family("image", "classifier", "mean over patches", layers=""),
-    "swinv2": Family("image", "classifier", "mean over patches", layers=""),
     "vit": _IMAGE,
-    "vit_mae": _IMAGE,
+    "convnext": _STAGES,
+    "convnextv2": _STAGES,
+    "mobilenet_v1": _STAGES,
+    "mobilenet_v2": _STAGES,
+    "mobilevit": _STAGES,
+    "swin": _STAGES,
+    "swinv2": _STAGES,
+    "regnet": _CONVOLUTIONS,
+    "resnet": _CONVOLUTIONS,
 }
-"""From transformers' ``model_type``. Towers of CLIP and SigLIP are teachers only: their projected embedding."""
+"""By transformers' ``model_type``."""
+
+TOWERS: dict[str, dict[str, Tower]] = {
+    "clip": {
+        "image": Tower("CLIPVisionModelWithProjection", "image_embeds"),
+        "text": Tower("CLIPTextModelWithProjection", "text_embeds"),
+    },
+    "siglip": {
+        "image": Tower("SiglipVisionModel", "pooler_output"),
+        "text": Tower("SiglipTextModel", "pooler_output", fixed_length=True),
+    },
+}
+"""By transformers' ``model_type``; the feature is the embedding in the common space."""

@@ -11,9 +11,9 @@ from typing import Any
 from tutelage.errors import ConfigError
 from tutelage.inputs.image import ImageInput
 from tutelage.inputs.text import TextInput
-from tutelage.inputs.tokenizers import load_tokenizer
+from tutelage.inputs.tokenizers import load_tokenizer, padding_id
 
-__all__ = ["ImageInput", "TextInput", "load_tokenizer", "own_input"]
+__all__ = ["ImageInput", "TextInput", "load_tokenizer", "own_input", "padding_id"]
 
 
 def own_input(

@@ -36,6 +36,7 @@ class TextInput:
         accepts: What the model takes of ``input_ids``, ``attention_mask`` and ``token_type_ids``.
         vocabulary: Rows of the model's embedding; None where that is not known.
         literal: Whether strings such as ``</s>`` inside a text are ordinary text.
+        fixed_length: Whether every batch is padded to ``max_length``.
     """
 
     tokenizer: "PreTrainedTokenizerBase"
@@ -45,6 +46,7 @@ class TextInput:
     )
     vocabulary: int | None = field(default=None, kw_only=True)
     literal: bool = field(default=False, kw_only=True)
+    fixed_length: bool = field(default=False, kw_only=True)
 
     @classmethod
     def from_tokenizer(
@@ -57,6 +59,7 @@ class TextInput:
         accepts: Collection[str] = ("input_ids", "attention_mask", "token_type_ids"),
         keep_end: bool = False,
         literal: bool = False,
+        fixed_length: bool = False,
     ) -> "TextInput":
         """Take a tokenizer, or load it from a folder or by name.
 
@@ -68,6 +71,7 @@ class TextInput:
             accepts: What the model's forward takes.
             keep_end: Whether a text that is too long loses its beginning.
             literal: Whether the names of special tokens inside a text are ordinary text.
+            fixed_length: Whether every batch is padded to ``max_length``.
 
         Raises:
             ConfigError: If the tokenizer cannot be loaded, does not fit the model, or
@@ -97,6 +101,7 @@ class TextInput:
             accepts=frozenset(accepts),
             vocabulary=vocabulary,
             literal=literal,
+            fixed_length=fixed_length,
         )
 
     def prepare(self, row: Sequence[str]) -> dict[str, list[int]]:
@@ -133,6 +138,7 @@ class TextInput:
     def collate(self, prepared: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Tensor]:
         """Return one batch of int64 ``[batch, tokens]``, padded on the right."""
         longest = max(len(row["input_ids"]) for row in prepared)
+        longest = self.max_length if self.fixed_length else longest
         fill = {
             "input_ids": padding_id(self.tokenizer, vocabulary=self.vocabulary),
             "token_type_ids": getattr(self.tokenizer, "pad_token_type_id", 0),
@@ -161,5 +167,6 @@ class TextInput:
             "accepts": sorted(self.accepts),
             "truncation": self.tokenizer.truncation_side,
             "literal": self.literal,
+            "fixed_length": self.fixed_length,
         }
         return {"input": json.dumps(settings, sort_keys=True)}

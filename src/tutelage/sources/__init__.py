@@ -1,9 +1,11 @@
 """Teachers: frozen functions from rows to vectors, one file a library."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from tutelage.datasets.base import Modality
+from tutelage.errors import ConfigError
 from tutelage.registry import bind, import_object, split_scheme
 from tutelage.sources.base import Encoder, Precomputed, Source
 
@@ -15,7 +17,7 @@ SCHEMES = {
     "openclip": "tutelage.sources.openclip:OpenClipSource",
     "onnx": "tutelage.sources.onnx:OnnxSource",
     "features": "tutelage.sources.features:FeaturesSource",
-    "python": "tutelage.sources.python:PythonSource",
+    "python": "tutelage.sources.python:open_python",
 }
 
 
@@ -41,7 +43,17 @@ def open_teacher(
     """
     scheme, name = split_scheme(source, SCHEMES, kind="teacher")
     teacher = import_object(SCHEMES[scheme])
-    given = {"name": name, "modality": modality, "model_input": model_input, "own_params": dict(params or {})}
+    if model_input is not None and "model_input" not in inspect.signature(teacher).parameters:
+        raise ConfigError(
+            f"{source} knows how its input looks; leave teachers.input out, which is for onnx: "
+            "and python: teachers"
+        )
+    given = {
+        "name": name,
+        "modality": modality,
+        "model_input": model_input,
+        "own_params": dict(params or {}),
+    }
     # An own factory's signature, not ours, is the schema of its params.
     settings = {} if scheme == "python" else (params or {})
     opened: Source = bind(teacher, given, settings, where="teachers.params")

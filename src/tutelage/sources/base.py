@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.datasets.base import Modality
+from tutelage.datasets.base import Modality, Split
 
 __all__ = ["Encoder", "Precomputed", "Source"]
 
@@ -59,8 +59,8 @@ class Encoder(Source, Protocol):
 class Precomputed(Source, Protocol):
     """A teacher whose features somebody computed elsewhere."""
 
-    def read(self, split: str, ids: Sequence[str]) -> Float[Tensor, "rows width"]:
-        """The features of these rows, matched by id; called block by block.
+    def read(self, split: Split, rows: Sequence[int]) -> Float[Tensor, "rows width"]:
+        """The features of some of a split's rows, matched by id; called block by block.
 
         Raises:
             SourceError: If a row has none, or counts differ.

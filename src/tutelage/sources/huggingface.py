@@ -1,9 +1,10 @@
 """Text and image teachers of transformers."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -11,42 +12,47 @@ from torch import Tensor
 
 from tutelage.datasets.base import Modality
 from tutelage.errors import SourceError, StudentError
-from tutelage.inputs import ImageInput, TextInput, load_tokenizer
+from tutelage.families import TOWERS
+from tutelage.sources.module import ModuleEncoder
+from tutelage.sources.pooling import POOLINGS, Pooling, pool, sentence_model
 from tutelage.sources.transformers import (
+    Loaded,
     family_of,
+    image_input,
     load_classifier,
     load_config,
     load_encoder,
-    position_limit,
+    load_tower,
+    text_input,
 )
-from tutelage.sources.weights import count_parameters, weights_digest
-from tutelage.tap import FeatureTap, last_token
+from tutelage.tap import FeatureTap
 
 __all__ = ["HuggingFaceSource", "image_input", "text_input"]
 
-Pooling = Literal["mean", "cls", "last", "pooler"]
-TWO_TOWERS = ("clip", "siglip", "siglip2", "chinese_clip", "altclip")
+Features = Callable[[Mapping[str, Tensor]], Float[Tensor, "batch width"]]
 
 
-class HuggingFaceSource:
-    """A model of transformers; its features are what its head would read, or a pooling of its states.
+class HuggingFaceSource(ModuleEncoder):
+    """A model of transformers; its features are what its head would read, or a pooling of states.
 
-    Without ``pooling``, a folder of sentence-transformers is pooled as it says itself, a tower of CLIP
-    or SigLIP gives its projected embedding, and other models give what the table ``FAMILIES`` says.
+    Without ``pooling``, a sentence-transformers model is pooled as it says itself, CLIP and SigLIP
+    give the embedding of the tower that fits the rows, and other models what the table
+    ``FAMILIES`` says.
 
     Args:
         name: A folder, or a name on the hub.
         modality: What the rows are.
-        pooling: ``"mean"`` over tokens, ``"cls"``, ``"last"`` token that is not padding, or ``"pooler"``
-            (the model's own pooler).
+        pooling: ``"mean"`` over tokens, ``"cls"``, ``"last"`` token that is not padding, or
+            ``"pooler"`` (the model's own). Of an encoder-decoder these are the encoder's.
         max_length: Tokens at most; by default what tokenizer and model allow.
-        weights: ``"pretrained"``, or ``"random"`` (for tests).
+        weights: ``"pretrained"``, or ``"random"`` (only to compare with).
+        seed: Decides random weights.
         revision: Of the hub's repository.
         trust_remote_code: Run code that comes with the model.
 
     Raises:
         SourceError: If there is no such model, it does not take these rows, or its features would
-            pass through random weights.
+            pass through weights that the checkpoint does not have.
     """
 
     def __init__(
@@ -57,189 +63,124 @@ class HuggingFaceSource:
         pooling: Pooling | None = None,
         max_length: int | None = None,
         weights: str = "pretrained",
+        seed: int = 0,
         revision: str | None = None,
         trust_remote_code: bool = False,
     ) -> None:
-        if pooling not in (None, "mean", "cls", "last", "pooler"):
-            raise SourceError(f"pooling must be mean, cls, last or pooler, not {pooling!r}")
-        config = load_config(name, revision=revision, trust_remote_code=trust_remote_code)
-        towers = config.model_type in TWO_TOWERS
-        self.name = name
-        self.modality: Modality = modality
-        self._pooling = pooling or (None if towers else _own_pooling(name))
-        self._tap: FeatureTap | None = None
-        self._tower = modality if towers else None
-        options = {"revision": revision, "trust_remote_code": trust_remote_code, "weights": weights}
+        if pooling is not None and pooling not in POOLINGS:
+            raise SourceError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}")
+        if modality == "text" and (sentence := sentence_model(name, revision=revision)):
+            pooling = pooling or sentence.pooling
+            max_length = max_length or sentence.max_length
+            name = str(Path(name) / sentence.subfolder) if sentence.subfolder else name
+        hub: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+        config = load_config(name, **hub)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(
-                0
-            )  # random weights, where asked for, are those of one and the same teacher
-            if self._pooling is not None or towers:
-                loaded = load_encoder(name, config, **options)
-            else:
-                family = family_of(config, name=name, kind=modality)
-                loaded = load_classifier(name, config, kind=modality, **options)
-                self._tap = FeatureTap(loaded.model, family.tap, pool=family.pool)
-        self._model = loaded.model.eval()
-        self._input: ImageInput | TextInput = (
-            text_input(
+            torch.manual_seed(seed)
+            built = _build(name, config, modality, pooling=pooling, weights=weights, **hub)
+        model = built.loaded.model
+        super().__init__(
+            model,
+            image_input(name, revision=revision)
+            if modality == "image"
+            else text_input(
                 name,
-                config,
+                model.config,
                 max_length=max_length,
-                revision=revision,
-                trust_remote_code=trust_remote_code,
-            )
-            if modality == "text"
-            else image_input(name, revision=revision)
+                reads_end=built.reads_end,
+                fixed_length=built.fixed_length,
+                **hub,
+            ),
+            features=built.features,
+            identity={
+                "scheme": "hf",
+                "model": type(model).__name__,
+                "config": _settings(model.config),
+                "features": built.meaning,
+            },
         )
-        self._dtype = torch.float32
-        self.width = self._try(loaded.missing)
-        self.parameters = count_parameters(self._model)
-        self._identity = {
-            "source": f"hf:{name}",
-            "type": config.model_type,
-            "weights": weights_digest(self._model),
-            "features": self._pooling or (f"{modality} embedding" if towers else family.meaning),
-            **self._input.identity(),
-        }
-
-    def identity(self) -> Mapping[str, str]:
-        """Return what decides the features."""
-        return self._identity
-
-    def prepare(self, row: Any) -> Any:
-        """Return an image's pixels, or a text's tokens."""
-        return self._input.prepare(row)
-
-    def cost(self, prepared: Any) -> int:
-        """Return the tokens of a text; every image costs the same."""
-        return self._input.cost(prepared)
-
-    def collate(self, prepared: Sequence[Any]) -> Mapping[str, Tensor]:
-        """Return a batch."""
-        return self._input.collate(prepared)
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Move the weights."""
-        self._model.to(device, dtype)
-        self._dtype = dtype
-
-    def encode(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch width"]:
-        """Return the features."""
-        ready = self._input.finish(batch, dtype=self._dtype)
-        if "image" in ready:
-            ready = {"pixel_values": ready["image"]}
-        if self._tower is not None:
-            side = (
-                self._model.get_text_features
-                if self._tower == "text"
-                else self._model.get_image_features
-            )
-            made = side(**ready)
-            return made if isinstance(made, Tensor) else made.pooler_output
-        made = self._model(**ready)
-        if self._tap is not None:
-            return self._tap.take()
-        return _pool(made, ready.get("attention_mask"), self._pooling)
-
-    @torch.inference_mode()
-    def _try(self, missing: frozenset[str]) -> int:
-        """Encode one row: find the width, and that no random weights lie on the way."""
-        if isinstance(self._input, ImageInput):
-            batch = {"image": torch.zeros(1, 3, *self._input.size, dtype=torch.uint8)}
-        else:
-            batch = dict(self._input.collate([self._input.prepare(("a text",))]))
-        features = self.encode(batch)
-        if features.ndim != 2:
-            raise SourceError(
-                f"hf:{self.name} gives features of shape {tuple(features.shape)}; choose another pooling"
-            )
-        if self._tap is not None:
+        if built.tap is not None:
             try:
-                self._tap.refuse_random(missing, lambda: self._model(**self._named(batch)))
+                built.tap.refuse_random(built.loaded.missing, self.run_empty)
             except StudentError as error:
-                raise SourceError(f"hf:{self.name}: {error} (pooling = 'mean' or 'cls')") from error
-        elif used := {
-            key for key in missing if self._pooling == "pooler" or not key.startswith("pooler.")
-        }:
-            raise SourceError(
-                f"the checkpoint of hf:{self.name} has no weights for {sorted(used)[0]} and {len(used) - 1} others, "
-                "so its features would be random; use another checkpoint or pooling"
-            )
-        return int(features.shape[1])
-
-    def _named(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        ready = self._input.finish(batch, dtype=self._dtype)
-        return {"pixel_values": ready["image"]} if "image" in ready else ready
+                raise SourceError(f"hf:{name}: {error} (pooling = 'mean' or 'cls')") from error
 
 
-def text_input(
-    name: str,
-    config: Any,
-    *,
-    max_length: int | None = None,
-    revision: str | None = None,
-    trust_remote_code: bool = False,
-) -> TextInput:
-    """Return how texts become the input of a model of transformers."""
-    tokenizer = load_tokenizer(name, revision=revision, trust_remote_code=trust_remote_code)
-    text = getattr(config, "text_config", None) or config
-    accepts = {"input_ids", "attention_mask"}
-    if getattr(text, "type_vocab_size", 0):
-        accepts.add("token_type_ids")
-    return TextInput.from_tokenizer(
-        tokenizer,
-        max_length=max_length,
-        positions=position_limit(text),
-        vocabulary=getattr(text, "vocab_size", None),
-        accepts=accepts & set(tokenizer.model_input_names) | {"input_ids", "attention_mask"},
+@dataclass(frozen=True)
+class _Built:
+    """A model, and how its features come out of it."""
+
+    loaded: Loaded
+    features: Features
+    meaning: str
+    tap: FeatureTap | None = None
+    reads_end: bool | None = None
+    fixed_length: bool = False
+
+
+def _build(
+    name: str, config: Any, kind: Modality, *, pooling: Pooling | None, weights: str, **hub: Any
+) -> _Built:
+    if pooling is not None:
+        loaded = load_encoder(name, config, weights=weights, **hub)
+        _refuse_missing(loaded, name, besides=() if pooling == "pooler" else ("pooler.", "head."))
+        return _Built(loaded, _pooled(loaded, pooling), pooling, reads_end=pooling == "last")
+    if config.model_type in TOWERS:
+        revision = hub["revision"]
+        loaded, tower = load_tower(name, config, kind=kind, weights=weights, revision=revision)
+        _refuse_missing(loaded, name)
+        return _Built(
+            loaded,
+            lambda ready: getattr(loaded.model(**_named(ready)), tower.output),
+            tower.output,
+            reads_end=True,
+            fixed_length=tower.fixed_length,
+        )
+    family = family_of(config, name=name, kind=kind)
+    loaded = load_classifier(name, config, kind=kind, weights=weights, **hub)
+    tap = FeatureTap(loaded.model, family.tap, pool=family.pool)
+    return _Built(loaded, _tapped(loaded, tap), f"enters {family.tap}", tap=tap)
+
+
+def _pooled(loaded: Loaded, pooling: Pooling) -> Features:
+    return lambda ready: pool(
+        loaded.model(**_named(ready)), ready.get("attention_mask"), how=pooling
     )
 
 
-def image_input(name: str, *, revision: str | None = None) -> ImageInput:
-    """Return how images become the input of a model of transformers."""
-    from transformers import AutoImageProcessor
+def _tapped(loaded: Loaded, tap: FeatureTap) -> Features:
+    def features(ready: Mapping[str, Tensor]) -> Tensor:
+        loaded.model(**_named(ready))
+        return tap.take()
 
-    place = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
-    try:
-        processor = AutoImageProcessor.from_pretrained(place, revision=revision or "main")
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    return features
+
+
+def _named(ready: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The batch as transformers calls it."""
+    return {"pixel_values" if name == "image" else name: value for name, value in ready.items()}
+
+
+def _refuse_missing(loaded: Loaded, name: str, *, besides: tuple[str, ...] = ()) -> None:
+    missing = sorted(key for key in loaded.missing if not key.startswith(besides))
+    if missing:
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise SourceError(
-            f"hf:{name} has no image processor: {str(error).partition(chr(10))[0]}; it needs preprocessor_config.json"
-        ) from error
-    return ImageInput.from_processor(processor)
+            f"the checkpoint of hf:{name} has no weights for {missing[0]}{others}, so features "
+            "would be random; use another checkpoint, or another pooling (mean, cls, last)"
+        )
 
 
-def _own_pooling(name: str) -> Pooling | None:
-    """The pooling that a folder of sentence-transformers states."""
-    file = Path(name).expanduser() / "1_Pooling" / "config.json"
-    if not file.is_file():
-        return None
-    settings = json.loads(file.read_text(encoding="utf-8"))
-    known: dict[str, Pooling] = {
-        "pooling_mode_mean_tokens": "mean",
-        "pooling_mode_cls_token": "cls",
-        "pooling_mode_lasttoken": "last",
-    }
-    chosen = [pooling for key, pooling in known.items() if settings.get(key)]
-    if len(chosen) != 1:
-        raise SourceError(f"{file} combines poolings, which is not supported; set params.pooling")
-    return chosen[0]
-
-
-def _pool(output: Any, mask: Tensor | None, pooling: Pooling | None) -> Tensor:
-    if pooling == "pooler":
-        if getattr(output, "pooler_output", None) is None:
-            raise SourceError("this model has no pooler; use pooling = 'mean', 'cls' or 'last'")
-        return output.pooler_output
-    states: Tensor = output.last_hidden_state
-    if pooling == "cls":
-        return states[:, 0]
-    if pooling == "last":
-        return last_token(states, mask)
-    if states.ndim != 3:
-        return states.flatten(2).mean(2)
-    if mask is None:
-        return states.mean(1)
-    weights = mask[..., None].to(states.dtype)
-    return (states * weights).sum(1) / weights.sum(1)
+def _settings(config: Any) -> str:
+    """All of a config that may change a number."""
+    settings = config.to_diff_dict()
+    for name in ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"):
+        settings.pop(name, None)
+    for name in (
+        "id2label",
+        "label2id",
+        "num_labels",
+        "problem_type",
+    ):  # of the head, which is unused
+        settings.pop(name, None)
+    return json.dumps(settings, sort_keys=True, default=str)

@@ -53,7 +53,7 @@ class TimmSource(ModuleEncoder):
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = load_timm(name, weights=weights, image_size=image_size)
+            model: Any = load_timm(name, weights=weights, image_size=image_size)
         super().__init__(
             model,
             ImageInput.from_timm(model),
@@ -98,13 +98,15 @@ def load_timm(
     # With a file, first the classifier that the file has, so that nothing is left out silently.
     classes = overlay.get("num_classes", num_classes)
     try:
-        model = _create(name, trained=trained, overlay=overlay, num_classes=classes, **options)
+        model: nn.Module = _create(
+            name, trained=trained, overlay=overlay, num_classes=classes, **options
+        )
     except (OSError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
         raise SourceError(_why(name, weights, error)) from error
     except (TypeError, AssertionError) as error:
         raise SourceError(f"timm:{name} cannot be built so: {error}") from error
     if classes != num_classes:
-        model.reset_classifier(num_classes)
+        model.reset_classifier(num_classes)  # type: ignore[operator]
     return model
 
 
@@ -135,8 +137,8 @@ def _refuse_unknown(name: str, *, trained: bool) -> None:
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
     if trained and (config is None or not config.has_weights):
         raise SourceError(
-            f"timm has no trained weights for {name}; choose another model, give a checkpoint by "
-            "weights = 'FILE', or weights = 'random' if you mean an untrained one"
+            f"timm has no trained weights for {name}; choose another model, give a checkpoint "
+            "by weights = 'FILE', or weights = 'random' if you mean an untrained one"
         )
 
 
@@ -168,8 +170,8 @@ def _why(name: str, weights: str, error: BaseException) -> str:
     if weights == "pretrained" and not isinstance(error, RuntimeError):
         return (
             f"the weights of timm:{name} are not on this machine and could not be downloaded "
-            f"({_first_line(error)}); connect once (and unset HF_HUB_OFFLINE), give a checkpoint by "
-            "weights = 'FILE', or choose a model that is cached"
+            f"({_first_line(error)}); connect once (and unset HF_HUB_OFFLINE), give a checkpoint "
+            "by weights = 'FILE', or choose a model that is cached"
         )
     return f"the weights {weights!r} do not fit timm:{name}: {' '.join(str(error).split())[:400]}"
 

@@ -1,4 +1,4 @@
-"""Loading models of transformers, for teachers and students alike."""
+"""Loading models of transformers, and what their inputs look like; for teachers and students."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,16 +8,21 @@ from typing import Any, Literal
 
 from torch import nn
 
-from tutelage.errors import SourceError
-from tutelage.families import FAMILIES, Family
+from tutelage.errors import SourceError, did_you_mean
+from tutelage.families import FAMILIES, TOWERS, Family, Tower
+from tutelage.inputs import ImageInput, TextInput, load_tokenizer, padding_id
 
 __all__ = [
     "Loaded",
     "family_of",
+    "image_input",
     "load_classifier",
     "load_config",
     "load_encoder",
+    "load_tower",
     "position_limit",
+    "quietly",
+    "text_input",
 ]
 
 
@@ -54,8 +59,9 @@ def family_of(config: Any, *, name: str, kind: str) -> Family:
     family = FAMILIES.get(config.model_type)
     if family is None:
         raise SourceError(
-            f"hf:{name} is of type {config.model_type!r}, whose features are not known; 'tutelage list "
-            "families' lists those that are, pooling = 'mean' or 'cls' works for any text encoder"
+            f"hf:{name} is of type {config.model_type!r}, whose features are not known"
+            f"{did_you_mean(config.model_type, FAMILIES)}; as a teacher, choose pooling = 'mean', "
+            "'cls' or 'last' ('tutelage list families' lists the known types)"
         )
     if family.kind != kind:
         raise SourceError(f"hf:{name} takes {family.kind}s, but the rows are {kind}s")
@@ -75,6 +81,7 @@ def load_classifier(
     from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification
 
     auto = AutoModelForSequenceClassification if kind == "text" else AutoModelForImageClassification
+    config.architectures = config.architectures or []  # where None, some automatic classes fail
     return _load(
         auto, name, config, weights=weights, revision=revision, trust_remote_code=trust_remote_code
     )
@@ -88,10 +95,10 @@ def load_encoder(
     revision: str | None = None,
     trust_remote_code: bool = False,
 ) -> Loaded:
-    """Load a model without a head."""
+    """Load a model without a head; of an encoder-decoder, the encoder."""
     from transformers import AutoModel
 
-    return _load(
+    loaded = _load(
         AutoModel,
         name,
         config,
@@ -99,81 +106,182 @@ def load_encoder(
         revision=revision,
         trust_remote_code=trust_remote_code,
     )
+    if not getattr(config, "is_encoder_decoder", False):
+        return loaded
+    encoder = loaded.model.get_encoder()  # type: ignore[operator]
+    return Loaded(encoder, frozenset(n for n in loaded.missing if not n.startswith("decoder.")))
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Keep transformers from reporting what is expected: a new head, layers that are left out, bars."""
-    from transformers.utils import logging
+def load_tower(
+    name: str,
+    config: Any,
+    *,
+    kind: Literal["text", "image"],
+    weights: str = "pretrained",
+    revision: str | None = None,
+) -> tuple[Loaded, Tower]:
+    """Load one side of a model that embeds images and texts in one space."""
+    import transformers
 
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+    tower = TOWERS[config.model_type][kind]
+    own = config.text_config if kind == "text" else config.vision_config
+    if hasattr(config, "projection_dim"):
+        own.projection_dim = config.projection_dim
+    model = getattr(transformers, tower.model)
+    return _load(model, name, own, weights=weights, revision=revision), tower
 
 
 def position_limit(config: Any) -> int | None:
-    """Return how many tokens a model can tell apart by position; None where it has no such limit."""
-    if config.model_type in ("t5", "mt5"):
+    """Return how many tokens a model can tell apart by position; None if it has no such limit."""
+    if config.model_type in ("t5", "mt5", "umt5", "bloom"):
         return None
     limit = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     if limit is None:
         return None
-    # These number positions from the padding id on, so that many are never used.
-    offset = (
-        2
-        if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet", "data2vec-text")
-        else 0
+    if config.model_type in _FROM_PADDING:
+        return int(limit) - int(config.pad_token_id) - 1
+    return int(limit)
+
+
+_FROM_PADDING = ("camembert", "data2vec-text", "longformer", "mpnet", "roberta", "xlm-roberta")
+"""These number positions from the padding token's id on, so the first ones are never used."""
+
+
+def text_input(
+    name: str,
+    config: Any,
+    *,
+    max_length: int | None = None,
+    reads_end: bool | None = None,
+    fixed_length: bool = False,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+) -> TextInput:
+    """Return how texts become the input of a model, and tell the model how they are padded.
+
+    Args:
+        name: Where the tokenizer is.
+        config: The model's; its padding token is set where the features are read at the end,
+            because decoders look for the last token by it.
+        max_length: Tokens at most; by default what tokenizer and model allow.
+        reads_end: Whether features stand at the end; by default as the family's do.
+        fixed_length: Whether all texts are padded to ``max_length``.
+        revision: Of the hub's repository.
+        trust_remote_code: Run code that comes with the tokenizer.
+    """
+    tokenizer = load_tokenizer(_place(name), revision=revision, trust_remote_code=trust_remote_code)
+    family = FAMILIES.get(config.model_type)
+    if reads_end is None:
+        reads_end = family is not None and family.reads_end
+    accepts = set(tokenizer.model_input_names) & {"input_ids", "attention_mask", "token_type_ids"}
+    if not getattr(config, "type_vocab_size", 0):
+        accepts -= {"token_type_ids"}
+    if fixed_length:
+        accepts = {"input_ids"}
+    else:
+        accepts |= {"input_ids", "attention_mask"}
+    made = TextInput.from_tokenizer(
+        tokenizer,
+        max_length=max_length,
+        positions=position_limit(config),
+        vocabulary=getattr(config, "vocab_size", None),
+        accepts=accepts,
+        keep_end=reads_end and not getattr(config, "is_encoder_decoder", False),
+        literal=reads_end or fixed_length,
+        fixed_length=fixed_length,
     )
-    return int(limit) - offset
+    if family is not None and family.pool == "last":
+        config.pad_token_id = padding_id(made.tokenizer, vocabulary=made.vocabulary)
+    return made
+
+
+def image_input(name: str, *, revision: str | None = None) -> ImageInput:
+    """Return how images become the input of a model of transformers.
+
+    Raises:
+        SourceError: If the model comes without an image processor.
+    """
+    from transformers import AutoImageProcessor
+
+    try:
+        processor = AutoImageProcessor.from_pretrained(_place(name), revision=revision or "main")
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise SourceError(
+            f"hf:{name} has no image processor ({_first_line(error)}); it needs the file "
+            "preprocessor_config.json"
+        ) from error
+    return ImageInput.from_processor(processor)
 
 
 def _load(
-    auto: Any,
+    model_class: Any,
     name: str,
     config: Any,
     *,
     weights: str,
     revision: str | None,
-    trust_remote_code: bool,
+    trust_remote_code: bool = False,
 ) -> Loaded:
     if weights not in ("pretrained", "random"):
-        raise SourceError(f"weights of hf:{name} must be 'pretrained' or 'random', not {weights!r}")
+        raise SourceError(
+            f"weights of hf:{name} must be 'pretrained' or 'random', not {weights!r}"
+            f"{did_you_mean(weights, ['pretrained', 'random'])}"
+        )
+    automatic = hasattr(model_class, "from_config")
+    trust = {"trust_remote_code": trust_remote_code} if automatic else {}
     try:
         if weights == "random":
-            return Loaded(
-                auto.from_config(config, trust_remote_code=trust_remote_code), frozenset()
+            make = model_class.from_config if automatic else model_class
+            return Loaded(make(config, **trust), frozenset())
+        with quietly():
+            model, information = model_class.from_pretrained(
+                _place(name),
+                config=config,
+                revision=revision or "main",
+                use_safetensors=True,
+                dtype="float32",
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                **trust,
             )
-        model, information = auto.from_pretrained(
-            _place(name),
-            config=config,
-            revision=revision or "main",
-            trust_remote_code=trust_remote_code,
-            use_safetensors=True,
-            dtype="float32",
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-        )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise SourceError(_cannot_load(name, error)) from error
     mismatched = {entry[0] for entry in information.get("mismatched_keys", ())}
     return Loaded(model, frozenset(information["missing_keys"]) | mismatched)
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Silence bars and the report of missing weights; what matters of that we say ourselves."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
 def _place(name: str) -> str:
-    return str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+    folder = Path(name).expanduser()
+    return str(folder) if folder.is_dir() else name
 
 
 def _cannot_load(name: str, error: BaseException) -> str:
-    reason = str(error).strip().partition("\n")[0].rstrip(".")
     if Path(name).expanduser().is_dir():
-        return f"cannot load the model in the folder {name}: {reason}; it needs config.json and model.safetensors"
+        return (
+            f"cannot load the model in the folder {name}: {_first_line(error)}; "
+            "it needs config.json and model.safetensors"
+        )
     return (
-        f"cannot load hf:{name}: {reason}; give a folder, or a name of the hub (its files are downloaded "
-        "once and then found in the cache; HF_HUB_OFFLINE keeps off the hub)"
+        f"cannot load hf:{name}: {_first_line(error)}; give a folder, or a name of the hub (its "
+        "files are downloaded once and then found in the cache; HF_HUB_OFFLINE keeps off the hub)"
     )
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".")

@@ -9,7 +9,9 @@ __all__ = ["count_parameters", "weights_digest"]
 
 
 def weights_digest(model: nn.Module) -> str:
-    """Return a digest of names, shapes and bytes of all weights and buffers, equal in every process.
+    """Return a digest of names, shapes and bytes of all weights and buffers.
+
+    It is the same in every process, whatever file the weights came from.
 
     Example:
         >>> a, b = nn.Linear(2, 2), nn.Linear(2, 2)
@@ -30,4 +32,4 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def _bytes(value: Tensor) -> memoryview:
-    return memoryview(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data

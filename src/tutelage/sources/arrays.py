@@ -1,0 +1,163 @@
+"""Matrices in files, mapped instead of read into memory."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from tutelage.errors import SourceError, did_you_mean
+
+__all__ = ["FeatureFile", "open_file"]
+
+
+class FeatureFile(Protocol):
+    """A matrix in a file.
+
+    Attributes:
+        path: Of the file.
+    """
+
+    path: Path
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+    @property
+    def ids(self) -> Sequence[str] | None:
+        """One a row; None where the file has none."""
+
+    def rows(self, numbers: Sequence[int]) -> Float[Tensor, "rows width"]:
+        """A copy of some rows, in float32."""
+
+
+class _Mapped:
+    """A matrix that a file holds as it is."""
+
+    ids: Sequence[str] | None = None
+
+    def __init__(self, path: Path, matrix: Any) -> None:
+        self.path = path
+        self.shape: tuple[int, ...] = tuple(matrix.shape)
+        self._matrix = matrix
+
+    def rows(self, numbers: Sequence[int]) -> Float[Tensor, "rows width"]:
+        rows = self._matrix[list(numbers)]
+        return rows.float() if isinstance(rows, Tensor) else torch.from_numpy(np.float32(rows))
+
+
+def open_file(path: Path, *, column: str, id_column: str) -> FeatureFile:
+    """Open a file of features by its ending.
+
+    Raises:
+        SourceError: If there is no such file, it cannot be read, or holds no matrix of numbers.
+    """
+    if not path.is_file():
+        raise SourceError(
+            f"there is no file of features {path}"
+            + (did_you_mean(path.name, [p.name for p in path.parent.glob("*")]))
+        )
+    readers: dict[str, Callable[[Path, str, str], FeatureFile]] = {
+        ".npy": _npy,
+        ".safetensors": _safetensors,
+        ".parquet": _Parquet,
+    }
+    if path.suffix not in readers:
+        raise SourceError(f"{path} is not a file of features; known endings: {', '.join(readers)}")
+    try:
+        made = readers[path.suffix](path, column, id_column)
+    except (OSError, ValueError, EOFError, SafetensorError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise SourceError(f"{path} cannot be read: {reason}") from error
+    if len(made.shape) != 2 or 0 in made.shape:
+        raise SourceError(f"{path} holds an array of shape {made.shape}; expected [rows, columns]")
+    return made
+
+
+def _npy(path: Path, column: str, id_column: str) -> FeatureFile:
+    matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    if matrix.dtype.kind not in "fiu":
+        raise SourceError(f"{path} holds {matrix.dtype}, not numbers")
+    return _Mapped(path, matrix)
+
+
+def _safetensors(path: Path, column: str, id_column: str) -> FeatureFile:
+    with safe_open(path, framework="pt") as file:
+        names = list(file.keys())
+        if column not in names and len(names) != 1:
+            raise SourceError(
+                f"{path} has no tensor {column!r}{did_you_mean(column, names)}; it has: "
+                f"{', '.join(names)}. Name one by column"
+            )
+        return _Mapped(path, file.get_tensor(column if column in names else names[0]))
+
+
+class _Parquet:
+    """A column of lists, laid out as a mapped matrix when rows are first asked for."""
+
+    def __init__(self, path: Path, column: str, id_column: str) -> None:
+        from pyarrow import parquet  # type: ignore[import-untyped]
+
+        self.path = path
+        self._file: Any = parquet.ParquetFile(path)
+        self._column = column
+        names = self._file.schema_arrow.names
+        if column not in names:
+            raise SourceError(
+                f"{path} has no column {column!r}{did_you_mean(column, names)}; it has: "
+                f"{', '.join(names)}. Name one by column"
+            )
+        self._id = id_column if id_column in names else None
+        first = next(self._file.iter_batches(1, columns=[column]), None)
+        if first is None:
+            raise SourceError(f"{path} has no rows")
+        width = self._block(first.column(column)).shape[1]
+        self.shape: tuple[int, ...] = (int(self._file.metadata.num_rows), int(width))
+
+    @cached_property
+    def ids(self) -> Sequence[str] | None:
+        if self._id is None:
+            return None
+        column = self._file.read([self._id]).column(self._id)
+        return [str(name) for name in column.to_pylist()]
+
+    def rows(self, numbers: Sequence[int]) -> Float[Tensor, "rows width"]:
+        return torch.from_numpy(self._matrix[list(numbers)])
+
+    @cached_property
+    def _matrix(self) -> np.ndarray[Any, Any]:
+        with tempfile.TemporaryFile(prefix="tutelage-") as scratch:  # the mapping outlives the name
+            matrix = np.memmap(scratch, dtype=np.float32, mode="w+", shape=self.shape)
+        done = 0
+        for batch in self._file.iter_batches(8192, columns=[self._column]):
+            block = self._block(batch.column(self._column))
+            if block.shape[1] != self.shape[1]:
+                raise SourceError(
+                    f"{self.path} has {block.shape[1]} numbers in row {done}, and {self.shape[1]} "
+                    "in the first; all rows must have as many"
+                )
+            matrix[done : done + len(block)] = block
+            done += len(block)
+        return matrix
+
+    def _block(self, lists: Any) -> np.ndarray[Any, Any]:
+        where = f"column {self._column!r} of {self.path}"
+        if not hasattr(lists, "value_lengths") and not hasattr(lists.type, "list_size"):
+            raise SourceError(f"{where} holds {lists.type}, not lists of numbers")
+        if lists.null_count:
+            raise SourceError(f"{where} has rows without features")
+        values = lists.flatten().to_numpy(zero_copy_only=False)
+        width, rest = divmod(len(values), len(lists))
+        lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
+        if rest or (lengths != width).any():
+            raise SourceError(f"{where} has lists of different lengths")
+        if values.dtype.kind not in "fiu":
+            raise SourceError(f"{where} holds {values.dtype}, not numbers")
+        return np.asarray(values, dtype=np.float32).reshape(len(lists), width)

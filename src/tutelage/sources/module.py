@@ -1,0 +1,138 @@
+"""What teachers that are PyTorch modules have in common."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tutelage.datasets.base import Modality
+from tutelage.errors import SourceError
+from tutelage.inputs import ImageInput
+from tutelage.sources.weights import count_parameters, weights_digest
+
+__all__ = ["ModelInput", "ModuleEncoder", "TakesRows", "refuse_modality"]
+
+
+class ModelInput(Protocol):
+    """How rows become the input of a teacher: an ``ImageInput``, a ``TextInput`` or the like."""
+
+    def prepare(self, row: Any, /) -> Any:
+        """One row, decoded and transformed."""
+
+    def cost(self, prepared: Any, /) -> int:
+        """Memory that a row takes."""
+
+    def collate(self, prepared: Sequence[Any], /) -> Mapping[str, Tensor]:
+        """A batch, padded."""
+
+    def finish(self, batch: Mapping[str, Tensor], *, dtype: torch.dtype) -> Mapping[str, Tensor]:
+        """The batch as the model takes it, on its device."""
+
+    def identity(self) -> Mapping[str, str]:
+        """What decides the numbers."""
+
+
+class TakesRows:
+    """The half of a teacher that turns rows into batches.
+
+    Its methods are those of the input, not of the teacher: what worker processes receive must
+    not hold the weights.
+    """
+
+    input: ModelInput
+
+    @property
+    def modality(self) -> Modality:
+        """What rows it takes."""
+        return "image" if isinstance(self.input, ImageInput) else "text"
+
+    @property
+    def prepare(self) -> Callable[[Any], Any]:
+        """One row, decoded and transformed."""
+        return self.input.prepare
+
+    @property
+    def cost(self) -> Callable[[Any], int]:
+        """Memory that a row takes."""
+        return self.input.cost
+
+    @property
+    def collate(self) -> Callable[[Sequence[Any]], Mapping[str, Tensor]]:
+        """A batch, padded."""
+        return self.input.collate
+
+    def empty_batch(self) -> Mapping[str, Tensor]:
+        """A batch of one black image, or of one text of one letter."""
+        if isinstance(self.input, ImageInput):
+            return {"image": torch.zeros(1, 3, *self.input.size, dtype=torch.uint8)}
+        return self.input.collate([self.input.prepare(("a",))])
+
+
+class ModuleEncoder(TakesRows):
+    """A frozen module, how rows become its input, and how it becomes features.
+
+    Args:
+        model: Is put into evaluation mode and frozen.
+        model_input: From rows to batches.
+        features: From a finished batch to features.
+        identity: What decides the features beside weights and input.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        model_input: ModelInput,
+        *,
+        features: Callable[[Mapping[str, Tensor]], Float[Tensor, "batch width"]],
+        identity: Mapping[str, str],
+    ) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.input = model_input
+        self.parameters: int | None = count_parameters(model)
+        self._features = features
+        self._dtype = torch.float32
+        self._identity = {
+            **identity,
+            "weights": weights_digest(model),
+            **model_input.identity(),
+        }
+        self.width = self._find_width()
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Move the weights."""
+        self.model.to(device=device, dtype=dtype)
+        self._dtype = dtype
+
+    def encode(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch width"]:
+        """The features of a batch that lies on the device."""
+        return self._features(self.input.finish(batch, dtype=self._dtype))
+
+    def identity(self) -> Mapping[str, str]:
+        """What decides the features."""
+        return dict(self._identity)
+
+    def run_empty(self) -> Float[Tensor, "1 width"]:
+        """The features of an empty row."""
+        return self.encode(self.empty_batch())
+
+    @torch.inference_mode()
+    def _find_width(self) -> int:
+        what = type(self.model).__name__
+        try:
+            features = self.run_empty()
+        except (RuntimeError, TypeError, ValueError, AttributeError, KeyError) as error:
+            raise SourceError(f"{what} cannot be called with its input: {error}") from error
+        shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+        if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 1:
+            raise SourceError(
+                f"{what} gives {shape} for one row; features must be a tensor [batch, width]"
+            )
+        return features.shape[1]
+
+
+def refuse_modality(source: str, takes: Modality, *, rows: Modality, instead: str) -> None:
+    """Raise a ``SourceError`` if a teacher does not take the rows that there are."""
+    if takes != rows:
+        raise SourceError(f"{source} takes {takes}s, but the rows are {rows}s; {instead}")

@@ -1,0 +1,143 @@
+"""From a model's states, one for each token or patch, to one feature."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from tutelage.errors import SourceError
+from tutelage.tap import last_token
+
+__all__ = ["POOLINGS", "Pooling", "SentenceModel", "masked_mean", "pool", "sentence_model"]
+
+Pooling = Literal["mean", "cls", "last", "pooler"]
+POOLINGS: tuple[Pooling, ...] = ("mean", "cls", "last", "pooler")
+
+
+def pool(output: Any, mask: Int[Tensor, "batch tokens"] | None, *, how: Pooling) -> Tensor:
+    """Return one feature a row of what a transformers model without a head gives.
+
+    Args:
+        output: With ``last_hidden_state``: ``[batch, tokens, width]``, or a map of places.
+        mask: 1 for tokens, 0 for padding; None where nothing is padded.
+        how: ``"mean"`` over tokens or places, the first token (``"cls"``), the last one that is
+            not padding, or what the model's own pooler gives.
+
+    Raises:
+        SourceError: If the model has no such thing.
+    """
+    if how == "pooler":
+        pooled: Tensor | None = getattr(output, "pooler_output", None)
+        if pooled is None:
+            raise SourceError("this model has no pooler; choose pooling = 'mean', 'cls' or 'last'")
+        return pooled.flatten(1)
+    states: Tensor = output.last_hidden_state
+    if states.ndim > 3:
+        if how != "mean":
+            raise SourceError(f"a map of places has no token for pooling = {how!r}; choose 'mean'")
+        return states.flatten(2).mean(2)
+    if how == "cls":
+        return states[:, 0]
+    return last_token(states, mask) if how == "last" else masked_mean(states, mask)
+
+
+def masked_mean(
+    states: Float[Tensor, "batch tokens width"], mask: Int[Tensor, "batch tokens"] | None
+) -> Float[Tensor, "batch width"]:
+    """Return each row's mean over its tokens that are not padding.
+
+    Example:
+        >>> import torch
+        >>> masked_mean(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[1, 1, 0]]))
+        tensor([[2.]])
+    """
+    if mask is None:
+        return states.mean(1)
+    weights = mask[..., None].to(states.dtype)
+    return (states * weights).sum(1) / weights.sum(1)
+
+
+@dataclass(frozen=True)
+class SentenceModel:
+    """What a model of sentence-transformers says of itself.
+
+    Attributes:
+        pooling: From tokens to a sentence.
+        max_length: Tokens at most; None if it does not say.
+        subfolder: Where the transformer lies in its folder.
+    """
+
+    pooling: Pooling
+    max_length: int | None
+    subfolder: str
+
+
+def sentence_model(name: str, *, revision: str | None = None) -> SentenceModel | None:
+    """Read ``modules.json`` and what it names; None for any other kind of model.
+
+    Args:
+        name: A folder, or a name on the hub.
+        revision: Of the hub's repository.
+
+    Raises:
+        SourceError: If it pools in a way that is not supported.
+    """
+    modules = _json(name, "modules.json", revision)
+    if not isinstance(modules, list):
+        return None
+    paths = {str(module["type"]).rpartition(".")[2]: module.get("path", "") for module in modules}
+    if "Transformer" not in paths or "Pooling" not in paths:
+        return None
+    settings = _json(name, f"{paths['Pooling']}/config.json", revision) or {}
+    limits = _json(name, f"{paths['Transformer']}/sentence_bert_config.json".lstrip("/"), revision)
+    length = (limits or {}).get("max_seq_length")
+    return SentenceModel(_stated(settings, name), length, paths["Transformer"])
+
+
+def _stated(settings: dict[str, Any], name: str) -> Pooling:
+    known: dict[str, Pooling] = {
+        "pooling_mode_mean_tokens": "mean",
+        "pooling_mode_cls_token": "cls",
+        "pooling_mode_lasttoken": "last",
+    }
+    short: dict[str, Pooling] = {"mean": "mean", "cls": "cls", "lasttoken": "last"}
+    if isinstance(mode := settings.get("pooling_mode"), str):
+        if mode in short:
+            return short[mode]
+    else:
+        chosen = [
+            key for key, value in settings.items() if key.startswith("pooling_mode") and value
+        ]
+        if len(chosen) == 1 and chosen[0] in known:
+            return known[chosen[0]]
+    raise SourceError(
+        f"the sentence model {name} pools in a way that is not supported; "
+        "choose pooling = 'mean', 'cls' or 'last'"
+    )
+
+
+def _json(name: str, file: str, revision: str | None) -> Any:
+    from transformers.utils import cached_file
+
+    place = Path(name).expanduser() / file
+    if not Path(name).expanduser().is_dir():
+        found = cached_file(
+            name,
+            file,
+            revision=revision,
+            _raise_exceptions_for_gated_repo=False,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+        )
+        if found is None:
+            return None
+        place = Path(found)
+    if not place.is_file():
+        return None
+    try:
+        return json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{place} cannot be read: {error}") from error
