@@ -74,7 +74,6 @@ MISTAKES = [
     in_table("label out of range", "text,label\na,x\nb,y\n", test="text,label\nc,z\n", says=("class 'z'", "not in the training rows")),
     in_table("two rows of one id", "id,text,label\n1,a,x\n1,b,y\n", says=("'1'",)),
     in_table("too few rows", "text,label\na,x\nb,y\n", says=("single row",)),
-    in_table("fractions for labels", "text,label\na,0.5\nb,0.7\n", says=("0.5", "fraction")),
     # models
     on_images("unknown student", "--student", "timm:resnet_18", "--method", "stl", says=("resnet_18", "did you mean", "resnet")),
     on_images("unknown teacher", *RESNET, "--teacher", "timm:vit_tinny", says=("vit_tinny",)),
@@ -105,18 +104,19 @@ def test_one_clear_message_and_status_2(mistake, digits, command, tmp_path):
         place = tmp_path / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(content, encoding="utf-8")
-    settings = [w for k, v in IMAGES.items() for w in ("--set", f"{k}={v}")] if mistake.words[0] == "train" else []
-    status, _, said = command(*mistake.words, *settings)
+    quick = [w for k, v in IMAGES.items() for w in ("--set", f"{k}={v}")]
+    verb, *words = mistake.words
+    status, _, said = command(verb, *(quick if verb == "train" else ()), *words)
     assert status == 2, said
     assert "Traceback" not in said
-    assert said.count("error:") == 1
+    assert said.lower().count("error:") == 1
     for part in mistake.says:
         assert part in " ".join(said.split()), said
 
 
 def write_features(folder: Path) -> None:
     """Arrays for the 60 training digits, each wrong in its own way."""
-    from datasets import Dataset
+    from datasets import Dataset, disable_progress_bars
 
     good = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
     np.save(folder / "short.npy", good[:59])
@@ -124,6 +124,7 @@ def write_features(folder: Path) -> None:
         wrong = good.copy()
         wrong[20, 1] = value  # rows are in the order of their ids: eight, five, three
         np.save(folder / f"{name}.npy", wrong)
+    disable_progress_bars()
     Dataset.from_dict({"id": [f"{i}.jpg" for i in range(60)], "features": good.tolist()}).to_parquet(
         folder / "other.parquet"
     )

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -63,7 +62,7 @@ def train(
 ) -> None:
     """Train a student under teachers: extract what is not cached, train, evaluate, report."""
     from tutelage.experiment import run
-    from tutelage.report import print_result, stl_beside, write_report
+    from tutelage.report import print_result, write_report
 
     resolved = _resolve(
         config,
@@ -76,10 +75,10 @@ def train(
         out_dir=out_dir,
         settings=settings,
     )
-    result = run(resolved, resume=resume, progress=for_console(err))
+    run(resolved, resume=resume, progress=for_console(err))
     folder = resolved.output.dir
     page = write_report([folder])
-    print_result(result, beside=stl_beside(folder), console=out)
+    print_result([folder], console=out)
     out.print(f"student  {folder / 'student'}\nreport   {page}", highlight=False, soft_wrap=True)
 
 
@@ -155,22 +154,15 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """Run the command; a user's mistake ends with one message and status 2."""
+    """Run the command; a user's mistake ends with one message and status 2, and no traceback."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        status = app(standalone_mode=False)
+        app()
     except TutelageError as error:
         err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
-        status = 2
-    except click.ClickException as error:
-        err.print(f"[red]error:[/red] {escape(error.format_message())}", highlight=False, soft_wrap=True)
-        status = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        err.print("stopped; what is cached or checkpointed is kept ('--resume' goes on)")
-        status = 130
-    sys.exit(status if isinstance(status, int) else 0)
+        sys.exit(2)
 
 
 def _resolve(

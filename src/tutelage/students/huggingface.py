@@ -11,8 +11,14 @@ from torch import Tensor
 from tutelage.datasets import Modality
 from tutelage.errors import ConfigError, StudentError, TutelageError, did_you_mean
 from tutelage.inputs import ImageInput, TextInput
-from tutelage.sources.huggingface import image_input, text_input
-from tutelage.sources.transformers import family_of, load_classifier, load_config, quietly
+from tutelage.sources.transformers import (
+    family_of,
+    image_input,
+    load_classifier,
+    load_config,
+    quietly,
+    text_input,
+)
 from tutelage.tap import FeatureTap
 
 __all__ = ["HuggingFaceStudent"]
@@ -68,7 +74,6 @@ class HuggingFaceStudent:
             settings.label2id = {label: number for number, label in enumerate(classes)}
             if modality == "text":
                 self.input: ImageInput | TextInput = text_input(name, settings, max_length=max_length, **hub)
-                _name_padding(settings, self.input)
             else:
                 self.input = image_input(name, revision=revision)
             loaded = load_classifier(name, settings, kind=modality, weights=weights, **hub)
@@ -141,8 +146,3 @@ def _set_dropout(settings: Any, dropout: float) -> None:
         if "dropout" in key or key.endswith("_pdrop"):
             setattr(settings, key, dropout)
 
-
-def _name_padding(settings: Any, text: TextInput) -> None:
-    """Decoders find the last token by the padding token, so they must know which one is used."""
-    if getattr(settings, "pad_token_id", None) is None:
-        settings.pad_token_id = text.collate([{"input_ids": [0]}, {"input_ids": [0, 0]}])["input_ids"][0, 1].item()

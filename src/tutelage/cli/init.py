@@ -1,0 +1,98 @@
+"""``tutelage init``: look at the data, and write a config that is ready to be changed."""
+
+import json
+from pathlib import Path
+
+from tutelage.datasets import Data, choose_splits, read_data
+from tutelage.errors import ConfigError
+
+__all__ = ["write_config"]
+
+MODELS = {
+    "image": (
+        "timm:vit_small_patch16_224.augreg_in1k",
+        ("timm:vit_giant_patch14_dinov2.lvd142m", "hf:openai/clip-vit-large-patch14"),
+    ),
+    "text": (
+        "hf:distilbert/distilbert-base-uncased",
+        ("hf:google/flan-t5-large", "hf:sentence-transformers/all-mpnet-base-v2"),
+    ),
+}
+SMALL = 5000
+
+
+def write_config(source: str, path: Path) -> str:
+    """Write a commented config for some data; return what was found.
+
+    Args:
+        source: As ``data.source`` takes it.
+        path: The file to write; an existing one is left alone.
+
+    Raises:
+        ConfigError: If the file exists already, or cannot be written.
+        DataError: If the data cannot be read.
+    """
+    if path.exists():
+        raise ConfigError(f"{path} exists already; choose another name with --out")
+    data = read_data(source)
+    try:
+        path.write_text(_config(source, data), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror or error}") from None
+    counts = ", ".join(f"{len(split)} {name}" for name, split in data.splits.items())
+    return f"{source}: {counts} rows of {len(data.classes)} classes ({data.modality})\nwrote {path}; next: tutelage train {path}"
+
+
+def _config(source: str, data: Data) -> str:
+    student, teachers = MODELS[data.modality]
+    splits = choose_splits(data)
+    rows, classes = len(splits.training), len(data.classes)
+    drawn = "" if "test" in data.splits else " (drawn from the training rows: there is no test split)"
+    batch = min(128 if data.modality == "image" else 64, max(2, rows // 4))
+    steps = max(200, min(5000, 20 * rows // batch))
+    name = Path(source.partition(":")[2].rstrip("/")).stem or "run"
+    return f"""# {rows} training and {len(splits.evaluated)} test rows{drawn} of {classes} classes.
+# Any line may be changed here, or on the command line: tutelage train {name}.toml --set train.lr=3e-4
+
+name = {_quoted(name)}
+seed = 0                          # decides the new head, the order of rows, and dropout
+
+[data]
+source = {_quoted(source)}
+holdout = 0.1                     # share of the training rows that settings are chosen by:
+evaluate = "test"                 # "holdout" trains on the others and leaves the test rows alone
+
+# Teachers: frozen models, run once over the training rows; their features are cached. The stronger on your
+# task, the better; see 'tutelage list schemes' for other kinds, as features of your own (features:FILE).
+[[teachers]]
+source = {_quoted(teachers[0])}
+
+# [[teachers]]
+# source = {_quoted(teachers[1])}
+
+# The student: the small model that you deploy.
+[student]
+source = {_quoted(student)}
+
+[transfer]
+method = "aft"                    # "stl" is fine-tuning without teachers: run it too, to compare
+beta = 10.0                       # strength; try 1, 3, 10 and 30 with evaluate = "holdout"
+lr = 1e-2                         # of the learned weights of teacher columns
+standardize = false               # bring teacher columns to one scale
+
+[train]
+steps = {steps:<26}# optimizer steps{"; few rows: more steps may overfit" if rows < SMALL else ""}
+batch_size = {batch:<21}# the kernel compares the rows of a batch, so larger is better
+lr = 1e-4
+optimizer = "adam"                # adam, adamw or sgd
+warmup = 0                        # steps before the cosine begins
+mixed_precision = "no"            # "bf16" on a GPU that has it
+augment = "none"                  # "invariant": the student sees changed views, targets stay
+
+[output]
+dir = {_quoted("runs/" + name)}
+"""
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
