@@ -15,6 +15,10 @@ from tutelage.sources.weights import count_parameters, weights_digest
 __all__ = ["ModelInput", "ModuleEncoder", "TakesRows", "refuse_modality"]
 
 
+_CALLS = (RuntimeError, TypeError, ValueError, AttributeError, KeyError, AssertionError)
+"""What modules raise when they are called with something that does not fit."""
+
+
 class ModelInput(Protocol):
     """How rows become the input of a teacher: an ``ImageInput``, a ``TextInput`` or the like."""
 
@@ -122,7 +126,7 @@ class ModuleEncoder(TakesRows):
         what = type(self.model).__name__
         try:
             features = self.run_empty()
-        except (RuntimeError, TypeError, ValueError, AttributeError, KeyError) as error:
+        except _CALLS as error:
             raise SourceError(f"{what} cannot be called with its input: {error}") from error
         shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
         if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 1:
