@@ -25,7 +25,9 @@ STUDENTS = ("vit_small_patch16_224", "resnet50")
 
 def main() -> None:
     """Measure both students and print one JSON line each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--columns", type=int, default=2048)
     parser.add_argument("--repeats", type=int, default=3)

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from tutelage import Objective
+from tutelage.registry import bind, lookup
 from tutelage.regularizers import METHODS
 from tutelage.regularizers.teachers import TeacherFeatures, Teachers
-from tutelage.registry import bind, lookup
 
 
 class CentredAlignment(nn.Module):
@@ -34,7 +34,9 @@ class CentredAlignment(nn.Module):
 
     def forward(self, student: Tensor, teacher: TeacherFeatures) -> Tensor:
         """Return the value for one batch."""
-        left, right = (x.float() - x.float().mean(0) for x in (student, self.teachers.join(teacher)))
+        left, right = (
+            x.float() - x.float().mean(0) for x in (student, self.teachers.join(teacher))
+        )
         cross = (left.T @ right).square().sum()
         scale = (left.T @ left).norm() * (right.T @ right).norm()
         return 1 - cross / (scale + self.epsilon)

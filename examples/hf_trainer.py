@@ -35,20 +35,23 @@ def encode(rows: dict[str, list[str]]) -> dict[str, list[object]]:
         states = teacher(**padded).last_hidden_state
     mask = padded["attention_mask"][..., None]
     features = F.normalize((states * mask).sum(1) / mask.sum(1))
-    return dict(tokens) | {"teacher": features.tolist(), "labels": [int(x == "fresh") for x in rows["label"]]}
+    return dict(tokens) | {
+        "teacher": features.tolist(),
+        "labels": [int(x == "fresh") for x in rows["label"]],
+    }
 
 
 class TransferTrainer(Trainer):
     """A Trainer whose loss has one term more."""
 
-    def compute_loss(self, model, inputs, return_outputs=False, **_):  # noqa: ANN001, ANN003, ANN201
+    def compute_loss(self, model, inputs, return_outputs=False, **_):
         """The objective in place of the model's own loss."""
         teacher_features, labels = inputs.pop("teacher"), inputs.pop("labels")
         outputs = model(**inputs)
         terms = model.objective(outputs.logits, labels, tap.take(), teacher_features)
         return (terms.total, outputs) if return_outputs else terms.total
 
-    def create_optimizer(self, *_):  # noqa: ANN002, ANN201
+    def create_optimizer(self, *_):
         """The learned weights get a learning rate of their own and no weight decay."""
         own = list(self.model.objective.parameters())
         rest = [p for name, p in self.model.named_parameters() if not name.startswith("objective.")]
@@ -59,7 +62,9 @@ class TransferTrainer(Trainer):
 
 data = Dataset.from_list(snippets(256)["train"])
 data = data.map(encode, batched=True, batch_size=64, remove_columns=data.column_names)
-student = AutoModelForSequenceClassification.from_pretrained(minilm(), num_hidden_layers=2, num_labels=2)
+student = AutoModelForSequenceClassification.from_pretrained(
+    minilm(), num_hidden_layers=2, num_labels=2
+)
 tap = FeatureTap(student, "classifier")
 student.objective = Objective(nn.CrossEntropyLoss(), AFTLoss(tap.width, {"minilm": 384}), beta=3.0)
 

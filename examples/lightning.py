@@ -50,20 +50,28 @@ def main() -> None:
     seed_everything(0)
     digits = load_digits()
     components = NeighborhoodComponentsAnalysis(n_components=32, max_iter=5, random_state=0)
-    teacher = torch.from_numpy(components.fit_transform(digits.data[:600], digits.target[:600])).float()
+    teacher = torch.from_numpy(
+        components.fit_transform(digits.data[:600], digits.target[:600])
+    ).float()
     images = torch.from_numpy(digits.images[:600]).float()[:, None] / 16
     images = nn.functional.interpolate(images, size=(32, 32))
     rows = TensorDataset(images, torch.from_numpy(digits.target[:600]), teacher)
 
     model = Transfer(teacher.shape[1])
     trainer = Trainer(
-        max_steps=20, logger=False, enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False
+        max_steps=20,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        enable_checkpointing=False,
     )
     trainer.fit(model, DataLoader(rows, batch_size=64, shuffle=True, drop_last=True))
     trainer.save_checkpoint("transfer.ckpt", weights_only=True)
     again = Transfer.load_from_checkpoint("transfer.ckpt", teacher_width=teacher.shape[1])
     rho = again.objective.regularizer.rho()["components"]
-    print(f"rho: {rho.min():.3f} to {rho.max():.3f} over {len(rho)} teacher columns, on {rho.device}")
+    print(
+        f"rho: {rho.min():.3f} to {rho.max():.3f} over {len(rho)} teacher columns, on {rho.device}"
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ torch.manual_seed(0)
 # The data: 256 sentences and their labels.
 rows = snippets(256)["train"]
 tokenizer = AutoTokenizer.from_pretrained(minilm())
-tokens = tokenizer([row["text"] for row in rows], padding=True, truncation=True, max_length=64, return_tensors="pt")
+tokens = tokenizer(
+    [row["text"] for row in rows], padding=True, truncation=True, max_length=64, return_tensors="pt"
+)
 labels = torch.tensor([row["label"] == "fresh" for row in rows]).long()
 
 # The teacher: its features once, without gradient. Any array with one row an example would do.
@@ -33,9 +35,13 @@ with torch.inference_mode():
     teacher_features = F.normalize((states * mask).sum(1) / mask.sum(1)).half().cpu()
 
 # The student: an ordinary model, unchanged; the tap reads what enters its classifier.
-student = AutoModelForSequenceClassification.from_pretrained(minilm(), num_hidden_layers=2, num_labels=2).to(device)
+student = AutoModelForSequenceClassification.from_pretrained(
+    minilm(), num_hidden_layers=2, num_labels=2
+).to(device)
 tap = FeatureTap(student, "classifier")
-objective = Objective(nn.CrossEntropyLoss(), AFTLoss(tap.width, {"minilm": 384}), beta=3.0).to(device)
+objective = Objective(nn.CrossEntropyLoss(), AFTLoss(tap.width, {"minilm": 384}), beta=3.0).to(
+    device
+)
 optimizer = torch.optim.AdamW(
     [
         {"params": student.parameters()},
@@ -49,7 +55,9 @@ for step in range(STEPS):
     batch = torch.randint(len(labels), (BATCH,))
     inputs = {name: value[batch].to(device) for name, value in tokens.items()}
     outputs = student(**inputs).logits
-    terms = objective(outputs, labels[batch].to(device), tap.take(), teacher_features[batch].to(device))
+    terms = objective(
+        outputs, labels[batch].to(device), tap.take(), teacher_features[batch].to(device)
+    )
     optimizer.zero_grad()
     terms.total.backward()
     optimizer.step()

@@ -55,14 +55,18 @@ def small_bert(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("bert")
     torch.manual_seed(1)
     config = BertConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, vocab_size=30522
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        vocab_size=30522,
     )
     BertModel(config).save_pretrained(folder)
     AutoTokenizer.from_pretrained(minilm()).save_pretrained(folder)
     return folder
 
 
-@pytest.fixture()
+@pytest.fixture
 def command(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
     """Run the command in this process, in an empty folder with a cache of its own."""
     monkeypatch.chdir(tmp_path)

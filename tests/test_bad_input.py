@@ -30,65 +30,292 @@ def on_images(name: str, *words: str, says: tuple[str, ...], **files: str) -> Mi
     return Mistake(name, says, ("train", "--data", "folder:digits", *words), files)
 
 
-def in_table(name: str, table: str, *words: str, says: tuple[str, ...], test: str | None = None) -> Mistake:
+def in_table(
+    name: str, table: str, *words: str, says: tuple[str, ...], test: str | None = None
+) -> Mistake:
     """A mistake in a table of texts."""
     files = {"t/train.csv": table} | ({} if test is None else {"t/test.csv": test})
     student = ("--student", f"hf:{minilm()}", "--method", "stl")
-    return Mistake(name, says, ("train", "--data", "table:t", *student, *words), files, images=False)
+    return Mistake(
+        name, says, ("train", "--data", "table:t", *student, *words), files, images=False
+    )
 
 
 MISTAKES = [
     # the command and the config
-    Mistake("no config", ("no config file missing.toml", "tutelage init"), ("train", "missing.toml")),
+    Mistake(
+        "no config", ("no config file missing.toml", "tutelage init"), ("train", "missing.toml")
+    ),
     Mistake("not TOML", ("is not valid TOML",), ("train", "c.toml"), {"c.toml": "steps = ["}),
     Mistake("nothing given", ("--data",), ("train",)),
     Mistake("unknown option", ("No such option",), ("train", "--betta", "3")),
     Mistake("unknown topic", ("did you mean 'methods'",), ("list", "metods")),
-    on_images("unknown setting", *RESNET, "--method", "stl", "--set", "train.step=3", says=("unknown setting train.step", "did you mean 'steps'")),
-    on_images("not a number", *RESNET, "--method", "stl", "--set", "train.steps=many", says=("train.steps", "integer")),
-    on_images("negative beta", *RESNET, *TEACHER, "--beta", "-1", says=("transfer.beta", "greater than or equal to 0")),
-    on_images("no path in --set", *RESNET, "--method", "stl", "--set", "train", says=("--set takes path=value",)),
-    on_images("several at once", *RESNET, "--set", "train.lr=0", "--set", "seed=-1", *TEACHER, says=("train.lr", "seed")),
+    on_images(
+        "unknown setting",
+        *RESNET,
+        "--method",
+        "stl",
+        "--set",
+        "train.step=3",
+        says=("unknown setting train.step", "did you mean 'steps'"),
+    ),
+    on_images(
+        "not a number",
+        *RESNET,
+        "--method",
+        "stl",
+        "--set",
+        "train.steps=many",
+        says=("train.steps", "integer"),
+    ),
+    on_images(
+        "negative beta",
+        *RESNET,
+        *TEACHER,
+        "--beta",
+        "-1",
+        says=("transfer.beta", "greater than or equal to 0"),
+    ),
+    on_images(
+        "no path in --set",
+        *RESNET,
+        "--method",
+        "stl",
+        "--set",
+        "train",
+        says=("--set takes path=value",),
+    ),
+    on_images(
+        "several at once",
+        *RESNET,
+        "--set",
+        "train.lr=0",
+        "--set",
+        "seed=-1",
+        *TEACHER,
+        says=("train.lr", "seed"),
+    ),
     on_images("no student", "--method", "stl", says=("student is missing",)),
     on_images("no teacher", *RESNET, says=("needs at least one teacher", "stl")),
-    on_images("unknown method", *RESNET, *TEACHER, "--method", "aftt", says=("unknown method 'aftt'", "did you mean 'aft'")),
-    on_images("unknown option of a method", *RESNET, *TEACHER, "--set", "transfer.params.kernell=rbf", says=("transfer.params.kernell", "did you mean 'kernel'")),
-    on_images("wrong option of a method", *RESNET, *TEACHER, "--set", "transfer.params.kernel=cubic", says=("kernel must be one of linear, rbf, none",)),
-    on_images("mixed images", *RESNET, *TEACHER, "--set", "train.augment=mixup", says=("train.augment", "cache holds", "invariant")),
-    on_images("half precision on the CPU", *RESNET, "--method", "stl", "--set", "train.mixed_precision=fp16", "--set", "train.device=cpu", says=("fp16", "bf16")),
-    on_images("output is a file", *RESNET, "--method", "stl", "--out", "taken", says=("output.dir taken",), taken="a file"),
-    on_images("two teachers of one name", *RESNET, *TEACHER, "--teacher", "timm:test_vit", says=("names of their own", "test_vit")),
+    on_images(
+        "unknown method",
+        *RESNET,
+        *TEACHER,
+        "--method",
+        "aftt",
+        says=("unknown method 'aftt'", "did you mean 'aft'"),
+    ),
+    on_images(
+        "unknown option of a method",
+        *RESNET,
+        *TEACHER,
+        "--set",
+        "transfer.params.kernell=rbf",
+        says=("transfer.params.kernell", "did you mean 'kernel'"),
+    ),
+    on_images(
+        "wrong option of a method",
+        *RESNET,
+        *TEACHER,
+        "--set",
+        "transfer.params.kernel=cubic",
+        says=("kernel must be one of linear, rbf, none",),
+    ),
+    on_images(
+        "mixed images",
+        *RESNET,
+        *TEACHER,
+        "--set",
+        "train.augment=mixup",
+        says=("train.augment", "cache holds", "invariant"),
+    ),
+    on_images(
+        "half precision on the CPU",
+        *RESNET,
+        "--method",
+        "stl",
+        "--set",
+        "train.mixed_precision=fp16",
+        "--set",
+        "train.device=cpu",
+        says=("fp16", "bf16"),
+    ),
+    on_images(
+        "output is a file",
+        *RESNET,
+        "--method",
+        "stl",
+        "--out",
+        "taken",
+        says=("output.dir taken",),
+        taken="a file",
+    ),
+    on_images(
+        "two teachers of one name",
+        *RESNET,
+        *TEACHER,
+        "--teacher",
+        "timm:test_vit",
+        says=("names of their own", "test_vit"),
+    ),
     # data
-    Mistake("no scheme", ("'digits' has no scheme", "folder:"), ("train", "--data", "digits", *RESNET, "--method", "stl")),
-    Mistake("unknown scheme", ("did you mean 'folder'",), ("train", "--data", "foldr:digits", *RESNET, "--method", "stl")),
-    Mistake("no such folder", ("nowhere does not exist",), ("train", "--data", "folder:nowhere", *RESNET, "--method", "stl")),
-    Mistake("no such table", ("nowhere.csv",), ("train", "--data", "table:nowhere.csv", *RESNET, "--method", "stl")),
-    Mistake("no such hub name", ("nobody/nothing", "HF_HUB_OFFLINE"), ("train", "--data", "hub:nobody/nothing", *RESNET, "--method", "stl")),
-    Mistake("no such module", ("cannot import 'nomodule'",), ("train", "--data", "python:nomodule:rows", *RESNET, "--method", "stl")),
-    on_images("damaged image", *RESNET, "--method", "stl", says=("train/five/bad.jpg", "cannot be decoded"), **{"digits/train/five/bad.jpg": "no image"}),
-    on_images("class only in test", *RESNET, "--method", "stl", says=("'nine'", "not in the training rows"), **{"digits/test/nine/1.jpg": "no image"}),
-    on_images("empty class", *RESNET, "--method", "stl", says=("two has no images",), **{"digits/train/two/readme.txt": "nothing"}),
+    Mistake(
+        "no scheme",
+        ("'digits' has no scheme", "folder:"),
+        ("train", "--data", "digits", *RESNET, "--method", "stl"),
+    ),
+    Mistake(
+        "unknown scheme",
+        ("did you mean 'folder'",),
+        ("train", "--data", "foldr:digits", *RESNET, "--method", "stl"),
+    ),
+    Mistake(
+        "no such folder",
+        ("nowhere does not exist",),
+        ("train", "--data", "folder:nowhere", *RESNET, "--method", "stl"),
+    ),
+    Mistake(
+        "no such table",
+        ("nowhere.csv",),
+        ("train", "--data", "table:nowhere.csv", *RESNET, "--method", "stl"),
+    ),
+    Mistake(
+        "no such hub name",
+        ("nobody/nothing", "HF_HUB_OFFLINE"),
+        ("train", "--data", "hub:nobody/nothing", *RESNET, "--method", "stl"),
+    ),
+    Mistake(
+        "no such module",
+        ("cannot import 'nomodule'",),
+        ("train", "--data", "python:nomodule:rows", *RESNET, "--method", "stl"),
+    ),
+    on_images(
+        "damaged image",
+        *RESNET,
+        "--method",
+        "stl",
+        says=("train/five/bad.jpg", "cannot be decoded"),
+        **{"digits/train/five/bad.jpg": "no image"},
+    ),
+    on_images(
+        "class only in test",
+        *RESNET,
+        "--method",
+        "stl",
+        says=("'nine'", "not in the training rows"),
+        **{"digits/test/nine/1.jpg": "no image"},
+    ),
+    on_images(
+        "empty class",
+        *RESNET,
+        "--method",
+        "stl",
+        says=("two has no images",),
+        **{"digits/train/two/readme.txt": "nothing"},
+    ),
     in_table("no label column", "text,lable\na,x\nb,y\n", says=("'label'", "did you mean 'lable'")),
-    in_table("no such text column", "text,label\na,x\nb,y\n", "--set", "data.text=texts", says=("'texts'", "did you mean 'text'")),
+    in_table(
+        "no such text column",
+        "text,label\na,x\nb,y\n",
+        "--set",
+        "data.text=texts",
+        says=("'texts'", "did you mean 'text'"),
+    ),
     in_table("one class", "text,label\na,x\nb,x\n", says=("at least two",)),
-    in_table("label out of range", "text,label\na,x\nb,y\n", test="text,label\nc,z\n", says=("class 'z'", "not in the training rows")),
+    in_table(
+        "label out of range",
+        "text,label\na,x\nb,y\n",
+        test="text,label\nc,z\n",
+        says=("class 'z'", "not in the training rows"),
+    ),
     in_table("two rows of one id", "id,text,label\n1,a,x\n1,b,y\n", says=("'1'",)),
     in_table("too few rows", "text,label\na,x\nb,y\n", says=("single row",)),
     # models
-    on_images("unknown student", "--student", "timm:resnet_18", "--method", "stl", says=("resnet_18", "did you mean", "resnet")),
+    on_images(
+        "unknown student",
+        "--student",
+        "timm:resnet_18",
+        "--method",
+        "stl",
+        says=("resnet_18", "did you mean", "resnet"),
+    ),
     on_images("unknown teacher", *RESNET, "--teacher", "timm:vit_tinny", says=("vit_tinny",)),
     on_images("text student", "--student", f"hf:{minilm()}", "--method", "stl", says=("image",)),
     on_images("text teacher", *RESNET, "--teacher", f"hf:{minilm()}", says=("image",)),
-    on_images("no such layer", *RESNET, "--method", "stl", "--set", "student.tap=head.fcc", says=("no layer 'head.fcc'",)),
-    on_images("no such model folder", "--student", "hf:nowhere/at-all", "--method", "stl", says=("nowhere/at-all",)),
-    on_images("own student without input", "--student", "python:own:make", "--method", "stl", says=("student.input is missing", "image_size"), **{"own.py": "import torch\ndef make(num_classes):\n    return torch.nn.Linear(4, num_classes)\n"}),
-    on_images("own student of another width", "--student", "python:own2:make", "--method", "stl", "--set", "student.input.image_size=8", says=("(1, 7)", "(1, 3)"), **{"own2.py": "from torch import nn\ndef make():\n    return nn.Sequential(nn.Flatten(), nn.Linear(192, 7))\n"}),
-    on_images("no such features", *RESNET, "--teacher", "features:nowhere.npy", says=("nowhere.npy",)),
-    on_images("too few rows of features", *RESNET, "--teacher", "features:short.npy", says=("59", "60")),
-    on_images("features that are not numbers", *RESNET, "--teacher", "features:nan.npy", says=("train/five/00.jpg", "NaN")),
-    on_images("features beyond float16", *RESNET, "--teacher", "features:huge.npy", says=("float16", "float32")),
-    on_images("features of other rows", *RESNET, "--teacher", "features:other.parquet", says=("train/",)),
-    on_images("not ONNX", *RESNET, "--teacher", "onnx:bad.onnx", "--set", "teachers.0.input.image_size=32", says=("bad.onnx",), **{"bad.onnx": "not a model"}),
+    on_images(
+        "no such layer",
+        *RESNET,
+        "--method",
+        "stl",
+        "--set",
+        "student.tap=head.fcc",
+        says=("no layer 'head.fcc'",),
+    ),
+    on_images(
+        "no such model folder",
+        "--student",
+        "hf:nowhere/at-all",
+        "--method",
+        "stl",
+        says=("nowhere/at-all",),
+    ),
+    on_images(
+        "own student without input",
+        "--student",
+        "python:own:make",
+        "--method",
+        "stl",
+        says=("student.input is missing", "image_size"),
+        **{
+            "own.py": "import torch\ndef make(num_classes):\n    return torch.nn.Linear(4, num_classes)\n"
+        },
+    ),
+    on_images(
+        "own student of another width",
+        "--student",
+        "python:own2:make",
+        "--method",
+        "stl",
+        "--set",
+        "student.input.image_size=8",
+        says=("(1, 7)", "(1, 3)"),
+        **{
+            "own2.py": "from torch import nn\ndef make():\n    return nn.Sequential(nn.Flatten(), nn.Linear(192, 7))\n"
+        },
+    ),
+    on_images(
+        "no such features", *RESNET, "--teacher", "features:nowhere.npy", says=("nowhere.npy",)
+    ),
+    on_images(
+        "too few rows of features", *RESNET, "--teacher", "features:short.npy", says=("59", "60")
+    ),
+    on_images(
+        "features that are not numbers",
+        *RESNET,
+        "--teacher",
+        "features:nan.npy",
+        says=("train/five/00.jpg", "NaN"),
+    ),
+    on_images(
+        "features beyond float16",
+        *RESNET,
+        "--teacher",
+        "features:huge.npy",
+        says=("float16", "float32"),
+    ),
+    on_images(
+        "features of other rows", *RESNET, "--teacher", "features:other.parquet", says=("train/",)
+    ),
+    on_images(
+        "not ONNX",
+        *RESNET,
+        "--teacher",
+        "onnx:bad.onnx",
+        "--set",
+        "teachers.0.input.image_size=32",
+        says=("bad.onnx",),
+        **{"bad.onnx": "not a model"},
+    ),
     # what is left behind
     Mistake("report of nothing", ("no result in empty",), ("report", "empty"), {"empty/x": ""}),
     Mistake("prune nothing in particular", ("say what to prune",), ("cache", "prune")),
@@ -125,9 +352,9 @@ def write_features(folder: Path) -> None:
         wrong[20, 1] = value  # rows are in the order of their ids: eight, five, three
         np.save(folder / f"{name}.npy", wrong)
     disable_progress_bars()
-    Dataset.from_dict({"id": [f"{i}.jpg" for i in range(60)], "features": good.tolist()}).to_parquet(
-        folder / "other.parquet"
-    )
+    Dataset.from_dict(
+        {"id": [f"{i}.jpg" for i in range(60)], "features": good.tolist()}
+    ).to_parquet(folder / "other.parquet")
 
 
 def test_there_are_enough_kinds():

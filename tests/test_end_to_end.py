@@ -25,16 +25,25 @@ from tutelage.result import read_history, read_result, read_rho
 
 def settings(**train: object) -> dict[str, object]:
     """A short training."""
-    quick = {"steps": 6, "batch_size": 16, "lr": 1e-3, "workers": 0, "log_every": 2, "device": "cpu"}
+    quick = {
+        "steps": 6,
+        "batch_size": 16,
+        "lr": 1e-3,
+        "workers": 0,
+        "log_every": 2,
+        "device": "cpu",
+    }
     return quick | train
 
 
-@pytest.fixture()
+@pytest.fixture
 def images(digits, tmp_path) -> dict[str, object]:
     """A run on the digits: a timm student under a teacher of timm, both from a random start."""
     return {
         "data": {"source": f"folder:{digits}"},
-        "teachers": [{"source": "timm:test_vit", "params": {"weights": "random", "image_size": 32}}],
+        "teachers": [
+            {"source": "timm:test_vit", "params": {"weights": "random", "image_size": 32}}
+        ],
         "student": {"source": "timm:test_resnet", "params": {"weights": "random"}},
         "transfer": {"beta": 3.0},
         "train": settings(),
@@ -43,7 +52,7 @@ def images(digits, tmp_path) -> dict[str, object]:
     }
 
 
-@pytest.fixture()
+@pytest.fixture
 def texts(reviews, small_bert, tmp_path) -> dict[str, object]:
     """A run on the snippets: one layer of a small BERT under the whole."""
     return {
@@ -65,7 +74,10 @@ def write_onnx(path: Path) -> None:
     """A small convolutional network as an ONNX file."""
     torch.manual_seed(0)
     model = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 6, 5, stride=3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+        torch.nn.Conv2d(3, 6, 5, stride=3),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
     )
     axes = {"image": {0: "batch"}, "features": {0: "batch"}}
     torch.onnx.export(
@@ -77,7 +89,9 @@ def write_onnx(path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:You are using the legacy TorchScript:DeprecationWarning")
 def test_images_under_three_kinds_of_teachers(images, tmp_path, monkeypatch):
     write_onnx(tmp_path / "small.onnx")
-    np.save(tmp_path / "emb_train.npy", np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32))
+    np.save(
+        tmp_path / "emb_train.npy", np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    )
     images["teachers"] += [
         {"source": f"onnx:{tmp_path / 'small.onnx'}", "input": {"image_size": 32}},
         {"source": f"features:{tmp_path}/emb_{{split}}.npy", "name": "computed elsewhere"},
@@ -93,17 +107,23 @@ def test_images_under_three_kinds_of_teachers(images, tmp_path, monkeypatch):
     assert [t.name for t in result.teachers] == ["test_vit", "small.onnx", "computed elsewhere"]
     assert sum(t.share for t in result.teachers) == pytest.approx(1)
     rho = read_rho(folder)
-    assert {name: len(values) for name, values in rho.items()} == {t.name: t.width for t in result.teachers}
+    assert {name: len(values) for name, values in rho.items()} == {
+        t.name: t.width for t in result.teachers
+    }
     assert all((values != 0.5).any() for values in rho.values())
     assert [line["step"] for line in read_history(folder)] == [2, 4, 6]
     assert all(0 < line["transfer"] < 2 for line in read_history(folder))
     assert load_config([result.config]) == with_(images)
 
-    plain = timm.create_model("test_resnet", num_classes=3, checkpoint_path=folder / "student/model.safetensors")
+    plain = timm.create_model(
+        "test_resnet", num_classes=3, checkpoint_path=folder / "student/model.safetensors"
+    )
     again = timm.create_model(f"local-dir:{folder / 'student'}", pretrained=True)
     data = read_data(images["data"]["source"])
     test, model_input = data.splits["test"], ImageInput.from_timm(plain)
-    pixels = model_input.finish(model_input.collate([model_input.prepare(row) for row in test.rows]))
+    pixels = model_input.finish(
+        model_input.collate([model_input.prepare(row) for row in test.rows])
+    )
     with torch.inference_mode():
         logits = plain.eval()(pixels["image"])
         torch.testing.assert_close(again.eval()(pixels["image"]), logits, rtol=0, atol=0)
@@ -118,8 +138,17 @@ def test_texts_with_folders_of_transformers(texts, tmp_path):
     student = tmp_path / "run/student"
     model = AutoModelForSequenceClassification.from_pretrained(student).eval()
     tokenizer = AutoTokenizer.from_pretrained(student)
-    rows = [json.loads(line) for line in (Path(texts["data"]["source"][6:]) / "test.jsonl").read_text().splitlines()]
-    tokens = tokenizer([row["text"] for row in rows], padding=True, truncation=True, max_length=32, return_tensors="pt")
+    rows = [
+        json.loads(line)
+        for line in (Path(texts["data"]["source"][6:]) / "test.jsonl").read_text().splitlines()
+    ]
+    tokens = tokenizer(
+        [row["text"] for row in rows],
+        padding=True,
+        truncation=True,
+        max_length=32,
+        return_tensors="pt",
+    )
     with torch.inference_mode():
         predicted = model(**tokens).logits.argmax(1)
     named = [model.config.id2label[int(number)] for number in predicted]
@@ -135,7 +164,10 @@ def test_two_runs_are_equal_and_seeds_differ(images, tmp_path):
     other = run(with_(images, f"output.dir={tmp_path / 'other'}", "seed=1"))
     assert first.metrics == again.metrics
     assert first.metrics != other.metrics
-    read = [(tmp_path / name / "student/model.safetensors").read_bytes() for name in ("run", "again", "other")]
+    read = [
+        (tmp_path / name / "student/model.safetensors").read_bytes()
+        for name in ("run", "again", "other")
+    ]
     assert read[0] == read[1] != read[2]
     assert again.seconds["extract"] < first.seconds["extract"] + 1
     assert len(list((tmp_path / "cache").glob("*/manifest.json"))) == 1
@@ -189,7 +221,9 @@ def test_the_hold_out_leaves_test_rows_alone(images, digits, tmp_path):
     shutil.copytree(digits, copy)
     for image in (copy / "test").rglob("*.jpg"):
         image.write_bytes(b"unreadable")
-    result = run(with_(images, f"data.source=folder:{copy}", "data.evaluate=holdout", "data.holdout=0.2"))
+    result = run(
+        with_(images, f"data.source=folder:{copy}", "data.evaluate=holdout", "data.holdout=0.2")
+    )
     assert result.rows == {"train": 48, "holdout": 12}
 
 
@@ -235,13 +269,15 @@ def test_killed_in_training_and_resumed_it_ends_the_same(digits, tmp_path):
     said, _ = resumed.communicate(timeout=240)
     assert resumed.returncode == 0, said
     for name in ("metrics.jsonl", "rho.safetensors", "student/model.safetensors"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+        assert (tmp_path / "killed" / name).read_bytes() == (
+            tmp_path / "whole" / name
+        ).read_bytes(), name
     assert read_result(tmp_path / "killed").metrics == read_result(tmp_path / "whole").metrics
     assert not checkpoint.exists()
 
 
 def test_other_settings_do_not_continue_a_checkpoint(images, tmp_path, command):
-    class Stopped(Exception):
+    class StoppedError(Exception):
         """Stands for a process that ends in the middle."""
 
     class StopAfterCheckpoint(Silent):
@@ -251,12 +287,12 @@ def test_other_settings_do_not_continue_a_checkpoint(images, tmp_path, command):
         def track(self, label, total, *, unit, done=0):
             def update(count: int) -> None:
                 if label == "train" and count >= 4:
-                    raise Stopped
+                    raise StoppedError
 
             yield update
 
     config = with_(images, "train.checkpoint_every=2", f"output.dir={tmp_path / 'run'}")
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         run(config, progress=StopAfterCheckpoint())
     place = tmp_path / "run/config.toml"
     status, _, said = command("train", place, "--set", "train.lr=0.5", "--resume")
@@ -281,7 +317,12 @@ def test_verbs_around_a_run(digits, tmp_path, command):
     status, said, _ = command("init", f"folder:{digits}", "--out", tmp_path / "digits.toml")
     assert status == 0
     assert "60 train" in said
-    options = ("--set", "teachers.0.source=timm:test_vit", "--set", "teachers.0.params.weights=random")
+    options = (
+        "--set",
+        "teachers.0.source=timm:test_vit",
+        "--set",
+        "teachers.0.params.weights=random",
+    )
     status, said, refused = command("extract", tmp_path / "digits.toml", *options, "--dry-run")
     assert status == 0, refused
     assert "test_vit" in said

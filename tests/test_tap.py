@@ -13,7 +13,12 @@ from tutelage.tap import last_token
 
 @pytest.mark.parametrize(
     ("name", "path"),
-    [("resnet18", "fc"), ("vit_tiny_patch16_224", "head"), ("convnext_atto", "head.fc"), ("mixer_s32_224", "head")],
+    [
+        ("resnet18", "fc"),
+        ("vit_tiny_patch16_224", "head"),
+        ("convnext_atto", "head.fc"),
+        ("mixer_s32_224", "head"),
+    ],
 )
 def test_finds_a_timm_classifier_and_reads_what_it_sees(name, path):
     torch.manual_seed(0)
@@ -32,7 +37,9 @@ def test_finds_a_timm_classifier_and_reads_what_it_sees(name, path):
 
 
 def test_reads_in_front_of_dropout():
-    model = timm.create_model("vit_tiny_patch16_224", num_classes=3, img_size=32, drop_rate=0.5).train()
+    model = timm.create_model(
+        "vit_tiny_patch16_224", num_classes=3, img_size=32, drop_rate=0.5
+    ).train()
     images = torch.randn(2, 3, 32, 32)
     tap = FeatureTap(model)
     model(images)
@@ -45,7 +52,9 @@ def test_reads_in_front_of_dropout():
 
 @pytest.mark.parametrize("inplace", [False, True])
 def test_reads_in_front_of_dropout_of_own_models(inplace):
-    model = nn.Sequential(nn.Linear(4, 64), nn.Sigmoid(), nn.Dropout(0.5, inplace=inplace), nn.Linear(64, 2))
+    model = nn.Sequential(
+        nn.Linear(4, 64), nn.Sigmoid(), nn.Dropout(0.5, inplace=inplace), nn.Linear(64, 2)
+    )
     tap = FeatureTap(model)
     inputs = torch.randn(3, 4)
     model(inputs)

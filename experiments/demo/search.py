@@ -27,7 +27,9 @@ parser.add_argument("--steps", type=int, nargs="*", default=[300])
 parser.add_argument("--beta", type=float, nargs="*", default=[0.0, 3.0, 10.0])
 parser.add_argument("--batch", type=int, nargs="*", default=[64])
 parser.add_argument("--layers", type=int, nargs="*", default=[1])
-parser.add_argument("--width", type=int, nargs="*", default=[128], help="0: MiniLM's pre-trained layers")
+parser.add_argument(
+    "--width", type=int, nargs="*", default=[128], help="0: MiniLM's pre-trained layers"
+)
 parser.add_argument("--dropout", type=float, nargs="*", default=[0.1])
 parser.add_argument("--tokens", type=int, nargs="*", default=[32])
 parser.add_argument("--standardize", type=int, nargs="*", default=[0])
@@ -39,9 +41,25 @@ options = parser.parse_args()
 torch.set_num_threads(1)
 options.out.mkdir(parents=True, exist_ok=True)
 log = options.out / "search.jsonl"
-done = {line.rpartition(', "accuracy"')[0] for line in log.read_text().splitlines()} if log.exists() else set()
+done = (
+    {line.rpartition(', "accuracy"')[0] for line in log.read_text().splitlines()}
+    if log.exists()
+    else set()
+)
 
-axes = ("rows", "layers", "width", "tokens", "dropout", "batch", "lr", "steps", "standardize", "weights", "beta")
+axes = (
+    "rows",
+    "layers",
+    "width",
+    "tokens",
+    "dropout",
+    "batch",
+    "lr",
+    "steps",
+    "standardize",
+    "weights",
+    "beta",
+)
 for seed in range(options.seeds):
     for values in itertools.product(*(getattr(options, axis) for axis in axes)):
         setting = {"data": options.data, "evaluate": options.evaluate, "seed": seed}
@@ -50,21 +68,22 @@ for seed in range(options.seeds):
             continue
         if json.dumps(setting)[:-1] in done:
             continue
-        student: dict[str, object] = {
-            "layers": setting["layers"],
-            "dropout": setting["dropout"],
-            "max_length": setting["tokens"],
-        }
-        if width := setting["width"]:
-            student["weights"] = "random"
-            student["config"] = {
-                "hidden_size": width,
-                "intermediate_size": 4 * width,
-                "num_attention_heads": 4,
+        if setting["width"]:  # the demo's own reader, from a random start
+            student = {
+                "source": "python:tutelage.demo.student:reader",
+                "params": {"layers": setting["layers"], "width": setting["width"]},
+                "input": {"tokenizer": str(minilm()), "max_length": setting["tokens"]},
             }
+        else:  # MiniLM's first layers
+            kept = {axis: setting[axis] for axis in ("layers", "dropout")}
+            student = {"source": f"hf:{minilm()}", "params": kept | {"max_length": setting["tokens"]}}
         transfer: dict[str, object] = {"method": "stl"}
         if setting["beta"]:
-            transfer = {"method": "aft", "beta": setting["beta"], "standardize": bool(setting["standardize"])}
+            transfer = {
+                "method": "aft",
+                "beta": setting["beta"],
+                "standardize": bool(setting["standardize"]),
+            }
             transfer["params"] = {"weights": setting["weights"]}
         config = ExperimentConfig.model_validate(
             {
@@ -76,8 +95,8 @@ for seed in range(options.seeds):
                     "evaluate": options.evaluate,
                     "limit": setting["rows"],
                 },
-                "teachers": [{"source": f"hf:{minilm()}", "name": "minilm"}],
-                "student": {"source": f"hf:{minilm()}", "params": student},
+                "teachers": [{"source": f"hf:{minilm()}", "params": {"max_length": 64}}],
+                "student": student,
                 "transfer": transfer,
                 "train": {
                     "steps": setting["steps"],

@@ -1,8 +1,7 @@
 """Batches for training and evaluation: prepared inputs, labels, and the teachers' cached rows."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -35,7 +34,9 @@ class PreparedRows:
     ids as arrays in memory.
     """
 
-    def __init__(self, model_input: Input, kept: Tensor | Sequence[Any] | Rows, *, decode: str) -> None:
+    def __init__(
+        self, model_input: Input, kept: Tensor | Sequence[Any] | Rows, *, decode: str
+    ) -> None:
         self._input = model_input
         self._kept = kept
         self._decode = decode
@@ -92,7 +93,11 @@ def prepare_rows(
             if split.rows.modality == "text":
                 kept.extend(rows)
             else:
-                kept = _room(len(split), like=rows[0], on_disk=keep == "disk") if kept is None else kept
+                kept = (
+                    _room(len(split), like=rows[0], on_disk=keep == "disk")
+                    if kept is None
+                    else kept
+                )
                 torch.stack(rows, out=kept[done : done + len(rows)])
             done += len(rows)
             update(done)
@@ -121,13 +126,15 @@ class Batches(Dataset[Batch]):
         teacher = {} if self.teachers is None else dict(self.teachers.gather(rows))
         return Batch(self.inputs.batch(indices), self.labels[rows], teacher)
 
-    def loader(self, sampler: Sampler[list[int]], *, workers: int = 0) -> DataLoader[Batch]:
+    def loader(
+        self, sampler: Sampler[list[int]] | Sequence[list[int]], *, workers: int = 0
+    ) -> DataLoader[Batch]:
         """A loader of whole batches; its own random state leaves the global one alone."""
         return DataLoader(
             self,
             batch_sampler=sampler,
             num_workers=workers,
-            collate_fn=_as_it_is,
+            collate_fn=_as_it_is,  # type: ignore[arg-type]  # __getitems__ made the batch
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator().manual_seed(0),
         )
@@ -135,7 +142,9 @@ class Batches(Dataset[Batch]):
     def in_order(self, batch_size: int) -> DataLoader[Batch]:
         """All rows, each once, in order."""
         rows = range(len(self))
-        return self.loader([list(rows[i : i + batch_size]) for i in range(0, len(self), batch_size)])  # type: ignore[arg-type]
+        return self.loader(
+            [list(rows[i : i + batch_size]) for i in range(0, len(self), batch_size)]
+        )
 
 
 class Endless(Sampler[list[int]]):
@@ -194,7 +203,9 @@ def _room(rows: int, *, like: Tensor, on_disk: bool) -> Tensor:
     with tempfile.NamedTemporaryFile(prefix="tutelage-", suffix=".inputs") as file:
         size = int(np.prod(shape)) * like.element_size()
         file.truncate(size)  # the mapping holds the space after the name is gone
-        return torch.from_file(file.name, shared=True, size=int(np.prod(shape)), dtype=like.dtype).view(shape)
+        return torch.from_file(
+            file.name, shared=True, size=int(np.prod(shape)), dtype=like.dtype
+        ).view(shape)
 
 
 def _as_it_is(batch: Batch) -> Batch:

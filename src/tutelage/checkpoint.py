@@ -74,7 +74,9 @@ def load_checkpoint(
         with safe_open(path, framework="pt") as file:
             plain = json.loads(file.metadata()["tutelage"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        weights = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
+        weights = {
+            n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")
+        }
         learner.load_state_dict(weights)
         for name, optimizer in optimizers.items():
             optimizer.load_state_dict(_unpack(plain["optimizers"][name], tensors))

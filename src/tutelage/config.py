@@ -7,10 +7,9 @@ string names is the schema of its params (see ``registry.bind``), so no option i
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from typing_extensions import Self
 
 from tutelage.errors import ConfigError, did_you_mean
 
@@ -262,7 +261,9 @@ def load_config(
     for assignment in assignments:
         path, equals, value = assignment.partition("=")
         if not equals or not path:
-            raise ConfigError(f"--set takes path=value (for example train.lr=1e-3), not {assignment!r}")
+            raise ConfigError(
+                f"--set takes path=value (for example train.lr=1e-3), not {assignment!r}"
+            )
         _assign(merged, path.strip().split("."), _toml_value(value.strip()), assignment)
     try:
         return ExperimentConfig.model_validate(merged)
@@ -295,7 +296,9 @@ def _assign(root: dict[str, Any], path: list[str], value: Any, assignment: str) 
     for part in path[:-1]:
         if isinstance(target, list):
             if not part.isdigit() or int(part) >= len(target):
-                raise ConfigError(f"--set {assignment}: there is no entry {part!r} in a list of {len(target)}")
+                raise ConfigError(
+                    f"--set {assignment}: there is no entry {part!r} in a list of {len(target)}"
+                )
             target = target[int(part)]
         elif isinstance(target, dict):
             target = target.setdefault(part, {})
@@ -323,14 +326,18 @@ def _all_mistakes(error: ValidationError) -> str:
             case "extra_forbidden":
                 known = _keys_at(mistake["loc"][:-1])
                 hint = did_you_mean(str(mistake["loc"][-1]), known)
-                lines.append(f"unknown setting {path}{hint or ' (there are: ' + ', '.join(known) + ')'}")
+                lines.append(
+                    f"unknown setting {path}{hint or ' (there are: ' + ', '.join(known) + ')'}"
+                )
             case "missing":
                 lines.append(f"setting {path} is missing")
             case "value_error":
                 message = mistake["msg"].removeprefix("Value error, ")
                 lines.append(f"{path}: {message}" if path else message)
             case _:
-                lines.append(f"{path} = {mistake['input']!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}")
+                lines.append(
+                    f"{path} = {mistake['input']!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
+                )
     return "\n".join(dict.fromkeys(lines))
 
 

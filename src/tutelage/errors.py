@@ -40,9 +40,7 @@ class ConfigError(TutelageError, ValueError):
 class MissingExtraError(TutelageError, ImportError):
     """An optional package is needed and not installed."""
 
-    def __init__(
-        self, package: str, *, purpose: str, extra: str = "", command: str = ""
-    ) -> None:
+    def __init__(self, package: str, *, purpose: str, extra: str = "", command: str = "") -> None:
         how = command or f"pip install 'tutelage[{extra}]'"
         super().__init__(f"{purpose} needs {package}, which is not installed; run: {how}")
 

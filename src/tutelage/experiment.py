@@ -4,7 +4,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -124,7 +124,9 @@ def run(
         size = config.train.batch_size
         metrics = {
             "train": evaluate(student, plain, batch_size=size, accelerator=accelerator),
-            splits.evaluated.name: evaluate(student, held, batch_size=size, accelerator=accelerator),
+            splits.evaluated.name: evaluate(
+                student, held, batch_size=size, accelerator=accelerator
+            ),
         }
     accelerator.end_training()
 
@@ -223,7 +225,9 @@ def teacher_names(teachers: tuple[TeacherConfig, ...]) -> list[str]:
     """
     names = [t.name or t.source.rstrip("/").replace(":", "/").rpartition("/")[2] for t in teachers]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise ConfigError(f"teachers need names of their own, and {sorted(twice)} stands twice; set teachers.N.name")
+        raise ConfigError(
+            f"teachers need names of their own, and {sorted(twice)} stands twice; set teachers.N.name"
+        )
     return names
 
 
@@ -255,7 +259,9 @@ def _claim(config: ExperimentConfig, *, resume: bool) -> Result | None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.toml").write_text(text, encoding="utf-8")
     except OSError as error:
-        raise TrainingError(f"cannot write to output.dir {folder}: {error.strerror or error}") from None
+        raise TrainingError(
+            f"cannot write to output.dir {folder}: {error.strerror or error}"
+        ) from None
     return None
 
 
@@ -264,13 +270,17 @@ def _identity(config: ExperimentConfig) -> str:
     settings = config.model_dump(mode="json", exclude={"name", "output", "cache"})
     for name in ("checkpoint_every", "workers", "tracker", "inputs"):
         del settings["train"][name]
-    return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(
+        json.dumps(settings, sort_keys=True).encode(), digest_size=16
+    ).hexdigest()
 
 
 def _accelerator(config: ExperimentConfig) -> Accelerator:
     settings = config.train
     if settings.mixed_precision == "fp16" and _device(config).type == "cpu":
-        raise ConfigError("train.mixed_precision = 'fp16' needs a GPU; choose 'bf16' or 'no' on the CPU")
+        raise ConfigError(
+            "train.mixed_precision = 'fp16' needs a GPU; choose 'bf16' or 'no' on the CPU"
+        )
     # A process may run several experiments, each with settings of its own.
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
@@ -287,7 +297,9 @@ def _accelerator(config: ExperimentConfig) -> Accelerator:
     except (ImportError, ValueError) as error:
         if tracker is None:
             raise
-        raise MissingExtraError(tracker, extra=tracker, purpose=f"train.tracker = {tracker!r}") from error
+        raise MissingExtraError(
+            tracker, extra=tracker, purpose=f"train.tracker = {tracker!r}"
+        ) from error
     return accelerator
 
 
@@ -331,7 +343,11 @@ def _batches(
 ) -> tuple[Batches, Batches, Batches]:
     """The rows to train on, the rows to evaluate, and the training rows as they are."""
     settings = config.train
-    rows = TeacherRows({t.name: t.features for t in teachers}, splits.training.ids) if teachers else None
+    rows = (
+        TeacherRows({t.name: t.features for t in teachers}, splits.training.ids)
+        if teachers
+        else None
+    )
     keep, workers = settings.inputs, settings.workers
 
     def prepared(split: Split, *, augment: bool = False) -> Any:
@@ -349,8 +365,10 @@ def _batches(
 
 
 def _rho(regularizer: nn.Module) -> dict[str, Tensor]:
+    """Each teacher's column weights, where the method has them."""
     inner = regularizer.regularizer if isinstance(regularizer, Standardized) else regularizer
-    return {} if not hasattr(inner, "rho") else {n: w.cpu().contiguous() for n, w in inner.rho().items()}
+    weights: Callable[[], dict[str, Tensor]] | None = getattr(inner, "rho", None)
+    return {} if weights is None else {n: w.cpu().contiguous() for n, w in weights().items()}
 
 
 def _describe(

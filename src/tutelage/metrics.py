@@ -29,7 +29,9 @@ def evaluate(
     student.model.eval()
     sums = torch.zeros(3, dtype=torch.float64, device=accelerator.device)
     for inputs, labels, _ in batches.in_order(batch_size):
-        inputs = {name: value.to(accelerator.device, non_blocking=True) for name, value in inputs.items()}
+        inputs = {
+            name: value.to(accelerator.device, non_blocking=True) for name, value in inputs.items()
+        }
         labels = labels.to(accelerator.device, non_blocking=True)
         with accelerator.autocast():
             outputs = student.outputs(inputs).float()

@@ -2,9 +2,9 @@
 
 import importlib
 import inspect
-import os
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tutelage.errors import ConfigError, did_you_mean
@@ -21,8 +21,8 @@ def import_object(path: str) -> Any:
     module_name, colon, attribute = path.partition(":")
     if not colon or not module_name or not attribute:
         raise ConfigError(f"{path!r} is not of the form 'package.module:attribute'")
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -78,7 +78,11 @@ def bind(
     """
     signature = inspect.signature(factory)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
-    names = [n for n, p in signature.parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    names = [
+        n
+        for n, p in signature.parameters.items()
+        if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
     passed = {k: v for k, v in given.items() if k in names or open_ended}
     problems = [
         f"{where}.{key} is filled in by tutelage; leave it out" for key in params if key in given

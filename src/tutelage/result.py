@@ -23,7 +23,7 @@ from tutelage.errors import DataError
 
 __all__ = ["Result", "StudentInfo", "TeacherInfo", "read_history", "read_result", "read_rho"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 
 class Part(BaseModel):
@@ -100,7 +100,9 @@ def read_result(folder: Path) -> Result:
     try:
         return Result.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"no result in {folder}; a finished 'tutelage train' leaves one there") from None
+        raise DataError(
+            f"no result in {folder}; a finished 'tutelage train' leaves one there"
+        ) from None
     except (OSError, ValidationError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a result of this version of tutelage: {error}") from None
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
-from typing_extensions import Self
 
 from tutelage.errors import StudentError, did_you_mean
 
@@ -71,6 +70,7 @@ class FeatureTap:
 
     @property
     def width(self) -> int | None:
+        """Numbers in a feature; None where the layer does not tell."""
         for name in ("in_features", "in_channels", "in1_features"):
             if isinstance(width := getattr(self._layer, name, None), int):
                 return width
@@ -192,8 +192,8 @@ def find_head(model: nn.Module) -> str:
     named = getattr(model, "pretrained_cfg", None) or getattr(model, "default_cfg", None) or {}
     classifier = named.get("classifier") if isinstance(named, Mapping) else None
     if isinstance(classifier, str) and isinstance(_get(model, classifier), HEADS):
-        return classifier
-    layers = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+        return str(classifier)
+    layers: list[str] = [n for n, module in model.named_modules() if isinstance(module, nn.Linear)]
     if not layers:
         raise StudentError(
             f"{type(model).__name__} has no linear layer to read features in front of; "

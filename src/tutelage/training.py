@@ -115,7 +115,11 @@ def fit(
     passes = settings.accumulate * accelerator.num_processes
     loader = batches.loader(
         Endless(
-            len(batches), batch_size, batches=settings.steps * passes, start=start * passes, seed=seed
+            len(batches),
+            batch_size,
+            batches=settings.steps * passes,
+            start=start * passes,
+            seed=seed,
         ),
         workers=settings.workers if settings.inputs == "none" or settings.augment != "none" else 0,
     )
@@ -129,7 +133,9 @@ def fit(
             with accelerator.accumulate(module):
                 terms, right, features = module(batch)
                 if inner is not None and accelerator.sync_gradients:
-                    _inner_updates(objective.regularizer, inner, features, batch.teacher, accelerator)
+                    _inner_updates(
+                        objective.regularizer, inner, features, batch.teacher, accelerator
+                    )
                 accelerator.backward(terms.total)
                 log.add(terms, right)
                 if accelerator.sync_gradients and settings.clip_norm is not None:
@@ -143,7 +149,7 @@ def fit(
             last = step == settings.steps
             saves = settings.checkpoint_every and step % settings.checkpoint_every == 0 and not last
             if step % settings.log_every == 0 or last or saves:
-                log.write(step, lr=schedule.get_last_lr()[0])
+                log.write(step, lr=float(schedule.get_last_lr()[0]))
                 update(step)
             if holdout is not None and settings.eval_every and step % settings.eval_every == 0:
                 metrics = evaluate(student, holdout, batch_size=batch_size, accelerator=accelerator)
@@ -208,7 +214,9 @@ def _inner_updates(
     parameters = list(regularizer.parameters())
     for _ in range(int(regularizer.inner_steps)):  # type: ignore[arg-type]
         value = regularizer(features.detach(), teacher)
-        for parameter, gradient in zip(parameters, torch.autograd.grad(value, parameters), strict=True):
+        for parameter, gradient in zip(
+            parameters, torch.autograd.grad(value, parameters), strict=True
+        ):
             parameter.grad = accelerator.reduce(gradient, "mean")
         optimizer.step()
     optimizer.zero_grad()
@@ -225,7 +233,9 @@ def _restore(
             f"settings in {place.path / 'config.toml'}, or choose another output.dir"
         )
     lines = place.metrics.read_text().splitlines() if place.metrics.is_file() else []
-    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= numbers["step"]]
+    kept = [
+        line for line in lines if line.endswith("}") and json.loads(line)["step"] <= numbers["step"]
+    ]
     place.metrics.write_text("".join(f"{line}\n" for line in kept))
     return numbers
 

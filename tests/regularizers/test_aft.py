@@ -37,7 +37,7 @@ def reference_distance(student: Tensor, teacher: Tensor, *, rbf: bool = False) -
     return math.sqrt(total / size**2 + 1e-8)
 
 
-@pytest.fixture()
+@pytest.fixture
 def draw() -> Callable[..., Tensor]:
     generator = torch.Generator().manual_seed(7)
 
@@ -109,7 +109,9 @@ def test_weights_scale_the_teachers_columns(draw):
     rho = term.rho()
     weighted = torch.cat([a * rho["a"].double(), b * rho["b"].double()], dim=1)
     for given in ({"b": b, "a": a}, [a, b], torch.cat([a, b], dim=1)):
-        assert term(student, given).item() == pytest.approx(reference_distance(student, weighted), rel=1e-6)
+        assert term(student, given).item() == pytest.approx(
+            reference_distance(student, weighted), rel=1e-6
+        )
 
 
 def test_weights_start_at_one_half():
@@ -123,14 +125,22 @@ def test_settings_against_plain_formulas(draw):
     assert dense(student, teacher).item() == pytest.approx(expected, rel=1e-9)
 
     free = AFTLoss(3, [5], kernel="none").double()
-    left = [[x - m for x, m in zip(r, student.mean(0).tolist(), strict=True)] for r in student.tolist()]
+    left = [
+        [x - m for x, m in zip(r, student.mean(0).tolist(), strict=True)] for r in student.tolist()
+    ]
     mapped = teacher @ free.map.detach()
-    right = [[x - m for x, m in zip(r, mapped.mean(0).tolist(), strict=True)] for r in mapped.tolist()]
-    squares = [(x - y) ** 2 for a, b in zip(left, right, strict=True) for x, y in zip(a, b, strict=True)]
+    right = [
+        [x - m for x, m in zip(r, mapped.mean(0).tolist(), strict=True)] for r in mapped.tolist()
+    ]
+    squares = [
+        (x - y) ** 2 for a, b in zip(left, right, strict=True) for x, y in zip(a, b, strict=True)
+    ]
     assert free(student, teacher).item() == pytest.approx(sum(squares) / len(squares), rel=1e-9)
 
     same = AFTLoss(3, [5], weights="identity")
-    assert same(student, teacher).item() == pytest.approx(reference_distance(student, teacher), rel=1e-9)
+    assert same(student, teacher).item() == pytest.approx(
+        reference_distance(student, teacher), rel=1e-9
+    )
     assert not list(same.parameters())
 
 
@@ -236,9 +246,18 @@ def test_parameters_reach_optimizer_device_and_checkpoint():
         (lambda: AFTLoss(0, [4]), "must be positive"),
         (lambda: AFTLoss(3, [4], weights="sparse"), "weights must be one of"),
         (lambda: AFTLoss(3, [4], kernel="none", weights="dense"), "leave weights out"),
-        (lambda: AFTLoss(3, [4])(torch.ones(2, 5), torch.ones(2, 4)), r"\[batch, 3\], got \(2, 5\)"),
-        (lambda: AFTLoss(3, [4])(torch.ones(2, 3), torch.ones(2, 5)), r"teacher0: 4\), got \(2, 5\)"),
-        (lambda: AFTLoss(3, {"a": 4})(torch.ones(2, 3), {"b": torch.ones(2, 4)}), "expected teachers"),
+        (
+            lambda: AFTLoss(3, [4])(torch.ones(2, 5), torch.ones(2, 4)),
+            r"\[batch, 3\], got \(2, 5\)",
+        ),
+        (
+            lambda: AFTLoss(3, [4])(torch.ones(2, 3), torch.ones(2, 5)),
+            r"teacher0: 4\), got \(2, 5\)",
+        ),
+        (
+            lambda: AFTLoss(3, {"a": 4})(torch.ones(2, 3), {"b": torch.ones(2, 4)}),
+            "expected teachers",
+        ),
     ],
 )
 def test_wrong_use_is_named(make, message):

@@ -26,9 +26,12 @@ app.add_typer(cache_app, name="cache")
 out = Console()
 err = Console(stderr=True)
 
-ConfigFile = Annotated[Path | None, typer.Argument(help="A config file (TOML).", metavar="[CONFIG]")]
+ConfigFile = Annotated[
+    Path | None, typer.Argument(help="A config file (TOML).", metavar="[CONFIG]")
+]
 DataOption = Annotated[
-    str | None, typer.Option("--data", help="folder:DIR, table:FILE_OR_DIR, hub:NAME, python:module:function")
+    str | None,
+    typer.Option("--data", help="folder:DIR, table:FILE_OR_DIR, hub:NAME, python:module:function"),
 ]
 StudentOption = Annotated[
     str | None, typer.Option("--student", help="timm:NAME, hf:NAME_OR_DIR, python:module:factory")
@@ -58,7 +61,9 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Decides head, order and dropout")] = None,
     out_dir: OutOption = None,
     settings: SetOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint")
+    ] = False,
 ) -> None:
     """Train a student under teachers: extract what is not cached, train, evaluate, report."""
     from tutelage.experiment import run
@@ -97,7 +102,9 @@ def extract(
 
     given = _resolve(config, data=data, teacher=teacher, settings=settings)
     if not given.teachers:
-        raise ConfigError("there is no teacher to extract features of; add --teacher or [[teachers]]")
+        raise ConfigError(
+            "there is no teacher to extract features of; add --teacher or [[teachers]]"
+        )
     extract_all(given, dry_run=dry_run, console=out, progress=for_console(err))
 
 
@@ -115,7 +122,9 @@ def report(
 @app.command()
 def init(
     data: Annotated[str, typer.Argument(help="Your data, for example folder:flowers/")],
-    path: Annotated[Path, typer.Option("--out", help="The config file to write")] = Path("tutelage.toml"),
+    path: Annotated[Path, typer.Option("--out", help="The config file to write")] = Path(
+        "tutelage.toml"
+    ),
 ) -> None:
     """Look at your data and write a commented config for it."""
     from tutelage.cli.init import write_config
@@ -125,10 +134,12 @@ def init(
 
 @app.command()
 def demo(
-    out_dir: Annotated[Path, typer.Option("--out", help="Where the runs and the report go")] = Path("demo"),
+    out_dir: Annotated[Path, typer.Option("--out", help="Where the runs and the report go")] = Path(
+        "demo"
+    ),
 ) -> None:
     """Fine-tune a small model with and without a teacher on packaged data, and report."""
-    from tutelage.demo import run_demo
+    from tutelage.demo.run import run_demo
 
     run_demo(out_dir, console=out, progress=for_console(err))
 
@@ -196,7 +207,7 @@ def _resolve(
         options["output"] = {"dir": str(out_dir)}
     if config is None and data is None:
         raise ConfigError(
-            "give a config file, or at least --data and --student; 'tutelage init' writes a config for your data"
+            "give a config file, or at least --data and --student; 'tutelage init' writes a config"
         )
     tables = [] if config is None else [read_toml(config)]
     return load_config([*tables, options], assignments=settings or ())

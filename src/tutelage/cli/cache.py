@@ -21,7 +21,8 @@ cache_app = typer.Typer(
 out = Console()
 
 Place = Annotated[
-    Path | None, typer.Option("--dir", help="The cache; by default $TUTELAGE_CACHE, else ~/.cache/tutelage")
+    Path | None,
+    typer.Option("--dir", help="The cache; by default $TUTELAGE_CACHE, else ~/.cache/tutelage"),
 ]
 
 
@@ -35,7 +36,9 @@ def list_(place: Place = None) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for name in ("key", "status", "teacher", "split", "rows", "columns", "MB", "last used"):
-        table.add_column(name, overflow="fold", justify="right" if name in ("rows", "columns", "MB") else "left")
+        table.add_column(
+            name, overflow="fold", justify="right" if name in ("rows", "columns", "MB") else "left"
+        )
     for entry in entries:
         status = f"{entry.status}: {entry.reason}" if entry.reason else entry.status
         table.add_row(
@@ -50,7 +53,11 @@ def list_(place: Place = None) -> None:
         )
     out.print(table, highlight=False)
     total = sum(entry.bytes for entry in entries)
-    out.print(f"{len(entries)} entries, {total / 1e6:,.1f} MB in {store.root}", highlight=False, soft_wrap=True)
+    out.print(
+        f"{len(entries)} entries, {total / 1e6:,.1f} MB in {store.root}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @cache_app.command()
@@ -80,7 +87,9 @@ def prune(
     place: Place = None,
     older_than: Annotated[float | None, typer.Option(help="Not used for so many days")] = None,
     source: Annotated[str | None, typer.Option(help="Features of this teacher")] = None,
-    unfinished: Annotated[bool, typer.Option("--unfinished", help="Extractions that never ended")] = False,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Extractions that never ended")
+    ] = False,
     damaged: Annotated[bool, typer.Option("--damaged", help="Missing or cut files")] = False,
     everything: Annotated[bool, typer.Option("--all", help="All entries")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go")] = False,
@@ -95,7 +104,9 @@ def prune(
         dry_run=dry_run,
     )
     verb = "would free" if dry_run else "freed"
-    out.print(f"{verb} {freed.bytes / 1e6:,.1f} MB of {len(freed.entries)} entries", highlight=False)
+    out.print(
+        f"{verb} {freed.bytes / 1e6:,.1f} MB of {len(freed.entries)} entries", highlight=False
+    )
     if freed.in_use:
         out.print(f"left {len(freed.in_use)} entries alone that are being written", highlight=False)
 

@@ -14,7 +14,16 @@ from tutelage.cache.place import default_root
 
 __all__ = ["examine"]
 
-PACKAGES = ("tutelage", "torch", "torchvision", "timm", "transformers", "datasets", "accelerate", "safetensors")
+PACKAGES = (
+    "tutelage",
+    "torch",
+    "torchvision",
+    "timm",
+    "transformers",
+    "datasets",
+    "accelerate",
+    "safetensors",
+)
 OPTIONAL = {
     "onnxruntime": "onnx",
     "open-clip-torch": "openclip",
@@ -32,19 +41,27 @@ def examine(console: Console) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    table.add_row(
+        "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    )
     for name in PACKAGES:
         table.add_row(name, _version(name) or "missing")
     for name, extra in OPTIONAL.items():
         table.add_row(name, _version(name) or f"not installed (pip install 'tutelage[{extra}]')")
     table.add_row("devices", _devices())
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-    table.add_row("hub", "offline (HF_HUB_OFFLINE)" if offline else "online; set HF_HUB_OFFLINE=1 to stay off it")
+    table.add_row(
+        "hub",
+        "offline (HF_HUB_OFFLINE)" if offline else "online; set HF_HUB_OFFLINE=1 to stay off it",
+    )
     store = FeatureStore(default_root())
     entries = store.entries()
     size = sum(entry.bytes for entry in entries)
     free = shutil.disk_usage(next(p for p in (store.root, *store.root.parents) if p.exists())).free
-    table.add_row("cache", f"{store.root}: {len(entries)} entries, {size / 1e6:,.1f} MB; {free / 1e9:,.1f} GB free")
+    table.add_row(
+        "cache",
+        f"{store.root}: {len(entries)} entries, {size / 1e6:,.1f} MB; {free / 1e9:,.1f} GB free",
+    )
     console.print(table, highlight=False)
 
 

@@ -23,10 +23,15 @@ def extract_all(
     for name in ("teacher", "rows", "columns", "MB"):
         table.add_column(name, justify="left" if name == "teacher" else "right")
     if not dry_run:
-        for teacher in teachers_features(config, splits.pool, modality=data.modality, progress=progress):
-            features = teacher.features
+        for done in teachers_features(
+            config, splits.pool, modality=data.modality, progress=progress
+        ):
+            features = done.features
             table.add_row(
-                teacher.name, str(len(features)), str(features.width), f"{features.bytes / 1e6:,.1f}"
+                done.name,
+                str(len(features)),
+                str(features.width),
+                f"{features.bytes / 1e6:,.1f}",
             )
         console.print(table, highlight=False)
         return

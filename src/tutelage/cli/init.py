@@ -40,14 +40,17 @@ def write_config(source: str, path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror or error}") from None
     counts = ", ".join(f"{len(split)} {name}" for name, split in data.splits.items())
-    return f"{source}: {counts} rows of {len(data.classes)} classes ({data.modality})\nwrote {path}; next: tutelage train {path}"
+    found = f"{source}: {counts} rows of {len(data.classes)} classes ({data.modality})"
+    return f"{found}\nwrote {path}; next: tutelage train {path}"
 
 
 def _config(source: str, data: Data) -> str:
     student, teachers = MODELS[data.modality]
     splits = choose_splits(data)
     rows, classes = len(splits.training), len(data.classes)
-    drawn = "" if "test" in data.splits else " (drawn from the training rows: there is no test split)"
+    drawn = (
+        "" if "test" in data.splits else " (drawn from the training rows: there is no test split)"
+    )
     batch = min(128 if data.modality == "image" else 64, max(2, rows // 4))
     steps = max(200, min(5000, 20 * rows // batch))
     name = Path(source.partition(":")[2].rstrip("/")).stem or "run"

@@ -22,14 +22,18 @@ def print_listing(what: str | None, console: Console) -> None:
         ConfigError: If there is no such topic.
     """
     if what is not None and what not in TOPICS:
-        raise ConfigError(f"nothing to list under {what!r}{did_you_mean(what, TOPICS)}; there are: {', '.join(TOPICS)}")
+        raise ConfigError(
+            f"nothing to list under {what!r}{did_you_mean(what, TOPICS)}; there are: {', '.join(TOPICS)}"
+        )
     tables = {"methods": _methods, "schemes": _schemes, "families": _families}
     for topic in TOPICS if what is None else (what,):
         console.print(tables[topic]())
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, title_style="bold")
+    table = Table(
+        *columns, title=title, title_justify="left", box=None, pad_edge=False, title_style="bold"
+    )
     table.columns[0].no_wrap = True
     return table
 

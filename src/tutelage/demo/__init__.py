@@ -1,3 +1,1 @@
-"""A student with and without a teacher, on texts and models that come as Python packages."""
-
-__all__: list[str] = []
+"""A student with and without a teacher, on texts and a model that come as Python packages."""

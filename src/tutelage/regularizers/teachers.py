@@ -40,6 +40,7 @@ class Teachers:
 
     @property
     def total(self) -> int:
+        """Columns of all teachers."""
         return sum(self.widths)
 
     def join(self, features: TeacherFeatures) -> Float[Tensor, "batch columns"]:
@@ -64,4 +65,4 @@ class Teachers:
 
     def split(self, columns: Tensor) -> dict[str, Tensor]:
         """Give each teacher its part of something that has one entry a column."""
-        return dict(zip(self.names, columns.split(self.widths), strict=True))
+        return dict(zip(self.names, torch.split(columns, list(self.widths)), strict=True))

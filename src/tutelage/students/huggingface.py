@@ -60,7 +60,7 @@ class HuggingFaceStudent:
         revision: str | None = None,
         trust_remote_code: bool = False,
     ) -> None:
-        hub = {"revision": revision, "trust_remote_code": trust_remote_code}
+        hub: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
         try:
             settings = load_config(name, **hub)
             family = family_of(settings, name=name, kind=modality)
@@ -73,7 +73,9 @@ class HuggingFaceStudent:
             settings.id2label = dict(enumerate(classes))
             settings.label2id = {label: number for number, label in enumerate(classes)}
             if modality == "text":
-                self.input: ImageInput | TextInput = text_input(name, settings, max_length=max_length, **hub)
+                self.input: ImageInput | TextInput = text_input(
+                    name, settings, max_length=max_length, **hub
+                )
             else:
                 self.input = image_input(name, revision=revision)
             loaded = load_classifier(name, settings, kind=modality, weights=weights, **hub)
@@ -95,7 +97,7 @@ class HuggingFaceStudent:
     def save(self, folder: Path) -> None:
         """Write the folder that ``from_pretrained`` loads, with its tokenizer or image processor."""
         with quietly():
-            self.model.save_pretrained(folder)
+            self.model.save_pretrained(folder)  # type: ignore[operator]
         if isinstance(self.input, TextInput):
             self.input.tokenizer.save_pretrained(folder)
         elif (processor := getattr(self.input.pixels, "processor", None)) is not None:
@@ -129,9 +131,13 @@ def _shape(settings: Any, changes: Mapping[str, Any], *, random_start: bool) -> 
 def _keep_layers(settings: Any, key: str, layers: int) -> None:
     there = getattr(settings, key, None) if key else None
     if not isinstance(there, int):
-        raise ConfigError(f"student.params.layers: layers of {settings.model_type!r} models cannot be left out")
+        raise ConfigError(
+            f"student.params.layers: layers of {settings.model_type!r} models cannot be left out"
+        )
     if not 1 <= layers <= there:
-        raise ConfigError(f"student.params.layers = {layers}, but the model has {there}; give 1 to {there}")
+        raise ConfigError(
+            f"student.params.layers = {layers}, but the model has {there}; give 1 to {there}"
+        )
     setattr(settings, key, layers)
     if settings.model_type in ("t5", "mt5"):
         settings.num_decoder_layers = layers
@@ -145,4 +151,3 @@ def _set_dropout(settings: Any, dropout: float) -> None:
     for key in settings.to_dict():
         if "dropout" in key or key.endswith("_pdrop"):
             setattr(settings, key, dropout)
-

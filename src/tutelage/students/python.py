@@ -1,5 +1,6 @@
 """Students of one's own: any module that a factory makes."""
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ __all__ = ["PythonStudent"]
 class PythonStudent:
     """A module from ``factory(num_classes=..., **params)``.
 
-    The module is called with the batch of images, or with the tokenizer's tensors by name, and
-    returns the logits, or something with ``logits``.
+    The module is called with the batch of images, or with those of the tokenizer's tensors that its
+    ``forward`` names, and returns the logits, or something with ``logits``.
 
     Args:
         name: ``package.module:factory``; a module in the current folder will do.
@@ -49,26 +50,38 @@ class PythonStudent:
         own_params: Mapping[str, Any] | None = None,
     ) -> None:
         factory = import_object(name)
-        made = bind(factory, {"num_classes": len(classes)}, own_params or {}, where="student.params")
+        made = bind(
+            factory, {"num_classes": len(classes)}, own_params or {}, where="student.params"
+        )
         if not isinstance(made, nn.Module):
             raise StudentError(f"{name} gave a {type(made).__name__}, not a torch.nn.Module")
         self.model = made
         self.input = own_input(model_input, modality=modality, where="student.input")
+        self._parameters = inspect.signature(self.model.forward).parameters
         self.tap = FeatureTap(self.model, tap)
         self.width = self._try(name, outputs=len(classes))
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
         """Return the logits."""
         ready = self.input.finish(inputs)
-        made = self.model(ready["image"]) if "image" in ready else self.model(**ready)
+        if "image" in ready:
+            made = self.model(ready["image"])
+        else:
+            made = self.model(**{k: v for k, v in ready.items() if self._takes(k)})
         logits: Tensor = made if isinstance(made, Tensor) else made.logits
         return logits
 
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors``: the state dict of the module."""
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {k: v.detach().cpu().clone().contiguous() for k, v in self.model.state_dict().items()}
+        weights = {
+            k: v.detach().cpu().clone().contiguous() for k, v in self.model.state_dict().items()
+        }
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    def _takes(self, name: str) -> bool:
+        kinds = {parameter.kind for parameter in self._parameters.values()}
+        return name in self._parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
     @torch.no_grad()
     def _try(self, name: str, *, outputs: int) -> int:

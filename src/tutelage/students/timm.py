@@ -49,7 +49,9 @@ class TimmStudent:
         drop_path_rate: float = 0.0,
     ) -> None:
         if modality != "image":
-            raise StudentError(f"timm:{name} takes images, but the rows are {modality}s; choose an hf: student")
+            raise StudentError(
+                f"timm:{name} takes images, but the rows are {modality}s; choose an hf: student"
+            )
         options = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
         try:
             self.model = load_timm(
@@ -74,12 +76,22 @@ class TimmStudent:
         checkpoint_path="model.safetensors")``, or by ``timm.create_model("local-dir:FOLDER")``.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {k: v.detach().cpu().clone().contiguous() for k, v in self.model.state_dict().items()}
+        weights = {
+            k: v.detach().cpu().clone().contiguous() for k, v in self.model.state_dict().items()
+        }
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-        cfg: dict[str, Any] = dict(self.model.pretrained_cfg)
-        kept = ("input_size", "fixed_input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std")
+        cfg: dict[str, Any] = dict(self.model.pretrained_cfg)  # type: ignore[arg-type]
+        kept = (
+            "input_size",
+            "fixed_input_size",
+            "interpolation",
+            "crop_pct",
+            "crop_mode",
+            "mean",
+            "std",
+        )
         config = {
-            "architecture": self.model.pretrained_cfg["architecture"],
+            "architecture": cfg["architecture"],
             "num_classes": len(self._classes),
             "num_features": self.width,
             "label_names": list(self._classes),
