@@ -166,7 +166,9 @@ def _legend(comparison: Comparison) -> list[tuple[str, str]]:
 def _accuracy(comparison: Comparison, probes: Mapping[str, float]) -> Plot | None:
     if len(comparison.runs) + len(probes) < 2:
         return None
-    caption = "Large points are means with one standard error, small ones single seeds"
+    caption = "A point a run"
+    if any(len(method.runs) > 1 for method in comparison.methods):
+        caption = "Large points are means with one standard error, small ones single seeds"
     if any(m.baseline and m.above_baseline and m.above_baseline.paired for m in comparison.methods):
         caption += "; lines join the runs of one seed" if len(comparison.transfers) == 1 else ""
     title = "Accuracy by method and seed"
