@@ -280,7 +280,7 @@ MISTAKES = [
         "student.input.image_size=8",
         says=("(1, 7)", "(1, 3)"),
         **{
-            "own2.py": "from torch import nn\ndef make():\n    return nn.Sequential(nn.Flatten(), nn.Linear(192, 7))\n"
+            "own2.py": "from torch import nn\ndef make():\n    return nn.Sequential(nn.Flatten(), nn.Linear(192, 7))"
         },
     ),
     on_images(

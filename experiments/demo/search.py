@@ -76,7 +76,10 @@ for seed in range(options.seeds):
             }
         else:  # MiniLM's first layers
             kept = {axis: setting[axis] for axis in ("layers", "dropout")}
-            student = {"source": f"hf:{minilm()}", "params": kept | {"max_length": setting["tokens"]}}
+            student = {
+                "source": f"hf:{minilm()}",
+                "params": kept | {"max_length": setting["tokens"]},
+            }
         transfer: dict[str, object] = {"method": "stl"}
         if setting["beta"]:
             transfer = {

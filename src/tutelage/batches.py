@@ -11,8 +11,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tutelage.cache.join import TeacherRows
 from tutelage.datasets.base import Rows, Split
+from tutelage.errors import TutelageError
 from tutelage.inputs import ImageInput, TextInput
 from tutelage.progress import Progress
+from tutelage.workers import Failure, raising
 
 __all__ = ["Batch", "Batches", "Endless", "PreparedRows", "prepare_rows"]
 
@@ -90,6 +92,7 @@ def prepare_rows(
     done = 0
     with progress.track(f"prepare {split.name}", len(split), unit="rows") as update:
         for rows in decoded:
+            rows = list(raising(rows))
             if split.rows.modality == "text":
                 kept.extend(rows)
             else:
@@ -121,10 +124,13 @@ class Batches(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitems__(self, indices: Sequence[int]) -> Batch:
+    def __getitems__(self, indices: Sequence[int]) -> Batch | Failure:
         rows = torch.as_tensor(indices)
         teacher = {} if self.teachers is None else dict(self.teachers.gather(rows))
-        return Batch(self.inputs.batch(indices), self.labels[rows], teacher)
+        try:
+            return Batch(self.inputs.batch(indices), self.labels[rows], teacher)
+        except TutelageError as error:
+            return Failure.of(error)
 
     def loader(
         self, sampler: Sampler[list[int]] | Sequence[list[int]], *, workers: int = 0
@@ -193,7 +199,10 @@ class _Decoded(Dataset[Any]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Any:
-        return self.input.prepare(self.rows[index])
+        try:
+            return self.input.prepare(self.rows[index])
+        except TutelageError as error:
+            return Failure.of(error)
 
 
 def _room(rows: int, *, like: Tensor, on_disk: bool) -> Tensor:

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from tutelage.batches import Batches
 from tutelage.datasets.base import UNLABELLED
 from tutelage.students import Student
+from tutelage.workers import raising
 
 __all__ = ["evaluate"]
 
@@ -28,7 +29,7 @@ def evaluate(
     """
     student.model.eval()
     sums = torch.zeros(3, dtype=torch.float64, device=accelerator.device)
-    for inputs, labels, _ in batches.in_order(batch_size):
+    for inputs, labels, _ in raising(batches.in_order(batch_size)):
         inputs = {
             name: value.to(accelerator.device, non_blocking=True) for name, value in inputs.items()
         }

@@ -21,6 +21,7 @@ from tutelage.metrics import evaluate
 from tutelage.objective import Objective, Terms
 from tutelage.progress import Progress
 from tutelage.students import Student
+from tutelage.workers import raising
 
 __all__ = ["Learner", "fit", "learning_rate"]
 
@@ -129,7 +130,7 @@ def fit(
     log = _Log(place.metrics, accelerator, rows=batch_size)
     step = start
     with progress.track("train", settings.steps, unit="steps", done=start) as update:
-        for batch in loader:
+        for batch in raising(loader):
             with accelerator.accumulate(module):
                 terms, right, features = module(batch)
                 if inner is not None and accelerator.sync_gradients:

@@ -14,6 +14,7 @@ from tutelage.cache.batching import Budget, cut
 from tutelage.datasets.base import Rows
 from tutelage.errors import SourceError, TutelageError
 from tutelage.sources.base import Encoder
+from tutelage.workers import Failure, raising
 
 __all__ = ["Encoded", "encode_rows"]
 
@@ -79,17 +80,6 @@ def _pieces(source: Encoder, parts: Sequence[range], budget: Budget) -> Iterator
             yield range(start, min(start + step, part.stop))
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """An error on its way out of a worker; the loader's own way adds a traceback to the message."""
-
-    kind: type[TutelageError]
-    message: str
-
-    def error(self) -> TutelageError:
-        return self.kind.__new__(self.kind, self.message)
-
-
 class _Batches(Dataset[Any]):
     """Prepared and padded batches of each piece."""
 
@@ -104,7 +94,7 @@ class _Batches(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.pieces)
 
-    def __getitem__(self, number: int) -> list[Batch] | _Failure:
+    def __getitem__(self, number: int) -> list[Batch] | Failure:
         piece = self.pieces[number]
         try:
             prepared = [self.prepare(self.rows[index]) for index in piece]
@@ -117,7 +107,7 @@ class _Batches(Dataset[Any]):
                 for group in groups
             ]
         except TutelageError as error:
-            return _Failure(type(error), str(error))
+            return Failure.of(error)
 
 
 def _unchanged(content: Any) -> Any:
@@ -126,9 +116,7 @@ def _unchanged(content: Any) -> Any:
 
 def _batches(loader: "DataLoader[Any]") -> Iterator[Batch]:
     try:
-        for found in loader:
-            if isinstance(found, _Failure):
-                raise found.error()
+        for found in raising(loader):
             yield from found
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):

@@ -1,6 +1,7 @@
 """The demo: a student with and without its teacher, over several seeds, and the truth about it."""
 
 import tomllib
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from statistics import mean
@@ -23,7 +24,14 @@ SEEDS = 5
 CHOOSING_SEEDS = 2
 
 
-def run_demo(folder: Path, *, console: Console, progress: Progress, seeds: int = SEEDS) -> Path:
+def run_demo(
+    folder: Path,
+    *,
+    console: Console,
+    progress: Progress,
+    seeds: int = SEEDS,
+    settings: Sequence[str] = (),
+) -> Path:
     """Choose beta on a hold-out, then train with and without the teacher on all training rows.
 
     A demo that was stopped goes on where it was. The test rows are read at the end of each training
@@ -34,6 +42,7 @@ def run_demo(folder: Path, *, console: Console, progress: Progress, seeds: int =
         console: Gets the table.
         progress: Is told where the demo is.
         seeds: Runs of each kind.
+        settings: Other settings for all runs, as ``path=value``.
 
     Returns:
         The report's path.
@@ -44,7 +53,7 @@ def run_demo(folder: Path, *, console: Console, progress: Progress, seeds: int =
         accuracies = []
         for seed in range(CHOOSING_SEEDS):
             place = folder / "holdout" / f"beta-{beta:g}-seed-{seed}"
-            config = demo_config(place, beta=beta, seed=seed, evaluate="holdout")
+            config = demo_config(place, beta=beta, seed=seed, evaluate="holdout", settings=settings)
             accuracies.append(
                 run(config, progress=progress, resume=True).metrics["holdout"]["accuracy"]
             )
@@ -57,13 +66,10 @@ def run_demo(folder: Path, *, console: Console, progress: Progress, seeds: int =
         for method in ("stl", "aft"):
             progress.note(f"{method.upper()}, seed {seed}, all training rows")
             place = folder / f"{method}-seed-{seed}"
-            run(
-                demo_config(place, method=method, beta=beta, seed=seed),
-                progress=progress,
-                resume=True,
-            )
+            config = demo_config(place, method=method, beta=beta, seed=seed, settings=settings)
+            run(config, progress=progress, resume=True)
             folders.append(place)
-    probe = _probe(demo_config(folder / "probe"), progress)
+    probe = _probe(demo_config(folder / "probe", settings=settings), progress)
 
     tried = ", ".join(f"{b:g}: {accuracy:.2%}" for b, accuracy in held.items())
     notes = [
@@ -92,17 +98,18 @@ def demo_config(
     beta: float = BETAS[0],
     seed: int = 0,
     evaluate: str = "test",
+    settings: Sequence[str] = (),
 ) -> ExperimentConfig:
     """Return the config of one of the demo's runs."""
     text = files("tutelage.demo").joinpath("demo.toml").read_text(encoding="utf-8")
-    settings: dict[str, Any] = tomllib.loads(text.replace("MINILM", minilm().as_posix()))
+    table: dict[str, Any] = tomllib.loads(text.replace("MINILM", minilm().as_posix()))
     chosen = {
         "seed": seed,
         "data": {"evaluate": evaluate},
         "transfer": {"method": method, "beta": beta},
         "output": {"dir": str(folder)},
     }
-    return load_config([settings, chosen])
+    return load_config([table, chosen], assignments=settings)
 
 
 def _probe(config: ExperimentConfig, progress: Progress) -> Probe:

@@ -21,7 +21,13 @@ class Reader(nn.Module):
     """
 
     def __init__(
-        self, num_classes: int, *, width: int = 128, layers: int = 1, heads: int = 4, max_length: int = 64
+        self,
+        num_classes: int,
+        *,
+        width: int = 128,
+        layers: int = 1,
+        heads: int = 4,
+        max_length: int = 64,
     ) -> None:
         super().__init__()
         self.words = nn.Embedding(VOCABULARY, width)

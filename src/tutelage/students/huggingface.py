@@ -85,7 +85,7 @@ class HuggingFaceStudent:
             raise StudentError(str(error)) from error
         self.model = loaded.model
         self.tap = FeatureTap(self.model, tap or family.tap, pool=family.pool)
-        self.width = self._try()
+        self.width = self._try(loaded.missing)
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
         """Return the logits."""
@@ -104,12 +104,16 @@ class HuggingFaceStudent:
             processor.save_pretrained(folder)
 
     @torch.no_grad()
-    def _try(self) -> int:
+    def _try(self, missing: frozenset[str]) -> int:
+        """Find the width on one row, and that the checkpoint fills what lies in front of the head."""
         if isinstance(self.input, ImageInput):
             row = {"image": torch.zeros(1, 3, *self.input.size, dtype=torch.uint8)}
         else:
             row = self.input.collate([self.input.prepare(("a text",))])
         self.model.eval()
+        # A pooler is learned as quickly as the head: many checkpoints come without one.
+        gaps = {name for name in missing if "pooler" not in name}
+        self.tap.refuse_random(gaps, lambda: self.outputs(row))
         self.outputs(row)
         self.model.train()
         return self.tap.take().shape[1]

@@ -110,6 +110,11 @@ class TimmStudent:
 def _width(model: torch.nn.Module, tap: FeatureTap, model_input: ImageInput) -> int:
     """The width of what the tap reads, found out on one empty image."""
     was_training = model.training
-    model.eval()(torch.zeros(1, 3, *model_input.size))
+    try:
+        model.eval()(torch.zeros(1, 3, *model_input.size))
+    except (AssertionError, RuntimeError) as error:
+        raise StudentError(
+            f"the model cannot take images of {model_input.size[0]} x {model_input.size[1]} pixels: {error}"
+        ) from error
     model.train(was_training)
     return tap.take().shape[1]

@@ -1,0 +1,36 @@
+"""The order of rows: exactly so many batches, each epoch anew, from any start."""
+
+import pytest
+
+from tutelage.batches import Endless
+
+
+def batches(rows: int, size: int, count: int, *, start: int = 0, seed: int = 0) -> list[list[int]]:
+    return list(Endless(rows, size, batches=count, start=start, seed=seed))
+
+
+@pytest.mark.parametrize(("rows", "size"), [(10, 3), (8, 8), (9, 4)])
+def test_an_epoch_has_each_row_at_most_once(rows, size):
+    an_epoch = rows // size
+    made = batches(rows, size, 3 * an_epoch)
+    assert len(made) == 3 * an_epoch
+    for epoch in range(3):
+        seen = [row for batch in made[epoch * an_epoch : (epoch + 1) * an_epoch] for row in batch]
+        assert len(seen) == len(set(seen)) == an_epoch * size
+        assert set(seen) <= set(range(rows))
+    assert made[:an_epoch] != made[an_epoch : 2 * an_epoch]
+
+
+def test_pairs_of_rows_change_from_epoch_to_epoch():
+    together = {
+        frozenset((a, b)) for batch in batches(12, 4, 60) for a in batch for b in batch if a < b
+    }
+    assert len(together) == 12 * 11 // 2
+
+
+def test_goes_on_from_any_batch_and_seeds_differ():
+    whole = batches(10, 3, 9)
+    for start in range(9):
+        assert batches(10, 3, 9, start=start) == whole[start:]
+    assert batches(10, 3, 9, seed=1) != whole
+    assert len(Endless(10, 3, batches=9, start=4, seed=0)) == 5

@@ -1,0 +1,74 @@
+"""The schema: what it takes, and that it names all mistakes at once."""
+
+import pytest
+
+from tutelage import ExperimentConfig
+from tutelage.config import load_config, read_toml
+from tutelage.errors import ConfigError
+
+PLAIN = {
+    "data": {"source": "folder:x"},
+    "student": {"source": "timm:y"},
+    "transfer": {"method": "stl"},
+}
+
+
+def test_later_tables_and_assignments_win():
+    config = load_config(
+        [PLAIN, {"train": {"lr": 0.1, "steps": 7}, "teachers": [{"source": "timm:a"}]}],
+        assignments=[
+            "train.lr=1e-3",
+            "name=roses",
+            "teachers.0.params.weights=random",
+            "train.warmup=3",
+        ],
+    )
+    assert (config.train.lr, config.train.steps, config.train.warmup) == (1e-3, 7, 3)
+    assert config.name == "roses"
+    assert config.teachers[0].params == {"weights": "random"}
+
+
+def test_all_mistakes_at_once():
+    wrong = PLAIN | {
+        "trian": {},
+        "train": {"steps": 0, "optimizer": "adamm"},
+        "data": {"sauce": "x"},
+    }
+    with pytest.raises(ConfigError) as caught:
+        load_config([wrong])
+    said = str(caught.value).splitlines()
+    assert len(said) == 5
+    for part in (
+        "unknown setting trian; did you mean 'train'?",
+        "setting data.source is missing",
+        "unknown setting data.sauce; did you mean 'source'?",
+        "train.steps = 0",
+        "train.optimizer = 'adamm'",
+    ):
+        assert any(line.startswith(part) for line in said), (part, said)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("train", "path=value"),
+        ("teachers.0.name=x", "no entry '0' in a list of 0"),
+        ("data.source.x=1", "is not a section"),
+        ("train.warmup=5000", "must end before"),
+        ("student.input={image_size = 3, tokenizer = 'x'}", "either image_size"),
+        ("transfer.method=aft", "needs at least one teacher"),
+    ],
+)
+def test_wrong_assignments_are_named(assignment, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config([PLAIN | {"teachers": []}], assignments=[assignment])
+
+
+def test_resolved_config_is_the_config(tmp_path):
+    import tomli_w
+
+    config = load_config([PLAIN], assignments=["data.text=['a', 'b']", "output.dir=here"])
+    file = tmp_path / "config.toml"
+    file.write_text(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
+    assert load_config([read_toml(file)]) == config
+    assert ExperimentConfig.model_validate(config.model_dump()) == config

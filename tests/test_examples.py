@@ -1,0 +1,30 @@
+"""The examples run as they stand, each in a folder of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_example(example, tmp_path):
+    ended = subprocess.run(
+        [sys.executable, EXAMPLES / example],
+        cwd=tmp_path,
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stderr
+    last = ended.stdout.strip().splitlines()[-1]
+    if example == "add_a_regularizer.py":
+        assert float(last.split()[-1]) < 0.5
+        return
+    low, high = (float(last.split()[i]) for i in (1, 3))  # rho: LOW to HIGH over ...
+    assert last.startswith("rho: ")
+    assert low < 0.5 < high
