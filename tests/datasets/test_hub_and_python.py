@@ -2,10 +2,10 @@
 
 import sys
 
+import datasets
 import pytest
 from PIL import Image
 
-import datasets
 from tutelage.datasets import read_data
 from tutelage.errors import ConfigError, DataError
 

@@ -6,12 +6,12 @@ import pickle
 from io import BytesIO
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pandas
 import pytest
 from PIL import Image
 
-import datasets
 from tutelage.datasets import UNLABELLED, read_data
 from tutelage.errors import ConfigError, DataError
 

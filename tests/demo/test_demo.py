@@ -9,7 +9,7 @@ from tutelage.result import read_result
 SHORT = (
     "train.steps=3",
     "train.batch_size=16",
-    "data.params.train=120",
+    "data.params.train=400",
     "data.params.test=40",
     "teachers.0.params.max_length=16",
 )
@@ -24,7 +24,7 @@ def test_demo_chooses_on_a_hold_out_and_compares(tmp_path, monkeypatch):
     assert str(page) in said
     results = [read_result(f.parent) for f in sorted(page.parent.glob("*-seed-*/result.json"))]
     assert [(r.method, r.seed) for r in results] == [("aft", 0), ("aft", 1), ("stl", 0), ("stl", 1)]
-    assert all(r.rows == {"train": 120, "test": 40} for r in results)
+    assert all(r.rows == {"train": 400, "test": 40} for r in results)
     chosen = {r.beta for r in results if r.method == "aft"}
     held = [read_result(f.parent) for f in page.parent.glob("holdout/*/result.json")]
     assert {r.beta for r in held} == set(BETAS)
