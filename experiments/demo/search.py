@@ -27,9 +27,6 @@ parser.add_argument("--steps", type=int, nargs="*", default=[300])
 parser.add_argument("--beta", type=float, nargs="*", default=[0.0, 3.0, 10.0])
 parser.add_argument("--batch", type=int, nargs="*", default=[64])
 parser.add_argument("--layers", type=int, nargs="*", default=[1])
-parser.add_argument(
-    "--width", type=int, nargs="*", default=[128], help="0: MiniLM's pre-trained layers"
-)
 parser.add_argument("--dropout", type=float, nargs="*", default=[0.1])
 parser.add_argument("--tokens", type=int, nargs="*", default=[32])
 parser.add_argument("--standardize", type=int, nargs="*", default=[0])
@@ -50,7 +47,6 @@ done = (
 axes = (
     "rows",
     "layers",
-    "width",
     "tokens",
     "dropout",
     "batch",
@@ -68,18 +64,11 @@ for seed in range(options.seeds):
             continue
         if json.dumps(setting)[:-1] in done:
             continue
-        if setting["width"]:  # the demo's own reader, from a random start
-            student = {
-                "source": "python:tutelage.demo.student:reader",
-                "params": {"layers": setting["layers"], "width": setting["width"]},
-                "input": {"tokenizer": str(minilm()), "max_length": setting["tokens"]},
-            }
-        else:  # MiniLM's first layers
-            kept = {axis: setting[axis] for axis in ("layers", "dropout")}
-            student = {
-                "source": f"hf:{minilm()}",
-                "params": kept | {"max_length": setting["tokens"]},
-            }
+        student = {
+            "source": "python:tutelage.demo.student:reader",
+            "params": {axis: setting[axis] for axis in ("layers", "dropout")},
+            "input": {"tokenizer": str(minilm()), "max_length": setting["tokens"]},
+        }
         transfer: dict[str, object] = {"method": "stl"}
         if setting["beta"]:
             transfer = {

@@ -1,58 +1,50 @@
 """The demo's student: a small reader of one's own, from a random start."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from transformers import BertConfig, BertModel
 
 __all__ = ["Reader", "reader"]
 
-VOCABULARY = 30522
-
 
 class Reader(nn.Module):
-    """Word pieces, an encoder, and the mean over tokens in front of a linear head.
+    """A small encoder, the mean over its tokens, and a linear head.
 
     Args:
+        encoder: Without a pooler.
         num_classes: Outputs.
-        width: Columns, and so the features' width.
-        layers: Of the encoder.
-        heads: Of attention.
-        max_length: Tokens at most.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        width: int = 128,
-        layers: int = 1,
-        heads: int = 4,
-        max_length: int = 64,
-    ) -> None:
+    def __init__(self, encoder: BertModel, num_classes: int) -> None:
         super().__init__()
-        self.words = nn.Embedding(VOCABULARY, width)
-        self.places = nn.Embedding(max_length, width)
-        for embedding in (self.words, self.places):
-            nn.init.normal_(embedding.weight, std=0.02)
-        self.norm = nn.LayerNorm(width)
-        layer = nn.TransformerEncoderLayer(
-            width, heads, 4 * width, dropout=0.0, activation="gelu", batch_first=True
-        )
-        self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
-        self.head = nn.Linear(width, num_classes)
+        self.encoder = encoder
+        self.head = nn.Linear(encoder.config.hidden_size, num_classes)
 
     def forward(
         self, input_ids: Int[Tensor, "batch tokens"], attention_mask: Int[Tensor, "batch tokens"]
     ) -> Float[Tensor, "batch classes"]:
         """Return the logits."""
-        places = torch.arange(input_ids.shape[1], device=input_ids.device)
-        states = self.norm(self.words(input_ids) + self.places(places))
-        states = self.encoder(states, src_key_padding_mask=attention_mask == 0)
+        states = self.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
         weights = attention_mask[..., None].to(states.dtype)
         logits: Tensor = self.head((states * weights).sum(1) / weights.sum(1))
         return logits
 
 
-def reader(num_classes: int, width: int = 128, layers: int = 1, max_length: int = 64) -> Reader:
-    """Build the student, as ``python:tutelage.demo.student:reader`` asks for it."""
-    return Reader(num_classes, width=width, layers=layers, max_length=max_length)
+def reader(num_classes: int, width: int = 128, layers: int = 1, dropout: float = 0.0) -> Reader:
+    """Build the student, as ``python:tutelage.demo.student:reader`` asks for it.
+
+    Args:
+        num_classes: Outputs.
+        width: Columns, and so the features' width.
+        layers: Of the encoder.
+        dropout: In the layers.
+    """
+    config = BertConfig(
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        intermediate_size=4 * width,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+    )
+    return Reader(BertModel(config, add_pooling_layer=False), num_classes)

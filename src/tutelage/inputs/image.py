@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import torch
@@ -197,11 +198,8 @@ class ImageInput:
             dtype: Of the result; computed in float32 in any case.
         """
         image = batch["image"]
-        scale = torch.tensor([1 / (255 * s) for s in self.std], device=image.device)
-        shift = torch.tensor(
-            [-m / s for m, s in zip(self.mean, self.std, strict=True)], device=image.device
-        )
-        normal = torch.addcmul(shift[:, None, None], image.float(), scale[:, None, None])
+        scale, shift = _scale_and_shift(self.mean, self.std, image.device)
+        normal = torch.addcmul(shift, image.float(), scale)
         return {"image": normal.to(dtype)}
 
     def identity(self) -> dict[str, str]:
@@ -231,6 +229,17 @@ class _ProcessorPixels:
         if len(shapes) > 1 or len(shape := shapes.pop()) != 3 or shape[0] != 3:
             _refuse_processor(self.processor)
         return shape[1], shape[2]
+
+
+@lru_cache(maxsize=32)
+def _scale_and_shift(
+    mean: tuple[float, float, float], std: tuple[float, float, float], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Constants on a device, made once: making them waits for the device."""
+    with torch.inference_mode(False):
+        scale = torch.tensor([1 / (255 * s) for s in std], device=device)
+        shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=device)
+        return scale[:, None, None], shift[:, None, None]
 
 
 def _refuse_processor(processor: "BaseImageProcessor") -> NoReturn:
