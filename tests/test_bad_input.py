@@ -287,20 +287,27 @@ MISTAKES = [
         "no such features", *RESNET, "--teacher", "features:nowhere.npy", says=("nowhere.npy",)
     ),
     on_images(
-        "too few rows of features", *RESNET, "--teacher", "features:short.npy", says=("59", "60")
+        "features of no split in particular",
+        *RESNET,
+        "--teacher",
+        "features:short_train.npy",
+        says=("has no ids", "{split}"),
+    ),
+    on_images(
+        "too few rows of features", *RESNET, "--teacher", "features:short_{split}.npy", says=("59", "60")
     ),
     on_images(
         "features that are not numbers",
         *RESNET,
         "--teacher",
-        "features:nan.npy",
+        "features:nan_{split}.npy",
         says=("train/five/00.jpg", "NaN"),
     ),
     on_images(
         "features beyond float16",
         *RESNET,
         "--teacher",
-        "features:huge.npy",
+        "features:huge_{split}.npy",
         says=("float16", "float32"),
     ),
     on_images(
@@ -346,11 +353,11 @@ def write_features(folder: Path) -> None:
     from datasets import Dataset, disable_progress_bars
 
     good = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
-    np.save(folder / "short.npy", good[:59])
+    np.save(folder / "short_train.npy", good[:59])
     for name, value in (("nan", np.nan), ("huge", 1e6)):
         wrong = good.copy()
         wrong[20, 1] = value  # rows are in the order of their ids: eight, five, three
-        np.save(folder / f"{name}.npy", wrong)
+        np.save(folder / f"{name}_train.npy", wrong)
     disable_progress_bars()
     Dataset.from_dict(
         {"id": [f"{i}.jpg" for i in range(60)], "features": good.tolist()}

@@ -19,7 +19,7 @@ from tutelage.report import print_result, write_report
 
 __all__ = ["BETAS", "SEEDS", "demo_config", "run_demo"]
 
-BETAS = (1.0, 3.0, 10.0)
+BETAS = (3.0, 10.0, 30.0)
 SEEDS = 5
 CHOOSING_SEEDS = 2
 
