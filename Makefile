@@ -8,7 +8,7 @@ demo: .venv/ready
 	$(BIN)/tutelage demo --out demo
 
 test: .venv/ready
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./check

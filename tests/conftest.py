@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, one a core
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np
