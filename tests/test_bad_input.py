@@ -294,7 +294,11 @@ MISTAKES = [
         says=("has no ids", "{split}"),
     ),
     on_images(
-        "too few rows of features", *RESNET, "--teacher", "features:short_{split}.npy", says=("59", "60")
+        "too few rows of features",
+        *RESNET,
+        "--teacher",
+        "features:short_{split}.npy",
+        says=("59", "60"),
     ),
     on_images(
         "features that are not numbers",
