@@ -86,7 +86,9 @@ def write_onnx(path: Path) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the exporter that needs no more packages
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning"
+)  # of the exporter that needs no more packages
 def test_images_under_three_kinds_of_teachers(images, tmp_path, monkeypatch):
     write_onnx(tmp_path / "small.onnx")
     np.save(

@@ -1,8 +1,11 @@
 """The demo: a student with and without its teacher, over several seeds, and the truth about it."""
 
+import os
 import tomllib
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.resources import files
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from tutelage.experiment import open_data, run, teachers_features
 from tutelage.probe import Probe, linear_probe
 from tutelage.progress import Progress
 from tutelage.report import print_result, write_report
+from tutelage.result import Result
 
 __all__ = ["BETAS", "SEEDS", "demo_config", "run_demo"]
 
@@ -45,25 +49,30 @@ def run_demo(
     Returns:
         The report's path.
     """
-    progress.note("choosing beta on a hold-out of the training rows")
-    held: dict[float, float] = {}
-    for beta in BETAS:
-        place = folder / "holdout" / f"beta-{beta:g}"
-        config = demo_config(place, beta=beta, evaluate="holdout", settings=settings)
-        result = run(config, progress=progress, resume=True)
-        held[beta] = result.metrics["holdout"]["accuracy"]
-        progress.note(f"beta {beta:g}: {held[beta]:.2%} of the hold-out")
-    beta = max(held, key=lambda one: held[one])
-
-    folders = []
-    for seed in range(seeds):
-        for method in ("stl", "aft"):
-            progress.note(f"{method.upper()}, seed {seed}, all training rows")
-            place = folder / f"{method}-seed-{seed}"
-            config = demo_config(place, method=method, beta=beta, seed=seed, settings=settings)
-            run(config, progress=progress, resume=True)
-            folders.append(place)
     probe = _probe(demo_config(folder / "probe", settings=settings), progress)
+    with _workers() as workers:
+        configs = [
+            demo_config(
+                folder / "holdout" / f"beta-{b:g}", beta=b, evaluate="holdout", settings=settings
+            )
+            for b in BETAS
+        ]
+        chosen = _run_all(configs, workers, label="choose beta on a hold-out", progress=progress)
+        held = {r.beta: r.metrics["holdout"]["accuracy"] for r in chosen}
+        beta = max(held, key=lambda one: held[one])
+        configs = [
+            demo_config(
+                folder / f"{method}-seed-{seed}",
+                method=method,
+                beta=beta,
+                seed=seed,
+                settings=settings,
+            )
+            for seed in range(seeds)
+            for method in ("stl", "aft")
+        ]
+        _run_all(configs, workers, label=f"{seeds} seeds, without and with", progress=progress)
+    folders = [config.output.dir for config in configs]
 
     tried = ", ".join(f"{b:g}: {accuracy:.2%}" for b, accuracy in held.items())
     notes = [
@@ -83,6 +92,28 @@ def run_demo(
     print_result(folders, probes=probes, console=console)
     console.print(f"report   {page}", highlight=False, soft_wrap=True)
     return page
+
+
+def _workers() -> ProcessPoolExecutor:
+    """One process a core: runs this small do not gain from more threads, but from company."""
+    cores = min(os.cpu_count() or 1, 8)
+    return ProcessPoolExecutor(cores, get_context("spawn"), torch.set_num_threads, (1,))
+
+
+def _run_all(
+    configs: Sequence[ExperimentConfig],
+    workers: ProcessPoolExecutor,
+    *,
+    label: str,
+    progress: Progress,
+) -> list[Result]:
+    """Run experiments beside each other; those that are finished already are read."""
+    waiting = [workers.submit(run, config, resume=True) for config in configs]
+    with progress.track(label, len(configs), unit="runs") as update:
+        for done, finished in enumerate(as_completed(waiting), start=1):
+            finished.result()
+            update(done)
+    return [one.result() for one in waiting]
 
 
 def demo_config(
