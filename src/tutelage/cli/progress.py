@@ -69,13 +69,13 @@ class Lines:
                 said = now
                 rate = (count - done) / (now - began)
                 left = f", {(total - count) / rate:.0f} s left" if rate > 0 else ""
-                self.note(f"{label}: {count} of {total} {unit}, {rate:.1f} {unit}/s{left}")
+                self.note(f"{label}: {count} of {total} {unit}, {speed(rate, unit)}{left}")
 
         yield update
         seconds = time.monotonic() - began
         if last > done:
             rate = (last - done) / max(seconds, 1e-9)
-            self.note(f"{label}: {last} {unit} in {seconds:.1f} s ({rate:.1f} {unit}/s)")
+            self.note(f"{label}: {last} {unit} in {seconds:.1f} s ({speed(rate, unit)})")
 
     def note(self, message: str) -> None:
         self.console.print(message, highlight=False, soft_wrap=True)
@@ -87,8 +87,18 @@ class _Rate(ProgressColumn):
         self.unit = unit
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.1f} {self.unit}/s", style="dim")
+        rate = task.finished_speed or task.speed
+        return Text(speed(rate, self.unit) if rate else "", style="dim")
+
+
+def speed(rate: float, unit: str) -> str:
+    """Say a rate a second, or where that is below one, the seconds that one takes.
+
+    Example:
+        >>> speed(12.34, "rows"), speed(0.05, "runs")
+        ('12.3 rows/s', '20.0 s a run')
+    """
+    return f"{rate:,.1f} {unit}/s" if rate >= 1 else f"{1 / rate:,.1f} s a {unit.removesuffix('s')}"
 
 
 def for_console(console: Console) -> Bars | Lines:
