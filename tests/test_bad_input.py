@@ -1,5 +1,6 @@
 """Mistakes that people make: each gets one clear message, status 2 and no traceback."""
 
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,7 +120,37 @@ MISTAKES = [
         *TEACHER,
         "--set",
         "transfer.params.kernel=cubic",
-        says=("kernel must be one of linear, rbf, none",),
+        says=("transfer.params.kernel = 'cubic'", "'linear', 'rbf' or 'none'"),
+    ),
+    on_images(
+        "option of another type",
+        *RESNET,
+        *TEACHER,
+        "--set",
+        "student.params.drop_rate=high",
+        "--set",
+        "transfer.params.inner_steps=1.5",
+        says=("student.params.drop_rate = 'high'", "number"),
+    ),
+    on_images(
+        "a tracker that is not there",
+        *RESNET,
+        "--method",
+        "stl",
+        "--set",
+        "train.tracker=mlflow",
+        says=("needs mlflow", "tutelage[mlflow]"),
+    ),
+    on_images(
+        "a student's code that fails",
+        "--student",
+        "python:broken:make",
+        "--method",
+        "stl",
+        "--set",
+        "student.input.image_size=8",
+        says=("importing 'broken'", "SyntaxError"),
+        **{"broken.py": "def make(:"},
     ),
     on_images(
         "mixed images",
@@ -347,7 +378,7 @@ def test_one_clear_message_and_status_2(mistake, digits, command, tmp_path):
     status, _, said = command(verb, *(quick if verb == "train" else ()), *words)
     assert status == 2, said
     assert "Traceback" not in said
-    assert said.lower().count("error:") == 1
+    assert len(re.findall(r"^error:", said, re.IGNORECASE | re.MULTILINE)) == 1
     for part in mistake.says:
         assert part in " ".join(said.split()), said
 

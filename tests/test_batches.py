@@ -6,7 +6,8 @@ from tutelage.batches import Endless
 
 
 def batches(rows: int, size: int, count: int, *, start: int = 0, seed: int = 0) -> list[list[int]]:
-    return list(Endless(rows, size, batches=count, start=start, seed=seed))
+    made = Endless(rows, size, batches=count, start=start, seed=seed)
+    return [[number % rows for number in batch] for batch in made]
 
 
 @pytest.mark.parametrize(("rows", "size"), [(10, 3), (8, 8), (9, 4)])
@@ -26,6 +27,12 @@ def test_pairs_of_rows_change_from_epoch_to_epoch():
         frozenset((a, b)) for batch in batches(12, 4, 60) for a in batch for b in batch if a < b
     }
     assert len(together) == 12 * 11 // 2
+
+
+def test_a_row_has_a_number_of_its_own_in_each_epoch():
+    numbers = [number for batch in Endless(8, 4, batches=6, seed=0) for number in batch]
+    assert len(set(numbers)) == 24
+    assert sorted(number % 8 for number in numbers) == sorted(list(range(8)) * 3)
 
 
 def test_goes_on_from_any_batch_and_seeds_differ():

@@ -233,7 +233,8 @@ WORDS = [
     "--set", "train.steps=24", "--set", "train.checkpoint_every=3", "--set", "train.batch_size=16",
     "--set", "train.workers=0", "--set", "train.log_every=2", "--set", "train.device=cpu",
     "--student", "timm:test_resnet", "--set", "student.params.weights=random",
-    "--set", "student.params.drop_rate=0.2",
+    "--set", "student.params.drop_rate=0.2", "--set", "train.augment=invariant",
+    "--set", "train.warmup=2", "--set", "train.accumulate=2",
     "--teacher", "timm:test_vit", "--set", "teachers.0.params.weights=random", "--set", "cache.workers=0",
 ]  # fmt: skip
 
@@ -300,7 +301,14 @@ def test_other_settings_do_not_continue_a_checkpoint(images, tmp_path, command):
     status, _, said = command("train", place, "--set", "train.lr=0.5", "--resume")
     assert status == 2
     assert "other settings" in said
-    assert command("train", place, "--set", "train.lr=1e-3", "--resume")[0] == 0
+    assert command("train", place, "--resume")[0] == 0
+    assert command("train", place, "--resume")[0] == 0
+    status, _, said = command("train", place, "--seed", 7, "--resume")
+    assert status == 2
+    assert "other settings" in said
+    changed = ("--method", "stl", "--set", "output.overwrite=true")
+    assert command("train", place, *changed)[0] == 0
+    assert read_rho(tmp_path / "run") == {}
 
 
 def test_the_command_and_python_give_the_same(images, tmp_path, command):

@@ -1,4 +1,4 @@
-"""Look for a setting of the demo on a hold-out: the test rows are never read.
+"""Look for a setting of the demo on a hold-out; the test rows are read only if asked for.
 
     python experiments/demo/search.py OUT --rows 2000 --lr 1e-3 3e-3 --steps 300 --beta 0 3 10 --seeds 2
 

@@ -43,8 +43,13 @@ class PreparedRows:
         self._kept = kept
         self._decode = decode
 
-    def batch(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """The inputs of these rows as one batch, before ``finish``."""
+    def batch(self, indices: Sequence[int], views: Sequence[int]) -> dict[str, Tensor]:
+        """The inputs of these rows as one batch, before ``finish``.
+
+        Args:
+            indices: The rows.
+            views: A number for each that decides its augmented view, wherever it is decoded.
+        """
         if isinstance(self._kept, Tensor):
             return {"image": self._kept[torch.as_tensor(indices)]}
         rows = [self._kept[i] for i in indices]
@@ -53,7 +58,10 @@ class PreparedRows:
                 rows = [self._input.prepare(row) for row in rows]
             case "augmented":
                 assert isinstance(self._input, ImageInput)
-                rows = [self._input.augmented(row) for row in rows]
+                rows = [
+                    self._input.augmented(row, torch.Generator().manual_seed(view))
+                    for row, view in zip(rows, views, strict=True)
+                ]
         return dict(self._input.collate(rows))
 
 
@@ -125,10 +133,11 @@ class Batches(Dataset[Batch]):
         return len(self.labels)
 
     def __getitems__(self, indices: Sequence[int]) -> Batch | Failure:
+        indices, views = [number % len(self) for number in indices], indices
         rows = torch.as_tensor(indices)
         teacher = {} if self.teachers is None else dict(self.teachers.gather(rows))
         try:
-            return Batch(self.inputs.batch(indices), self.labels[rows], teacher)
+            return Batch(self.inputs.batch(indices, views), self.labels[rows], teacher)
         except TutelageError as error:
             return Failure.of(error)
 
@@ -157,7 +166,8 @@ class Endless(Sampler[list[int]]):
     """Exactly so many batches, the rows newly shuffled each epoch.
 
     The order of an epoch follows from seed and epoch alone, so a run can start at any batch. An
-    epoch's last rows that do not fill a batch are left to other epochs.
+    epoch's last rows that do not fill a batch are left to other epochs. A row is given as its
+    number plus ``rows`` times ``seed + epoch``, so that it has a number of its own each time.
 
     Args:
         rows: Rows to draw from.
@@ -187,7 +197,8 @@ class Endless(Sampler[list[int]]):
             epoch, place = divmod(number, an_epoch)
             if order is None or place == 0:
                 order = np.random.default_rng((self.seed, epoch)).permutation(self.rows)
-            yield order[place * self.batch_size : (place + 1) * self.batch_size].tolist()
+            batch = order[place * self.batch_size : (place + 1) * self.batch_size]
+            yield (batch + self.rows * (self.seed + epoch)).tolist()
 
 
 class _Decoded(Dataset[Any]):

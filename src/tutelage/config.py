@@ -134,7 +134,7 @@ class TransferConfig(Section):
     """
 
     method: str = "aft"
-    beta: Annotated[float, Field(ge=0)] = 10.0
+    beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
     lr: Annotated[float, Field(gt=0)] = 1e-2
     standardize: bool = False
     params: dict[str, Any] = {}
@@ -155,8 +155,8 @@ class TrainConfig(Section):
         workers: Processes that decode images.
         checkpoint_every: Steps between checkpoints; 0 for none.
         log_every: Steps between lines of ``metrics.jsonl``.
-        eval_every: Steps between evaluations on the hold-out (never on the test rows) where
-            ``data.evaluate = "holdout"`` or the data has a validation split; 0 for none.
+        eval_every: Steps between evaluations on the hold-out where ``data.evaluate = "holdout"``
+            (never on the test rows); 0 for none.
         tracker: One of accelerate's trackers.
     """
 

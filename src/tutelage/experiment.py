@@ -1,8 +1,10 @@
 """One experiment from its config to its result: the only place where the parts are wired."""
 
 import hashlib
+import importlib.util
 import json
 import platform
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,14 +18,15 @@ import tomli_w
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
-from accelerate.utils import set_seed
+from accelerate.utils import DataLoaderConfiguration, set_seed
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tutelage.batches import Batches, prepare_rows
 from tutelage.cache import Features, FeatureStore, TeacherRows, extract
 from tutelage.cache.place import default_root
-from tutelage.config import ExperimentConfig, TeacherConfig
+from tutelage.config import ExperimentConfig, TeacherConfig, load_config, read_toml
 from tutelage.datasets import Data, Modality, Split, choose_splits, read_data
 from tutelage.datasets.splits import Splits
 from tutelage.errors import ConfigError, MissingExtraError, TrainingError
@@ -78,11 +81,14 @@ def run(
     folder = config.output.dir
     if config.student is None:
         raise ConfigError("setting student is missing; give --student, or [student] with a source")
-    if finished := _claim(config, resume=resume):
-        progress.note(f"{folder} is finished; nothing is left to do")
-        return finished
     started, clock = datetime.now(UTC), _Clock()
     accelerator = _accelerator(config)
+    finished = _claim(config, resume=resume, main=accelerator.is_main_process)
+    accelerator.wait_for_everyone()
+    if finished is not None:
+        progress.note(f"{folder} is finished; nothing is left to do")
+        return finished
+    accelerator.init_trackers(config.name)
 
     with clock("prepare"):
         data, splits = open_data(config)
@@ -104,6 +110,8 @@ def run(
         )
         student.model.to(accelerator.device)
         objective = _objective(config, student, teachers)
+        if accelerator.num_processes > 1:  # each process draws dropout of its own
+            set_seed(config.seed + accelerator.process_index)
         training, held, plain = _batches(config, splits, student, teachers, progress)
     with clock("train"):
         fit(
@@ -128,7 +136,6 @@ def run(
                 student, held, batch_size=size, accelerator=accelerator
             ),
         }
-    accelerator.end_training()
 
     rho = _rho(objective.regularizer)
     result = Result(
@@ -151,11 +158,15 @@ def run(
         versions=versions(),
         device=_device_name(accelerator.device),
         started=started.isoformat(timespec="seconds"),
-        command=f"tutelage train {folder / 'config.toml'} --out {folder}-again",
+        command=shlex.join(
+            ["tutelage", "train", str(folder / "config.toml"), "--out", f"{folder}-again"]
+        ),
         config=config.model_dump(mode="json", exclude_none=True),
     )
     if accelerator.is_main_process:
         _leave(folder, result, student, rho)
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
     return result
 
 
@@ -237,26 +248,38 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
-def _claim(config: ExperimentConfig, *, resume: bool) -> Result | None:
+OURS = ("result.json", "checkpoint.safetensors", "metrics.jsonl", "rho.safetensors", "report.html")
+
+
+def _claim(config: ExperimentConfig, *, resume: bool, main: bool) -> Result | None:
     """Take the output folder for this run; return its result if it is finished and resumed."""
     folder = config.output.dir
-    if (folder / "result.json").is_file():
-        if resume:
-            return read_result(folder)
-        if not config.output.overwrite:
+    finished = (folder / "result.json").is_file()
+    begun = finished or (folder / "checkpoint.safetensors").is_file()
+    if begun and resume:
+        before = load_config([read_toml(folder / "config.toml")])
+        if _identity(before) != _identity(config):
             raise TrainingError(
-                f"{folder} holds a finished run; choose another output.dir (--out), or set "
-                "output.overwrite = true"
+                f"{folder} was begun under other settings than these; go on with those in "
+                f"{folder / 'config.toml'}, choose another output.dir (--out), or leave --resume out "
+                "and set output.overwrite = true"
             )
-        (folder / "result.json").unlink()
-    elif (folder / "checkpoint.safetensors").is_file() and not (resume or config.output.overwrite):
+        if finished:
+            return read_result(folder)
+    if not main:
+        return None
+    if begun and not resume and not config.output.overwrite:
+        what = "a finished" if finished else "an unfinished"
         raise TrainingError(
-            f"{folder} holds an unfinished run; go on with --resume, choose another output.dir "
-            "(--out), or set output.overwrite = true"
+            f"{folder} holds {what} run; go on with --resume, choose another output.dir (--out), or "
+            "set output.overwrite = true"
         )
     text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            for name in OURS:
+                (folder / name).unlink(missing_ok=True)
         (folder / "config.toml").write_text(text, encoding="utf-8")
     except OSError as error:
         raise TrainingError(
@@ -285,22 +308,16 @@ def _accelerator(config: ExperimentConfig) -> Accelerator:
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
     tracker = None if settings.tracker == "none" else settings.tracker
-    try:
-        accelerator = Accelerator(
-            cpu=settings.device == "cpu",
-            mixed_precision=settings.mixed_precision,
-            gradient_accumulation_steps=settings.accumulate,
-            log_with=tracker,
-            project_dir=config.output.dir,
-        )
-        accelerator.init_trackers(config.name)
-    except (ImportError, ValueError) as error:
-        if tracker is None:
-            raise
-        raise MissingExtraError(
-            tracker, extra=tracker, purpose=f"train.tracker = {tracker!r}"
-        ) from error
-    return accelerator
+    if tracker is not None and importlib.util.find_spec(tracker) is None:
+        raise MissingExtraError(tracker, extra=tracker, purpose=f"train.tracker = {tracker!r}")
+    return Accelerator(
+        cpu=settings.device == "cpu",
+        mixed_precision=settings.mixed_precision,
+        gradient_accumulation_steps=settings.accumulate,
+        log_with=tracker,
+        project_dir=config.output.dir,
+        dataloader_config=DataLoaderConfiguration(non_blocking=True),
+    )
 
 
 def _device(config: ExperimentConfig) -> torch.device:
@@ -322,6 +339,8 @@ def _objective(config: ExperimentConfig, student: Student, teachers: list[Teache
     given = {"student_width": student.width, "teacher_widths": widths}
     try:
         regularizer = bind(method, given, settings.params, where="transfer.params")
+    except ConfigError:
+        raise
     except ValueError as error:
         raise ConfigError(f"transfer.params: {error}") from error
     if settings.standardize and teachers:
@@ -343,6 +362,8 @@ def _batches(
 ) -> tuple[Batches, Batches, Batches]:
     """The rows to train on, the rows to evaluate, and the training rows as they are."""
     settings = config.train
+    if settings.augment == "invariant" and splits.training.rows.modality != "image":
+        raise ConfigError("train.augment = 'invariant' changes images; for texts choose 'none'")
     rows = (
         TeacherRows({t.name: t.features for t in teachers}, splits.training.ids)
         if teachers
@@ -406,9 +427,9 @@ def _leave(folder: Path, result: Result, student: Student, rho: Mapping[str, Ten
         temporary.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
         temporary.replace(folder / "result.json")
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise TrainingError(
-            f"cannot write the result to {folder}: {error.strerror or error}; free some space, "
+            f"cannot write the result to {folder}: {error}; free some space, "
             "then go on with --resume"
         ) from error
 

@@ -56,5 +56,8 @@ class Objective(nn.Module):
     ) -> Terms:
         """Return the total loss and its two parts for a batch."""
         task = self.task(outputs, labels)
-        transfer = self.regularizer(student, teacher)
+        return self.combined(task, self.regularizer(student, teacher))
+
+    def combined(self, task: Float[Tensor, ""], transfer: Float[Tensor, ""]) -> Terms:
+        """Return ``task + beta * transfer`` and both."""
         return Terms(task + self.beta * transfer, task, transfer)

@@ -5,7 +5,10 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
 
 from tutelage.errors import ConfigError, did_you_mean
 
@@ -29,6 +32,10 @@ def import_object(path: str) -> Any:
         raise ConfigError(
             f"cannot import {module_name!r} for {path!r}: {error}; "
             "it must be installed, or lie in the current folder"
+        ) from error
+    except Exception as error:  # somebody's own code may raise anything
+        raise ConfigError(
+            f"importing {module_name!r} for {path!r} raises {type(error).__name__}: {error}"
         ) from error
     for part in attribute.split("."):
         try:
@@ -103,9 +110,31 @@ def bind(
         and n not in params
     ]
     problems += [f"{where}.{name} is missing" for name in missing]
+    problems += _wrong_types(factory, params, where=where)
     if problems:
         raise ConfigError("\n".join(problems))
     return factory(**passed, **params)
+
+
+def _wrong_types(
+    factory: Callable[..., Any], params: Mapping[str, Any], *, where: str
+) -> list[str]:
+    """What the annotations of a signature refuse; a whole number will do for a fraction."""
+    try:
+        hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+    except (NameError, TypeError, AttributeError):
+        return []  # annotations of somebody's own that cannot be resolved here
+    problems = []
+    for name, value in params.items():
+        try:
+            if name in hints:
+                TypeAdapter(hints[name]).validate_python(value, strict=True)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            problems.append(f"{where}.{name} = {value!r}: {reason[0].lower()}{reason[1:]}")
+        except PydanticSchemaGenerationError:
+            continue
+    return problems
 
 
 def split_scheme(text: str, schemes: Mapping[str, str], *, kind: str) -> tuple[str, str]:

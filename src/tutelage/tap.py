@@ -193,6 +193,11 @@ def find_head(model: nn.Module) -> str:
     classifier = named.get("classifier") if isinstance(named, Mapping) else None
     if isinstance(classifier, str) and isinstance(_get(model, classifier), HEADS):
         return str(classifier)
+    if isinstance(classifier, tuple | list):
+        raise StudentError(
+            f"{type(model).__name__} has several classifiers ({', '.join(classifier)}), each with features "
+            "of its own; give the path of one"
+        )
     layers: list[str] = [n for n, module in model.named_modules() if isinstance(module, nn.Linear)]
     if not layers:
         raise StudentError(

@@ -137,6 +137,9 @@ def fit(
                     _inner_updates(
                         objective.regularizer, inner, features, batch.teacher, accelerator
                     )
+                    terms = objective.combined(
+                        terms.task, objective.regularizer(features, batch.teacher)
+                    )
                 accelerator.backward(terms.total)
                 log.add(terms, right)
                 if accelerator.sync_gradients and settings.clip_norm is not None:

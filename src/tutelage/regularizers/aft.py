@@ -74,8 +74,9 @@ class AFTLoss(nn.Module):
             matrix in place of ρ, without sigmoid, started at N(0, 1/columns).
         kernel: ``"linear"``, ``"rbf"``, or ``"none"``: no kernel, but ``mean (φ - ψA)²`` of centred
             features with ``A`` learned (a shift of ψA would be centred away), in place of ρ.
-        inner_steps: Updates of the weights alone, on the same batch with the student's features
-            held, before each joint update: bi-level optimisation. Training loops read it.
+        inner_steps: Updates of the weights, on the same batch with the student's features held,
+            before each update of the student under the new weights, in place of joint updates:
+            bi-level optimisation. Training loops read it.
 
     Raises:
         ValueError: If a width is not positive, or ``kernel="none"`` meets weights other than its own.

@@ -47,10 +47,10 @@ class FeaturesSource:
 
     @cached_property
     def _content(self) -> str:
-        path = Path(self._name).expanduser()
         if PLACE not in self._name:
-            return files_digest([path])
-        return files_digest(sorted(path.parent.glob(path.name.replace(PLACE, "*"))))
+            return files_digest([Path(self._name).expanduser()])
+        # Teachers' features are those of training rows; other splits' files decide nothing.
+        return files_digest([self._file("train").path])
 
     def read(self, split: Split, rows: Sequence[int]) -> Float[Tensor, "rows width"]:
         """The features of some rows of a split.

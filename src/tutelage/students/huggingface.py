@@ -84,6 +84,9 @@ class HuggingFaceStudent:
         except TutelageError as error:
             raise StudentError(str(error)) from error
         self.model = loaded.model
+        if settings.model_type in ("t5", "mt5", "umt5"):
+            # It stands behind the last norm, in front of the token that is the feature.
+            self.model.get_submodule("transformer.decoder.dropout").p = 0.0  # type: ignore[assignment]
         self.tap = FeatureTap(self.model, tap or family.tap, pool=family.pool)
         self.width = self._try(loaded.missing)
 
@@ -143,7 +146,7 @@ def _keep_layers(settings: Any, key: str, layers: int) -> None:
             f"student.params.layers = {layers}, but the model has {there}; give 1 to {there}"
         )
     setattr(settings, key, layers)
-    if settings.model_type in ("t5", "mt5"):
+    if settings.model_type in ("t5", "mt5", "umt5"):
         settings.num_decoder_layers = layers
     if isinstance(types := getattr(settings, "layer_types", None), list):
         settings.layer_types = types[:layers]
