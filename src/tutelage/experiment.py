@@ -1,8 +1,6 @@
 """One experiment from its config to its result: the only place where the parts are wired."""
 
-import hashlib
 import importlib.util
-import json
 import platform
 import shlex
 import time
@@ -11,31 +9,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import tomli_w
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from accelerate.utils import DataLoaderConfiguration, set_seed
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tutelage.batches import Batches, prepare_rows
 from tutelage.cache import Features, FeatureStore, TeacherRows, extract
 from tutelage.cache.place import default_root
-from tutelage.config import ExperimentConfig, TeacherConfig, load_config, read_toml
+from tutelage.config import ExperimentConfig, TeacherConfig
 from tutelage.datasets import Data, Modality, Split, choose_splits, read_data
 from tutelage.datasets.splits import Splits
-from tutelage.errors import ConfigError, MissingExtraError, TrainingError
+from tutelage.errors import ConfigError, MissingExtraError
+from tutelage.folder import claim, identity, leave
 from tutelage.metrics import evaluate
 from tutelage.objective import Objective
 from tutelage.progress import Progress, Silent
 from tutelage.registry import bind, lookup
 from tutelage.regularizers import METHODS, Standardized
-from tutelage.result import Result, StudentInfo, TeacherInfo, read_result
+from tutelage.result import Result, StudentInfo, TeacherInfo
 from tutelage.sources import Source, open_teacher
 from tutelage.students import Student, build_student
 from tutelage.training import fit
@@ -83,7 +78,7 @@ def run(
         raise ConfigError("setting student is missing; give --student, or [student] with a source")
     started, clock = datetime.now(UTC), _Clock()
     accelerator = _accelerator(config)
-    finished = _claim(config, resume=resume, main=accelerator.is_main_process)
+    finished = claim(config, resume=resume, main=accelerator.is_main_process)
     accelerator.wait_for_everyone()
     if finished is not None:
         progress.note(f"{folder} is finished; nothing is left to do")
@@ -122,7 +117,7 @@ def run(
             transfer_lr=config.transfer.lr,
             seed=config.seed,
             folder=folder,
-            identity=_identity(config),
+            identity=identity(config),
             resume=resume,
             holdout=held if splits.evaluated.name == "holdout" else None,
             accelerator=accelerator,
@@ -164,7 +159,7 @@ def run(
         config=config.model_dump(mode="json", exclude_none=True),
     )
     if accelerator.is_main_process:
-        _leave(folder, result, student, rho)
+        leave(folder, result, student, rho)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return result
@@ -246,56 +241,6 @@ def versions() -> dict[str, str]:
     """Return the versions that decide a run's numbers."""
     packages = ("tutelage", "torch", "accelerate", "timm", "transformers", "datasets", "numpy")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
-
-
-OURS = ("result.json", "checkpoint.safetensors", "metrics.jsonl", "rho.safetensors", "report.html")
-
-
-def _claim(config: ExperimentConfig, *, resume: bool, main: bool) -> Result | None:
-    """Take the output folder for this run; return its result if it is finished and resumed."""
-    folder = config.output.dir
-    finished = (folder / "result.json").is_file()
-    begun = finished or (folder / "checkpoint.safetensors").is_file()
-    if begun and resume:
-        before = load_config([read_toml(folder / "config.toml")])
-        if _identity(before) != _identity(config):
-            raise TrainingError(
-                f"{folder} was begun under other settings than these; go on with those in "
-                f"{folder / 'config.toml'}, choose another output.dir (--out), or leave --resume out "
-                "and set output.overwrite = true"
-            )
-        if finished:
-            return read_result(folder)
-    if not main:
-        return None
-    if begun and not resume and not config.output.overwrite:
-        what = "a finished" if finished else "an unfinished"
-        raise TrainingError(
-            f"{folder} holds {what} run; go on with --resume, choose another output.dir (--out), or "
-            "set output.overwrite = true"
-        )
-    text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            for name in OURS:
-                (folder / name).unlink(missing_ok=True)
-        (folder / "config.toml").write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise TrainingError(
-            f"cannot write to output.dir {folder}: {error.strerror or error}"
-        ) from None
-    return None
-
-
-def _identity(config: ExperimentConfig) -> str:
-    """A digest of every setting that decides the run's numbers."""
-    settings = config.model_dump(mode="json", exclude={"name", "output", "cache"})
-    for name in ("checkpoint_every", "workers", "tracker", "inputs"):
-        del settings["train"][name]
-    return hashlib.blake2b(
-        json.dumps(settings, sort_keys=True).encode(), digest_size=16
-    ).hexdigest()
 
 
 def _accelerator(config: ExperimentConfig) -> Accelerator:
@@ -415,23 +360,6 @@ def _describe(
         )
         for t in teachers
     ]
-
-
-def _leave(folder: Path, result: Result, student: Student, rho: Mapping[str, Tensor]) -> None:
-    """Write what the run leaves; the result comes last."""
-    try:
-        student.save(folder / "student")
-        if rho:
-            save_file(dict(rho), folder / "rho.safetensors")
-        temporary = folder / "result.json.tmp"
-        temporary.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        temporary.replace(folder / "result.json")
-        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-    except (OSError, SafetensorError) as error:
-        raise TrainingError(
-            f"cannot write the result to {folder}: {error}; free some space, "
-            "then go on with --resume"
-        ) from error
 
 
 class _Clock:

@@ -66,6 +66,8 @@ def train(
     ] = False,
 ) -> None:
     """Train a student under teachers: extract what is not cached, train, evaluate, report."""
+    from accelerate import PartialState
+
     from tutelage.experiment import run
     from tutelage.report import print_result, write_report
 
@@ -81,6 +83,8 @@ def train(
         settings=settings,
     )
     run(resolved, resume=resume, progress=for_console(err))
+    if not PartialState().is_main_process:
+        return
     folder = resolved.output.dir
     page = write_report([folder])
     print_result([folder], console=out)

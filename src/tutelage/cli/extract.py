@@ -47,6 +47,7 @@ def extract_all(
             dtype=config.cache.dtype,
             workers=config.cache.workers,
             batch_size=teacher.batch_size,
+            device="cpu" if config.train.device == "cpu" else None,
         )
         seconds = timedelta(seconds=round(found.seconds))
         table.add_row(
