@@ -350,7 +350,7 @@ def test_pairs(tmp_path):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"pooling": "max"}, "pooling must be one of mean, cls, last, pooler"),
+        ({"pooling": "max"}, "input should be 'mean', 'cls', 'last' or 'pooler'"),
         ({"weights": "pretraind"}, "did you mean 'pretrained'"),
         ({"max_length": 31}, "tells only 30 positions apart"),
         ({"poling": "mean"}, "did you mean 'pooling'"),

@@ -150,7 +150,7 @@ def test_mistakes_are_named(tmp_path):
         opened(path)
     with pytest.raises(SourceError, match="no value 'hiden'; did you mean 'hidden'"):
         opened(path, output="hiden")
-    with pytest.raises(SourceError, match="layout must be nchw or nhwc"):
+    with pytest.raises(ConfigError, match=r"layout = 'hwc': input should be 'nchw' or 'nhwc'"):
         opened(path, layout="hwc")
     with pytest.raises(SourceError, match="cannot be called with the input"):
         opened(path, output="logits", layout="nhwc")
