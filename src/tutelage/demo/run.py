@@ -78,8 +78,8 @@ def run_demo(
     notes = [
         f"Beta was chosen by accuracy on a hold-out of the training rows ({tried}); the test rows chose "
         "nothing.",
-        "Student: one layer of 128 columns from a random start, as an architecture of one's own begins. With "
-        "pre-trained weights a student may do better here without any teacher.",
+        "Student: one layer of 128 columns from a random start, as an architecture of one's own begins. "
+        "With pre-trained weights a student may do better here without any teacher.",
     ]
     probes = {"MiniLM-L6": probe.accuracy}
     page = write_report(
