@@ -26,6 +26,8 @@ __all__ = [
     "TrainingError",
     "TutelageError",
     "did_you_mean",
+    "first_line",
+    "out_of_memory",
 ]
 
 
@@ -74,3 +76,21 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     close = get_close_matches(word, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its type's name where it has none.
+
+    Example:
+        >>> first_line(ValueError("no such file.\\nStack: ..."))
+        'no such file'
+    """
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory does not suffice, in the words of whichever device."""
+    return isinstance(error, MemoryError) or any(
+        words in str(error).lower()
+        for words in ("can't allocate memory", "out of memory", "cannot allocate memory")
+    )

@@ -10,7 +10,7 @@ from datasets.exceptions import DatasetNotFoundError, DatasetsError
 from tutelage.datasets.base import Columns, Data, SplitNames
 from tutelage.datasets.columns import from_tables
 from tutelage.datasets.table import quiet
-from tutelage.errors import DataError
+from tutelage.errors import DataError, first_line
 
 __all__ = ["read_hub"]
 
@@ -50,9 +50,9 @@ def _load(source: str, revision: str | None) -> DatasetDict:
         try:
             loaded = datasets.load_dataset(name, config, revision=revision)
         except (DatasetNotFoundError, ConnectionError, FileNotFoundError) as error:
-            failures.append(_first_line(error))
+            failures.append(first_line(error))
         except (DatasetsError, ValueError, RuntimeError, OSError) as error:
-            raise DataError(f"hub:{source} cannot be loaded: {_first_line(error)}") from error
+            raise DataError(f"hub:{source} cannot be loaded: {first_line(error)}") from error
         else:
             if not isinstance(loaded, DatasetDict):
                 raise DataError(f"hub:{source} has no splits")
@@ -67,7 +67,3 @@ def _load(source: str, revision: str | None) -> DatasetDict:
             else "Check the name (NAME or NAME/CONFIG) and the network"
         )
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".")

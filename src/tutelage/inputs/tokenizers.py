@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tutelage.errors import ConfigError
+from tutelage.errors import ConfigError, first_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -33,7 +33,7 @@ def load_tokenizer(
     except (OSError, ValueError, KeyError, ImportError) as error:
         what = "the folder" if Path(name).is_dir() else "the hub or its local cache, under the name"
         raise ConfigError(
-            f"found no tokenizer in {what} {name!r}: {_first_line(error)}; give a folder that "
+            f"found no tokenizer in {what} {name!r}: {first_line(error)}; give a folder that "
             "tokenizer.save_pretrained(...) has written, or a name of the hub"
         ) from error
     return loaded
@@ -72,7 +72,3 @@ def tokenizer_digest(tokenizer: "PreTrainedTokenizerBase") -> str:
     content["special"] = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
     text = json.dumps(content, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".")

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from tutelage.errors import SourceError, did_you_mean
+from tutelage.errors import SourceError, did_you_mean, first_line
 
 __all__ = ["FeatureFile", "open_file"]
 
@@ -74,8 +74,7 @@ def open_file(path: Path, *, column: str, id_column: str) -> FeatureFile:
     try:
         made = readers[path.suffix](path, column, id_column)
     except (OSError, ValueError, EOFError, SafetensorError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise SourceError(f"{path} cannot be read: {reason}") from error
+        raise SourceError(f"{path} cannot be read: {first_line(error)}") from error
     if len(made.shape) != 2 or 0 in made.shape:
         raise SourceError(f"{path} holds an array of shape {made.shape}; expected [rows, columns]")
     return made
@@ -96,7 +95,10 @@ def _safetensors(path: Path, column: str, id_column: str) -> FeatureFile:
                 f"{path} has no tensor {column!r}{did_you_mean(column, names)}; it has: "
                 f"{', '.join(names)}. Name one by column"
             )
-        return _Mapped(path, file.get_tensor(column if column in names else names[0]))
+        matrix = file.get_tensor(column if column in names else names[0])
+    if matrix.dtype == torch.bool or matrix.is_complex():
+        raise SourceError(f"{path} holds {matrix.dtype}, not numbers")
+    return _Mapped(path, matrix)
 
 
 class _Parquet:

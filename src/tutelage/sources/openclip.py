@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from tutelage.datasets.base import Modality
-from tutelage.errors import MissingExtraError, SourceError, did_you_mean
+from tutelage.errors import MissingExtraError, SourceError, did_you_mean, first_line
 from tutelage.inputs import ImageInput
 from tutelage.sources.module import ModelInput, ModuleEncoder
 
@@ -153,9 +154,8 @@ def _load(architecture: str, tag: str) -> Any:
         return open_clip.create_model(
             architecture, pretrained=pretrained, pretrained_text=False, weights_only=True
         )
-    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().partition("\n")[0]
+    except (OSError, RuntimeError, ValueError, SafetensorError, pickle.UnpicklingError) as error:
         raise SourceError(
-            f"cannot load openclip:{architecture}/{tag}: {reason}; weights are downloaded once and "
+            f"cannot load openclip:{architecture}/{tag}: {first_line(error)}; weights are downloaded once and "
             "then found in the cache; a file must hold the state dict of this architecture"
         ) from error
