@@ -3,16 +3,18 @@
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
-from tutelage.errors import ConfigError, did_you_mean
+from tutelage.errors import ConfigError, TutelageError, did_you_mean, first_line, out_of_memory
 
-__all__ = ["bind", "import_object", "lookup", "split_scheme"]
+__all__ = ["bind", "import_object", "lookup", "make_own", "own_code", "split_scheme"]
 
 
 def import_object(path: str) -> Any:
@@ -41,7 +43,7 @@ def import_object(path: str) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
-            names = [name for name in vars(found) if not name.startswith("_")]
+            names = [name for name in dir(found) if not name.startswith("_")]
             raise ConfigError(
                 f"{module_name!r} has no {part!r}{did_you_mean(part, names)}"
             ) from None
@@ -122,7 +124,7 @@ def _wrong_types(
     """What the annotations of a signature refuse; a whole number will do for a fraction."""
     try:
         hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
-    except (NameError, TypeError, AttributeError):
+    except (NameError, TypeError, AttributeError, SyntaxError):
         return []  # annotations of somebody's own that cannot be resolved here
     problems = []
     for name, value in params.items():
@@ -135,6 +137,51 @@ def _wrong_types(
         except PydanticSchemaGenerationError:
             continue
     return problems
+
+
+def make_own(
+    path: str,
+    given: Mapping[str, Any],
+    params: Mapping[str, Any],
+    *,
+    where: str,
+    kind: type[TutelageError],
+) -> Any:
+    """Import a function or class of somebody's own, and call it as ``bind`` does.
+
+    Raises:
+        ConfigError: If there is none, it cannot be called, or does not take the params.
+        TutelageError: Of this ``kind``, if it raises.
+    """
+    factory = import_object(path)
+    if not callable(factory):
+        raise ConfigError(f"{path} is a {type(factory).__name__}; name a function or a class")
+    with own_code(path, kind=kind):
+        return bind(factory, given, params, where=where)
+
+
+@contextmanager
+def own_code(path: str, *, kind: type[TutelageError]) -> Iterator[None]:
+    """Let what somebody's own code raises name the code, and the line of it.
+
+    That memory does not suffice is passed on as it is: smaller batches may help.
+
+    Args:
+        path: ``"package.module:attribute"``, as it was imported.
+        kind: What is raised instead.
+    """
+    try:
+        yield
+    except TutelageError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        file = getattr(sys.modules.get(path.partition(":")[0]), "__file__", None)
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == file]
+        place = f" ({file}, line {lines[-1]})" if lines else ""
+        raise kind(f"{path} raises {type(error).__name__}: {first_line(error)}{place}") from error
 
 
 def split_scheme(text: str, schemes: Mapping[str, str], *, kind: str) -> tuple[str, str]:

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from tutelage.cache.batching import Budget, cut
 from tutelage.datasets.base import Rows
-from tutelage.errors import SourceError, TutelageError
-from tutelage.sources.base import Encoder
+from tutelage.errors import SourceError, TutelageError, out_of_memory
+from tutelage.sources.base import Encoder, checked
 from tutelage.workers import Failure, raising
 
 __all__ = ["Encoded", "encode_rows"]
@@ -139,18 +139,16 @@ class _Forward:
         while True:
             size = -(-rows // self.pieces)
             try:
-                features = torch.cat(
+                return torch.cat(
                     [
-                        self._encode({k: v[start : start + size] for k, v in batch.items()})
+                        self._encode(batch, range(start, min(start + size, rows)))
                         for start in range(0, rows, size)
                     ]
                 )
             except (MemoryError, RuntimeError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 reason = str(error)
-            else:
-                break
             # Outside the handler: the error holds the frames that hold the tensors.
             if size == 1:
                 raise SourceError(
@@ -160,25 +158,14 @@ class _Forward:
             self.pieces *= 2
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-        if tuple(features.shape) != (rows, self.source.width):
-            raise SourceError(
-                f"the teacher gave features of shape {tuple(features.shape)} for {rows} rows, but "
-                f"says that it has {self.source.width} columns"
-            )
-        return features
 
     @torch.inference_mode()
-    def _encode(self, batch: Mapping[str, Tensor]) -> Tensor:
-        return self.source.encode(
-            {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+    def _encode(self, batch: Mapping[str, Tensor], rows: range) -> Tensor:
+        some = {name: tensor[rows.start : rows.stop] for name, tensor in batch.items()}
+        features = self.source.encode(
+            {name: tensor.to(self.device, non_blocking=True) for name, tensor in some.items()}
         )
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        words in str(error).lower()
-        for words in ("can't allocate memory", "out of memory", "cannot allocate memory")
-    )
+        return checked(features, rows=len(rows), width=self.source.width)
 
 
 def _to_host(features: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:

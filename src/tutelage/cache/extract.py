@@ -17,7 +17,7 @@ from tutelage.cache.store import FeatureStore
 from tutelage.cache.writer import FeatureWriter
 from tutelage.datasets.base import Split
 from tutelage.errors import CacheError, SourceError
-from tutelage.sources.base import Encoder, Precomputed, Source
+from tutelage.sources.base import Encoder, Precomputed, Source, checked
 
 __all__ = ["compute_dtype", "extract", "feature_key", "is_encoder", "part_rows", "pick_device"]
 
@@ -199,6 +199,5 @@ def _read(
     source: Precomputed, split: Split, parts: Sequence[range], *, advance: Callable[[int], None]
 ) -> Iterator[Float[Tensor, "rows width"]]:
     for part in parts:
-        block = source.read(split, part)
+        yield checked(source.read(split, part), rows=len(part), width=source.width)
         advance(len(part))
-        yield block

@@ -7,8 +7,8 @@ from datasets import Dataset
 
 from tutelage.datasets.base import Columns, Data, SplitNames
 from tutelage.datasets.columns import from_tables
-from tutelage.errors import DataError
-from tutelage.registry import bind, import_object
+from tutelage.errors import DataError, first_line
+from tutelage.registry import make_own
 
 __all__ = ["read_python"]
 
@@ -28,9 +28,9 @@ def read_python(source: str, *, columns: Columns, names: SplitNames, **params: A
 
     Raises:
         ConfigError: If there is no such function, or it does not take the params.
-        DataError: If it returns something else.
+        DataError: If it raises, or returns something else.
     """
-    made = bind(import_object(source), {}, params, where="data.params")
+    made = make_own(source, {}, params, where="data.params", kind=DataError)
     if isinstance(made, Data):
         return made
     if not isinstance(made, Mapping):
@@ -49,8 +49,9 @@ def _table(rows: Any, source: str, name: str) -> Dataset:
         try:
             return Dataset.from_list(list(rows))
         except (TypeError, ValueError) as error:  # what Arrow says of values of several kinds
-            line = str(error).partition("\n")[0]
-            raise DataError(f"the {name} rows of python:{source} are no table: {line}") from error
+            raise DataError(
+                f"the {name} rows of python:{source} are no table: {first_line(error)}"
+            ) from error
     raise DataError(
         f"the {name} rows of python:{source} are {type(rows).__name__}; give a "
         "datasets.Dataset, or a list of dicts with at least one row"

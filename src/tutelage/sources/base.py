@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutelage.datasets.base import Modality, Split
+from tutelage.errors import SourceError
 
-__all__ = ["Encoder", "Precomputed", "Source"]
+__all__ = ["Encoder", "Precomputed", "Source", "checked"]
 
 
 class Source(Protocol):
@@ -65,3 +66,27 @@ class Precomputed(Source, Protocol):
         Raises:
             SourceError: If a row has none, or counts differ.
         """
+
+
+def checked(features: object, *, rows: int, width: int) -> Float[Tensor, "rows width"]:
+    """Return what a teacher gave for some rows, if it is a matrix of numbers of this shape.
+
+    Raises:
+        SourceError: If it is anything else.
+    """
+    if not isinstance(features, Tensor):
+        raise SourceError(
+            f"the teacher gave a {type(features).__name__} for {rows} rows; features are a "
+            "torch.Tensor [rows, width]"
+        )
+    if tuple(features.shape) != (rows, width):
+        raise SourceError(
+            f"the teacher gave features of shape {tuple(features.shape)} for {rows} rows, but "
+            f"says that it has {width} columns"
+        )
+    if features.dtype == torch.bool or features.is_complex():
+        raise SourceError(
+            f"the teacher gave features of {features.dtype}; they must be real numbers: convert "
+            "them with .float()"
+        )
+    return features

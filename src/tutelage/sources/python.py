@@ -1,7 +1,8 @@
 """Teachers that a function of one's own makes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from tutelage.datasets.base import Modality
 from tutelage.errors import SourceError
 from tutelage.inputs import own_input
-from tutelage.registry import bind, import_object
+from tutelage.registry import make_own, own_code
 from tutelage.sources.base import Source
 from tutelage.sources.module import ModuleEncoder, refuse_modality
 
@@ -44,15 +45,15 @@ def open_python(
     Raises:
         ConfigError: If there is no such factory, it does not take the params, or it is not said
             how the input looks.
-        SourceError: If it returns something else, or its features are not a matrix.
+        SourceError: If it raises or returns something else, or its features are not a matrix.
     """
-    made = bind(import_object(name), {}, own_params, where="teachers.params")
+    made = make_own(name, {}, own_params, where="teachers.params", kind=SourceError)
     if isinstance(made, nn.Module):
         module = made
         return ModuleEncoder(
             module,
             own_input(model_input, modality=modality, where="teachers.input"),
-            features=lambda ready: _call(module, ready),
+            features=_Guarded(name, lambda ready: _call(module, ready)),
             identity={
                 "scheme": "python",
                 "factory": name,
@@ -68,10 +69,41 @@ def open_python(
         )
     if kind == "encode":
         refuse_modality(f"python:{name}", made.modality, rows=modality, instead="choose another")
-    if not hasattr(made, "parameters"):
-        made.parameters = None
-    teacher: Source = made
-    return teacher
+    teacher: Any = _Own(name, made, MEMBERS[kind])
+    width, identity = teacher.width, teacher.identity()
+    if not isinstance(width, int) or width < 1:
+        raise SourceError(f"the width of python:{name} is {width!r}; it must be a number above 0")
+    if not isinstance(identity, Mapping) or not all(
+        isinstance(text, str) for pair in identity.items() for text in pair
+    ):
+        raise SourceError(
+            f"identity() of python:{name} gave {identity!r}; it must give strings by name"
+        )
+    opened: Source = teacher
+    return opened
+
+
+@dataclass(frozen=True)
+class _Guarded:
+    """A function whose errors name the factory; a class, so that worker processes can receive it."""
+
+    name: str
+    function: Callable[..., Any]
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        with own_code(self.name, kind=SourceError):
+            return self.function(*arguments, **named)
+
+
+class _Own:
+    """A teacher of somebody's own, its functions guarded."""
+
+    def __init__(self, name: str, made: Any, members: tuple[str, ...]) -> None:
+        count = getattr(made, "parameters", None)
+        self.parameters = count if isinstance(count, int) else None
+        for member in members:
+            part = getattr(made, member)
+            setattr(self, member, _Guarded(name, part) if callable(part) else part)
 
 
 def _call(module: nn.Module, ready: Mapping[str, Tensor]) -> Tensor:

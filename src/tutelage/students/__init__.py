@@ -1,9 +1,11 @@
 """Students: small models, unchanged, with a tap on what enters their head; one file a library."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from tutelage.datasets import Modality
+from tutelage.errors import ConfigError
 from tutelage.registry import bind, import_object, split_scheme
 from tutelage.students.base import Student
 
@@ -41,6 +43,11 @@ def build_student(
     """
     scheme, name = split_scheme(source, SCHEMES, kind="student")
     student = import_object(SCHEMES[scheme])
+    if model_input is not None and "model_input" not in inspect.signature(student).parameters:
+        raise ConfigError(
+            f"{source} knows how its input looks; leave student.input out, which is for python: "
+            "students (student.params has options such as image_size and max_length)"
+        )
     given = {
         "name": name,
         "classes": classes,
