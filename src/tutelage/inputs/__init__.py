@@ -5,15 +5,52 @@ weights; ``finish`` runs where the model is. Images stay uint8 until then: a qua
 to keep and to move.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
 
 from tutelage.errors import ConfigError
 from tutelage.inputs.image import ImageInput
 from tutelage.inputs.text import TextInput
 from tutelage.inputs.tokenizers import load_tokenizer, padding_id
 
-__all__ = ["ImageInput", "TextInput", "load_tokenizer", "own_input", "padding_id"]
+__all__ = [
+    "ImageInput",
+    "ModelInput",
+    "TextInput",
+    "empty_batch",
+    "load_tokenizer",
+    "own_input",
+    "padding_id",
+]
+
+
+class ModelInput(Protocol):
+    """How rows become the input of a model: an ``ImageInput``, a ``TextInput`` or the like."""
+
+    def prepare(self, row: Any, /) -> Any:
+        """One row, decoded and transformed."""
+
+    def cost(self, prepared: Any, /) -> int:
+        """Memory that a row takes."""
+
+    def collate(self, prepared: Sequence[Any], /) -> Mapping[str, Tensor]:
+        """A batch, padded."""
+
+    def finish(self, batch: Mapping[str, Tensor], *, dtype: torch.dtype) -> Mapping[str, Tensor]:
+        """The batch as the model takes it, on its device."""
+
+    def identity(self) -> Mapping[str, str]:
+        """What decides the numbers."""
+
+
+def empty_batch(model_input: ModelInput) -> Mapping[str, Tensor]:
+    """Return a batch of one black image, or of one text of one letter."""
+    if isinstance(model_input, ImageInput):
+        return {"image": torch.zeros(1, 3, *model_input.size, dtype=torch.uint8)}
+    return model_input.collate([model_input.prepare(("a",))])
 
 
 def own_input(

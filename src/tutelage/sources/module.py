@@ -1,7 +1,7 @@
 """What teachers that are PyTorch modules have in common."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tutelage.datasets.base import Modality
 from tutelage.errors import SourceError
-from tutelage.inputs import ImageInput
+from tutelage.inputs import ImageInput, ModelInput, empty_batch
 from tutelage.sources.weights import count_parameters, weights_digest
 
 __all__ = ["ModelInput", "ModuleEncoder", "TakesRows", "refuse_modality"]
@@ -17,25 +17,6 @@ __all__ = ["ModelInput", "ModuleEncoder", "TakesRows", "refuse_modality"]
 
 _CALLS = (RuntimeError, TypeError, ValueError, AttributeError, KeyError, AssertionError)
 """What modules raise when they are called with something that does not fit."""
-
-
-class ModelInput(Protocol):
-    """How rows become the input of a teacher: an ``ImageInput``, a ``TextInput`` or the like."""
-
-    def prepare(self, row: Any, /) -> Any:
-        """One row, decoded and transformed."""
-
-    def cost(self, prepared: Any, /) -> int:
-        """Memory that a row takes."""
-
-    def collate(self, prepared: Sequence[Any], /) -> Mapping[str, Tensor]:
-        """A batch, padded."""
-
-    def finish(self, batch: Mapping[str, Tensor], *, dtype: torch.dtype) -> Mapping[str, Tensor]:
-        """The batch as the model takes it, on its device."""
-
-    def identity(self) -> Mapping[str, str]:
-        """What decides the numbers."""
 
 
 class TakesRows:
@@ -66,12 +47,6 @@ class TakesRows:
     def collate(self) -> Callable[[Sequence[Any]], Mapping[str, Tensor]]:
         """A batch, padded."""
         return self.input.collate
-
-    def empty_batch(self) -> Mapping[str, Tensor]:
-        """A batch of one black image, or of one text of one letter."""
-        if isinstance(self.input, ImageInput):
-            return {"image": torch.zeros(1, 3, *self.input.size, dtype=torch.uint8)}
-        return self.input.collate([self.input.prepare(("a",))])
 
 
 class ModuleEncoder(TakesRows):
@@ -119,7 +94,7 @@ class ModuleEncoder(TakesRows):
 
     def run_empty(self) -> Float[Tensor, "1 width"]:
         """The features of an empty row."""
-        return self.encode(self.empty_batch())
+        return self.encode(empty_batch(self.input))
 
     @torch.inference_mode()
     def _find_width(self) -> int:

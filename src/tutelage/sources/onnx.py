@@ -11,8 +11,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutelage.datasets.base import Modality
-from tutelage.errors import MissingExtraError, SourceError, TutelageError, did_you_mean
-from tutelage.inputs import own_input
+from tutelage.errors import (
+    MissingExtraError,
+    SourceError,
+    TutelageError,
+    did_you_mean,
+    first_line,
+)
+from tutelage.inputs import empty_batch, own_input
 from tutelage.sources.digests import files_digest
 from tutelage.sources.module import TakesRows
 from tutelage.sources.pooling import masked_mean
@@ -157,19 +163,19 @@ class OnnxSource(TakesRows):
         try:
             return onnxruntime.InferenceSession(content, options, providers=providers)
         except Exception as error:
-            reason = str(error).partition("\n")[0]
-            raise SourceError(f"ONNX Runtime cannot run {self._path}: {reason}") from error
+            raise SourceError(
+                f"ONNX Runtime cannot run {self._path}: {first_line(error)}"
+            ) from error
 
     def _find_width(self) -> int:
         try:
-            features = self.encode(self.empty_batch())
+            features = self.encode(empty_batch(self.input))
         except TutelageError:
             raise
         except Exception as error:
-            reason = str(error).partition("\n")[0]
             raise SourceError(
                 f"{self._path} cannot be called with the input that teachers.input "
-                f"describes: {reason}"
+                f"describes: {first_line(error)}"
             ) from error
         if features.ndim != 2 or len(features) != 1:
             raise SourceError(
@@ -183,9 +189,12 @@ def _read(path: Path) -> Any:
     if not path.is_file():
         raise SourceError(f"there is no ONNX file {path}")
     try:
-        return onnx.load(str(path), load_external_data=False)
+        graph = onnx.load(str(path), load_external_data=False)
     except Exception as error:
-        raise SourceError(f"{path} is not an ONNX model: {error}") from error
+        raise SourceError(f"{path} is not an ONNX model: {first_line(error)}") from error
+    if not graph.graph.output:  # as an empty file is read
+        raise SourceError(f"{path} is not an ONNX model: it has no outputs; export it again")
+    return graph
 
 
 def _reach(graph: Any, path: Path, output: str | None) -> tuple[str, Any]:

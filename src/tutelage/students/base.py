@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Protocol
 
 from jaxtyping import Float
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tutelage.inputs import ImageInput, TextInput
 from tutelage.tap import FeatureTap
 
-__all__ = ["Student"]
+__all__ = ["Student", "save_weights"]
 
 
 class Student(Protocol):
@@ -33,3 +34,10 @@ class Student(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write the model as its own library loads it, without anything of ours."""
+
+
+def save_weights(model: nn.Module, folder: Path) -> None:
+    """Write ``model.safetensors``: the state dict."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {k: v.detach().cpu().clone().contiguous() for k, v in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})

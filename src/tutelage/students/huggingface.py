@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tutelage.datasets import Modality
 from tutelage.errors import ConfigError, StudentError, TutelageError, did_you_mean
-from tutelage.inputs import ImageInput, TextInput
+from tutelage.inputs import ImageInput, TextInput, empty_batch
 from tutelage.sources.transformers import (
     family_of,
     image_input,
@@ -109,10 +109,7 @@ class HuggingFaceStudent:
     @torch.no_grad()
     def _try(self, missing: frozenset[str]) -> int:
         """Find the width on one row, and that the checkpoint fills what lies in front of the head."""
-        if isinstance(self.input, ImageInput):
-            row = {"image": torch.zeros(1, 3, *self.input.size, dtype=torch.uint8)}
-        else:
-            row = self.input.collate([self.input.prepare(("a text",))])
+        row = empty_batch(self.input)
         self.model.eval()
         # A pooler is learned as quickly as the head: many checkpoints come without one.
         gaps = {name for name in missing if "pooler" not in name}

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tutelage.datasets import Modality
 from tutelage.errors import StudentError
-from tutelage.inputs import ImageInput, own_input
-from tutelage.registry import bind, import_object
+from tutelage.inputs import empty_batch, own_input
+from tutelage.registry import make_own, own_code
+from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
 
 __all__ = ["PythonStudent"]
@@ -36,7 +36,7 @@ class PythonStudent:
 
     Raises:
         ConfigError: If the factory cannot be imported, or does not take the params.
-        StudentError: If it gives no module, or one with another number of outputs.
+        StudentError: If it raises, gives no module, or one with another number of outputs.
     """
 
     def __init__(
@@ -49,59 +49,57 @@ class PythonStudent:
         tap: str | None = None,
         own_params: Mapping[str, Any] | None = None,
     ) -> None:
-        factory = import_object(name)
-        made = bind(
-            factory, {"num_classes": len(classes)}, own_params or {}, where="student.params"
-        )
+        given = {"num_classes": len(classes)}
+        made = make_own(name, given, own_params or {}, where="student.params", kind=StudentError)
         if not isinstance(made, nn.Module):
             raise StudentError(f"{name} gave a {type(made).__name__}, not a torch.nn.Module")
+        self.name = name
         self.model = made
         self.input = own_input(model_input, modality=modality, where="student.input")
         self._parameters = inspect.signature(self.model.forward).parameters
         self.tap = FeatureTap(self.model, tap)
-        self.width = self._try(name, outputs=len(classes))
+        self.width = self._try(len(classes))
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
         """Return the logits."""
         ready = self.input.finish(inputs)
-        if "image" in ready:
-            made = self.model(ready["image"])
-        else:
-            made = self.model(**{k: v for k, v in ready.items() if self._takes(k)})
-        logits: Tensor = made if isinstance(made, Tensor) else made.logits
+        with own_code(self.name, kind=StudentError):
+            if "image" in ready:
+                made = self.model(ready["image"])
+            else:
+                made = self.model(**{k: v for k, v in ready.items() if self._takes(k)})
+        logits = made if isinstance(made, Tensor) else getattr(made, "logits", None)
+        if not isinstance(logits, Tensor):
+            raise StudentError(
+                f"{self.name} gives a {type(made).__name__}; its forward must return the logits as "
+                "a tensor, or something with logits"
+            )
         return logits
 
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors``: the state dict of the module."""
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = {
-            k: v.detach().cpu().clone().contiguous() for k, v in self.model.state_dict().items()
-        }
-        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        save_weights(self.model, folder)
 
     def _takes(self, name: str) -> bool:
         kinds = {parameter.kind for parameter in self._parameters.values()}
         return name in self._parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
     @torch.no_grad()
-    def _try(self, name: str, *, outputs: int) -> int:
+    def _try(self, outputs: int) -> int:
         """Call the module once, check its outputs, and return the width of its features."""
-        if isinstance(self.input, ImageInput):
-            row = {"image": torch.zeros(1, 3, *self.input.size, dtype=torch.uint8)}
-        else:
-            row = self.input.collate([self.input.prepare(("text",))])
+        row = empty_batch(self.input)
         was_training = self.model.training
         self.model.eval()
         try:
             logits = self.outputs(row)
-        except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        except StudentError as error:
             raise StudentError(
-                f"{name} cannot be called with the input that student.input describes: {error}"
+                f"{error}; it was called with what student.input describes"
             ) from error
         self.model.train(was_training)
         if logits.shape != (1, outputs):
             raise StudentError(
-                f"{name} gives outputs of shape {tuple(logits.shape)} for one row and {outputs} classes; "
+                f"{self.name} gives outputs of shape {tuple(logits.shape)} for one row and {outputs} classes; "
                 f"expected (1, {outputs}): use num_classes for the last layer"
             )
         return self.tap.take().shape[1]

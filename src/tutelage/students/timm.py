@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from safetensors.torch import save_file
 from torch import Tensor
 
 from tutelage.datasets import Modality
 from tutelage.errors import StudentError, TutelageError
 from tutelage.inputs import ImageInput
 from tutelage.sources.timm import load_timm
+from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
 
 __all__ = ["TimmStudent"]
@@ -75,11 +75,7 @@ class TimmStudent:
         Loaded again by ``timm.create_model(architecture, num_classes=classes,
         checkpoint_path="model.safetensors")``, or by ``timm.create_model("local-dir:FOLDER")``.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = {
-            k: v.detach().cpu().clone().contiguous() for k, v in self.model.state_dict().items()
-        }
-        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        save_weights(self.model, folder)
         cfg: dict[str, Any] = dict(self.model.pretrained_cfg)  # type: ignore[arg-type]
         kept = (
             "input_size",
