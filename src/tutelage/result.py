@@ -11,6 +11,7 @@ A run's folder:
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -112,12 +113,33 @@ def read_history(folder: Path) -> list[dict[str, float]]:
 
     Keys: ``step``, ``task``, ``transfer``, ``total`` (means since the last row), ``accuracy`` (of the
     training batches since the last row), ``lr``; rows of an evaluation have ``step``,
-    ``holdout_accuracy`` and ``holdout_loss``.
+    ``holdout_accuracy`` and ``holdout_loss``. A last line that was cut, as in a process that was
+    killed, is passed over.
+
+    Raises:
+        DataError: If a line is not such a row.
     """
     path = folder / "metrics.jsonl"
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    *lines, rest = path.read_bytes().split(b"\n")
+    rows = [_row(line, where=f"line {n} of {path}") for n, line in enumerate(lines, 1) if line]
+    with suppress(DataError):
+        rows.append(_row(rest, where="the rest"))
+    return rows
+
+
+def _row(line: bytes, *, where: str) -> dict[str, float]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    numbers = isinstance(row, dict) and all(isinstance(v, int | float) for v in row.values())
+    if not numbers or "step" not in row:
+        raise DataError(
+            f"{where} is not a row of a run's log, but {line[:40]!r}; remove that line, or train again"
+        )
+    return dict(row)
 
 
 def read_rho(folder: Path) -> dict[str, torch.Tensor]:

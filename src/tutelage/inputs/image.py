@@ -44,6 +44,12 @@ class ImageInput:
     interpolation: str = field(kw_only=True)
     preparation: Mapping[str, Any] = field(kw_only=True)
 
+    def __post_init__(self) -> None:
+        if not all(0 < s < float("inf") for s in self.std):
+            raise ConfigError(
+                f"std = {self.std}: each channel is divided by it, so it must be above 0"
+            )
+
     @classmethod
     def from_options(
         cls,
@@ -124,7 +130,9 @@ class ImageInput:
         )
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
         if settings.get("do_normalize"):
-            mean, std = _three(settings["image_mean"]), _three(settings["image_std"])
+            mean, std = _three(settings.get("image_mean")), _three(settings.get("image_std"))
+        if factor <= 0:
+            _refuse_processor(processor)
         pixels = _ProcessorPixels(processor)
         resample = settings.get("resample", 3)
         made = cls(
@@ -263,7 +271,12 @@ def _uint8(pixels: Tensor) -> Tensor:
 
 
 def _three(values: Any) -> tuple[float, float, float]:
-    first, second, third = (float(value) for value in (values * 3 if len(values) == 1 else values))
+    try:
+        first, second, third = (float(v) for v in (values * 3 if len(values) == 1 else values))
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"mean and std are one number a channel, so three, not {values!r}"
+        ) from None
     return first, second, third
 
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 import tutelage
 from tutelage.analysis.comparison import Comparison, Method
 from tutelage.analysis.statistics import SampleMean, sample_mean
+from tutelage.errors import ConfigError
 from tutelage.report import facts, plots
 from tutelage.report.runs import compare_folders
 from tutelage.report.svg import PLACEHOLDERS, inline_svg
@@ -68,8 +69,8 @@ def write_report(
 
     Args:
         folders: Finished runs on the same data with the same student.
-        path: The page; by default ``report.html`` in the folder of the only run, or in the
-            folder that holds them all.
+        path: The page, or a folder for its ``report.html``; by default the folder of the only
+            run, or the folder that holds them all.
         title: By default the run's name.
         probes: Accuracy, 0 to 1, of a linear probe on a teacher's features, by the teacher's name.
         notes: Paragraphs of plain text below the headline.
@@ -79,14 +80,22 @@ def write_report(
 
     Raises:
         DataError: If a folder holds no result, or the runs are not of one task.
+        ConfigError: If the page cannot be written.
     """
     folders = [Path(folder) for folder in folders]
     comparison = compare_folders(folders)
     page = render(comparison, title=title, probes=probes or {}, notes=notes)
     if path is None:
-        path = folders[0] / PAGE if len(folders) == 1 else _common_parent(folders) / PAGE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8", newline="\n")
+        path = folders[0] if len(folders) == 1 else _common_parent(folders)
+    if path.is_dir():
+        path = path / PAGE
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write the page {path}: {error.strerror or error}; choose another place (--out)"
+        ) from error
     return path
 
 

@@ -85,15 +85,21 @@ def sentence_model(name: str, *, revision: str | None = None) -> SentenceModel |
     Raises:
         SourceError: If it pools in a way that is not supported.
     """
-    modules = _json(name, "modules.json", revision)
-    if not isinstance(modules, list):
+    modules = _json(name, "modules.json", revision, kind=list)
+    if modules is None:
         return None
-    paths = {str(module["type"]).rpartition(".")[2]: module.get("path", "") for module in modules}
+    try:
+        paths = {str(m["type"]).rpartition(".")[2]: str(m.get("path", "")) for m in modules}
+    except (TypeError, KeyError) as error:
+        raise SourceError(
+            f"modules.json of {name} is not as sentence-transformers writes it: a list of modules "
+            "with type and path; save the model again"
+        ) from error
     if "Transformer" not in paths or "Pooling" not in paths:
         return None
-    settings = _json(name, f"{paths['Pooling']}/config.json", revision) or {}
-    limits = _json(name, f"{paths['Transformer']}/sentence_bert_config.json".lstrip("/"), revision)
-    length = (limits or {}).get("max_seq_length")
+    limits = f"{paths['Transformer']}/sentence_bert_config.json".lstrip("/")
+    length = (_json(name, limits, revision, kind=dict) or {}).get("max_seq_length")
+    settings = _json(name, f"{paths['Pooling']}/config.json", revision, kind=dict) or {}
     return SentenceModel(_stated(settings, name), length, paths["Transformer"])
 
 
@@ -119,7 +125,7 @@ def _stated(settings: dict[str, Any], name: str) -> Pooling:
     )
 
 
-def _json(name: str, file: str, revision: str | None) -> Any:
+def _json(name: str, file: str, revision: str | None, *, kind: type) -> Any:
     from transformers.utils import cached_file
 
     place = Path(name).expanduser() / file
@@ -138,6 +144,12 @@ def _json(name: str, file: str, revision: str | None) -> Any:
     if not place.is_file():
         return None
     try:
-        return json.loads(place.read_text(encoding="utf-8"))
+        content = json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SourceError(f"{place} cannot be read: {error}") from error
+    if not isinstance(content, kind):
+        raise SourceError(
+            f"{place} holds a {type(content).__name__}; sentence-transformers writes a "
+            f"{kind.__name__}: save the model again"
+        )
+    return content

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from tutelage.datasets.base import Modality
-from tutelage.errors import SourceError, did_you_mean
+from tutelage.errors import SourceError, did_you_mean, first_line
 from tutelage.inputs import ImageInput
 from tutelage.sources.module import ModuleEncoder, refuse_modality
 
@@ -101,7 +101,7 @@ def load_timm(
         model: nn.Module = _create(
             name, trained=trained, overlay=overlay, num_classes=classes, **options
         )
-    except (OSError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
         raise SourceError(_why(name, weights, error)) from error
     except (TypeError, AssertionError) as error:
         raise SourceError(f"timm:{name} cannot be built so: {error}") from error
@@ -153,7 +153,7 @@ def _file(weights: str, name: str) -> dict[str, Any]:
         state = timm.models.load_state_dict(str(path), weights_only=True)
     except (pickle.UnpicklingError, SafetensorError, RuntimeError, OSError, EOFError) as error:
         raise SourceError(
-            f"{path} cannot be read as plain weights ({_first_line(error)}); files that hold code "
+            f"{path} cannot be read as plain weights ({first_line(error)}); files that hold code "
             "are refused: save the state dict as safetensors"
         ) from error
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
@@ -170,11 +170,7 @@ def _why(name: str, weights: str, error: BaseException) -> str:
     if weights == "pretrained" and not isinstance(error, RuntimeError):
         return (
             f"the weights of timm:{name} are not on this machine and could not be downloaded "
-            f"({_first_line(error)}); connect once (and unset HF_HUB_OFFLINE), give a checkpoint "
+            f"({first_line(error)}); connect once (and unset HF_HUB_OFFLINE), give a checkpoint "
             "by weights = 'FILE', or choose a model that is cached"
         )
     return f"the weights {weights!r} do not fit timm:{name}: {' '.join(str(error).split())[:400]}"
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from safetensors import SafetensorError
 from torch import nn
 
-from tutelage.errors import SourceError, did_you_mean
+from tutelage.errors import ConfigError, SourceError, did_you_mean, first_line
 from tutelage.families import FAMILIES, TOWERS, Family, Tower
 from tutelage.inputs import ImageInput, TextInput, load_tokenizer, padding_id
 
@@ -207,10 +208,13 @@ def image_input(name: str, *, revision: str | None = None) -> ImageInput:
         processor = AutoImageProcessor.from_pretrained(_place(name), revision=revision or "main")
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise SourceError(
-            f"hf:{name} has no image processor ({_first_line(error)}); it needs the file "
+            f"hf:{name} has no image processor ({first_line(error)}); it needs the file "
             "preprocessor_config.json"
         ) from error
-    return ImageInput.from_processor(processor)
+    try:
+        return ImageInput.from_processor(processor)
+    except ConfigError as error:
+        raise ConfigError(f"the image processor of hf:{name}: {error}") from error
 
 
 def _load(
@@ -244,7 +248,7 @@ def _load(
                 ignore_mismatched_sizes=True,
                 **trust,
             )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise SourceError(_cannot_load(name, error)) from error
     mismatched = {entry[0] for entry in information.get("mismatched_keys", ())}
     return Loaded(model, frozenset(information["missing_keys"]) | mismatched)
@@ -274,14 +278,10 @@ def _place(name: str) -> str:
 def _cannot_load(name: str, error: BaseException) -> str:
     if Path(name).expanduser().is_dir():
         return (
-            f"cannot load the model in the folder {name}: {_first_line(error)}; "
+            f"cannot load the model in the folder {name}: {first_line(error)}; "
             "it needs config.json and model.safetensors"
         )
     return (
-        f"cannot load hf:{name}: {_first_line(error)}; give a folder, or a name of the hub (its "
+        f"cannot load hf:{name}: {first_line(error)}; give a folder, or a name of the hub (its "
         "files are downloaded once and then found in the cache; HF_HUB_OFFLINE keeps off the hub)"
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".")
