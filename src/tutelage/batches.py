@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from tutelage.cache.files import allocate, in_words
 from tutelage.cache.join import TeacherRows
 from tutelage.datasets.base import Rows, Split
-from tutelage.errors import TutelageError
+from tutelage.errors import TrainingError, TutelageError
 from tutelage.inputs import ImageInput, TextInput
 from tutelage.progress import Progress
 from tutelage.workers import Failure, raising
@@ -217,15 +218,22 @@ class _Decoded(Dataset[Any]):
 
 
 def _room(rows: int, *, like: Tensor, on_disk: bool) -> Tensor:
-    shape = (rows, *like.shape)
+    shape, numbers = (rows, *like.shape), rows * like.numel()
     if not on_disk:
         return torch.empty(shape, dtype=like.dtype)
-    with tempfile.NamedTemporaryFile(prefix="tutelage-", suffix=".inputs") as file:
-        size = int(np.prod(shape)) * like.element_size()
-        file.truncate(size)  # the mapping holds the space after the name is gone
-        return torch.from_file(
-            file.name, shared=True, size=int(np.prod(shape)), dtype=like.dtype
-        ).view(shape)
+    size = numbers * like.element_size()
+    try:
+        with tempfile.NamedTemporaryFile(prefix="tutelage-", suffix=".inputs") as file:
+            allocate(file.fileno(), size)  # a write to a mapping cannot say that the disk is full
+            # The mapping holds the space after the name is gone.
+            room = torch.from_file(file.name, shared=True, size=numbers, dtype=like.dtype)
+    except OSError as error:
+        raise TrainingError(
+            f"no room for {in_words(size)} of decoded inputs in "
+            f"{tempfile.tempdir or 'a temporary folder'} ({error.strerror}); make room, let TMPDIR "
+            "name another folder, or set train.inputs = 'memory' or 'none'"
+        ) from error
+    return room.view(shape)
 
 
 def _as_it_is(batch: Batch) -> Batch:
