@@ -94,7 +94,7 @@ def _noted_rows(store: FeatureStore, digest: str, layout: Layout) -> int:
     """Rows of an unfinished folder, by its journal."""
     try:
         lines = (store.root / digest / JOURNAL).read_bytes().count(b"\n")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0
     return min(max(lines - 1, 0) * layout.part_rows, layout.rows)
 

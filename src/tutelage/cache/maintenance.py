@@ -173,6 +173,8 @@ def prune_entries(
     """
     if not (everything or unfinished or damaged or source or older_than is not None):
         raise CacheError("say what to prune: older_than, unfinished, damaged, source or everything")
+    if older_than is not None and not older_than >= 0:
+        raise CacheError(f"older_than is a number of days from 0 up, not {older_than:g}")
     wanted = {s for s, on in (("unfinished", unfinished), ("damaged", damaged)) if on}
     freed, busy = [], []
     for entry in list_entries(root):

@@ -1,6 +1,7 @@
 """``tutelage init``: look at the data, and write a config that is ready to be changed."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from tutelage.datasets import Data, choose_splits, read_data
@@ -38,6 +39,8 @@ def write_config(source: str, path: Path) -> str:
     try:
         path.write_text(_config(source, data), encoding="utf-8")
     except OSError as error:
+        with suppress(OSError):
+            path.unlink()  # a part of it is worse than nothing
         raise ConfigError(f"cannot write {path}: {error.strerror or error}") from None
     counts = ", ".join(f"{len(split)} {name}" for name, split in data.splits.items())
     found = f"{source}: {counts} rows of {len(data.classes)} classes ({data.modality})"

@@ -77,6 +77,11 @@ def _found(columns: Columns, table: Dataset, *, where: str) -> Columns:
     for option, asked in (("image", columns.image), ("id", columns.id)):
         if asked is not None:
             _require(features, asked, option=option, where=where)
+    if columns.text == ():
+        raise DataError(
+            f"data.text = [] names no column of {where}; name one or several, or leave it out. "
+            f"Columns: {', '.join(features)}"
+        )
     for asked in columns.text or ():
         _require(features, asked, option="text", where=where)
     label = columns.label

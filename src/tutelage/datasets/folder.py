@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 from tutelage.datasets.base import Columns, Data, Split, SplitNames
 from tutelage.datasets.images import EXTENSIONS, ImageFiles
@@ -54,7 +55,11 @@ def read_folder(source: str, *, columns: Columns, names: SplitNames) -> Data:
 
 
 def _folders(path: Path) -> list[str]:
-    return sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    try:
+        inside = sorted(path.iterdir())
+    except OSError as error:
+        _refuse(error)
+    return [p.name for p in inside if p.is_dir() and not p.name.startswith(".")]
 
 
 def _images_by_class(top: Path, *, root: Path) -> dict[str, list[str]]:
@@ -84,11 +89,27 @@ def _images_by_class(top: Path, *, root: Path) -> dict[str, list[str]]:
 
 def _images(folder: Path, *, root: Path) -> list[str]:
     images = []
-    for place, inner, files in os.walk(folder, followlinks=True):
-        inner[:] = [name for name in inner if not name.startswith(".")]
+    for place, inner, files in os.walk(folder, followlinks=True, onerror=_refuse):
+        inner[:] = [n for n in inner if not n.startswith(".") and not _leads_back(Path(place, n))]
         images += [
             (Path(place) / name).relative_to(root).as_posix()
             for name in files
             if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
         ]
+    for name in images:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"the file name {os.fsencode(name)!r} in {root} is not UTF-8; rename the file"
+            ) from None
     return images
+
+
+def _leads_back(folder: Path) -> bool:
+    """Whether a folder is a link to one that it lies in, so that its images are seen already."""
+    return folder.is_symlink() and any(folder.samefile(above) for above in folder.parents)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise DataError(f"the folder {error.filename} cannot be read: {error.strerror}") from error

@@ -13,7 +13,7 @@ from datasets import Dataset, Features, Value
 
 from tutelage.datasets.base import Columns, Data, SplitNames
 from tutelage.datasets.columns import from_tables
-from tutelage.errors import DataError, did_you_mean
+from tutelage.errors import DataError, did_you_mean, first_line
 
 __all__ = ["quiet", "read_table"]
 
@@ -80,6 +80,11 @@ def _files(path: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for file in sorted(path.iterdir()):
         if file.suffix.lower() in READERS and not file.name.startswith("."):
+            if file.is_dir():
+                raise DataError(
+                    f"{file} is a folder, not a table; name a folder whose files are tables, or "
+                    "give this one another name"
+                )
             if file.stem in files:
                 raise DataError(
                     f"{files[file.stem]} and {file} are both a table of the split {file.stem!r}; "
@@ -115,8 +120,7 @@ def _read(file: Path, *, delimiter: str | None) -> Dataset:
         reason: BaseException = error
         while reason.__cause__ is not None:
             reason = reason.__cause__
-        line = str(reason).strip().partition("\n")[0]
-        raise DataError(f"{file} cannot be read as {kind}: {line}") from error
+        raise DataError(f"{file} cannot be read as {kind}: {first_line(reason)}") from error
 
 
 def _load(
@@ -137,10 +141,12 @@ def _load(
 def _header(file: Path, delimiter: str) -> list[str]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            header = next(csv.reader(lines, delimiter=delimiter))
+            header = next(csv.reader(lines, delimiter=delimiter), [])
     except UnicodeDecodeError as error:
         raise DataError(f"{file} is not UTF-8 ({error.reason}); save it as UTF-8") from None
-    if len(set(header)) < len(header) or not all(header):
+    except csv.Error as error:
+        raise DataError(f"the first line of {file} cannot be read as csv: {error}") from None
+    if not header or len(set(header)) < len(header) or not all(header):
         raise DataError(
             f"the first line of {file} must name each column once, but is: {', '.join(header)}"
         )
