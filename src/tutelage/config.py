@@ -9,7 +9,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from tutelage.errors import ConfigError, did_you_mean
 
@@ -28,6 +36,16 @@ __all__ = [
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+Place = Annotated[Path, AfterValidator(_at_home)]
 
 
 class Section(BaseModel):
@@ -107,7 +125,7 @@ class TeacherConfig(Section):
     """
 
     source: str
-    name: str | None = None
+    name: Annotated[str, Field(min_length=1)] | None = None
     params: dict[str, Any] = {}
     input: InputConfig | None = None
     batch_size: Positive | Literal["auto"] = "auto"
@@ -207,7 +225,7 @@ class CacheConfig(Section):
         workers: Processes that decode images during extraction.
     """
 
-    dir: Path | None = None
+    dir: Place | None = None
     dtype: Literal["float16", "float32"] = "float16"
     workers: Annotated[int, Field(ge=0)] = 2
 
@@ -215,7 +233,7 @@ class CacheConfig(Section):
 class OutputConfig(Section):
     """Where the run leaves its files."""
 
-    dir: Path = Path("runs/run")
+    dir: Place = Path("runs/run")
     overwrite: bool = False
 
 
