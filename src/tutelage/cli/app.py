@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from tutelage.cli.cache import cache_app
+from tutelage.cli.console import err, out
 from tutelage.cli.progress import for_console
 from tutelage.errors import ConfigError, TutelageError
 
@@ -23,8 +23,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(cache_app, name="cache")
-out = Console()
-err = Console(stderr=True)
 
 ConfigFile = Annotated[
     Path | None, typer.Argument(help="A config file (TOML).", metavar="[CONFIG]")
@@ -88,12 +86,7 @@ def train(
     folder = resolved.output.dir
     page = write_report([folder])
     print_result([folder], console=out)
-    out.print(
-        f"student  {folder / 'student'}\nreport   {page}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    out.print(f"student  {folder / 'student'}\nreport   {page}", soft_wrap=True)
 
 
 @app.command()
@@ -125,7 +118,7 @@ def report(
     """Write one page about one run, or about several beside each other."""
     from tutelage.report import write_report
 
-    out.print(str(write_report(folders, path=path)), highlight=False, markup=False, soft_wrap=True)
+    out.print(str(write_report(folders, path=path)), soft_wrap=True)
 
 
 @app.command()
@@ -138,7 +131,7 @@ def init(
     """Look at your data and write a commented config for it."""
     from tutelage.cli.init import write_config
 
-    out.print(write_config(data, path), highlight=False, markup=False, soft_wrap=True)
+    out.print(write_config(data, path), soft_wrap=True)
 
 
 @app.command()
@@ -181,7 +174,7 @@ def main() -> None:
     try:
         app()
     except TutelageError as error:
-        err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+        err.print(Text.assemble(("error:", "red"), f" {error}"), soft_wrap=True)
         sys.exit(2)
 
 

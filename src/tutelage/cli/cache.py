@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from tutelage.cli.console import out
 from tutelage.errors import CacheError
 
 __all__ = ["cache_app"]
@@ -19,7 +18,6 @@ cache_app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console()
 
 Place = Annotated[
     Path | None,
@@ -33,7 +31,7 @@ def list_(place: Place = None) -> None:
     store = _store(place)
     entries = store.entries()
     if not entries:
-        out.print(f"nothing is cached in {store.root}", highlight=False, soft_wrap=True)
+        out.print(f"nothing is cached in {store.root}", soft_wrap=True)
         return
     table = Table(box=None, pad_edge=False)
     for name in ("key", "status", "teacher", "split", "rows", "columns", "MB", "last used"):
@@ -45,20 +43,16 @@ def list_(place: Place = None) -> None:
         table.add_row(
             entry.folder.name[:12],
             "in use" if entry.in_use else status,
-            escape(entry.source),
-            escape(entry.split),
+            entry.source,
+            entry.split,
             str(entry.rows if entry.rows is not None else "?"),
             str(entry.width if entry.width is not None else "?"),
             f"{entry.bytes / 1e6:,.1f}",
             datetime.fromtimestamp(entry.last_used).isoformat(" ", "minutes"),
         )
-    out.print(table, highlight=False)
+    out.print(table)
     total = sum(entry.bytes for entry in entries)
-    out.print(
-        f"{len(entries)} entries, {total / 1e6:,.1f} MB in {store.root}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    out.print(f"{len(entries)} entries, {total / 1e6:,.1f} MB in {store.root}", soft_wrap=True)
 
 
 @cache_app.command()
@@ -72,7 +66,6 @@ def verify(place: Place = None) -> None:
         for problem in found:
             out.print(
                 f"{entry.folder.name[:12]}  {entry.source}  {problem.file}: {problem.reason}",
-                highlight=False,
                 soft_wrap=True,
             )
     if damaged:
@@ -80,7 +73,7 @@ def verify(place: Place = None) -> None:
             f"{damaged} of the entries are not as they were written; 'tutelage cache prune --damaged' "
             "removes those whose files are missing or cut, '--all' removes everything"
         )
-    out.print(f"all {len(store.entries())} entries are as they were written", highlight=False)
+    out.print(f"all {len(store.entries())} entries are as they were written")
 
 
 @cache_app.command()
@@ -105,15 +98,13 @@ def prune(
         dry_run=dry_run,
     )
     verb = "would free" if dry_run else "freed"
-    out.print(
-        f"{verb} {freed.bytes / 1e6:,.1f} MB of {len(freed.entries)} entries", highlight=False
-    )
+    out.print(f"{verb} {freed.bytes / 1e6:,.1f} MB of {len(freed.entries)} entries")
     if freed.in_use:
-        out.print(f"left {len(freed.in_use)} entries alone that are being written", highlight=False)
+        out.print(f"left {len(freed.in_use)} entries alone that are being written")
 
 
 def _store(place: Path | None):  # type: ignore[no-untyped-def]  # imported late: the command starts fast
     from tutelage.cache import FeatureStore
     from tutelage.cache.place import default_root
 
-    return FeatureStore(place or default_root())
+    return FeatureStore(place.expanduser() if place else default_root())

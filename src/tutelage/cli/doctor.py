@@ -7,7 +7,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from tutelage.cache import FeatureStore
@@ -49,9 +48,7 @@ def examine(console: Console) -> None:
     for name in PACKAGES:
         table.add_row(name, _version(name) or "missing")
     for name, extra in OPTIONAL.items():
-        table.add_row(
-            name, _version(name) or escape(f"not installed (pip install 'tutelage[{extra}]')")
-        )
+        table.add_row(name, _version(name) or f"not installed (pip install 'tutelage[{extra}]')")
     table.add_row("devices", _devices())
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
     table.add_row(
@@ -66,7 +63,7 @@ def examine(console: Console) -> None:
         "cache",
         f"{store.root}: {len(entries)} entries, {size / 1e6:,.1f} MB; {free / 1e9:,.1f} GB free",
     )
-    console.print(table, highlight=False)
+    console.print(table)
 
 
 def _version(name: str) -> str | None:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tutelage.cache import FeatureStore, estimate
+from tutelage.cache.extract import feature_key
 from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig
 from tutelage.experiment import open_config, open_data, teacher_names, teachers_features
@@ -33,15 +34,17 @@ def extract_all(
                 str(features.width),
                 f"{features.bytes / 1e6:,.1f}",
             )
-        console.print(table, highlight=False)
+        console.print(table)
         return
 
     store = FeatureStore(config.cache.dir or default_root())
     table.add_column("cached rows", justify="right")
     table.add_column("time for the rest", justify="right")
+    notes = []
     for name, teacher in zip(teacher_names(config.teachers), config.teachers, strict=True):
+        source = open_config(teacher, modality=data.modality)
         found = estimate(
-            open_config(teacher, modality=data.modality),
+            source,
             splits.pool,
             store=store,
             dtype=config.cache.dtype,
@@ -49,6 +52,9 @@ def extract_all(
             batch_size=teacher.batch_size,
             device="cpu" if config.train.device == "cpu" else None,
         )
+        key = feature_key(source, splits.pool, dtype=config.cache.dtype)
+        if not found.cached and (reason := store.why_missing(key)):
+            notes.append(f"{name} is not cached; the entry most like it differs: {reason}")
         seconds = timedelta(seconds=round(found.seconds))
         table.add_row(
             name,
@@ -58,4 +64,6 @@ def extract_all(
             str(found.cached),
             f"{seconds} (from {found.measured} rows)" if found.measured else "nothing to do",
         )
-    console.print(table, highlight=False)
+    console.print(table)
+    for note in notes:
+        console.print(note, soft_wrap=True)

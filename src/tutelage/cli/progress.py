@@ -33,7 +33,7 @@ class Bars:
         self, label: str, total: int, *, unit: str, done: int = 0
     ) -> Iterator[Callable[[int], None]]:
         columns = (
-            TextColumn("{task.description}", style="bold"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(unit),
@@ -46,7 +46,7 @@ class Bars:
             yield lambda count: progress.update(task, completed=count)
 
     def note(self, message: str) -> None:
-        self.console.print(message, highlight=False, markup=False)
+        self.console.print(message)
 
 
 class Lines:
@@ -78,7 +78,7 @@ class Lines:
             self.note(f"{label}: {last} {unit} in {seconds:.1f} s ({speed(rate, unit)})")
 
     def note(self, message: str) -> None:
-        self.console.print(message, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(message, soft_wrap=True)
 
 
 class _Rate(ProgressColumn):

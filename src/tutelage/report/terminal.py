@@ -62,16 +62,9 @@ def print_result(
     else:
         _print_whole(console, table)
     for name, value in (probes or {}).items():
-        console.print(
-            f"Linear probe on {name}: {100 * value:.2f} %",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        console.print(Text(f"Linear probe on {name}: {100 * value:.2f} %"), soft_wrap=True)
     for sentence in (verdict(comparison), *reasons(comparison, probes=probes or {})):
-        console.print(
-            ascii_only(sentence), highlight=False, markup=False, soft_wrap=not console.is_terminal
-        )
+        console.print(Text(ascii_only(sentence)), soft_wrap=not console.is_terminal)
 
 
 def _print_whole(console: Console, table: Table) -> None:
