@@ -7,12 +7,77 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from tutelage.demo.data import minilm
 
 IMAGES = {"train.steps": 1, "train.batch_size": 8, "train.workers": 0, "cache.workers": 0}
 RESNET = ("--student", "timm:test_resnet", "--set", "student.params.weights=random")
 TEACHER = ("--teacher", "timm:test_vit", "--set", "teachers.0.params.weights=random")
+
+
+OWN_DATA = """
+TABLE = {"train": []}
+
+def raising():
+    return {"train": [{"text": "a"}["label"]]}
+
+def number(): return 3
+def loose(): return {"train": {("text", "label")}}
+def mixed(): return {"train": [{"text": "a", "label": "x"}, {"text": object(), "label": "y"}]}
+"""
+OWN_TEACHER = """
+from torch import nn
+
+def raising():
+    return 1 / 0
+
+class Missing(nn.Module):
+    def forward(self, images):
+        if len(images) > 1: raise IndexError("no such row")
+        return images.mean((2, 3))
+
+class Bools(nn.Module):
+    def forward(self, images):
+        return images.mean((2, 3)) > 0
+
+class lists:
+    width, modality = 2, "image"
+    def identity(self): return {"scheme": "lists"}
+    def prepare(self, row): return 1.0
+    def cost(self, prepared): return 1
+    def collate(self, prepared):
+        import torch
+        return {"numbers": torch.tensor(prepared)}
+    def to(self, device, dtype): pass
+    def encode(self, batch): return batch["numbers"].tolist()
+
+class nameless(lists):
+    def identity(self): return {"layers": 3}
+
+class wide(lists):
+    width = "wide"
+"""
+OWN_STUDENT = """
+from torch import nn
+
+def raising(num_classes):
+    raise OSError("no file")
+
+class Narrow(nn.Module):
+    def __init__(self, num_classes, width=10):
+        super().__init__()
+        self.head = nn.Linear(width, num_classes)
+    def forward(self, images): return self.head(images.flatten(1))
+class Failing(Narrow):
+    def __init__(self, num_classes): super().__init__(num_classes, 192)
+    def forward(self, images):
+        if self.training: {}["training"]
+        return super().forward(images)
+class Pair(Failing):
+    def forward(self, images): return self.head(images.flatten(1)), None
+def nothing(num_classes): pass
+"""
 
 
 @dataclass(frozen=True)
@@ -314,6 +379,132 @@ MISTAKES = [
             "own2.py": "from torch import nn\ndef make():\n    return nn.Sequential(nn.Flatten(), nn.Linear(192, 7))"
         },
     ),
+    *(
+        Mistake(
+            f"own data: {name}",
+            says,
+            ("train", "--data", f"python:own_data:{name}", *RESNET, "--method", "stl"),
+            {"own_data.py": OWN_DATA},
+            images=False,
+        )
+        for name, says in {
+            "raising": ("own_data:raising raises KeyError: 'label'", "own_data.py, line 5"),
+            "number": ("returned int", "mapping from split names"),
+            "loose": ("the train rows", "are set"),
+            "mixed": ("are no table",),
+            "TABLE": ("own_data:TABLE is a dict; name a function",),
+        }.items()
+    ),
+    *(
+        on_images(
+            f"own teacher: {name}",
+            *RESNET,
+            "--teacher",
+            f"python:own_teacher:{name}",
+            *(("--set", "teachers.0.input.image_size=8") if name[0].isupper() else ()),
+            says=says,
+            **{"own_teacher.py": OWN_TEACHER},
+        )
+        for name, says in {
+            "raising": ("own_teacher:raising raises ZeroDivisionError", "own_teacher.py, line 5"),
+            "Missing": ("own_teacher:Missing raises IndexError: no such row", "line 9"),
+            "Bools": ("torch.bool", ".float()"),
+            "nameless": ("identity() of python:own_teacher:nameless", "strings by name"),
+            "lists": ("the teacher gave a list",),
+            "wide": ("width of python:own_teacher:wide is 'wide'",),
+        }.items()
+    ),
+    *(
+        on_images(
+            f"own student: {name}",
+            "--student",
+            f"python:own_student:{name}",
+            "--method",
+            "stl",
+            "--set",
+            "student.input.image_size=8",
+            says=says,
+            **{"own_student.py": OWN_STUDENT},
+        )
+        for name, says in {
+            "raising": ("own_student:raising raises OSError: no file", "own_student.py, line 5"),
+            "Failing": ("own_student:Failing raises KeyError: 'training'", "line 15"),
+            "Narrow": ("own_student:Narrow raises RuntimeError", "mat1", "student.input"),
+            "Pair": ("own_student:Pair gives a tuple", "logits"),
+            "nothing": ("own_student:nothing gave a NoneType",),
+        }.items()
+    ),
+    on_images(
+        "input of a student that knows",
+        *RESNET,
+        "--method",
+        "stl",
+        "--set",
+        "student.input.image_size=32",
+        says=("timm:test_resnet knows how its input looks", "leave student.input out"),
+    ),
+    on_images(
+        "deviation of 0",
+        "--student",
+        "python:own_student:Narrow",
+        "--method",
+        "stl",
+        "--set",
+        "student.input.image_size=8",
+        "--set",
+        "student.input.std=[0.5, 0, 0.5]",
+        says=("std = (0.5, 0.0, 0.5)", "above 0"),
+        **{"own_student.py": OWN_STUDENT},
+    ),
+    on_images(
+        "teacher without a name",
+        *RESNET,
+        *TEACHER,
+        "--set",
+        'teachers.0.name=""',
+        says=("teachers.0.name = ''", "at least 1 character"),
+    ),
+    on_images(
+        "cache is a file",
+        *RESNET,
+        *TEACHER,
+        "--set",
+        "cache.dir=taken",
+        says=("taken cannot be written", "another cache folder"),
+        taken="a file",
+    ),
+    on_images(
+        "features that are true or false",
+        *RESNET,
+        "--teacher",
+        "features:bool_{split}.safetensors",
+        says=("bool_train.safetensors holds torch.bool, not numbers",),
+    ),
+    on_images(
+        "empty ONNX",
+        *RESNET,
+        "--teacher",
+        "onnx:empty.onnx",
+        "--set",
+        "teachers.0.input.image_size=32",
+        says=("empty.onnx is not an ONNX model",),
+        **{"empty.onnx": ""},
+    ),
+    in_table(
+        "no text column at all",
+        "text,label\na,x\nb,y\n",
+        "--set",
+        "data.text=[]",
+        says=("data.text = []", "Columns: text, label"),
+    ),
+    in_table("only a byte-order mark", "\ufeff", says=("must name each column",)),
+    Mistake(
+        "table that is a folder",
+        ("t/train.csv is a folder, not a table",),
+        ("train", "--data", "table:t", *RESNET, "--method", "stl"),
+        {"t/train.csv/part.csv": "text,label\na,x\nb,y\n"},
+        images=False,
+    ),
     on_images(
         "no such features", *RESNET, "--teacher", "features:nowhere.npy", says=("nowhere.npy",)
     ),
@@ -361,6 +552,8 @@ MISTAKES = [
     # what is left behind
     Mistake("report of nothing", ("no result in empty",), ("report", "empty"), {"empty/x": ""}),
     Mistake("prune nothing in particular", ("say what to prune",), ("cache", "prune")),
+    Mistake("prune the future", ("from 0 up, not -1",), ("cache", "prune", "--older-than", "-1")),
+    Mistake("config of no data", ("nowhere does not exist",), ("init", "folder:nowhere")),
 ]
 
 
@@ -378,6 +571,7 @@ def test_one_clear_message_and_status_2(mistake, digits, command, tmp_path):
     status, _, said = command(verb, *(quick if verb == "train" else ()), *words)
     assert status == 2, said
     assert "Traceback" not in said
+    assert not (tmp_path / "tutelage.toml").exists()
     assert len(re.findall(r"^error:", said, re.IGNORECASE | re.MULTILINE)) == 1
     for part in mistake.says:
         assert part in " ".join(said.split()), said
@@ -388,6 +582,7 @@ def write_features(folder: Path) -> None:
     from datasets import Dataset, disable_progress_bars
 
     good = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    save_file({"features": good > 0}, folder / "bool_train.safetensors")
     np.save(folder / "short_train.npy", good[:59])
     for name, value in (("nan", np.nan), ("huge", 1e6)):
         wrong = good.copy()
