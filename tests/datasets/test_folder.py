@@ -1,5 +1,6 @@
 """Folders of images: splits, ids, what is passed over and what is refused."""
 
+import os
 import pickle
 import shutil
 
@@ -125,6 +126,29 @@ def test_an_image_that_cannot_be_decoded_is_named(flowers):
 def tiff_of_floats(path) -> bytes:
     Image.fromarray(np.ones((3, 3), dtype=np.float32)).save(path)
     return path.read_bytes()
+
+
+def test_links_are_followed_but_not_in_circles(flowers, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    save(elsewhere / "more" / "9.png")
+    (elsewhere / "more" / "round").symlink_to(elsewhere / "more")
+    (elsewhere / "back").symlink_to(flowers / "rose")
+    (flowers / "rose" / "linked").symlink_to(elsewhere)
+    (flowers / "rose" / "self").symlink_to("self")
+    (flowers / "rose" / "up").symlink_to("..")
+    (flowers / "all").symlink_to(".")
+    data = read_data(f"folder:{flowers}")
+    assert data.splits["train"].ids == [
+        *(f"rose/{i}.png" for i in range(3)),
+        "rose/linked/more/9.png",
+        *(f"tulip/{i}.png" for i in range(3)),
+    ]
+
+
+def test_names_are_utf_8(flowers):
+    (flowers / "rose" / "0.png").rename(flowers / "rose" / os.fsdecode(b"\xff.png"))
+    with pytest.raises(DataError, match=r"rose/\\xff.png.*is not UTF-8; rename the file"):
+        read_data(f"folder:{flowers}")
 
 
 def test_mistakes_are_named(flowers, tmp_path_factory):

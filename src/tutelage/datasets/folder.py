@@ -59,7 +59,8 @@ def _folders(path: Path) -> list[str]:
         inside = sorted(path.iterdir())
     except OSError as error:
         _refuse(error)
-    return [p.name for p in inside if p.is_dir() and not p.name.startswith(".")]
+    folders = (p for p in inside if p.is_dir() and not p.name.startswith("."))
+    return [folder.name for folder in folders if not _leads_back(folder)]
 
 
 def _images_by_class(top: Path, *, root: Path) -> dict[str, list[str]]:
