@@ -1,8 +1,14 @@
 """The order of rows: exactly so many batches, each epoch anew, from any start."""
 
+import resource
+
 import pytest
 
-from tutelage.batches import Endless
+from tutelage.batches import Endless, prepare_rows
+from tutelage.datasets import read_data
+from tutelage.errors import TrainingError
+from tutelage.inputs import ImageInput
+from tutelage.progress import Silent
 
 
 def batches(rows: int, size: int, count: int, *, start: int = 0, seed: int = 0) -> list[list[int]]:
@@ -33,6 +39,21 @@ def test_a_row_has_a_number_of_its_own_in_each_epoch():
     numbers = [number for batch in Endless(8, 4, batches=6, seed=0) for number in batch]
     assert len(set(numbers)) == 24
     assert sorted(number % 8 for number in numbers) == sorted(list(range(8)) * 3)
+
+
+def test_a_full_disk_is_told_before_anything_is_decoded_to_it(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    split = read_data(f"folder:{digits}").splits["train"]
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
+    try:
+        with pytest.raises(TrainingError, match=rf"no room for 184.3 kB .* in {tmp_path} .*TMPDIR"):
+            prepare_rows(split, ImageInput.from_options(32), keep="disk", progress=Silent())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert list(tmp_path.iterdir()) == []
+    kept = prepare_rows(split, ImageInput.from_options(32), keep="disk", progress=Silent())
+    assert kept.batch([3, 59], [0, 0])["image"].float().std(dim=(1, 2, 3)).min() > 0
 
 
 def test_goes_on_from_any_batch_and_seeds_differ():

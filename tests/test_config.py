@@ -64,6 +64,17 @@ def test_wrong_assignments_are_named(assignment, message):
         load_config([PLAIN | {"teachers": []}], assignments=[assignment])
 
 
+def test_folders_of_users_are_found(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    config = load_config([PLAIN], assignments=["output.dir=~/runs", "cache.dir=~/cache"])
+    assert (str(config.output.dir), str(config.cache.dir)) == (
+        "/home/somebody/runs",
+        "/home/somebody/cache",
+    )
+    with pytest.raises(ConfigError, match=r"output.dir: ~nobody-here/runs"):
+        load_config([PLAIN], assignments=["output.dir=~nobody-here/runs"])
+
+
 def test_resolved_config_is_the_config(tmp_path):
     import tomli_w
 

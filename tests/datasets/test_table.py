@@ -231,6 +231,16 @@ def test_mistakes_in_a_folder_of_tables(tmp_path):
         read_data(f"table:{tmp_path}")
 
 
+def test_long_texts(tmp_path):
+    long = "word " * 40_000  # beyond what Python's csv takes in a field
+    path = tmp_path / "t.csv"
+    path.write_text(f'text,label\n"{long}",a\nshort,b\n')
+    assert read_data(f"table:{path}").splits["train"].rows[0] == (long,)
+    path.write_text(f'"{long}",label\nshort,b\n')
+    with pytest.raises(DataError, match=r"first line of .* cannot be read as csv: field larger"):
+        read_data(f"table:{path}")
+
+
 def test_another_delimiter(tmp_path):
     (tmp_path / "a.csv").write_text("text;label\na, b;1\nc;0\n")
     data = read_data(f"table:{tmp_path / 'a.csv'}", params={"delimiter": ";"})

@@ -105,3 +105,9 @@ def test_identity_covers_what_changes_pixels():
 def test_refuses_other_than_three_channels():
     with pytest.raises(ConfigError, match="1 channels"):
         ImageInput.from_timm({"input_size": (1, 28, 28)})
+
+
+@pytest.mark.parametrize("std", [(0.5, 0.0, 0.5), (0.5, -1.0, 0.5), (float("nan"),) * 3])
+def test_refuses_to_divide_by_what_is_not_above_0(std):
+    with pytest.raises(ConfigError, match="above 0"):
+        ImageInput.from_options(8, std=std)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tutelage.errors import DataError
+from tutelage.errors import ConfigError, DataError
 from tutelage.report import write_report
 
 SPACE = "\N{NO-BREAK SPACE}"
@@ -241,6 +241,16 @@ def test_config_on_the_page_can_be_run(tmp_path: Path, write_run) -> None:
     shown = [part for part in text_of(write_report([run])).words if "[train]" in part]
 
     assert tomllib.loads(shown[0])["train"]["batch_size"] == 64
+
+
+def test_a_folder_gets_the_page_and_a_file_in_its_way_is_named(tmp_path: Path, write_run) -> None:
+    run = write_run(tmp_path / "run")
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "file").write_text("")
+    assert write_report([run], path=tmp_path / "pages") == tmp_path / "pages/report.html"
+    assert (tmp_path / "pages/report.html").is_file()
+    with pytest.raises(ConfigError, match=r"cannot write the page .*choose another place"):
+        write_report([run], path=tmp_path / "file/report.html")
 
 
 @pytest.mark.parametrize("content", [None, "{}", "not json"])

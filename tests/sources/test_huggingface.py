@@ -379,3 +379,37 @@ def test_wrong_models(tmp_path):
     FAMILIES["gpt2"].save(tmp_path / "gpt2")
     with pytest.raises(SourceError, match="has no pooler"):
         opened(tmp_path / "gpt2", pooling="pooler")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"garbage", b"\x00" * 100], ids=["empty", "text", "zeros"]
+)
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_damaged_files_are_named(file, content, tmp_path):
+    FAMILIES["bert"].save(tmp_path / "bert")
+    (tmp_path / "bert" / file).write_bytes(content)
+    for params in ({}, {"pooling": "mean"}):
+        with pytest.raises((SourceError, ConfigError), match=r"folder '?.*bert.*; (it needs|give)"):
+            opened(tmp_path / "bert", **params)
+
+
+@pytest.mark.parametrize("content", ["{}", "[1]", '[{"path": ""}]', "3"])
+def test_modules_that_sentence_transformers_did_not_write(content, tmp_path):
+    FAMILIES["mpnet"].save(tmp_path)
+    (tmp_path / "modules.json").write_text(content)
+    with pytest.raises(SourceError, match=r"modules.json.*save the model again"):
+        opened(tmp_path)
+
+
+def test_an_image_processor_that_divides_by_0(tmp_path):
+    save_vision(tmp_path, "vit", **SMALL_VIT)
+    place = tmp_path / "preprocessor_config.json"
+    settings = json.loads(place.read_text())
+    for changes, message in [
+        ({"image_std": [0.0, 0.5, 0.5]}, r"image processor of hf:.*std = .*above 0"),
+        ({"image_mean": [0.5, 0.5]}, r"image processor of hf:.*not \(0.5, 0.5\)"),
+        ({"rescale_factor": 0.0}, "does more than resize"),
+    ]:
+        place.write_text(json.dumps(settings | changes))
+        with pytest.raises(ConfigError, match=message):
+            opened(tmp_path, "image")
