@@ -54,7 +54,9 @@ class Teachers:
                 raise ValueError(f"expected teachers {list(self.names)}, got {list(features)}")
             features = [features[name] for name in self.names]
         parts = [features] if isinstance(features, Tensor) else list(features)
-        joined = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        # Autocast on a CPU cannot concatenate float16, in which features are cached.
+        with torch.autocast(device_type=parts[0].device.type, enabled=False):
+            joined = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
         if joined.ndim != 2 or joined.shape[1] != self.total:
             raise ValueError(
                 f"expected teacher features of shape [batch, {self.total}] "
