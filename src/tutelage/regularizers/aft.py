@@ -143,6 +143,7 @@ class AFTLoss(nn.Module):
             # Centred before they are weighted, which is the same and needs no gradient.
             student, weighted = _centred(student), self._weighted(_centred(joined))
             if self.kernel == "none":
+                _check_rows(student, weighted)
                 return (student - weighted).square().mean()
             return _distance(student, weighted, self.kernel)
 
@@ -170,11 +171,7 @@ def _distance(
     student: Tensor, teacher: Tensor, kernel: Literal["linear", "rbf"]
 ) -> Float[Tensor, ""]:
     """The distance of two sets of centred features."""
-    if len(student) != len(teacher):
-        raise ValueError(
-            f"student has {len(student)} rows but teacher has {len(teacher)}; "
-            "both must be the same examples in the same order"
-        )
+    _check_rows(student, teacher)
     if len(student) < 2:
         raise ValueError("a kernel needs at least two examples in a batch, got one")
     difference = _kernel(student, kernel) - _kernel(teacher, kernel)
@@ -196,6 +193,14 @@ def _centred(features: Tensor) -> Tensor:
     """Centred over the batch, in float32 or wider."""
     wide = features if features.dtype == torch.float64 else features.float()
     return wide - wide.mean(dim=0)
+
+
+def _check_rows(student: Tensor, teacher: Tensor) -> None:
+    if len(student) != len(teacher):
+        raise ValueError(
+            f"student has {len(student)} rows but teacher has {len(teacher)}; "
+            "both must be the same examples in the same order"
+        )
 
 
 def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:
