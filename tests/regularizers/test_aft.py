@@ -174,6 +174,27 @@ def test_two_equal_columns_act_as_one(draw):
     torch.testing.assert_close(two, one, rtol=1e-7, atol=0)
 
 
+def test_equal_columns_of_two_teachers_act_as_one_under_learned_weights(draw):
+    student, teacher = draw(10, 4), draw(10, 3)
+    doubled, single = AFTLoss(4, {"a": 3, "b": 1}).double(), AFTLoss(4, {"a": 3}).double()
+    with torch.no_grad():
+        doubled.scores.copy_(torch.tensor([0.375, 0.7, 0.6, 0.5]).double().logit())
+        single.scores.copy_(torch.tensor([math.hypot(0.375, 0.5), 0.7, 0.6]).double().logit())
+    both = doubled(student, {"a": teacher, "b": teacher[:, :1]})
+    torch.testing.assert_close(both, single(student, teacher), rtol=1e-6, atol=0)
+
+
+def test_no_gradient_pulls_all_weights_down_together(draw):
+    student, teacher = draw(12, 6), draw(12, 9)
+    term = AFTLoss(6, [9]).double()
+    with torch.no_grad():
+        term.scores.copy_(draw(9))
+    term(student, teacher).backward()
+    along = term.scores.grad / (1 - term.scores.detach().sigmoid())  # rho times the slope in rho
+    assert along.abs().sum() > 1e-3
+    assert abs(along.sum().item()) < 1e-7
+
+
 def test_stays_in_its_range(draw):
     same = draw(6, 3)
     assert kernel_distance(same, same).item() == pytest.approx(1e-4, rel=1e-3)

@@ -2,16 +2,68 @@
 
 A regularizer is a module. It is built with the student's width and the teachers' widths by
 name, and called with the student's features ``[batch, width]`` and the teachers' by name; it
-returns a scalar. Its own parameters go to the optimizer beside the student's.
+returns a scalar. Its own parameters go to the optimizer beside the student's. One that learns
+something before training has a method ``prepare``, called once with the ``Evidence``.
 """
 
-from tutelage.regularizers.aft import AFTLoss, kernel_distance
-from tutelage.regularizers.standardize import Standardized
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["METHODS", "AFTLoss", "Standardized", "kernel_distance"]
+from tutelage.regularizers.aft import AFTLoss, kernel_distance
+from tutelage.regularizers.base import Regularizer
+from tutelage.regularizers.btuning import BTuning
+from tutelage.regularizers.cka import CKA, alignment
+from tutelage.regularizers.cospress import CosPress
+from tutelage.regularizers.evidence import Evidence, FeatureRows
+from tutelage.regularizers.factor import FactorTransfer
+from tutelage.regularizers.kd import KD
+from tutelage.regularizers.prepared import PreparedRegularizer
+from tutelage.regularizers.rkd import RKD, angle_loss, distance_loss
+from tutelage.regularizers.soft import SoftLabels
+from tutelage.regularizers.standardize import Standardized
+from tutelage.regularizers.vkd import VkD
+
+__all__ = [
+    "CKA",
+    "KD",
+    "METHODS",
+    "RKD",
+    "VARIANTS",
+    "AFTLoss",
+    "BTuning",
+    "CosPress",
+    "Evidence",
+    "FactorTransfer",
+    "FeatureRows",
+    "PreparedRegularizer",
+    "Regularizer",
+    "SoftLabels",
+    "Standardized",
+    "VkD",
+    "alignment",
+    "angle_loss",
+    "distance_loss",
+    "kernel_distance",
+]
 
 METHODS = {
     "stl": "tutelage.regularizers.none:NoTransfer",
     "aft": "tutelage.regularizers.aft:AFTLoss",
+    "kd": "tutelage.regularizers.kd:KD",
+    "rkd": "tutelage.regularizers.rkd:RKD",
+    "ft": "tutelage.regularizers.factor:FactorTransfer",
+    "btuning": "tutelage.regularizers.btuning:BTuning",
+    "vkd": "tutelage.regularizers.vkd:VkD",
+    "cka": "tutelage.regularizers.cka:CKA",
+    "cospress": "tutelage.regularizers.cospress:CosPress",
 }
 """From a method's name to its class; a new method is one file and one line here."""
+
+VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "aft-identity": ("aft", {"weights": "identity"}),
+    "aft-dense": ("aft", {"weights": "dense"}),
+    "aft-rbf": ("aft", {"kernel": "rbf"}),
+    "aft-nokernel": ("aft", {"kernel": "none"}),
+    "aft-bilevel": ("aft", {"inner_steps": 5}),
+}
+"""From a variant's name to its method and what it sets there: the paper's ablations."""

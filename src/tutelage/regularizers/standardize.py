@@ -1,10 +1,13 @@
 """Bring every teacher column to the same scale before a regularizer sees it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
+
+from tutelage.regularizers.evidence import Evidence, FeatureRows
 
 __all__ = ["Standardized"]
 
@@ -13,7 +16,7 @@ class Standardized(nn.Module):
     """A regularizer that sees ``(ψ - mean) / std`` in place of ``ψ``, for each teacher.
 
     Without it, columns and teachers with large values dominate the kernel. A column that never
-    varies becomes 0.
+    varies becomes 0. What the regularizer learns in ``prepare``, it learns from the same features.
 
     Args:
         regularizer: Any regularizer.
@@ -52,10 +55,37 @@ class Standardized(nn.Module):
         self, student: Float[Tensor, "batch student"], teacher: Mapping[str, Tensor]
     ) -> Float[Tensor, ""]:
         """Return the regularizer's value on standardised teacher features."""
-        standardized = {
-            name: (teacher[name].float() - self.get_buffer(f"mean{index}"))
-            * self.get_buffer(f"scale{index}")
-            for index, name in enumerate(self.names)
-        }
-        value: Tensor = self.regularizer(student, standardized)
+        value: Tensor = self.regularizer(student, self.standardized(teacher))
         return value
+
+    def prepare(self, evidence: Evidence) -> None:
+        """Prepare the regularizer, if it is one that prepares, on standardised teacher features."""
+        prepare = getattr(self.regularizer, "prepare", None)
+        if prepare is not None:
+            prepare(replace(evidence, teachers=_StandardizedRows(self, evidence.teachers)))
+
+    def standardized(self, teacher: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return ``(ψ - mean) / std`` for each teacher, where the means are."""
+        columns = {}
+        for index, name in enumerate(self.names):
+            mean, scale = self.get_buffer(f"mean{index}"), self.get_buffer(f"scale{index}")
+            columns[name] = (teacher[name].to(mean) - mean) * scale
+        return columns
+
+
+@dataclass(frozen=True)
+class _StandardizedRows:
+    """Teachers' rows, standardised as they are read."""
+
+    by: Standardized
+    rows: FeatureRows
+
+    @property
+    def widths(self) -> Mapping[str, int]:
+        return self.rows.widths
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def gather(self, indices: Int64[Tensor, " batch"]) -> dict[str, Tensor]:
+        return self.by.standardized(self.rows.gather(indices))

@@ -1,0 +1,109 @@
+"""B-Tuning: the student's Bayesian predictions are drawn to those of the teachers' mixture."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from tutelage.logme import Moments, logme
+from tutelage.regularizers.evidence import UNLABELLED, Evidence
+from tutelage.regularizers.prepared import PreparedRegularizer
+
+__all__ = ["BTuning"]
+
+ROWS = 4096
+
+
+class BTuning(PreparedRegularizer):
+    """How far the student's features predict otherwise than the teachers' do.
+
+        mean (φ μ_0ᵀ - Σ_k w_k ψ_k μ_kᵀ)²    over examples and classes
+        w = softmax(LogME_k / 0.1)
+
+    ``μ_k`` [classes, columns] is the posterior mean of a Bayesian linear model from teacher k's
+    features to one-hot labels, ``LogME_k`` its evidence; ``μ_0`` is the same for the student as it
+    begins. ``prepare`` computes them from the labelled training rows; nothing is learned beside the
+    student after that.
+
+    Args:
+        student_width: Columns of the student's features.
+        teacher_widths: Columns of each teacher's features, by name or in order.
+        classes: How many classes there are.
+        temperature: What LogME is divided by in the teachers' weights, above 0.
+
+    Attributes:
+        shares: The teachers' weights, ``w``.
+        student_means: ``μ_0``.
+        teacher_means: ``w_k μ_k`` of all teachers side by side.
+
+    Raises:
+        ValueError: If a setting is not positive, or ``prepare`` gets other classes or no labels.
+        RuntimeError: If it is called before ``prepare``.
+
+    Source:
+        You et al. 2022, Journal of Machine Learning Research 23(209), arXiv 2110.10545, on B-Tuning.
+
+    Example:
+        >>> transfer = BTuning(384, {"dino": 1536, "clip": 768}, classes=10)
+        >>> {name: tuple(means.shape) for name, means in transfer.named_buffers()}
+        {'shares': (2,), 'student_means': (10, 384), 'teacher_means': (10, 2304)}
+    """
+
+    shares: Tensor
+    student_means: Tensor
+    teacher_means: Tensor
+
+    def __init__(
+        self,
+        student_width: int,
+        teacher_widths: Sequence[int] | Mapping[str, int],
+        *,
+        classes: int,
+        temperature: float = 0.1,
+    ) -> None:
+        super().__init__(student_width, teacher_widths)
+        if classes < 1 or not temperature > 0:
+            raise ValueError(
+                f"classes and temperature must be positive, got {classes} and {temperature}"
+            )
+        self.temperature = temperature
+        self.register_buffer("shares", torch.zeros(len(self.teachers.names)))
+        self.register_buffer("student_means", torch.zeros(classes, student_width))
+        self.register_buffer("teacher_means", torch.zeros(classes, self.teachers.total))
+
+    def compare(
+        self, student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch columns"]
+    ) -> Float[Tensor, ""]:
+        """Return the mean squared difference of predictions."""
+        return (student @ self.student_means.T - teacher @ self.teacher_means.T).square().mean()
+
+    def learn(self, evidence: Evidence) -> None:
+        """Compute posterior means and the teachers' shares."""
+        classes = len(self.student_means)
+        if evidence.classes != classes:
+            raise ValueError(f"expected {classes} classes, got {evidence.classes}")
+        if not (evidence.labels != UNLABELLED).any():
+            raise ValueError("B-Tuning needs labelled rows to prepare with, and there are none")
+        teachers = (self.teachers.join(block) for block in evidence.blocks(ROWS))
+        together = Moments.of(_labelled(teachers, evidence))
+        columns = torch.split(torch.arange(self.teachers.total), list(self.teachers.widths))
+        apart = [logme(together.select(own)) for own in columns]
+        scores = torch.tensor([one.score for one in apart])
+        shares = (scores / self.temperature).softmax(dim=0)
+        weighted = [share * one.means for share, one in zip(shares, apart, strict=True)]
+        self.shares.copy_(shares)
+        self.teacher_means.copy_(torch.cat(weighted, dim=1))
+        student = Moments.of(_labelled(torch.split(evidence.student(), ROWS), evidence))
+        self.student_means.copy_(logme(student).means)
+
+
+def _labelled(
+    blocks: Iterator[Tensor] | Sequence[Tensor], evidence: Evidence
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Features and one-hot labels of the rows that have one."""
+    for features, labels in zip(blocks, torch.split(evidence.labels, ROWS), strict=True):
+        known = labels != UNLABELLED
+        targets = F.one_hot(labels[known], evidence.classes)
+        yield features[known.to(features.device)], targets.to(features.device)

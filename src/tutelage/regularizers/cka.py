@@ -1,0 +1,75 @@
+"""Centred kernel alignment: the cosine between two kernels, both seen as long vectors."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tutelage.regularizers.base import Regularizer
+
+__all__ = ["CKA", "alignment"]
+
+
+def alignment(
+    student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch teacher"]
+) -> Float[Tensor, ""]:
+    """Return the linear centred kernel alignment of two sets of features of one batch.
+
+        CKA = ⟨K, L⟩ / (‖K‖ ‖L‖) = ‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖),    K = XXᵀ,  L = YYᵀ
+
+    with Frobenius norms, ``X`` and ``Y`` the features centred over the batch. Rotating, shifting or
+    scaling either side as a whole leaves it as it is. Unlike in AFT's kernels, rows keep their
+    lengths: examples far from the mean count most. Computed in the features' dtype.
+
+    Returns:
+        A scalar in [0, 1]: 1 where the kernels agree up to scale, 0 also where one side is constant.
+
+    Source:
+        Kornblith et al. 2019, arXiv 1905.00414, section 3; as the cosine of the two kernels: Zhou et
+        al. 2024, arXiv 2401.11824, theorem 1.
+
+    Example:
+        >>> student = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 2.0]])
+        >>> alignment(student, 3 * student + 5).round(decimals=4)
+        tensor(1.)
+    """
+    return (_unit_kernel(student) * _unit_kernel(teacher)).sum()
+
+
+class CKA(Regularizer):
+    """One minus the centred kernel alignment of the student's and the teachers' features.
+
+        1 - CKA(φ, ψ)    in [0, 1]
+
+    ``φ`` are the student's features, ``ψ`` those of all teachers side by side. Nothing is learned
+    beside the student.
+
+    Args:
+        student_width: Columns of the student's features.
+        teacher_widths: Columns of each teacher's features, by name or in order.
+
+    Source:
+        Zhou et al. 2024, arXiv 2401.11824: CKA as a loss on one batch. Theirs on logits over classes
+        as well is left out, since teachers here have features alone.
+
+    Example:
+        >>> student = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 2.0]])
+        >>> CKA(2, [2])(student, student.flip(1)).abs().round(decimals=4)
+        tensor(0.)
+    """
+
+    def compare(
+        self, student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch columns"]
+    ) -> Float[Tensor, ""]:
+        """Return one minus the alignment."""
+        return 1 - alignment(student, teacher)
+
+
+def _unit_kernel(features: Tensor) -> Float[Tensor, "batch batch"]:
+    """The kernel of the centred features, as a matrix of norm 1."""
+    centred = features - features.mean(dim=0)
+    floor = torch.finfo(centred.dtype).tiny
+    centred = centred / torch.linalg.norm(centred).clamp_min(
+        floor
+    )  # no square under- or overflows after it
+    kernel: Tensor = centred @ centred.T
+    return kernel / torch.linalg.norm(kernel).clamp_min(floor)

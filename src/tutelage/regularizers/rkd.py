@@ -1,0 +1,226 @@
+"""Relational knowledge distillation: distances and angles within a batch, from Gram matrices."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from tutelage.regularizers.base import Regularizer
+
+__all__ = ["RKD", "angle_loss", "distance_loss"]
+
+BLOCK = 2**18
+"""So many angles are held at once: a few of the batch³."""
+
+NEAR = 1e3
+"""Rows whose squared distance is below so many roundings of their squared lengths are equal."""
+
+
+def distance_loss(
+    student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch teacher"]
+) -> Float[Tensor, ""]:
+    """Return how far apart two sets of features see the distances within one batch.
+
+        mean_ij smooth_l1(D_student - D_teacher),    D[i, j] = ‖x_i - x_j‖ / mean of the positive ones
+
+    All pairs count, the diagonal included. Rotating, shifting or scaling either side as a whole
+    leaves it as it is. Computed in float64 (float32 where the device has no other), from Gram
+    matrices of the centred features. Where two rows are equal, the gradient of their distance is 0.
+
+    Args:
+        student: Features of the model in training; gradients flow through them alone.
+        teacher: Features of the same examples, in the same order.
+
+    Returns:
+        A scalar, 0 or more, of the student's dtype, at least float32.
+
+    Raises:
+        ValueError: If the batches differ in length.
+
+    Source:
+        Park et al. 2019, arXiv 1904.05068, section 3.2.1.
+
+    Example:
+        >>> student = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> distance_loss(student, 3 * student + 5).round(decimals=6)
+        tensor(0.)
+    """
+    return _distance_loss(*_grams(student, teacher)).to(_result(student))
+
+
+def angle_loss(
+    student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch teacher"]
+) -> Float[Tensor, ""]:
+    """Return how far apart two sets of features see the angles within one batch.
+
+        mean_ijk smooth_l1(A_student - A_teacher),
+        A[i, j, k] = ⟨unit(x_j - x_i), unit(x_k - x_i)⟩,    unit(0) = 0
+
+    All triples count. The cosines follow from the Gram matrix ``G`` of the centred features,
+
+        ⟨x_j - x_i, x_k - x_i⟩ = G_jk - G_ij - G_ik + G_ii
+
+    and are computed for a few ``i`` at a time, in float64 (float32 where the device has no other);
+    the gradient with respect to ``G`` is summed up on the way, so that no more than a few
+    batch-by-batch matrices stay in memory. Rotating, shifting or scaling either side as a whole
+    leaves the value as it is.
+
+    Args:
+        student: Features of the model in training; gradients flow through them alone, once.
+        teacher: Features of the same examples, in the same order.
+
+    Returns:
+        A scalar in [0, 1.5], of the student's dtype, at least float32.
+
+    Raises:
+        ValueError: If the batches differ in length.
+
+    Source:
+        Park et al. 2019, arXiv 1904.05068, section 3.2.2.
+
+    Example:
+        >>> student = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> angle_loss(student, 3 * student + 5).round(decimals=6)
+        tensor(0.)
+    """
+    return _angle_loss(*_grams(student, teacher)).to(_result(student))
+
+
+class RKD(Regularizer):
+    """Distances and angles within a batch: the student's are drawn to the teachers'.
+
+        (distance_loss(φ, ψ) + 2 angle_loss(φ, ψ)) / 2
+
+    ``φ`` are the student's features, ``ψ`` those of all teachers side by side. Nothing is learned
+    beside the student. Time grows with the cube of the batch, memory with its square.
+
+    Args:
+        student_width: Columns of the student's features.
+        teacher_widths: Columns of each teacher's features, by name or in order.
+
+    Source:
+        Park et al. 2019, arXiv 1904.05068, section 3.2; both terms' weights as in Qiu et al. 2024,
+        arXiv 2406.07337.
+
+    Example:
+        >>> student = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> RKD(2, {"dino": 2})(student, {"dino": student.flip(1)})
+        tensor(0.)
+    """
+
+    def compare(
+        self, student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch columns"]
+    ) -> Float[Tensor, ""]:
+        """Return the weighted sum of both losses."""
+        ours, theirs = _gram(student), _gram(teacher.detach())
+        return ((_distance_loss(ours, theirs) + 2 * _angle_loss(ours, theirs)) / 2).to(
+            student.dtype
+        )
+
+
+def _distance_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    return F.smooth_l1_loss(_scaled_distances(student), _scaled_distances(teacher))
+
+
+def _angle_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    value: Tensor = _AngleLoss.apply(student, teacher)
+    return value
+
+
+class _AngleLoss(torch.autograd.Function):
+    """The loss of two Gram matrices; its gradient is known by the time the value is."""
+
+    @staticmethod
+    def forward(ctx: Any, student: Tensor, teacher: Tensor) -> Tensor:
+        inverse, inverse_teacher = _inverse_distances(student), _inverse_distances(teacher)
+        size = len(student)
+        value = student.new_zeros(())
+        # With c the loss's slope in angle ijk and p the inverse distances, the sums over triples
+        # pairs_jk = Σ_i c p_ij p_ik, numerators_ij = Σ_k c p_ij p_ik, distances_ij = Σ_k c A p_ij²
+        # are all that the gradient in G is made of.
+        pairs, numerators, distances = (torch.zeros_like(student) for _ in range(3))
+        for rows in _blocks(size):
+            near = inverse[rows]
+            angles = _angles(student, inverse, rows)
+            difference = _angles(teacher, inverse_teacher, rows).neg_().add_(angles)
+            slope = difference.clamp(-1, 1)
+            flat = slope.flatten()
+            value += flat.dot(difference.flatten()) - flat.dot(flat) / 2
+            distances[rows] = angles.mul_(slope).sum(dim=2)
+            slope.mul_(near[:, None, :])
+            numerators[rows] = slope.sum(dim=2).mul_(near)
+            pairs += slope.mul_(near[:, :, None]).sum(dim=0)
+        distances *= inverse.square()
+        gradient = pairs - 2 * numerators + 2 * distances
+        own = (numerators - distances).sum(dim=1) - distances.sum(dim=0)
+        gradient.diagonal().add_(own)
+        ctx.save_for_backward(gradient / size**3)
+        return value / size**3
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (of_gram,) = ctx.saved_tensors
+        return gradient * of_gram, None
+
+
+def _angles(gram: Tensor, inverse: Tensor, rows: slice) -> Float[Tensor, "block batch batch"]:
+    """The cosines at these rows between all pairs of others."""
+    from_row, near = gram[rows], inverse[rows]
+    angles = gram - from_row[:, :, None]
+    angles -= (from_row - gram.diagonal()[rows, None])[:, None, :]
+    angles *= near[:, :, None]
+    angles *= near[:, None, :]
+    return angles
+
+
+def _blocks(size: int) -> Iterator[slice]:
+    step = max(1, BLOCK // size**2)
+    for start in range(0, size, step):
+        yield slice(start, start + step)
+
+
+def _grams(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    if len(student) != len(teacher):
+        raise ValueError(
+            f"student has {len(student)} rows but teacher has {len(teacher)}; "
+            "both must be the same examples in the same order"
+        )
+    return _gram(student), _gram(teacher.detach())
+
+
+def _gram(features: Tensor) -> Float[Tensor, "batch batch"]:
+    """Inner products of the centred features: the less is subtracted later, the more is exact."""
+    wide = torch.float32 if features.device.type == "mps" else torch.float64
+    centred = features.to(wide) - features.to(wide).mean(dim=0)
+    with torch.autocast(device_type=features.device.type, enabled=False):
+        return centred @ centred.T
+
+
+def _squared_distances(gram: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared distances, 1 where two rows are equal; and where they are not."""
+    lengths = gram.diagonal()
+    together = lengths[:, None] + lengths
+    squared = together - 2 * gram
+    apart = squared > NEAR * torch.finfo(gram.dtype).eps * together
+    return torch.where(apart, squared, 1), apart
+
+
+def _inverse_distances(gram: Tensor) -> Tensor:
+    squared, apart = _squared_distances(gram)
+    return squared.rsqrt() * apart
+
+
+def _scaled_distances(gram: Tensor) -> Tensor:
+    squared, apart = _squared_distances(gram)
+    distances = squared.sqrt() * apart
+    mean = distances.sum() / apart.sum().clamp_min(1)
+    return distances / torch.where(mean > 0, mean, 1)
+
+
+def _result(student: Tensor) -> torch.dtype:
+    return torch.promote_types(student.dtype, torch.float32)

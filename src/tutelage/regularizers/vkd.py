@@ -1,0 +1,53 @@
+"""VkD: the teachers' standardised features, reached by a map that keeps the student's geometry."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import orthogonal
+
+from tutelage.regularizers.base import Regularizer
+
+__all__ = ["VkD"]
+
+
+class VkD(Regularizer):
+    """The smooth L1 distance of orthogonally mapped student features to standardised teachers'.
+
+        mean smooth_l1(φPᵀ - ψ̂),    P orthogonal and learned,    ψ̂ = (ψ - mean) / std of each row
+
+    ``P`` has orthonormal columns where the teachers have at least as many columns as the student:
+    then φPᵀ has the inner products of φ, so the map can take nothing over that the student itself
+    should learn. Where they have fewer, its rows are orthonormal. Each teacher's row is
+    standardised on its own: ``std² = var + 1e-5`` over its columns.
+
+    Args:
+        student_width: Columns of the student's features.
+        teacher_widths: Columns of each teacher's features, by name or in order.
+
+    Source:
+        Miles et al. 2024, arXiv 2403.06213, section 3; smooth L1 and standardisation by rows as in
+        the authors' training of image classifiers.
+
+    Example:
+        >>> transfer = VkD(8, {"dino": 12})
+        >>> identity = transfer.map.weight.T @ transfer.map.weight
+        >>> torch.allclose(identity, torch.eye(8), atol=1e-5)
+        True
+    """
+
+    def __init__(
+        self, student_width: int, teacher_widths: Sequence[int] | Mapping[str, int]
+    ) -> None:
+        super().__init__(student_width, teacher_widths)
+        self.map = orthogonal(nn.Linear(student_width, self.teachers.total, bias=False))
+
+    def compare(
+        self, student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch columns"]
+    ) -> Float[Tensor, ""]:
+        """Return the mean smooth L1 distance."""
+        parts = torch.split(teacher, list(self.teachers.widths), dim=1)
+        standardized = torch.cat([F.layer_norm(part, part.shape[1:]) for part in parts], dim=1)
+        return F.smooth_l1_loss(self.map(student), standardized)

@@ -1,0 +1,205 @@
+"""What holds of every method and variant: how it is built, called, trained and stored."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tutelage.registry import bind, import_object
+from tutelage.regularizers import METHODS, VARIANTS, Standardized
+
+CASES = {**{name: (name, {}) for name in METHODS}, **VARIANTS}
+TRANSFERRING = [name for name in CASES if name != "stl"]
+ONE, THREE = {"dino": 6}, {"dino": 6, "clip/large": 3, "sw.in": 1}
+STUDENT, CLASSES = 5, 3
+
+
+@pytest.fixture
+def build(draw, evidence):
+    """Build a method as the program does; prepare it; let no parameter stay where it began."""
+
+    def built(
+        name: str, widths: dict[str, int], *, prepare: bool = True, began: bool = True
+    ) -> nn.Module:
+        torch.manual_seed(0)
+        method, params = CASES[name]
+        given = {"student_width": STUDENT, "teacher_widths": widths, "classes": CLASSES}
+        settings = {**params, "epochs": 3} if method == "ft" else params
+        term = bind(import_object(METHODS[method]), given, settings, where="transfer.params")
+        if prepare and hasattr(term, "prepare"):
+            rows = {n: draw(40, w, dtype=torch.float16) for n, w in widths.items()}
+            labels = torch.arange(40) % (CLASSES + 1)
+            labels[labels == CLASSES] = -100
+            term.prepare(evidence(rows, labels, student=draw(40, STUDENT, dtype=torch.float32)))
+        if not began:
+            with torch.no_grad():
+                for parameter in term.parameters():
+                    parameter += 0.1 * draw(*parameter.shape).to(parameter)
+        return term
+
+    return built
+
+
+@pytest.fixture
+def features(draw):
+    def drawn(widths: dict[str, int], dtype: torch.dtype = torch.float32):
+        teacher = {n: draw(8, w, dtype=torch.float16).to(dtype) for n, w in widths.items()}
+        return draw(8, STUDENT, dtype=dtype), teacher
+
+    return drawn
+
+
+@pytest.mark.parametrize("widths", [ONE, THREE], ids=["one", "three"])
+@pytest.mark.parametrize("name", TRANSFERRING)
+def test_a_scalar_whose_gradient_reaches_the_student_and_its_own_parameters(
+    build, features, name, widths
+):
+    term = build(name, widths, began=False)
+    student, teacher = features(widths)
+    student.requires_grad_()
+    value = term(student, teacher)
+    assert value.shape == ()
+    assert value.isfinite()
+    assert value > 0
+    value.backward()
+    assert student.grad.isfinite().all()
+    assert student.grad.abs().sum() > 0
+    own = dict(term.named_parameters())
+    assert all(p.requires_grad and p.grad.isfinite().all() for p in own.values())
+    before = {n: p.detach().clone() for n, p in own.items()}
+    if own:
+        torch.optim.Adam(own.values(), lr=1e-2).step()
+    if not name.startswith("ft"):  # whose ReLUs may be silent
+        assert all(not torch.equal(p, before[n]) for n, p in own.items())
+    assert all(t.grad is None for t in teacher.values())
+
+
+@pytest.mark.parametrize("name", TRANSFERRING)
+def test_gradients_are_finite_where_training_begins(build, features, name):
+    term = build(name, THREE)
+    student, teacher = features(THREE)
+    student.requires_grad_()
+    term(student, teacher).backward()
+    for tensor in (student, *term.parameters()):
+        assert tensor.grad.isfinite().all()
+        assert tensor.grad.abs().max() < 1e3
+
+
+@pytest.mark.parametrize("name", TRANSFERRING)
+def test_gradients_are_exact(build, features, name):
+    term = build(name, THREE, began=False).double()
+    student, teacher = features(THREE, torch.float64)
+
+    own = () if name == "cospress" else term.parameters()  # it holds its head for one of two terms
+
+    def value(features: Tensor, *parameters: Tensor) -> Tensor:
+        return term(features, teacher)
+
+    assert torch.autograd.gradcheck(value, (student.requires_grad_(), *own))
+
+
+@pytest.mark.parametrize("name", TRANSFERRING)
+def test_a_state_restores_what_was_learned_and_prepared(build, features, name):
+    student, teacher = features(THREE)
+    kept = build(name, THREE, began=False)
+    state = kept.state_dict()
+    assert all(isinstance(value, Tensor) for value in state.values())
+    fresh = build(name, THREE, prepare=False)
+    if hasattr(fresh, "prepare"):
+        with pytest.raises(RuntimeError, match=r"call prepare\(evidence\) before training"):
+            fresh(student, teacher)
+    fresh.load_state_dict(state)
+    assert torch.equal(fresh(student, teacher), kept(student, teacher))
+
+
+@pytest.mark.parametrize("name", TRANSFERRING)
+def test_autocast_changes_nothing(build, features, name):
+    term = build(name, THREE, began=False)
+    student, teacher = features(THREE)
+    for dtype in (torch.float32, torch.bfloat16):
+        given = student.to(dtype)
+        plain = term(given.float(), teacher)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            inside = term(given, {n: t.half() for n, t in teacher.items()})
+        assert inside.dtype == torch.float32
+        assert torch.equal(inside, plain)
+
+
+@pytest.mark.parametrize("name", TRANSFERRING)
+def test_teachers_come_by_name_in_order_or_side_by_side(build, features, name):
+    term = build(name, THREE, began=False)
+    student, teacher = features(THREE)
+    by_name = term(student, dict(reversed(teacher.items())))
+    assert torch.equal(term(student, list(teacher.values())), by_name)
+    assert torch.equal(term(student, torch.cat(list(teacher.values()), dim=1)), by_name)
+
+
+@pytest.mark.parametrize("name", TRANSFERRING)
+def test_wrong_widths_and_rows_are_named(build, features, name):
+    term = build(name, THREE)
+    student, teacher = features(THREE)
+    with pytest.raises(ValueError, match=r"\[batch, 5\], got \(8, 4\)"):
+        term(student[:, :4], teacher)
+    with pytest.raises(ValueError, match="expected teachers"):
+        term(student, {"dino": teacher["dino"]})
+    with pytest.raises(ValueError, match="7 rows but teacher has 8"):
+        term(student[:7], teacher)
+
+
+@pytest.mark.parametrize("name", TRANSFERRING)
+def test_works_on_standardised_features(build, features, name):
+    term = build(name, THREE, prepare=False)
+    mean = {n: torch.full((w,), 2.0) for n, w in THREE.items()}
+    std = {n: torch.full((w,), 4.0) for n, w in THREE.items()}
+    wrapped = Standardized(build(name, THREE), mean, std=std)
+    student, teacher = features(THREE)
+    scaled = {n: (t - 2) / 4 for n, t in teacher.items()}
+    assert torch.equal(wrapped(student, teacher), wrapped.regularizer(student, scaled))
+    assert wrapped.regularizer.student_width == term.student_width
+
+
+def test_preparation_gets_standardised_rows(draw, evidence):
+    rows = {"dino": draw(30, 6, dtype=torch.float32)}
+    labels = torch.arange(30) % CLASSES
+    student = draw(30, STUDENT, dtype=torch.float32)
+    make = import_object(METHODS["btuning"])
+    plain = make(STUDENT, {"dino": 6}, classes=CLASSES)
+    plain.prepare(evidence({"dino": (rows["dino"] - 2) / 4}, labels, student=student))
+    wrapped = Standardized(
+        make(STUDENT, {"dino": 6}, classes=CLASSES),
+        {"dino": torch.full((6,), 2.0)},
+        std={"dino": torch.full((6,), 4.0)},
+    )
+    wrapped.prepare(evidence(rows, labels, student=student))
+    torch.testing.assert_close(wrapped.regularizer.teacher_means, plain.teacher_means)
+    untouched = Standardized(import_object(METHODS["kd"])(STUDENT, {"dino": 6}), {}, std={})
+    untouched.prepare(evidence(rows, labels))  # nothing to prepare
+
+
+def test_no_transfer_is_zero(features):
+    student, teacher = features(THREE)
+    value = import_object(METHODS["stl"])(STUDENT, THREE)(student, teacher)
+    assert value.item() == 0
+
+
+def test_variants_are_settings_of_methods():
+    for method, params in VARIANTS.values():
+        import_object(METHODS[method])(STUDENT, THREE, **params)
+
+
+def test_other_teachers_cannot_prepare(build, evidence):
+    with pytest.raises(ValueError, match="expected teachers"):
+        build("ft", ONE, prepare=False).prepare(
+            evidence({"clip": torch.ones(4, 6)}, torch.zeros(4, dtype=torch.int64))
+        )
+
+
+def test_labels_and_rows_must_agree(evidence):
+    with pytest.raises(ValueError, match="3 labels for 4 rows"):
+        evidence({"dino": torch.ones(4, 6)}, torch.zeros(3, dtype=torch.int64))
+
+
+def test_blocks_are_all_rows_in_order(evidence):
+    features = torch.arange(10.0).reshape(5, 2)
+    seen = list(evidence({"a": features.half()}, torch.zeros(5).long()).blocks(2))
+    assert [len(block["a"]) for block in seen] == [2, 2, 1]
+    assert torch.equal(torch.cat([block["a"] for block in seen]), features)
