@@ -1,8 +1,12 @@
 """Students: their features are their teachers' features, and what is saved is what was trained."""
 
+import numpy as np
 import pytest
 import timm
 import torch
+from PIL import Image
+from small_models import FAMILIES, SMALL_VIT, save_vision
+from small_models import TEXTS as SHORT_TEXTS
 from torch import nn
 
 from tutelage.demo.data import minilm
@@ -72,15 +76,26 @@ def test_timm_student_is_loaded_by_timm(tmp_path):
     assert by_folder.pretrained_cfg["label_names"] == list(CLASSES)
 
 
-@pytest.mark.parametrize("role", ["bert"])
-def test_a_model_has_the_same_features_in_both_roles(role):
-    teacher = open_teacher(f"hf:{minilm()}", modality="text", params={"pooling": "pooler"})
-    student = build_student(f"hf:{minilm()}", classes=CLASSES, modality="text")
+@pytest.mark.parametrize("kind", ["bert", "roberta", "gpt2", "llama", "t5", "vit"])
+def test_a_model_has_the_same_features_in_both_roles(kind, tmp_path):
+    modality, rows = "text", SHORT_TEXTS
+    if kind == "vit":
+        save_vision(tmp_path, kind, **SMALL_VIT)
+        draw = np.random.default_rng(0)
+        pixels = draw.integers(0, 256, (3, 40, 50, 3), dtype=np.uint8)
+        modality, rows = "image", [Image.fromarray(one) for one in pixels]
+    else:
+        FAMILIES[kind].save(tmp_path)
+    teacher = open_teacher(f"hf:{tmp_path}", modality=modality)
+    student = build_student(f"hf:{tmp_path}", classes=CLASSES, modality=modality)
     student.model.eval()
     with torch.inference_mode():
-        student.outputs(tokens(student))
-        batch = teacher.collate([teacher.prepare(text) for text in TEXTS])
-        torch.testing.assert_close(student.tap.take(), teacher.encode(batch))
+        batch = student.input.collate([student.input.prepare(row) for row in rows])
+        assert student.outputs(batch).shape == (len(rows), len(CLASSES))
+        features = student.tap.take()
+        expected = teacher.encode(teacher.collate([teacher.prepare(row) for row in rows]))
+    torch.testing.assert_close(features, expected)
+    assert features.std(0).min() > 1e-4  # different rows have different features
 
 
 def test_random_start_may_change_the_architecture(tmp_path):

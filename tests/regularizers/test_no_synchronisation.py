@@ -1,0 +1,92 @@
+"""A step never asks the device for a number: that would make the CPU wait for all that it sent."""
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tutelage import AFTLoss, Objective, Standardized
+
+WAITING = {
+    torch.ops.aten._local_scalar_dense,  # item, bool, int, float
+    torch.ops.aten.equal,
+    torch.ops.aten.is_nonzero,
+    torch.ops.aten.masked_select,
+    torch.ops.aten.nonzero,  # also behind an index of booleans
+    torch.ops.aten._unique2,
+}
+WIDTHS = {"one": 6, "two": 3}
+
+
+class Waits(TorchDispatchMode):
+    """Notes the operations whose result decides, on the CPU, how things go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function.overloadpacket in WAITING:
+            self.seen.append(str(function))
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"weights": "identity"},
+        {"weights": "dense"},
+        {"kernel": "rbf"},
+        {"kernel": "none"},
+        {"standardize": True},
+    ],
+    ids=str,
+)
+def test_no_step_waits_for_the_device(settings):
+    torch.manual_seed(0)
+    settings = dict(settings)
+    standardize = settings.pop("standardize", False)
+    regularizer = AFTLoss(5, WIDTHS, **settings)
+    if standardize:
+        statistics = {name: torch.ones(width).double() for name, width in WIDTHS.items()}
+        regularizer = Standardized(regularizer, statistics, std=statistics)
+    objective = Objective(nn.CrossEntropyLoss(), regularizer, beta=3.0)
+    body, head = nn.Linear(4, 5), nn.Linear(5, 2)
+    learned = [p for part in (body, head, objective) for p in part.parameters()]
+    optimizer = torch.optim.Adam(learned, fused=True)
+    inputs, labels = torch.randn(8, 4), torch.arange(8) % 2
+    teacher = {name: torch.randn(8, width).half() for name, width in WIDTHS.items()}
+    before = [p.detach().clone() for p in learned]
+    with Waits() as waits:
+        for _ in range(2):
+            features = body(inputs)
+            terms = objective(head(features), labels, features, teacher)
+            terms.total.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    assert waits.seen == []
+    assert all((p != old).any() for p, old in zip(learned, before, strict=True))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda x: x.item(),
+        lambda x: bool(x > 0),
+        lambda x: x[x > 0],
+        lambda x: torch.equal(x, x + 1),
+    ],
+)
+def test_the_spy_sees_what_waits_also_in_a_backward(ask):
+    def hook(gradient):
+        ask(gradient)
+
+    with Waits() as waits:
+        ask(torch.ones(()))
+    assert waits.seen
+    doubled = torch.ones((), requires_grad=True) * 2
+    doubled.register_hook(hook)
+    with Waits() as waits:
+        doubled.backward()
+    assert waits.seen
