@@ -1,0 +1,20 @@
+"""Linear probe: how much of a task can be read off frozen features, and soft labels from it."""
+
+from tutelage.probe.choice import HoldoutProbe, Probe, linear_probe, probe_holdout
+from tutelage.probe.crossfit import cross_fitted
+from tutelage.probe.draws import stratified_folds
+from tutelage.probe.fit import LinearProbe, fit_probe
+from tutelage.probe.rows import FeatureRows, SideBySide
+
+__all__ = [
+    "FeatureRows",
+    "HoldoutProbe",
+    "LinearProbe",
+    "Probe",
+    "SideBySide",
+    "cross_fitted",
+    "fit_probe",
+    "linear_probe",
+    "probe_holdout",
+    "stratified_folds",
+]

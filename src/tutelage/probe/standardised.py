@@ -1,0 +1,103 @@
+"""Standardised columns: held on the device where they fit, else read again at every pass."""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor
+
+from tutelage.cache.statistics import Moments
+from tutelage.errors import DataError
+from tutelage.probe.rows import Selected, blocks
+
+__all__ = ["HOLD_UP_TO", "Standardised"]
+
+HOLD_UP_TO = 2 * 2**30
+"""Standardised features of at most this many bytes, in float32, are held between passes."""
+
+CONSTANT = 1e-9
+"""A column whose deviation is smaller than this share of its mean does not vary but by rounding."""
+
+
+class Standardised:
+    """Features brought to mean 0 and deviation 1 (or a weight of the column), by their own statistics.
+
+        z = (x - mean) / scale,    scale = deviation / weight
+
+    A constant column becomes 0.
+
+    Args:
+        rows: At least one.
+        weights: Deviation of each column; 1 where None.
+        device: Where passes compute.
+
+    Raises:
+        DataError: If a number is not finite.
+
+    Attributes:
+        mean: Of each column.
+        scale: What columns are divided by; infinite where the weight is 0.
+    """
+
+    def __init__(
+        self,
+        rows: Selected,
+        *,
+        weights: Float[Tensor, " width"] | None,
+        device: torch.device,
+    ) -> None:
+        self.device = device
+        self._rows = rows
+        self._held: list[Tensor] = []
+        hold = 4 * len(rows) * rows.width <= HOLD_UP_TO
+        moments = Moments(rows.width)
+        for place, block in blocks(rows):
+            _refuse_not_finite(block, numbers=rows.numbers[place])
+            moments.update(block.cpu())
+            if hold:
+                self._held.append(block.to(device, torch.float32, copy=True))
+        mean, std = torch.from_numpy(moments.mean), torch.from_numpy(moments.std)
+        std[std <= CONSTANT * mean.abs()] = 1.0
+        std[std == 0] = 1.0
+        self.mean: Float32[Tensor, " width"] = mean.float()
+        self.scale: Float32[Tensor, " width"] = (std if weights is None else std / weights).float()
+        self._shift, self._factor = self.mean.to(device), (1 / self.scale).to(device)
+        for block in self._held:
+            block.sub_(self._shift).mul_(self._factor)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self._rows.width
+
+    def blocks(self) -> Iterator[Float32[Tensor, "block width"]]:
+        """Go through all rows in order, in float32 on the device."""
+        if self._held:
+            yield from self._held
+            return
+        for _, block in blocks(self._rows):
+            yield self._standardise(block)
+
+    def sample(self, count: int) -> Float32[Tensor, "count width"]:
+        """Return rows spread evenly over all of them: ``count``, or as many as there are."""
+        count = min(count, len(self))
+        spread = torch.arange(count) * len(self) // count
+        return self._standardise(self._rows.gather(spread))
+
+    def _standardise(self, block: Tensor) -> Tensor:
+        found = block.to(self.device, torch.float32, copy=True)
+        return found.sub_(self._shift).mul_(self._factor)
+
+
+def _refuse_not_finite(block: Tensor, *, numbers: Int64[Tensor, " block"]) -> None:
+    finite = block.isfinite()
+    if not bool(finite.all()):
+        row, column = (~finite).nonzero()[0].tolist()
+        raise DataError(
+            f"features must be finite numbers, but row {int(numbers[row])} has "
+            f"{block[row, column].item()} in column {column}; extract them anew, in float32 where "
+            "they outgrow float16"
+        )
