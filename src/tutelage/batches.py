@@ -6,28 +6,37 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tutelage.cache.files import allocate, in_words
-from tutelage.cache.join import TeacherRows
-from tutelage.datasets.base import Rows, Split
+from tutelage.cache.join import ChainedRows, TeacherRows
+from tutelage.datasets.base import UNLABELLED, Rows, Split
 from tutelage.errors import TrainingError, TutelageError
 from tutelage.inputs import ImageInput, TextInput
 from tutelage.progress import Progress
 from tutelage.workers import Failure, raising
 
-__all__ = ["Batch", "Batches", "Endless", "PreparedRows", "prepare_rows"]
+__all__ = ["Batch", "Batches", "Endless", "PreparedRows", "Together", "prepare_rows"]
 
 Input = ImageInput | TextInput
 
 
 class Batch(NamedTuple):
-    """What one pass sees: the student's inputs, class numbers, teachers' features by name."""
+    """What one pass sees.
+
+    Attributes:
+        inputs: The student's.
+        labels: Class numbers, or ``UNLABELLED``.
+        teacher: Each teacher's features, by name.
+        soft: Logits of the teachers' probe, where the method learns from them.
+    """
 
     inputs: dict[str, Tensor]
     labels: Tensor
     teacher: dict[str, Tensor]
+    soft: Tensor | None = None
 
 
 class PreparedRows:
@@ -123,12 +132,25 @@ class Batches(Dataset[Batch]):
         split: Labels and ids.
         inputs: The same rows as inputs.
         teachers: The same rows' cached features; None where nothing is transferred.
+        soft: The same rows' logits by the teachers' probe.
+
+    Attributes:
+        labelled: How many rows have a label; they come first.
     """
 
-    def __init__(self, split: Split, inputs: PreparedRows, *, teachers: TeacherRows | None) -> None:
+    def __init__(
+        self,
+        split: Split,
+        inputs: PreparedRows,
+        *,
+        teachers: TeacherRows | ChainedRows | None = None,
+        soft: Float[Tensor, "rows classes"] | None = None,
+    ) -> None:
         self.labels = split.labels
+        self.labelled = int((split.labels != UNLABELLED).sum())
         self.inputs = inputs
         self.teachers = teachers
+        self.soft = soft
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -137,8 +159,9 @@ class Batches(Dataset[Batch]):
         indices, views = [number % len(self) for number in indices], indices
         rows = torch.as_tensor(indices)
         teacher = {} if self.teachers is None else dict(self.teachers.gather(rows))
+        soft = None if self.soft is None else self.soft[rows]
         try:
-            return Batch(self.inputs.batch(indices, views), self.labels[rows], teacher)
+            return Batch(self.inputs.batch(indices, views), self.labels[rows], teacher, soft)
         except TutelageError as error:
             return Failure.of(error)
 
@@ -200,6 +223,28 @@ class Endless(Sampler[list[int]]):
                 order = np.random.default_rng((self.seed, epoch)).permutation(self.rows)
             batch = order[place * self.batch_size : (place + 1) * self.batch_size]
             yield (batch + self.rows * (self.seed + epoch)).tolist()
+
+
+class Together(Sampler[list[int]]):
+    """Batches of labelled rows, each with a batch of unlabelled ones behind it.
+
+    Rows are numbered through: the unlabelled ones come after the labelled.
+    """
+
+    def __init__(self, labelled: Endless, unlabelled: Endless) -> None:
+        self.labelled = labelled
+        self.unlabelled = unlabelled
+        self.batch_size = labelled.batch_size + unlabelled.batch_size
+        self.drop_last = True
+
+    def __len__(self) -> int:
+        return len(self.labelled)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        first, second = self.labelled.rows, self.unlabelled.rows
+        for some, others in zip(self.labelled, self.unlabelled, strict=True):
+            numbered = [n % first + n // first * (first + second) for n in some]
+            yield numbered + [first + n % second + n // second * (first + second) for n in others]
 
 
 class _Decoded(Dataset[Any]):

@@ -23,6 +23,7 @@ from tutelage.errors import ConfigError, did_you_mean
 
 __all__ = [
     "CacheConfig",
+    "CompareConfig",
     "DataConfig",
     "ExperimentConfig",
     "InputConfig",
@@ -31,6 +32,7 @@ __all__ = [
     "TeacherConfig",
     "TrainConfig",
     "TransferConfig",
+    "TuneConfig",
     "load_config",
 ]
 
@@ -76,6 +78,9 @@ class DataConfig(Section):
         limit: At most so many training rows, drawn by ``split_seed``.
         split_seed: Draws hold-out, test share and limit; apart from ``seed``, so that runs with
             several seeds see the same rows.
+        unlabelled: More rows to train on that have no label, as a ``source`` of its own; what labels
+            it has are not read. Training rows whose label is empty are used likewise.
+        unlabelled_split: The split of ``unlabelled`` to take, where that has several.
     """
 
     source: str
@@ -91,6 +96,8 @@ class DataConfig(Section):
     evaluate: Literal["test", "holdout"] = "test"
     limit: Positive | None = None
     split_seed: int = 0
+    unlabelled: str | None = None
+    unlabelled_split: str = "train"
     params: dict[str, Any] = {}
 
 
@@ -144,8 +151,11 @@ class TransferConfig(Section):
     """What the student learns from the teachers beside its own task.
 
     Attributes:
-        method: A name of ``tutelage list methods``, or ``module:Class`` of one's own.
+        method: A name of ``tutelage list methods``, or ``module:Class`` of one's own; with
+            ``+probe`` behind it the student also learns the soft labels of the teachers' probe.
         beta: Strength of the transfer term; 0 or more.
+        mix: Of methods with ``probe``: share of the soft labels in the task's loss, 0 to 1.
+        temperature: Of methods with ``probe``: what both sides' logits are divided by.
         lr: Learning rate of the method's own parameters (AFT's rho); they have no weight decay.
         standardize: Bring each teacher's columns to mean 0 and deviation 1 (from cached statistics).
         params: Options of the method.
@@ -153,6 +163,8 @@ class TransferConfig(Section):
 
     method: str = "aft"
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
+    mix: Annotated[float, Field(ge=0, le=1)] = 0.7
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     lr: Annotated[float, Field(gt=0)] = 1e-2
     standardize: bool = False
     params: dict[str, Any] = {}
@@ -164,6 +176,8 @@ class TrainConfig(Section):
     Attributes:
         steps: Optimizer steps, exactly.
         batch_size: Examples in one pass; the kernel is taken over these.
+        unlabelled_share: Share of a batch that are rows without a label, where there are such rows
+            and the method learns from them; the labelled rows are the rest of the batch.
         accumulate: Passes for one optimizer step.
         warmup: Steps of linear warm-up before the cosine.
         inputs: Keep each row's decoded input in ``memory``, on ``disk``, or decode it again each
@@ -180,6 +194,7 @@ class TrainConfig(Section):
 
     steps: Positive = 5000
     batch_size: Annotated[int, Field(ge=2)] = 128
+    unlabelled_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
     accumulate: Positive = 1
     lr: Annotated[float, Field(gt=0)] = 1e-4
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -216,6 +231,56 @@ class TrainConfig(Section):
         return self
 
 
+class TuneConfig(Section):
+    """What ``tutelage tune`` tries, on the hold-out of the training rows.
+
+    Attributes:
+        beta: Strengths; by default those that suit the method, see ``methods.BETAS``.
+        mix: Shares of soft labels, for methods with ``probe``.
+        temperature: Temperatures of soft labels, for methods with ``probe``.
+        lr: Learning rates of the student; by default ``train.lr`` alone.
+        teachers: Sets of teachers, each by names; by default all together.
+        samples: Draw so many points between the least and the greatest of each list, on a log scale
+            (shares on a plain one), in place of trying every combination.
+        seeds: Runs of each point, from ``seed`` up; their mean counts.
+        prune: End a point whose first run is, at a quarter, half or three quarters of its steps, below
+            the median of those before it.
+    """
+
+    beta: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = ()
+    mix: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_length=1)] = (
+        0.5,
+        0.7,
+        0.9,
+    )
+    temperature: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (1.0,)
+    lr: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    teachers: tuple[tuple[str, ...], ...] = ()
+    samples: Positive | None = None
+    seeds: Positive = 1
+    prune: bool = False
+
+
+class CompareConfig(Section):
+    """What ``tutelage compare`` puts side by side: every combination of what is listed here.
+
+    Attributes:
+        methods: Their names; by default standard fine-tuning and the config's own.
+        seeds: Runs of each combination, from ``seed`` up.
+        tune: Choose each combination's settings by ``[tune]`` on a hold-out of its training rows first.
+        students: By default the config's own.
+        teachers: Sets of teachers, each by names; by default all together.
+        fractions: Of the training rows; by default all of them.
+    """
+
+    methods: tuple[str, ...] = ()
+    seeds: Positive = 1
+    tune: bool = False
+    students: tuple[StudentConfig, ...] = ()
+    teachers: tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...] = ()
+    fractions: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()
+
+
 class CacheConfig(Section):
     """Where teachers' features are kept, and how precisely.
 
@@ -249,6 +314,8 @@ class ExperimentConfig(Section):
     train: TrainConfig = TrainConfig()
     cache: CacheConfig = CacheConfig()
     output: OutputConfig = OutputConfig()
+    tune: TuneConfig = TuneConfig()
+    compare: CompareConfig = CompareConfig()
 
     @model_validator(mode="after")
     def _teachers_fit_method(self) -> Self:

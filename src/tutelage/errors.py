@@ -8,6 +8,7 @@
     ├── CacheError           cached features: wrong rows, changed or damaged files
     ├── StudentError         the model being trained
     └── TrainingError        a run that cannot start, go on or resume
+        └── DivergedError    the loss stopped being a number
 
 The command line prints the message of a ``TutelageError`` without a traceback and leaves
 with status 2. Messages say what came, what was expected and what to do.
@@ -20,6 +21,7 @@ __all__ = [
     "CacheError",
     "ConfigError",
     "DataError",
+    "DivergedError",
     "MissingExtraError",
     "SourceError",
     "StudentError",
@@ -65,6 +67,10 @@ class StudentError(TutelageError):
 
 class TrainingError(TutelageError):
     """A run cannot start, go on or resume."""
+
+
+class DivergedError(TrainingError):
+    """The loss stopped being a number: these settings do not train."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -1,55 +1,38 @@
 """One experiment from its config to its result: the only place where the parts are wired."""
 
-import importlib.util
-import platform
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
-from typing import Any
 
-import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState, GradientState
-from accelerate.utils import DataLoaderConfiguration, set_seed
+from accelerate.utils import set_seed
 from torch import Tensor, nn
 
-from tutelage.batches import Batches, prepare_rows
-from tutelage.cache import Features, FeatureStore, TeacherRows, extract
-from tutelage.cache.place import default_root
-from tutelage.config import ExperimentConfig, TeacherConfig
-from tutelage.datasets import Data, Modality, Split, choose_splits, read_data
-from tutelage.datasets.splits import Splits
-from tutelage.errors import ConfigError, MissingExtraError
-from tutelage.folder import claim, identity, leave
+from tutelage.config import ExperimentConfig
+from tutelage.datasets import Data, Splits, choose_splits, read_data, read_unlabelled
+from tutelage.errors import ConfigError
+from tutelage.folder import claim, leave
+from tutelage.machine import accelerator_for, device_name, versions
+from tutelage.methods import parse_method
 from tutelage.metrics import evaluate
-from tutelage.objective import Objective
 from tutelage.progress import Progress, Silent
-from tutelage.registry import bind, lookup
-from tutelage.regularizers import METHODS, Standardized
+from tutelage.regularizers import Standardized
 from tutelage.result import Result, StudentInfo, TeacherInfo
-from tutelage.sources import Source, open_teacher
 from tutelage.students import Student, build_student
+from tutelage.teachers import Teacher, teachers_features
 from tutelage.training import fit
+from tutelage.wiring import RunRows, batches_for, objective_for, prepare_regularizer
 
-__all__ = ["Teacher", "open_data", "run", "teacher_names", "teachers_features"]
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """A teacher as a run uses it: its name, where it comes from, and its cached features."""
-
-    name: str
-    config: TeacherConfig
-    parameters: int | None
-    features: Features
+__all__ = ["build", "open_data", "run"]
 
 
 def run(
-    config: ExperimentConfig, *, resume: bool = False, progress: Progress | None = None
+    config: ExperimentConfig,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    on_evaluation: Callable[[int, Mapping[str, float]], None] | None = None,
 ) -> Result:
     """Extract what is not cached, train, evaluate, and leave everything in ``config.output.dir``.
 
@@ -57,6 +40,8 @@ def run(
         config: What to do.
         resume: Go on from the folder's last checkpoint; a finished run is returned as it is.
         progress: Is told where the run is; by default nobody is.
+        on_evaluation: Is told the step and the metrics of each evaluation on the hold-out during
+            training; may raise to end a run that is not worth going on with.
 
     Returns:
         The result that also stands in ``result.json``.
@@ -74,10 +59,9 @@ def run(
     """
     progress = progress or Silent()
     folder = config.output.dir
-    if config.student is None:
-        raise ConfigError("setting student is missing; give --student, or [student] with a source")
+    method = parse_method(config.transfer.method)
     started, clock = datetime.now(UTC), _Clock()
-    accelerator = _accelerator(config)
+    accelerator = accelerator_for(config)
     finished = claim(config, resume=resume, main=accelerator.is_main_process)
     accelerator.wait_for_everyone()
     if finished is not None:
@@ -87,48 +71,58 @@ def run(
 
     with clock("prepare"):
         data, splits = open_data(config)
+    rows = RunRows.of(config, method, splits)
     with clock("extract"):
         teachers = (
-            []
-            if config.transfer.method == "stl"
-            else teachers_features(config, splits.pool, modality=data.modality, progress=progress)
+            teachers_features(
+                config,
+                splits.pool,
+                unlabelled=rows.unlabelled,
+                modality=data.modality,
+                progress=progress,
+            )
+            if method.taught
+            else []
         )
     set_seed(config.seed)
     with clock("prepare"):
-        student = build_student(
-            config.student.source,
-            classes=data.classes,
-            modality=data.modality,
-            params=config.student.params,
-            model_input=None if config.student.input is None else config.student.input.model_dump(),
-            tap=config.student.tap,
-        )
+        student = build(config, data)
         student.model.to(accelerator.device)
-        objective = _objective(config, student, teachers)
+        classes = len(data.classes)
+        objective = objective_for(config, method, student, teachers, classes=classes)
         if accelerator.num_processes > 1:  # each process draws dropout of its own
             set_seed(config.seed + accelerator.process_index)
-        training, held, plain = _batches(config, splits, student, teachers, progress)
+        batches = batches_for(config, method, rows, student, teachers, data=data, progress=progress)
+        prepare_regularizer(
+            objective.regularizer,
+            student,
+            batches,
+            config=config,
+            classes=classes,
+            accelerator=accelerator,
+        )
     with clock("train"):
         fit(
             student,
             objective,
-            training,
+            batches.training,
             settings=config.train,
             transfer_lr=config.transfer.lr,
             seed=config.seed,
             folder=folder,
-            identity=identity(config),
+            identity=rows.identity(config, teachers),
             resume=resume,
-            holdout=held if splits.evaluated.name == "holdout" else None,
+            holdout=batches.evaluated if splits.evaluated.name == "holdout" else None,
+            on_evaluation=on_evaluation,
             accelerator=accelerator,
             progress=progress,
         )
     with clock("evaluate"):
         size = config.train.batch_size
         metrics = {
-            "train": evaluate(student, plain, batch_size=size, accelerator=accelerator),
+            "train": evaluate(student, batches.plain, batch_size=size, accelerator=accelerator),
             splits.evaluated.name: evaluate(
-                student, held, batch_size=size, accelerator=accelerator
+                student, batches.evaluated, batch_size=size, accelerator=accelerator
             ),
         }
 
@@ -136,14 +130,14 @@ def run(
     result = Result(
         name=config.name,
         method=config.transfer.method,
-        beta=0.0 if config.transfer.method == "stl" else config.transfer.beta,
+        beta=config.transfer.beta if method.transfers else 0.0,
         seed=config.seed,
         steps=config.train.steps,
         metrics=metrics,
-        rows={"train": len(splits.training), splits.evaluated.name: len(splits.evaluated)},
+        rows=rows.counts,
         classes=list(data.classes),
         student=StudentInfo(
-            source=config.student.source,
+            source=config.student.source if config.student else "",
             parameters=sum(p.numel() for p in student.model.parameters()),
             width=student.width,
             tap=student.tap.path,
@@ -151,7 +145,7 @@ def run(
         teachers=_describe(teachers, rho, standardized=config.transfer.standardize),
         seconds=clock.seconds,
         versions=versions(),
-        device=_device_name(accelerator.device),
+        device=device_name(accelerator.device),
         started=started.isoformat(timespec="seconds"),
         command=shlex.join(
             ["tutelage", "train", str(folder / "config.toml"), "--out", f"{folder}-again"]
@@ -177,6 +171,7 @@ def open_data(config: ExperimentConfig) -> tuple[Data, Splits]:
         train=options.train,
         test=options.test,
         validation=options.validation,
+        read_test=options.evaluate == "test",
         params=options.params,
     )
     splits = choose_splits(
@@ -186,147 +181,35 @@ def open_data(config: ExperimentConfig) -> tuple[Data, Splits]:
         test_share=options.test_share,
         limit=options.limit,
         split_seed=options.split_seed,
+        unlabelled=None
+        if options.unlabelled is None
+        else read_unlabelled(
+            options.unlabelled,
+            like=data,
+            image=options.image,
+            text=options.text,
+            id=options.id,
+            split=options.unlabelled_split,
+        ),
     )
     return data, splits
 
 
-def teachers_features(
-    config: ExperimentConfig, pool: Split, *, modality: Modality, progress: Progress
-) -> list[Teacher]:
-    """Return every teacher with its features of these rows, from the cache or newly extracted."""
-    store = FeatureStore(config.cache.dir or default_root())
-    teachers = []
-    for name, teacher in zip(teacher_names(config.teachers), config.teachers, strict=True):
-        source = open_config(teacher, modality=modality)
-        with progress.track(f"extract {name}", len(pool), unit="rows") as update:
-            features = extract(
-                source,
-                pool,
-                store=store,
-                dtype=config.cache.dtype,
-                workers=config.cache.workers,
-                batch_size=teacher.batch_size,
-                device=_device(config),
-                on_progress=update,
-            )
-        teachers.append(Teacher(name, teacher, source.parameters, features))
-    return teachers
-
-
-def open_config(teacher: TeacherConfig, *, modality: Modality) -> Source:
-    """Open one teacher of the config."""
-    return open_teacher(
-        teacher.source,
-        modality=modality,
-        params=teacher.params,
-        model_input=None if teacher.input is None else teacher.input.model_dump(),
-    )
-
-
-def teacher_names(teachers: tuple[TeacherConfig, ...]) -> list[str]:
-    """Return how results call the teachers: as they are named, else the source's last part.
+def build(config: ExperimentConfig, data: Data) -> Student:
+    """Build the student of a config, with a head for the data's classes.
 
     Raises:
-        ConfigError: If two teachers have the same name.
+        ConfigError: If the config has no student.
     """
-    names = [t.name or t.source.rstrip("/").replace(":", "/").rpartition("/")[2] for t in teachers]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise ConfigError(
-            f"teachers need names of their own, and {sorted(twice)} stands twice; set teachers.N.name"
-        )
-    return names
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that decide a run's numbers."""
-    packages = ("tutelage", "torch", "accelerate", "timm", "transformers", "datasets", "numpy")
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}
-
-
-def _accelerator(config: ExperimentConfig) -> Accelerator:
-    settings = config.train
-    if settings.mixed_precision == "fp16" and _device(config).type == "cpu":
-        raise ConfigError(
-            "train.mixed_precision = 'fp16' needs a GPU; choose 'bf16' or 'no' on the CPU"
-        )
-    # A process may run several experiments, each with settings of its own.
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
-    tracker = None if settings.tracker == "none" else settings.tracker
-    if tracker is not None and importlib.util.find_spec(tracker) is None:
-        raise MissingExtraError(tracker, extra=tracker, purpose=f"train.tracker = {tracker!r}")
-    return Accelerator(
-        cpu=settings.device == "cpu",
-        mixed_precision=settings.mixed_precision,
-        gradient_accumulation_steps=settings.accumulate,
-        log_with=tracker,
-        project_dir=config.output.dir,
-        dataloader_config=DataLoaderConfiguration(non_blocking=True),
-    )
-
-
-def _device(config: ExperimentConfig) -> torch.device:
-    if config.train.device == "cpu" or not torch.accelerator.is_available():
-        return torch.device("cpu")
-    return torch.accelerator.current_accelerator() or torch.device("cpu")
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads"
-
-
-def _objective(config: ExperimentConfig, student: Student, teachers: list[Teacher]) -> Objective:
-    settings = config.transfer
-    method = lookup(settings.method, METHODS, kind="method")
-    widths = {teacher.name: teacher.features.width for teacher in teachers}
-    given = {"student_width": student.width, "teacher_widths": widths}
-    try:
-        regularizer = bind(method, given, settings.params, where="transfer.params")
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError(f"transfer.params: {error}") from error
-    if settings.standardize and teachers:
-        regularizer = Standardized(
-            regularizer,
-            {teacher.name: teacher.features.mean for teacher in teachers},
-            std={teacher.name: teacher.features.std for teacher in teachers},
-        )
-    task = nn.CrossEntropyLoss()
-    return Objective(task, regularizer, beta=settings.beta if teachers else 0.0)
-
-
-def _batches(
-    config: ExperimentConfig,
-    splits: Splits,
-    student: Student,
-    teachers: list[Teacher],
-    progress: Progress,
-) -> tuple[Batches, Batches, Batches]:
-    """The rows to train on, the rows to evaluate, and the training rows as they are."""
-    settings = config.train
-    if settings.augment == "invariant" and splits.training.rows.modality != "image":
-        raise ConfigError("train.augment = 'invariant' changes images; for texts choose 'none'")
-    rows = (
-        TeacherRows({t.name: t.features for t in teachers}, splits.training.ids)
-        if teachers
-        else None
-    )
-    keep, workers = settings.inputs, settings.workers
-
-    def prepared(split: Split, *, augment: bool = False) -> Any:
-        return prepare_rows(
-            split, student.input, keep=keep, augment=augment, workers=workers, progress=progress
-        )
-
-    plain = prepared(splits.training)
-    seen = prepared(splits.training, augment=True) if settings.augment == "invariant" else plain
-    return (
-        Batches(splits.training, seen, teachers=rows),
-        Batches(splits.evaluated, prepared(splits.evaluated), teachers=None),
-        Batches(splits.training, plain, teachers=None),
+    if config.student is None:
+        raise ConfigError("setting student is missing; give --student, or [student] with a source")
+    return build_student(
+        config.student.source,
+        classes=data.classes,
+        modality=data.modality,
+        params=config.student.params,
+        model_input=None if config.student.input is None else config.student.input.model_dump(),
+        tap=config.student.tap,
     )
 
 
@@ -338,7 +221,7 @@ def _rho(regularizer: nn.Module) -> dict[str, Tensor]:
 
 
 def _describe(
-    teachers: list[Teacher], rho: Mapping[str, Tensor], *, standardized: bool
+    teachers: Sequence[Teacher], rho: Mapping[str, Tensor], *, standardized: bool
 ) -> list[TeacherInfo]:
     energies: dict[str, float] = {}
     for teacher in teachers:
@@ -354,7 +237,7 @@ def _describe(
             width=t.features.width,
             parameters=t.parameters,
             cache_key={"train": t.features.key.digest},
-            bytes=t.features.bytes,
+            bytes=t.bytes,
             rho_mean=float(rho[t.name].mean()) if t.name in rho else None,
             share=energies[t.name] / total if total > 0 else None,
         )

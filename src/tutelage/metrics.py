@@ -29,11 +29,12 @@ def evaluate(
     """
     student.model.eval()
     sums = torch.zeros(3, dtype=torch.float64, device=accelerator.device)
-    for inputs, labels, _ in raising(batches.in_order(batch_size)):
+    for batch in raising(batches.in_order(batch_size)):
         inputs = {
-            name: value.to(accelerator.device, non_blocking=True) for name, value in inputs.items()
+            name: value.to(accelerator.device, non_blocking=True)
+            for name, value in batch.inputs.items()
         }
-        labels = labels.to(accelerator.device, non_blocking=True)
+        labels = batch.labels.to(accelerator.device, non_blocking=True)
         with accelerator.autocast():
             outputs = student.outputs(inputs).float()
         student.tap.take()

@@ -53,9 +53,19 @@ class Objective(nn.Module):
         labels: Tensor,
         student: Float[Tensor, "batch student"],
         teacher: TeacherFeatures,
+        *,
+        soft: Float[Tensor, "batch classes"] | None = None,
     ) -> Terms:
-        """Return the total loss and its two parts for a batch."""
-        task = self.task(outputs, labels)
+        """Return the total loss and its two parts for a batch.
+
+        Args:
+            outputs: The student's.
+            labels: As the task takes them.
+            student: The student's features.
+            teacher: The teachers' features of the same examples.
+            soft: For a task that learns from a teacher's logits too, as ``SoftLabels`` does.
+        """
+        task = self.task(outputs, labels) if soft is None else self.task(outputs, labels, soft)
         return self.combined(task, self.regularizer(student, teacher))
 
     def combined(self, task: Float[Tensor, ""], transfer: Float[Tensor, ""]) -> Terms:

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from tutelage.batches import Batch, Batches, Endless
+from tutelage.batches import Batch, Batches, Endless, Together
 from tutelage.checkpoint import load_checkpoint, save_checkpoint
 from tutelage.config import TrainConfig
-from tutelage.errors import TrainingError
+from tutelage.errors import DivergedError, TrainingError
 from tutelage.metrics import evaluate
 from tutelage.objective import Objective, Terms
 from tutelage.progress import Progress
@@ -39,7 +39,7 @@ class Learner(nn.Module):
         """Return the terms of the loss, how many rows were right, and the student's features."""
         outputs = self.student.outputs(batch.inputs)
         features = self.student.tap.take()
-        terms = self.objective(outputs, batch.labels, features, batch.teacher)
+        terms = self.objective(outputs, batch.labels, features, batch.teacher, soft=batch.soft)
         right = (outputs.detach().argmax(dim=1) == batch.labels).sum()
         return terms, right, features
 
@@ -71,6 +71,7 @@ def fit(
     identity: str,
     resume: bool = False,
     holdout: Batches | None = None,
+    on_evaluation: Callable[[int, Mapping[str, float]], None] | None = None,
     accelerator: Accelerator,
     progress: Progress,
 ) -> None:
@@ -80,7 +81,7 @@ def fit(
         student: The model, its tap, and how it is called.
         objective: Task and transfer; the regularizer's parameters have a learning rate of their own
             and no weight decay.
-        batches: The training rows.
+        batches: The training rows: those with a label first, then those without.
         settings: How to train.
         transfer_lr: Learning rate of the regularizer's parameters.
         seed: Decides the order of the rows.
@@ -88,6 +89,7 @@ def fit(
         identity: What must be equal for a checkpoint to be continued.
         resume: Go on from the last checkpoint, if there is one.
         holdout: Rows to evaluate on every ``settings.eval_every`` steps.
+        on_evaluation: Is told the step and the metrics of each such evaluation.
         accelerator: Devices, processes and precision.
         progress: Is told the steps done.
 
@@ -98,9 +100,7 @@ def fit(
     learner = Learner(student, objective)
     optimizer, inner = _optimizers(learner, settings, transfer_lr=transfer_lr)
     schedule = LambdaLR(optimizer, learning_rate(settings))
-    batch_size = min(settings.batch_size, len(batches))
-    if batch_size < 2:
-        raise TrainingError(f"training needs at least two rows, got {len(batches)}")
+    labelled, unlabelled = _batch_sizes(batches, settings)
 
     optimizers = {"main": optimizer} | ({} if inner is None else {"inner": inner})
     learner.to(accelerator.device)
@@ -115,10 +115,11 @@ def fit(
         place.metrics.write_text("")
     passes = settings.accumulate * accelerator.num_processes
     loader = batches.loader(
-        Endless(
-            len(batches),
-            batch_size,
-            batches=settings.steps * passes,
+        _order(
+            batches,
+            labelled,
+            unlabelled,
+            passes=settings.steps * passes,
             start=start * passes,
             seed=seed,
         ),
@@ -127,7 +128,7 @@ def fit(
     module, prepared, loader = accelerator.prepare(learner, optimizer, loader)
     module.train()
 
-    log = _Log(place.metrics, accelerator, rows=batch_size)
+    log = _Log(place.metrics, accelerator, rows=labelled)
     step = start
     with progress.track("train", settings.steps, unit="steps", done=start) as update:
         for batch in raising(loader):
@@ -156,8 +157,12 @@ def fit(
                 log.write(step, lr=float(schedule.get_last_lr()[0]))
                 update(step)
             if holdout is not None and settings.eval_every and step % settings.eval_every == 0:
-                metrics = evaluate(student, holdout, batch_size=batch_size, accelerator=accelerator)
+                metrics = evaluate(
+                    student, holdout, batch_size=settings.batch_size, accelerator=accelerator
+                )
                 log.line(step, {f"holdout_{name}": value for name, value in metrics.items()})
+                if on_evaluation is not None:
+                    on_evaluation(step, metrics)
                 module.train()
             if saves and accelerator.is_main_process:
                 numbers = {"step": step, "identity": identity, "scaler": _scaler_state(accelerator)}
@@ -182,6 +187,31 @@ def learning_rate(settings: TrainConfig) -> Callable[[int], float]:
         return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
     return share
+
+
+def _batch_sizes(batches: Batches, settings: TrainConfig) -> tuple[int, int]:
+    """How many rows with and without a label a batch has."""
+    without = len(batches) - batches.labelled
+    unlabelled = round(settings.unlabelled_share * settings.batch_size) if without else 0
+    labelled = min(settings.batch_size - unlabelled, batches.labelled)
+    if labelled < 1 or labelled + unlabelled < 2:
+        raise TrainingError(
+            f"a batch would have {labelled} rows with a label and {unlabelled} without; it needs two "
+            "rows, one of them with a label: give more rows, a larger train.batch_size, or a smaller "
+            "train.unlabelled_share"
+        )
+    return labelled, min(unlabelled, without)
+
+
+def _order(
+    batches: Batches, labelled: int, unlabelled: int, *, passes: int, start: int, seed: int
+) -> Endless | Together:
+    """Which rows each pass sees; those without a label are shuffled on their own."""
+    first = Endless(batches.labelled, labelled, batches=passes, start=start, seed=seed)
+    if not unlabelled:
+        return first
+    without = len(batches) - batches.labelled
+    return Together(first, Endless(without, unlabelled, batches=passes, start=start, seed=seed))
 
 
 def _optimizers(
@@ -272,7 +302,7 @@ class _Log:
         self.sums.zero_()
         self.passes = 0
         if not math.isfinite(total):
-            raise TrainingError(
+            raise DivergedError(
                 f"the loss is {total} at step {step} (task {task}, transfer {transfer}); "
                 "lower train.lr or transfer.beta, or set train.clip_norm = 1.0"
             )

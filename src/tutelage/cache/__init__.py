@@ -3,12 +3,13 @@
 from tutelage.cache.estimate import Estimate, estimate
 from tutelage.cache.extract import extract
 from tutelage.cache.features import Features
-from tutelage.cache.join import TeacherRows
+from tutelage.cache.join import ChainedRows, TeacherRows
 from tutelage.cache.key import FeatureKey, rows_digest
 from tutelage.cache.maintenance import Entry, Freed, Problem
 from tutelage.cache.store import FeatureStore
 
 __all__ = [
+    "ChainedRows",
     "Entry",
     "Estimate",
     "FeatureKey",

@@ -9,7 +9,7 @@ from torch import Tensor
 from tutelage.cache.features import Features
 from tutelage.errors import CacheError
 
-__all__ = ["TeacherRows"]
+__all__ = ["ChainedRows", "TeacherRows"]
 
 
 class TeacherRows:
@@ -57,6 +57,38 @@ class TeacherRows:
                 indices if rows is None else rows.index_select(0, indices)
             )
         return found
+
+
+class ChainedRows:
+    """The rows of several ``TeacherRows``, numbered through: all of the first, then the next.
+
+    Raises:
+        CacheError: If they are not of the same teachers.
+    """
+
+    def __init__(self, parts: Sequence[TeacherRows]) -> None:
+        self.parts = tuple(parts)
+        self.widths = self.parts[0].widths
+        if any(part.widths != self.widths for part in self.parts):
+            raise CacheError("rows of different teachers cannot be chained")
+        self._ends = torch.tensor([len(part) for part in self.parts]).cumsum(0)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def gather(self, indices: Int64[Tensor, " batch"]) -> dict[str, Float[Tensor, "batch width"]]:
+        """Return every teacher's features of these rows, as stored, on the CPU."""
+        owner = torch.bucketize(indices, self._ends, right=True)
+        order = owner.argsort(stable=True)
+        back = order.argsort()
+        found = []
+        for number, part in enumerate(self.parts):
+            mine = indices[order][owner[order] == number]
+            found.append(part.gather(mine - (int(self._ends[number]) - len(part))))
+        return {
+            name: torch.cat([one[name] for one in found]).index_select(0, back)
+            for name in self.widths
+        }
 
 
 def _matched(name: str, features: Features, ids: Sequence[str]) -> Int64[Tensor, " rows"] | None:

@@ -9,8 +9,9 @@ from tutelage.cache import FeatureStore, estimate
 from tutelage.cache.extract import feature_key
 from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig
-from tutelage.experiment import open_config, open_data, teacher_names, teachers_features
+from tutelage.experiment import open_data
 from tutelage.progress import Progress
+from tutelage.teachers import open_config, teacher_names, teachers_features
 
 __all__ = ["extract_all"]
 

@@ -12,6 +12,7 @@ from tutelage.datasets.base import (
     Rows,
     Split,
     SplitNames,
+    chained,
 )
 from tutelage.datasets.splits import Splits, choose_splits
 from tutelage.errors import DataError
@@ -28,8 +29,10 @@ __all__ = [
     "Split",
     "SplitNames",
     "Splits",
+    "chained",
     "choose_splits",
     "read_data",
+    "read_unlabelled",
 ]
 
 SCHEMES = {
@@ -50,6 +53,7 @@ def read_data(
     train: str = "train",
     test: str = "test",
     validation: str = "validation",
+    read_test: bool = True,
     params: Mapping[str, Any] | None = None,
 ) -> Data:
     """Read what a source of data holds; images stay undecoded until they are asked for.
@@ -64,27 +68,71 @@ def read_data(
         train: Name of the training split.
         test: Name of the test split.
         validation: Name of the validation split.
+        read_test: Whether to read test rows that have files or tables of their own.
         params: Options of this kind of data.
 
     Raises:
         ConfigError: If the source or an option cannot be understood.
         DataError: If files, columns, ids or labels cannot be used.
     """
-    scheme, rest = split_scheme(source, SCHEMES, kind="data")
-    given = {
-        "source": rest,
-        "columns": Columns(
-            image=image,
-            text=(text,) if isinstance(text, str) else None if text is None else tuple(text),
-            label=label,
-            id=id,
-        ),
-        "names": SplitNames(train=train, test=test, validation=validation),
-    }
-    data: Data = bind(import_object(SCHEMES[scheme]), given, params or {}, where="data.params")
+    data = _read(
+        source,
+        columns=Columns(image=image, text=_columns(text), label=label, id=id),
+        names=SplitNames(train=train, test=test, validation=validation, read_test=read_test),
+        params=params or {},
+    )
     if len(data.classes) < 2:
         raise DataError(
             f"{source} has {len(data.classes)} class ({', '.join(data.classes) or 'none'}); "
             "at least two are needed to tell apart"
         )
     return data
+
+
+def read_unlabelled(
+    source: str,
+    *,
+    like: Data,
+    image: str | None = None,
+    text: str | tuple[str, ...] | list[str] | None = None,
+    id: str | None = None,
+    split: str = "train",
+) -> Split:
+    """Read rows without labels; whatever labels they have are not read.
+
+    Args:
+        source: As in ``read_data``; of a folder all images are taken, at any depth.
+        like: The labelled data, whose modality they must have.
+        image: Column with an image or an image's path; by default found.
+        text: Column or columns with text; by default found.
+        id: Column with the row's id.
+        split: Which split to take.
+
+    Raises:
+        ConfigError: If the source cannot be understood.
+        DataError: If files or columns cannot be used, or the rows are of another kind.
+    """
+    data = _read(
+        source,
+        columns=Columns(image=image, text=_columns(text), label=None, id=id),
+        names=SplitNames(train=split),
+        params={},
+    )
+    if data.modality != like.modality:
+        raise DataError(
+            f"data.unlabelled = {source!r} holds {data.modality}s, but the labelled rows are "
+            f"{like.modality}s; give rows of the same kind"
+        )
+    rows = data.splits["train"]
+    return rows.select(range(len(rows)), name="unlabelled")
+
+
+def _read(source: str, *, columns: Columns, names: SplitNames, params: Mapping[str, Any]) -> Data:
+    scheme, rest = split_scheme(source, SCHEMES, kind="data")
+    given = {"source": rest, "columns": columns, "names": names}
+    data: Data = bind(import_object(SCHEMES[scheme]), given, params, where="data.params")
+    return data
+
+
+def _columns(text: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...] | None:
+    return (text,) if isinstance(text, str) else None if text is None else tuple(text)

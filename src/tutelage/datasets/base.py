@@ -4,10 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-__all__ = ["UNLABELLED", "Columns", "Data", "Modality", "Origin", "Rows", "Split", "SplitNames"]
+__all__ = [
+    "UNLABELLED",
+    "Columns",
+    "Data",
+    "Modality",
+    "Origin",
+    "Rows",
+    "Split",
+    "SplitNames",
+    "chained",
+]
 
 Modality = Literal["image", "text"]
 UNLABELLED = -100
@@ -16,21 +27,30 @@ UNLABELLED = -100
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a table mean what; None where they are to be found by themselves."""
+    """Which columns of a table mean what; None where they are to be found by themselves.
+
+    Attributes:
+        label: None where labels are not to be read, whether there are some or not.
+    """
 
     image: str | None = None
     text: tuple[str, ...] | None = None
-    label: str = "label"
+    label: str | None = "label"
     id: str | None = None
 
 
 @dataclass(frozen=True)
 class SplitNames:
-    """How the data calls its splits."""
+    """How the data calls its splits.
+
+    Attributes:
+        read_test: Whether test rows are to be read; if not, nothing of them is looked at.
+    """
 
     train: str = "train"
     test: str = "test"
     validation: str = "validation"
+    read_test: bool = True
 
 
 class Rows(Protocol):
@@ -104,6 +124,56 @@ class Split:
         )
 
 
+def chained(splits: Sequence[Split]) -> Split:
+    """Return several splits' rows one after another, as one split.
+
+    Ids may stand twice in it: to find cached features by, use those of the single splits.
+
+    Args:
+        splits: At least one; of one modality.
+    """
+    if len(splits) == 1:
+        return splits[0]
+    return Split(
+        splits[0].name,
+        _ChainedRows(tuple(split.rows for split in splits)),
+        [name for split in splits for name in split.ids],
+        torch.cat([split.labels for split in splits]),
+    )
+
+
+@dataclass(frozen=True)
+class _ChainedRows:
+    parts: tuple[Rows, ...]
+
+    @property
+    def modality(self) -> Modality:
+        return self.parts[0].modality
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __getitem__(self, index: int) -> Any:
+        rows, place = self._find(index)
+        return rows[place]
+
+    def content(self, index: int) -> bytes:
+        rows, place = self._find(index)
+        return rows.content(place)
+
+    def select(self, indices: Sequence[int]) -> Rows:
+        # Each row as a part of one: only a few rows are ever selected from a chain.
+        found = (self._find(index) for index in indices)
+        return _ChainedRows(tuple(rows.select([place]) for rows, place in found))
+
+    def _find(self, index: int) -> tuple[Rows, int]:
+        for rows in self.parts:
+            if index < len(rows):
+                return rows, index
+            index -= len(rows)
+        raise IndexError(f"there are {len(self)} rows")
+
+
 @dataclass(frozen=True)
 class Data:
     """Everything that a source of data holds.
@@ -112,8 +182,10 @@ class Data:
         splits: ``train``, and ``test`` and ``validation`` where the data has them.
         classes: Their names; a label is a place in this.
         modality: What every row is.
+        has_test: Whether there are test rows, read or not.
     """
 
     splits: Mapping[str, Split]
     classes: tuple[str, ...]
     modality: Modality
+    has_test: bool = False

@@ -1,6 +1,6 @@
 """From tables of Hugging Face ``datasets`` to rows, ids and labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ TEXTS = ("text", "sentence", "content", "review", "document", "question", "title
 
 
 def from_tables(
-    tables: Mapping[str, Dataset],
+    tables: Mapping[str, Callable[[], Dataset]],
     *,
     columns: Columns,
     names: SplitNames,
@@ -38,7 +38,7 @@ def from_tables(
     """Choose splits and columns, and turn them into rows.
 
     Args:
-        tables: The data's splits, as they are called there.
+        tables: Reads each of the data's splits, by how they are called there.
         columns: Those that are asked for; others are found.
         names: How the splits are called.
         where: What has the tables, for messages.
@@ -51,11 +51,13 @@ def from_tables(
     if not tables:
         raise DataError(f"{where} has no splits")
     roles = find_roles(tables, names=names, where=where)
-    chosen = {role: tables[name] for role, name in roles.items()}
+    chosen = {
+        role: tables[name]() for role, name in roles.items() if role != "test" or names.read_test
+    }
     train = chosen["train"]
     columns = _found(columns, train, where=where)
     present = {role: _labels(table, columns.label, where=where) for role, table in chosen.items()}
-    feature = train.features[columns.label]
+    feature = None if columns.label is None else train.features[columns.label]
     classes = (
         tuple(feature.names) if isinstance(feature, ClassLabel) else class_names(present["train"])
     )
@@ -68,7 +70,7 @@ def from_tables(
             _ids(table, columns.id, where=label),
             class_numbers(present[role], classes, split=role),
         )
-    return Data(splits, classes, splits["train"].rows.modality)
+    return Data(splits, classes, splits["train"].rows.modality, has_test="test" in roles)
 
 
 def _found(columns: Columns, table: Dataset, *, where: str) -> Columns:
@@ -85,10 +87,9 @@ def _found(columns: Columns, table: Dataset, *, where: str) -> Columns:
     for asked in columns.text or ():
         _require(features, asked, option="text", where=where)
     label = columns.label
-    if label not in features and label == "label":
-        by_type = [name for name, feature in features.items() if isinstance(feature, ClassLabel)]
-        label = by_type[0] if len(by_type) == 1 else label
-    _require(features, label, option="label", where=where)
+    if label is not None:
+        label = _label_column(features, label)
+        _require(features, label, option="label", where=where)
     identity = columns.id or ("id" if "id" in features and label != "id" else None)
     columns = replace(columns, label=label, id=identity)
     if columns.image is not None and columns.text is not None:
@@ -98,9 +99,18 @@ def _found(columns: Columns, table: Dataset, *, where: str) -> Columns:
         )
     if columns.image is not None or columns.text is not None:
         return columns
-    if image := _image_column(table, besides=(label,)):
+    besides = (label or "label", identity)
+    if image := _image_column(table, besides=besides):
         return replace(columns, image=image)
-    return replace(columns, text=_text_columns(features, besides=(label, identity), where=where))
+    return replace(columns, text=_text_columns(features, besides=besides, where=where))
+
+
+def _label_column(features: Features, asked: str) -> str:
+    """The column that is asked for; where that is the usual name, the only one of classes will do."""
+    if asked in features or asked != "label":
+        return asked
+    by_type = [str(name) for name, feature in features.items() if isinstance(feature, ClassLabel)]
+    return by_type[0] if len(by_type) == 1 else asked
 
 
 def _require(features: Features, name: str, *, option: str, where: str) -> None:
@@ -111,7 +121,7 @@ def _require(features: Features, name: str, *, option: str, where: str) -> None:
         )
 
 
-def _image_column(table: Dataset, *, besides: Sequence[str]) -> str | None:
+def _image_column(table: Dataset, *, besides: Sequence[str | None]) -> str | None:
     features: Features = table.features
     if by_type := [str(name) for name in features if isinstance(features[name], Image)]:
         return by_type[0]
@@ -147,7 +157,9 @@ def _is_string(feature: Any) -> bool:
     return isinstance(feature, Value) and feature.dtype in ("string", "large_string", "string_view")
 
 
-def _labels(table: Dataset, column: str, *, where: str) -> list[str | None]:
+def _labels(table: Dataset, column: str | None, *, where: str) -> list[str | None]:
+    if column is None:
+        return [None] * len(table)
     _require(table.features, column, option="label", where=where)
     feature = table.features[column]
     values = table[column][:]

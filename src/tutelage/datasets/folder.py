@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
-from tutelage.datasets.base import Columns, Data, Split, SplitNames
+import torch
+
+from tutelage.datasets.base import UNLABELLED, Columns, Data, Split, SplitNames
 from tutelage.datasets.images import EXTENSIONS, ImageFiles
 from tutelage.datasets.labels import class_names, class_numbers
 from tutelage.datasets.roles import find_roles
@@ -17,7 +19,8 @@ def read_folder(source: str, *, columns: Columns, names: SplitNames) -> Data:
     """Read ``DIR/class/image.jpg``, or ``DIR/train/class/image.jpg`` with other splits beside it.
 
     A row's id is its path relative to ``DIR``, with forward slashes. Hidden files and files that
-    are not images are passed over.
+    are not images are passed over. Where labels are not to be read, all images at any depth are
+    training rows.
 
     Args:
         source: The folder.
@@ -28,7 +31,7 @@ def read_folder(source: str, *, columns: Columns, names: SplitNames) -> Data:
         DataError: If there is no such folder, a class has no images or occurs outside the
             training rows only, or images lie outside of class folders.
     """
-    if columns != Columns():
+    if columns not in (Columns(), Columns(label=None)):
         raise ConfigError(
             "a folder has no columns: leave data.image, data.text, data.label and data.id out, "
             "or use table:FILE with a column of image paths"
@@ -37,12 +40,16 @@ def read_folder(source: str, *, columns: Columns, names: SplitNames) -> Data:
     if not root.is_dir():
         kind = "is a file; tables are table:FILE" if root.is_file() else "does not exist"
         raise DataError(f"the folder {root} {kind}")
+    if columns.label is None:
+        return _without_labels(root)
     folders = _folders(root)
     roles = find_roles(folders, names=names, where=str(root), required=False)
     if "train" in roles and _folders(root / roles["train"]):
         tops = {role: root / name for role, name in roles.items()}
     else:
-        tops = {"train": root}
+        roles, tops = {}, {"train": root}
+    if not names.read_test:
+        tops.pop("test", None)
     files = {role: _images_by_class(top, root=root) for role, top in tops.items()}
     classes = class_names(files["train"])
     splits = {}
@@ -51,7 +58,16 @@ def read_folder(source: str, *, columns: Columns, names: SplitNames) -> Data:
         ids = [name for name, _ in rows]
         labels = class_numbers([label for _, label in rows], classes, split=role)
         splits[role] = Split(role, ImageFiles(root, ids), ids, labels)
-    return Data(splits, classes, "image")
+    return Data(splits, classes, "image", has_test="test" in roles)
+
+
+def _without_labels(root: Path) -> Data:
+    """All images below a folder, whatever their folders are called."""
+    ids = sorted(_images(root, root=root))
+    if not ids:
+        raise DataError(f"no images in {root}; known are {', '.join(sorted(EXTENSIONS))}")
+    labels = torch.full((len(ids),), UNLABELLED)
+    return Data({"train": Split("train", ImageFiles(root, ids), ids, labels)}, (), "image")
 
 
 def _folders(path: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Data of the Hugging Face hub, or a folder that is laid out like it."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import datasets
@@ -30,7 +31,8 @@ def read_hub(
         DataError: If there is no such data, or it is not in the local cache while offline.
     """
     with quiet():
-        tables = _load(source, revision)
+        loaded = _load(source, revision)
+        tables = {str(name): partial(loaded.__getitem__, name) for name in loaded}
         return from_tables(tables, columns=columns, names=names, where=source)
 
 

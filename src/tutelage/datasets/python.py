@@ -1,6 +1,7 @@
 """Data that a function of one's own gives."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from datasets import Dataset
@@ -38,7 +39,7 @@ def read_python(source: str, *, columns: Columns, names: SplitNames, **params: A
             f"python:{source} returned {type(made).__name__}; it must return a mapping from split "
             "names to datasets.Dataset or lists of dicts"
         )
-    tables = {str(name): _table(rows, source, str(name)) for name, rows in made.items()}
+    tables = {str(name): partial(_table, rows, source, str(name)) for name, rows in made.items()}
     return from_tables(tables, columns=columns, names=names, where=f"python:{source}")
 
 

@@ -20,11 +20,13 @@ class Splits:
         evaluated: Rows to report; its name is ``test`` or ``holdout``.
         pool: Training rows with those of a drawn hold-out, in the data's order: the same for both
             ways to evaluate, so that teachers' features of it serve both.
+        unlabelled: Training rows without a label, by where they come from.
     """
 
     training: Split
     evaluated: Split
     pool: Split
+    unlabelled: tuple[Split, ...] = ()
 
 
 def choose_splits(
@@ -35,12 +37,13 @@ def choose_splits(
     test_share: float = 0.2,
     limit: int | None = None,
     split_seed: int = 0,
+    unlabelled: Split | None = None,
 ) -> Splits:
     """Choose the rows to train on and those to evaluate.
 
     What must be drawn is drawn within each class, by a digest of the row's id: the choice does not
-    depend on the order of files, and a row's lot does not change when others are added. Rows
-    without a label are left out.
+    depend on the order of files, and a row's lot does not change when others are added. Evaluated
+    rows without a label are left out.
 
     Args:
         data: All splits.
@@ -51,13 +54,15 @@ def choose_splits(
         test_share: Share of the training rows that become the test rows where there are none.
         limit: At most so many training rows.
         split_seed: Decides what is drawn.
+        unlabelled: Rows without labels from elsewhere.
 
     Raises:
         DataError: If a class has too few rows, or a split no labelled ones.
     """
     pool = _labelled(data.splits["train"])
+    without = tuple(s for s in (_unlabelled(data.splits["train"]), unlabelled) if s is not None)
     test = data.splits.get("test")
-    if test is None:
+    if test is None and not data.has_test:
         drawn = draw(pool, share=test_share, seed=split_seed, purpose="test", data=data)
         test = pool.select(drawn, name="test")
         pool = pool.select(_others(pool, drawn))
@@ -65,16 +70,19 @@ def choose_splits(
         drawn = _limited(pool, limit, seed=split_seed, data=data)
         pool = pool.select(drawn)
     if evaluate == "test":
-        return Splits(training=pool, evaluated=_labelled(test), pool=pool)
+        if test is None:
+            raise DataError("the test rows were not read, so nothing can be evaluated on them")
+        return Splits(training=pool, evaluated=_labelled(test), pool=pool, unlabelled=without)
     if validation := data.splits.get("validation"):
         labelled = _labelled(validation)
         evaluated = labelled.select(range(len(labelled)), name="holdout")
-        return Splits(training=pool, evaluated=evaluated, pool=pool)
+        return Splits(training=pool, evaluated=evaluated, pool=pool, unlabelled=without)
     drawn = draw(pool, share=holdout, seed=split_seed, purpose="holdout", data=data)
     return Splits(
         training=pool.select(_others(pool, drawn)),
         evaluated=pool.select(drawn, name="holdout"),
         pool=pool,
+        unlabelled=without,
     )
 
 
@@ -175,3 +183,8 @@ def _labelled(split: Split) -> Split:
             f"the {split.name} rows have no labels{hint if split.name == 'test' else ''}"
         )
     return split if len(keep) == len(split) else split.select(keep)
+
+
+def _unlabelled(split: Split) -> Split | None:
+    without = (split.labels == UNLABELLED).nonzero().flatten().tolist()
+    return split.select(without, name="unlabelled") if without else None

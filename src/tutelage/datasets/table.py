@@ -4,7 +4,7 @@ import csv
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def read_table(
     path = Path(source).expanduser()
     files = _files(path)
     with quiet():
-        tables = {name: _read(file, delimiter=delimiter) for name, file in files.items()}
+        tables = {n: partial(_read, file, delimiter=delimiter) for n, file in files.items()}
         root = path if path.is_dir() else path.parent
         return from_tables(
             tables, columns=columns, names=names, where=str(path), root=root.absolute()

@@ -14,11 +14,12 @@ from rich.console import Console
 
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.demo.data import minilm
-from tutelage.experiment import open_data, run, teachers_features
+from tutelage.experiment import open_data, run
 from tutelage.probe import Probe, linear_probe
 from tutelage.progress import Progress
 from tutelage.report import print_result, write_report
 from tutelage.result import Result
+from tutelage.teachers import teachers_features
 
 __all__ = ["BETAS", "SEEDS", "demo_config", "run_demo"]
 
@@ -141,13 +142,7 @@ def _probe(config: ExperimentConfig, progress: Progress) -> Probe:
     """The teacher's linear probe on the rows that the students saw."""
     data, splits = open_data(config)
     train, test = (
-        torch.cat(
-            list(
-                teachers_features(config, rows, modality=data.modality, progress=progress)[
-                    0
-                ].features.blocks()
-            )
-        )
+        teachers_features(config, rows, modality=data.modality, progress=progress)[0].features
         for rows in (splits.pool, splits.evaluated)
     )
     return linear_probe(

@@ -1,0 +1,63 @@
+"""Where a run computes: devices, processes, precision, and the versions that decide its numbers."""
+
+import importlib.util
+import platform
+from importlib.metadata import version
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, GradientState
+from accelerate.utils import DataLoaderConfiguration
+
+from tutelage.config import ExperimentConfig
+from tutelage.errors import ConfigError, MissingExtraError
+
+__all__ = ["accelerator_for", "computing_device", "device_name", "versions"]
+
+
+def computing_device(config: ExperimentConfig) -> torch.device:
+    """Return where a config computes: the accelerator that is there, unless it says ``cpu``."""
+    if config.train.device == "cpu" or not torch.accelerator.is_available():
+        return torch.device("cpu")
+    return torch.accelerator.current_accelerator() or torch.device("cpu")
+
+
+def accelerator_for(config: ExperimentConfig) -> Accelerator:
+    """Return devices, processes, precision and trackers as a config asks for them.
+
+    Raises:
+        ConfigError: If the device does not know the precision.
+        MissingExtraError: If the tracker is not installed.
+    """
+    settings = config.train
+    if settings.mixed_precision == "fp16" and computing_device(config).type == "cpu":
+        raise ConfigError(
+            "train.mixed_precision = 'fp16' needs a GPU; choose 'bf16' or 'no' on the CPU"
+        )
+    # A process may run several experiments, each with settings of its own.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
+    tracker = None if settings.tracker == "none" else settings.tracker
+    if tracker is not None and importlib.util.find_spec(tracker) is None:
+        raise MissingExtraError(tracker, extra=tracker, purpose=f"train.tracker = {tracker!r}")
+    return Accelerator(
+        cpu=settings.device == "cpu",
+        mixed_precision=settings.mixed_precision,
+        gradient_accumulation_steps=settings.accumulate,
+        log_with=tracker,
+        project_dir=config.output.dir,
+        dataloader_config=DataLoaderConfiguration(non_blocking=True),
+    )
+
+
+def device_name(device: torch.device) -> str:
+    """Return how results call a device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a run's numbers."""
+    packages = ("tutelage", "torch", "accelerate", "timm", "transformers", "datasets", "numpy")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}

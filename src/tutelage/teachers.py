@@ -1,0 +1,193 @@
+"""The teachers of a config, with their cached features of the rows that a run trains on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from tutelage.cache import ChainedRows, Features, FeatureStore, TeacherRows, extract
+from tutelage.cache.derived import derived
+from tutelage.cache.key import canonical, digest_of
+from tutelage.cache.place import default_root
+from tutelage.config import ExperimentConfig, TeacherConfig
+from tutelage.datasets import Modality, Split, Splits
+from tutelage.errors import ConfigError
+from tutelage.machine import computing_device
+from tutelage.probe import SideBySide, cross_fitted
+from tutelage.progress import Progress
+from tutelage.sources import Source, open_teacher
+
+__all__ = [
+    "Teacher",
+    "evaluated_rows",
+    "open_config",
+    "soft_labels",
+    "teacher_names",
+    "teacher_rows",
+    "teachers_features",
+]
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A teacher as a run uses it.
+
+    Attributes:
+        name: How results call it.
+        config: Where it comes from.
+        parameters: None where it is not known.
+        features: Of the pool of labelled rows.
+        unlabelled: Of each split of unlabelled rows.
+    """
+
+    name: str
+    config: TeacherConfig
+    parameters: int | None
+    features: Features
+    unlabelled: tuple[Features, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Size of all its features on disk."""
+        return sum(features.bytes for features in (self.features, *self.unlabelled))
+
+
+def teachers_features(
+    config: ExperimentConfig,
+    pool: Split,
+    *,
+    unlabelled: Sequence[Split] = (),
+    modality: Modality,
+    progress: Progress,
+) -> list[Teacher]:
+    """Return every teacher with its features of these rows, from the cache or newly extracted."""
+    store = FeatureStore(config.cache.dir or default_root())
+    teachers = []
+    for name, teacher in zip(teacher_names(config.teachers), config.teachers, strict=True):
+        source = open_config(teacher, modality=modality)
+        found = []
+        for split in (pool, *unlabelled):
+            label = f"extract {name}" + ("" if split is pool else f", {split.name}")
+            with progress.track(label, len(split), unit="rows") as update:
+                found.append(
+                    extract(
+                        source,
+                        split,
+                        store=store,
+                        dtype=config.cache.dtype,
+                        workers=config.cache.workers,
+                        batch_size=teacher.batch_size,
+                        device=computing_device(config),
+                        on_progress=update,
+                    )
+                )
+        teachers.append(Teacher(name, teacher, source.parameters, found[0], tuple(found[1:])))
+    return teachers
+
+
+def teacher_rows(
+    teachers: Sequence[Teacher], training: Split, *, unlabelled: Sequence[Split] = ()
+) -> TeacherRows | ChainedRows:
+    """Return the teachers' features of the training rows, then those of the unlabelled ones."""
+    rows = TeacherRows({t.name: t.features for t in teachers}, training.ids)
+    if not unlabelled:
+        return rows
+    more = [
+        TeacherRows({t.name: t.unlabelled[number] for t in teachers}, split.ids)
+        for number, split in enumerate(unlabelled)
+    ]
+    return ChainedRows([rows, *more])
+
+
+def evaluated_rows(
+    config: ExperimentConfig,
+    teachers: Sequence[Teacher],
+    splits: Splits,
+    *,
+    modality: Modality,
+    progress: Progress,
+) -> TeacherRows | ChainedRows:
+    """Return the teachers' features of the evaluated rows, for a probe to be scored on.
+
+    A drawn hold-out is among the rows that are cached already; other rows are extracted.
+    """
+    evaluated = splits.evaluated
+    if (
+        set(evaluated.ids) <= set(splits.pool.ids)
+        and evaluated.origin.split == splits.pool.origin.split
+    ):
+        return teacher_rows(teachers, evaluated)
+    found = teachers_features(config, evaluated, modality=modality, progress=progress)
+    return teacher_rows(found, evaluated)
+
+
+def soft_labels(
+    config: ExperimentConfig,
+    teachers: Sequence[Teacher],
+    rows: TeacherRows | ChainedRows,
+    *,
+    training: Split,
+    labels: Int64[Tensor, " rows"],
+    classes: int,
+    progress: Progress,
+) -> Float[Tensor, "rows classes"]:
+    """Return the logits of the teachers' probe, cross-fitted, from the cache or newly fitted.
+
+    Args:
+        config: Where the cache lies, and which seed draws the folds.
+        teachers: Whose features they are.
+        rows: The features: of the training rows, then of the unlabelled ones.
+        training: The training rows.
+        labels: Of all rows; ``UNLABELLED`` for the unlabelled ones.
+        classes: How many there are.
+        progress: Is told that a probe is fitted.
+    """
+    about = {
+        "what": "logits of a cross-fitted linear probe",
+        "version": 1,
+        "folds": FOLDS,
+        "seed": config.data.split_seed,
+        "features": [f.key.digest for t in teachers for f in (t.features, *t.unlabelled)],
+        "rows": digest_of(canonical([list(training.ids), labels.tolist(), classes])),
+    }
+
+    def fit() -> Tensor:
+        with progress.track("probe for soft labels", 1, unit="probe") as update:
+            logits = cross_fitted(
+                SideBySide(rows),
+                labels,
+                classes=classes,
+                folds=FOLDS,
+                seed=config.data.split_seed,
+            )
+            update(1)
+        return logits
+
+    return derived(config.cache.dir or default_root(), about, compute=fit)
+
+
+def open_config(teacher: TeacherConfig, *, modality: Modality) -> Source:
+    """Open one teacher of the config."""
+    return open_teacher(
+        teacher.source,
+        modality=modality,
+        params=teacher.params,
+        model_input=None if teacher.input is None else teacher.input.model_dump(),
+    )
+
+
+def teacher_names(teachers: tuple[TeacherConfig, ...]) -> list[str]:
+    """Return how results call the teachers: as they are named, else the source's last part.
+
+    Raises:
+        ConfigError: If two teachers have the same name.
+    """
+    names = [t.name or t.source.rstrip("/").replace(":", "/").rpartition("/")[2] for t in teachers]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ConfigError(
+            f"teachers need names of their own, and {sorted(twice)} stands twice; set teachers.N.name"
+        )
+    return names

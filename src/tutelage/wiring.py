@@ -1,0 +1,193 @@
+"""What a run is made of: rows, what the student is trained on, batches, what comes before training."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from accelerate import Accelerator
+from torch import nn
+
+from tutelage.batches import Batches, PreparedRows, prepare_rows
+from tutelage.cache.key import canonical, digest_of
+from tutelage.config import ExperimentConfig
+from tutelage.datasets import Data, Split, Splits, chained
+from tutelage.errors import ConfigError
+from tutelage.folder import identity
+from tutelage.methods import Method
+from tutelage.objective import Objective
+from tutelage.progress import Progress
+from tutelage.registry import bind
+from tutelage.regularizers import Evidence, SoftLabels, Standardized
+from tutelage.represent import represent
+from tutelage.students import Student
+from tutelage.teachers import Teacher, soft_labels, teacher_rows
+
+__all__ = ["RunBatches", "RunRows", "batches_for", "objective_for", "prepare_regularizer"]
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """The rows of a run.
+
+    Attributes:
+        training: With labels.
+        unlabelled: Those without that this run learns from, by where they come from.
+        evaluated: Test or hold-out rows.
+    """
+
+    training: Split
+    unlabelled: tuple[Split, ...]
+    evaluated: Split
+
+    @classmethod
+    def of(cls, config: ExperimentConfig, method: Method, splits: Splits) -> "RunRows":
+        """A method without teachers, or a share of 0, leaves unlabelled rows aside."""
+        used = method.taught and config.train.unlabelled_share > 0
+        return cls(splits.training, splits.unlabelled if used else (), splits.evaluated)
+
+    @property
+    def all(self) -> Split:
+        """The training rows, then the unlabelled ones."""
+        return chained([self.training, *self.unlabelled])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there are of each."""
+        more = {"unlabelled": sum(map(len, self.unlabelled))} if self.unlabelled else {}
+        return {"train": len(self.training), self.evaluated.name: len(self.evaluated), **more}
+
+    def identity(self, config: ExperimentConfig, teachers: Sequence[Teacher]) -> str:
+        """A digest of settings, rows and features: a checkpoint of others is not gone on with."""
+        content = [
+            identity(config),
+            list(self.training.ids),
+            self.training.labels.tolist(),
+            [list(split.ids) for split in self.unlabelled],
+            [f.key.digest for t in teachers for f in (t.features, *t.unlabelled)],
+        ]
+        return digest_of(canonical(content))
+
+
+@dataclass(frozen=True)
+class RunBatches:
+    """A run's rows as the student reads them.
+
+    Attributes:
+        training: To train on: augmented where that is asked for, with the teachers' features.
+        plain: The same rows as they are.
+        evaluated: Test or hold-out rows.
+    """
+
+    training: Batches
+    plain: Batches
+    evaluated: Batches
+
+
+def objective_for(
+    config: ExperimentConfig,
+    method: Method,
+    student: Student,
+    teachers: Sequence[Teacher],
+    *,
+    classes: int,
+) -> Objective:
+    """Return the task's loss and the method's term.
+
+    Raises:
+        ConfigError: If the method does not take its params.
+    """
+    settings = config.transfer
+    widths = {teacher.name: teacher.features.width for teacher in teachers}
+    given = {"student_width": student.width, "teacher_widths": widths, "classes": classes}
+    params = {**method.params, **settings.params}
+    try:
+        regularizer = bind(method.regularizer_class(), given, params, where="transfer.params")
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"transfer.params: {error}") from error
+    if settings.standardize and method.transfers:
+        regularizer = Standardized(
+            regularizer,
+            {teacher.name: teacher.features.mean for teacher in teachers},
+            std={teacher.name: teacher.features.std for teacher in teachers},
+        )
+    task = (
+        SoftLabels(mix=settings.mix, temperature=settings.temperature)
+        if method.soft
+        else nn.CrossEntropyLoss()
+    )
+    return Objective(task, regularizer, beta=settings.beta if method.transfers else 0.0)
+
+
+def batches_for(
+    config: ExperimentConfig,
+    method: Method,
+    rows: RunRows,
+    student: Student,
+    teachers: Sequence[Teacher],
+    *,
+    data: Data,
+    progress: Progress,
+) -> RunBatches:
+    """Decode the rows, and put the teachers' features and soft labels beside them."""
+    settings = config.train
+    seen = rows.all
+    if settings.augment == "invariant" and seen.rows.modality != "image":
+        raise ConfigError("train.augment = 'invariant' changes images; for texts choose 'none'")
+    keep, workers = settings.inputs, settings.workers
+
+    def prepared(split: Split, *, augment: bool = False) -> PreparedRows:
+        return prepare_rows(
+            split, student.input, keep=keep, augment=augment, workers=workers, progress=progress
+        )
+
+    plain = prepared(seen)
+    views = prepared(seen, augment=True) if settings.augment == "invariant" else plain
+    features = (
+        teacher_rows(teachers, rows.training, unlabelled=rows.unlabelled) if teachers else None
+    )
+    soft = None
+    if method.soft and features is not None:
+        soft = soft_labels(
+            config,
+            teachers,
+            features,
+            training=rows.training,
+            labels=seen.labels,
+            classes=len(data.classes),
+            progress=progress,
+        )
+    return RunBatches(
+        training=Batches(seen, views, teachers=features if method.transfers else None, soft=soft),
+        plain=Batches(seen, plain),
+        evaluated=Batches(rows.evaluated, prepared(rows.evaluated)),
+    )
+
+
+def prepare_regularizer(
+    regularizer: nn.Module,
+    student: Student,
+    batches: RunBatches,
+    *,
+    config: ExperimentConfig,
+    classes: int,
+    accelerator: Accelerator,
+) -> None:
+    """Let a method that learns something before training look at the training rows."""
+    prepare: Callable[[Evidence], None] | None = getattr(regularizer, "prepare", None)
+    if prepare is None or batches.training.teachers is None:
+        return
+    regularizer.to(accelerator.device)
+    size = config.train.batch_size
+    prepare(
+        Evidence(
+            teachers=batches.training.teachers,
+            labels=batches.training.labels,
+            classes=classes,
+            student=lambda: represent(
+                student, batches.plain, batch_size=size, accelerator=accelerator
+            ),
+            seed=config.seed,
+            device=accelerator.device,
+        )
+    )

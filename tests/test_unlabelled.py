@@ -1,0 +1,133 @@
+"""Rows without a label: how they are read, mixed into batches, and learned from."""
+
+import json
+
+import pytest
+import torch
+
+from tutelage import ExperimentConfig, run
+from tutelage.batches import Endless, Together
+from tutelage.cache import ChainedRows, FeatureKey, FeatureStore, TeacherRows
+from tutelage.config import load_config
+from tutelage.datasets import UNLABELLED, chained, choose_splits, read_data, read_unlabelled
+from tutelage.demo.data import snippets
+from tutelage.errors import CacheError, DataError
+
+
+@pytest.fixture(scope="module")
+def more(tmp_path_factory):
+    """A table of 40 snippets that are neither in the training nor in the test rows; no labels."""
+    file = tmp_path_factory.mktemp("more") / "more.jsonl"
+    rows = snippets(100, test=24)["train"][60:]
+    lines = [json.dumps({"id": row["id"], "text": row["text"]}) + "\n" for row in rows]
+    file.write_text("".join(lines), encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def texts(reviews, small_bert, more, tmp_path) -> dict[str, object]:
+    return {
+        "data": {"source": f"table:{reviews}", "unlabelled": f"table:{more}"},
+        "teachers": [{"source": f"hf:{small_bert}", "name": "bert", "params": {"pooling": "mean"}}],
+        "student": {"source": f"hf:{small_bert}", "params": {"layers": 1, "max_length": 32}},
+        "train": {"steps": 4, "batch_size": 12, "lr": 1e-3, "log_every": 2, "device": "cpu"},
+        "cache": {"dir": str(tmp_path / "cache")},
+        "output": {"dir": str(tmp_path / "run")},
+    }
+
+
+def with_(config: dict[str, object], *assignments: str) -> ExperimentConfig:
+    return load_config([config], assignments=assignments)
+
+
+def test_a_batch_has_labelled_rows_first_and_unlabelled_rows_behind():
+    labelled, unlabelled = Endless(10, 4, batches=9, seed=3), Endless(7, 3, batches=9, seed=3)
+    batches = list(Together(labelled, unlabelled))
+    assert len(batches) == len(Together(labelled, unlabelled)) == 9
+    for batch, alone in zip(batches, labelled, strict=True):
+        rows = [number % 17 for number in batch]
+        assert rows[:4] == [number % 10 for number in alone]  # as without unlabelled rows
+        assert all(10 <= row < 17 for row in rows[4:])
+        assert len(rows) == 7
+    numbers = [number for batch in batches for number in batch]
+    assert len(set(numbers)) == len(numbers)
+    again = Together(
+        Endless(10, 4, batches=9, start=5, seed=3), Endless(7, 3, batches=9, start=5, seed=3)
+    )
+    assert list(again) == batches[5:]
+
+
+def test_chained_rows_are_the_parts_behind_each_other(tmp_path):
+    store, parts, whole = FeatureStore(tmp_path), [], []
+    for name, rows in (("a", 5), ("b", 3)):
+        values = torch.randn(rows, 4, generator=torch.Generator().manual_seed(rows)).half()
+        ids = [f"{name}{i}" for i in range(rows)]
+        key = FeatureKey({"name": "own"}, split=name, rows=rows, content=name)
+        with store.writer(key, ids=ids, width=4) as writer:
+            writer.write(0, values)
+            writer.finish()
+        parts.append(TeacherRows({"own": store.open(key, ids)}, ids))
+        whole.append(values)
+    rows = ChainedRows(parts)
+    numbers = torch.tensor([7, 0, 4, 5, 5, 1])
+    assert len(rows) == 8
+    assert torch.equal(rows.gather(numbers)["own"], torch.cat(whole)[numbers])
+    other = TeacherRows({"else": parts[0].features["own"]}, parts[0].features["own"].ids)
+    with pytest.raises(CacheError, match="different teachers"):
+        ChainedRows([parts[0], other])
+
+
+def test_a_folder_without_labels_is_all_its_images(digits):
+    data = read_data(f"folder:{digits}")
+    rows = read_unlabelled(f"folder:{digits / 'train'}", like=data)
+    assert rows.name == "unlabelled"
+    assert len(rows) == len(data.splits["train"])
+    assert set(rows.labels.tolist()) == {UNLABELLED}
+    loose = read_unlabelled(f"folder:{digits / 'train' / 'three'}", like=data)
+    assert len(loose) == 20
+
+
+def test_rows_of_another_kind_are_refused(digits, more):
+    with pytest.raises(DataError, match=r"holds texts, but the labelled rows are images"):
+        read_unlabelled(f"table:{more}", like=read_data(f"folder:{digits}"))
+
+
+def test_training_rows_without_a_label_are_kept_apart(tmp_path, reviews):
+    lines = (reviews / "train.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    for row in rows[::3]:
+        row["label"] = None
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "test.jsonl").write_bytes((reviews / "test.jsonl").read_bytes())
+    splits = choose_splits(read_data(f"table:{tmp_path}"), evaluate="holdout", holdout=0.2)
+    assert [len(split) for split in splits.unlabelled] == [20]
+    assert len(splits.pool) == 40
+    assert len(splits.training) + len(splits.evaluated) == 40
+    everything = chained([splits.training, *splits.unlabelled])
+    assert len(everything) == len(splits.training) + 20
+    assert everything.rows[len(splits.training)] == (rows[0]["text"],)
+
+
+@pytest.mark.parametrize("method", ["aft", "probe", "aft+probe"])
+def test_unlabelled_rows_are_learned_from(texts, method, tmp_path):
+    config = with_(texts, f"transfer.method={method}")
+    result = run(config)
+    assert result.rows == {"train": 60, "test": 24, "unlabelled": 40}
+    assert result.metrics["train"]["accuracy"] <= 1
+    alone = with_(
+        texts,
+        f"transfer.method={method}",
+        "train.unlabelled_share=0.0",
+        f"output.dir={tmp_path / 'alone'}",
+    )
+    without = run(alone)
+    assert "unlabelled" not in without.rows
+    assert without.metrics != result.metrics
+
+
+def test_standard_fine_tuning_leaves_them_aside(texts, tmp_path):
+    with_them = run(with_(texts, "transfer.method=stl"))
+    texts["data"] = {"source": texts["data"]["source"]}
+    without = run(with_(texts, "transfer.method=stl", f"output.dir={tmp_path / 'without'}"))
+    assert with_them.metrics == without.metrics
+    assert "unlabelled" not in with_them.rows
