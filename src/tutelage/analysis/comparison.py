@@ -20,12 +20,19 @@ __all__ = [
     "compare",
     "evaluated_split",
     "read_run",
+    "same_data",
     "same_task",
     "same_training",
 ]
 
 BASELINE = "stl"
-NAMES = {"stl": "Standard fine-tuning", "btuning": "B-Tuning", "factor": "FT"}
+NAMES = {
+    "stl": "Standard fine-tuning",
+    "btuning": "B-Tuning",
+    "vkd": "VkD",
+    "cospress": "CosPress",
+    "probe": "Probe distillation",
+}
 NO_INFLUENCE = {"workers", "tracker", "log_every", "checkpoint_every", "eval_every", "inputs"}
 """Settings of ``train`` that leave every number of a run as it is."""
 
@@ -116,11 +123,23 @@ def accuracy_of(result: Result) -> float:
     return result.metrics[evaluated_split(result)]["accuracy"]
 
 
+def same_data(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two configs have the same labelled rows; rows without a label are part of a method."""
+
+    def labelled(config: Mapping[str, Any]) -> dict[str, Any]:
+        data = config.get("data", {})
+        return {key: value for key, value in data.items() if not key.startswith("unlabelled")}
+
+    return labelled(one) == labelled(other)
+
+
 def same_task(one: Result, other: Result) -> bool:
     """Whether two runs have the same data, evaluated rows, and student."""
     return (
-        one.config.get("data") == other.config.get("data")
-        and one.rows == other.rows
+        same_data(one.config, other.config)
+        and all(
+            one.rows.get(split) == other.rows.get(split) for split in ("train", "test", "holdout")
+        )
         and one.config.get("student") == other.config.get("student")
         and evaluated_split(one) == evaluated_split(other)
     )
@@ -200,7 +219,7 @@ def _training(result: Result) -> dict[str, Any]:
 
 def _settings(result: Result) -> str:
     """All that makes two runs the same but for their seed, as one string."""
-    apart = {"seed", "name", "output", "cache", "train"}
+    apart = {"seed", "name", "output", "cache", "train", "tune", "compare"}
     config = {key: value for key, value in result.config.items() if key not in apart}
     if result.method == BASELINE:  # what it does not use cannot set two of its runs apart
         config = {
@@ -228,6 +247,10 @@ def _labels(groups: Sequence[Sequence[Run]]) -> list[str]:
 
 
 def _name(method: str) -> str:
-    if ":" in method:
-        return method.rpartition(":")[2]
-    return NAMES.get(method, method.upper())
+    base, plus, _ = method.partition("+probe")
+    if ":" in base:
+        base = base.rpartition(":")[2]
+    else:
+        name, dash, variant = base.partition("-")
+        base = NAMES.get(name, name.upper()) + (f", {variant}" if dash else "")
+    return f"{base} + probe" if plus else base

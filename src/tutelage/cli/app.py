@@ -45,6 +45,11 @@ TeacherOption = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Any setting by its path, as in train.lr=1e-3")
 ]
+MethodsOption = Annotated[
+    str | None,
+    typer.Option(help="Methods between commas, as in stl,kd,aft+probe; auto: those worth trying"),
+]
+JobsOption = Annotated[int, typer.Option(min=1, help="Processes that train beside each other")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="The run's folder (output.dir)")]
 
 
@@ -61,6 +66,9 @@ def train(
     settings: SetOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint")
+    ] = False,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="Choose method and strength on a hold-out first")
     ] = False,
 ) -> None:
     """Train a student under teachers: extract what is not cached, train, evaluate, report."""
@@ -80,6 +88,13 @@ def train(
         out_dir=out_dir,
         settings=settings,
     )
+    if auto:
+        if method is not None or beta is not None:
+            raise ConfigError("--auto chooses method and beta; leave --method and --beta out")
+        from tutelage.cli.tune import tune_and_print
+
+        tune_and_print(resolved, methods="auto", jobs=1, console=out, progress=for_console(err))
+        return
     run(resolved, resume=resume, progress=for_console(err))
     if not PartialState().is_main_process:
         return
@@ -87,6 +102,94 @@ def train(
     page = write_report([folder])
     print_result([folder], console=out)
     out.print(f"student  {folder / 'student'}\nreport   {page}", soft_wrap=True)
+
+
+@app.command()
+def tune(
+    config: ConfigFile = None,
+    data: DataOption = None,
+    student: StudentOption = None,
+    teacher: TeacherOption = None,
+    methods: MethodsOption = None,
+    out_dir: OutOption = None,
+    jobs: JobsOption = 1,
+    settings: SetOption = None,
+) -> None:
+    """Choose beta (and more, see [tune]) on a hold-out, then train on all training rows with it."""
+    from tutelage.cli.tune import tune_and_print
+
+    resolved = _resolve(
+        config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
+    )
+    tune_and_print(resolved, methods=methods, jobs=jobs, console=out, progress=for_console(err))
+
+
+@app.command()
+def rank(
+    config: ConfigFile = None,
+    data: DataOption = None,
+    student: StudentOption = None,
+    teacher: TeacherOption = None,
+    settings: SetOption = None,
+) -> None:
+    """Say before spending which teachers are worth it, and whether transfer is likely to help."""
+    from tutelage.cli.rank import print_ranking
+    from tutelage.rank import rank as rank_teachers
+
+    resolved = _resolve(config, data=data, student=student, teacher=teacher, settings=settings)
+    print_ranking(rank_teachers(resolved, progress=for_console(err)), console=out)
+
+
+@app.command()
+def probe(
+    config: ConfigFile = None,
+    data: DataOption = None,
+    teacher: TeacherOption = None,
+    weighted: Annotated[
+        Path | None, typer.Option(help="A run's folder: probe the columns under its weights too")
+    ] = None,
+    settings: SetOption = None,
+) -> None:
+    """Fit linear probes on the teachers' features and score them on the evaluated rows."""
+    from tutelage.cli.probe import probe_teachers
+
+    resolved = _resolve(config, data=data, teacher=teacher, settings=settings)
+    probe_teachers(resolved, weighted=weighted, console=out, progress=for_console(err))
+
+
+@app.command()
+def compare(
+    config: ConfigFile = None,
+    data: DataOption = None,
+    student: StudentOption = None,
+    teacher: TeacherOption = None,
+    methods: MethodsOption = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Runs of each combination, from the config's seed up")
+    ] = None,
+    choose: Annotated[
+        bool | None,
+        typer.Option("--tune", help="Choose each method's settings (see [tune]) on a hold-out first"),
+    ] = None,
+    out_dir: OutOption = None,
+    jobs: JobsOption = 1,
+    settings: SetOption = None,
+) -> None:
+    """Methods x seeds (and what [compare] lists) as one table, resumed where it was stopped."""
+    from tutelage.cli.compare import compare_and_print
+
+    resolved = _resolve(
+        config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
+    )
+    compare_and_print(
+        resolved,
+        methods=methods,
+        seeds=seeds,
+        tune=choose,
+        jobs=jobs,
+        console=out,
+        progress=for_console(err),
+    )
 
 
 @app.command()

@@ -1,0 +1,50 @@
+"""``tutelage rank``: the candidates' table and the advice."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tutelage.cache.files import in_words
+from tutelage.rank import Candidate, Ranking, Score
+
+__all__ = ["print_ranking"]
+
+
+def print_ranking(ranking: Ranking, *, console: Console) -> None:
+    """Print every candidate, what they are held against, and the advice."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("teachers")
+    for name in ("probe %", "LogME", "columns", "cached", "parameters"):
+        table.add_column(name, justify="right")
+    for candidate in ranking.candidates:
+        table.add_row(*_row(candidate))
+    console.print(table)
+    below = {
+        "the student's own probe": ranking.student,
+        "the student, fine-tuned": ranking.fine_tuned,
+    }
+    lines = [f"{name}: {_accuracy(score)} %" for name, score in below.items() if score is not None]
+    lines.append(
+        f"Probes were fitted on {ranking.rows} rows and scored on {ranking.holdout} others, the "
+        "hold-out; ± is one standard error."
+    )
+    for line in (*lines, *ranking.advice):
+        console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal)
+
+
+def _row(candidate: Candidate) -> tuple[Text, ...]:
+    return tuple(
+        Text(cell)
+        for cell in (
+            " + ".join(candidate.teachers),
+            _accuracy(candidate.probe),
+            f"{candidate.logme:.4f}",
+            str(candidate.columns),
+            in_words(candidate.bytes),
+            "" if candidate.parameters is None else f"{candidate.parameters / 1e6:.1f} M",
+        )
+    )
+
+
+def _accuracy(score: Score) -> str:
+    return f"{100 * score.accuracy:.1f} ± {100 * score.error:.1f}"

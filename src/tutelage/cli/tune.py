@@ -1,0 +1,74 @@
+"""``tutelage tune``: the search's table, and the run with what it chose."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tutelage.config import ExperimentConfig
+from tutelage.errors import ConfigError
+from tutelage.progress import Progress
+from tutelage.report import print_result, write_report
+from tutelage.tune import AUTO, Trial, Tuning, tune
+
+__all__ = ["method_names", "tune_and_print"]
+
+
+def method_names(text: str | None) -> list[str] | None:
+    """Return the names between commas; ``auto`` stands for those worth trying.
+
+    Raises:
+        ConfigError: If there are none.
+    """
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise ConfigError("--methods names none; write for example --methods stl,kd,aft")
+    return [one for name in names for one in (AUTO if name == "auto" else (name,))]
+
+
+def tune_and_print(
+    config: ExperimentConfig,
+    *,
+    methods: str | None,
+    jobs: int,
+    console: Console,
+    progress: Progress,
+) -> None:
+    """Search, print what was tried, and report the run on all training rows."""
+    if methods is not None and "auto" in methods:
+        config = config.model_copy(update={"tune": config.tune.model_copy(update={"prune": True})})
+    tuning = tune(config, methods=method_names(methods), jobs=jobs, progress=progress)
+    console.print(_table(tuning))
+    folder = config.output.dir / "chosen"
+    page = write_report([folder])
+    print_result([folder], console=console)
+    console.print(
+        f"chosen   {tuning.chosen}, by the hold-out; the test rows chose nothing\n"
+        f"student  {folder / 'student'}\nreport   {page}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _table(tuning: Tuning) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("tried", "hold-out accuracy %", ""):
+        table.add_column(name, justify="right" if "accuracy" in name else "left")
+    for trial in tuning.trials:
+        table.add_row(Text(trial.name), _accuracy(trial), Text(_remark(trial, tuning.chosen)))
+    return table
+
+
+def _accuracy(trial: Trial) -> str:
+    if trial.accuracy is None:
+        return ""
+    error = "" if trial.error is None else f" ± {100 * trial.error:.2f}"
+    return f"{100 * trial.accuracy:.2f}{error}"
+
+
+def _remark(trial: Trial, chosen: str) -> str:
+    if trial.name == chosen:
+        return "chosen"
+    return {"pruned": "ended early", "failed": trial.reason}.get(trial.state, "")

@@ -1,0 +1,75 @@
+"""Runs beside each other: one process each, the cores shared out among them."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import TypeVar
+
+import torch
+
+from tutelage.errors import TrainingError
+
+__all__ = ["Pool", "cores", "pool"]
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Pool:
+    """Some processes that stay for several pieces of work; made by ``pool``."""
+
+    def __init__(self, executor: ProcessPoolExecutor | None) -> None:
+        self._executor = executor
+
+    def run(
+        self, work: Callable[[Item], Made], items: Iterable[Item]
+    ) -> Iterator[tuple[int, Made]]:
+        """Give each item's number and what the work made of it, as they are done.
+
+        Raises:
+            TrainingError: If a process was killed, for example for want of memory.
+        """
+        if self._executor is None:
+            for number, item in enumerate(items):
+                yield number, work(item)
+            return
+        waiting: dict[Future[Made], int] = {
+            self._executor.submit(work, item): number for number, item in enumerate(items)
+        }
+        try:
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
+        except BrokenProcessPool as error:
+            raise TrainingError(
+                "a process that trained was killed, most often for want of memory; what is finished "
+                "is kept: run the same command again with fewer --jobs"
+            ) from error
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+@contextmanager
+def pool(jobs: int) -> Iterator[Pool]:
+    """Open a pool of ``jobs`` processes; with one, all is done in this process.
+
+    Runs this small gain less from more threads than from company, so the cores are shared out.
+    """
+    if jobs == 1:
+        yield Pool(None)
+        return
+    threads = max(1, cores() // jobs)
+    with ProcessPoolExecutor(
+        jobs, get_context("spawn"), torch.set_num_threads, (threads,)
+    ) as executor:
+        yield Pool(executor)
