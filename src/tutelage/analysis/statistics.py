@@ -1,14 +1,24 @@
 """Means over seeds and what is known of them."""
 
 import math
-from collections.abc import Iterable, Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Difference", "SampleMean", "difference_of_means", "row_sampling_error", "sample_mean"]
+__all__ = [
+    "Difference",
+    "SampleMean",
+    "correlation",
+    "difference_of_means",
+    "row_sampling_error",
+    "sample_mean",
+]
 
 LEAST_SEEDS = 3
 """Fewer cannot tell a difference from noise: with two, the error itself is a single number."""
+LEAST_SPARE = 2
+"""With fewer different places beyond the first of each group, a correlation is a line through two points."""
 
 
 @dataclass(frozen=True)
@@ -116,3 +126,33 @@ def row_sampling_error(accuracy: float, rows: int) -> float:
         rows: Rows of the evaluation; at least one.
     """
     return math.sqrt(accuracy * (1 - accuracy) / rows)
+
+
+def correlation(groups: Iterable[Sequence[tuple[float, float]]]) -> float | None:
+    """Return Pearson's correlation within groups, -1 to 1: what sets whole groups apart drops out.
+
+        sum_gi (x_gi - mean x_g)(y_gi - mean y_g)
+            / sqrt( sum_gi (x_gi - mean x_g)² sum_gi (y_gi - mean y_g)² )
+
+    Args:
+        groups: Pairs of ``x`` and ``y``; with one group it is the plain correlation.
+
+    Returns:
+        None where it says nothing: all ``y`` of each group are equal, or fewer than three different
+        ``x`` in one group, or two in each of two.
+
+    Example:
+        >>> round(correlation([[(0.0, 1.0), (1.0, 3.0), (2.0, 4.0)]]), 3)
+        0.982
+        >>> correlation([[(0.0, 1.0), (0.0, 3.0), (1.0, 4.0)]]) is None
+        True
+    """
+    spare, places, values = 0, [], []
+    for group in groups:
+        xs, ys = zip(*group, strict=True)
+        spare += len(set(xs)) - 1
+        places += [x - sample_mean(xs).mean for x in xs]
+        values += [y - sample_mean(ys).mean if len(set(ys)) > 1 else 0.0 for y in ys]
+    if spare < LEAST_SPARE or not any(values):
+        return None
+    return statistics.correlation(places, values)

@@ -14,7 +14,15 @@ from tutelage.analysis.comparison import Comparison, Method, Run, accuracy_of
 from tutelage.report.svg import ACCENT, INK, MUTED, PAPER, RULE, SERIES
 from tutelage.report.units import parameters
 
-__all__ = ["accuracy_plot", "curve_plot", "method_colors", "rho_limits", "rho_plot", "size_plot"]
+__all__ = [
+    "accuracy_plot",
+    "clipped",
+    "curve_plot",
+    "method_colors",
+    "rho_limits",
+    "rho_plot",
+    "size_plot",
+]
 
 INCH = 72
 FONT = 11
@@ -69,7 +77,7 @@ def accuracy_plot(comparison: Comparison, *, probes: Mapping[str, float]) -> Fig
     for name, value in probes.items():
         axes.axvline(100 * value, color=MUTED, lw=1, dashes=(3, 3))
         axes.annotate(
-            _clipped(f"probe, {name}", 30),
+            clipped(f"probe, {name}", 30),
             (100 * value, 1),
             xycoords=("data", "axes fraction"),
             xytext=(0, 4),
@@ -79,7 +87,7 @@ def accuracy_plot(comparison: Comparison, *, probes: Mapping[str, float]) -> Fig
             fontsize=FONT - 1,
         )
     axes.set_ylim(-0.5, len(methods) - 0.4)
-    axes.set_yticks(list(rows.values()), [_clipped(label, 22) for label in rows], color=INK)
+    axes.set_yticks(list(rows.values()), [clipped(label, 22) for label in rows], color=INK)
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.06)
     axes.xaxis.set_major_locator(_ticks(5))
@@ -162,7 +170,7 @@ def size_plot(student: tuple[str, int], teachers: Mapping[str, int]) -> Figure:
             "color": INK,
             "fontsize": FONT,
         }
-        axes.annotate(_clipped(name, 48), (low, row + 0.38), xytext=(1, 0), **note)
+        axes.annotate(clipped(name, 48), (low, row + 0.38), xytext=(1, 0), **note)
         axes.annotate(parameters(count) + times, (count, row), xytext=(6, 0), **note)
     axes.set_yticks([])
     axes.xaxis.set_major_formatter(lambda value, _: parameters(int(value)))
@@ -197,7 +205,7 @@ def _figure(*, height: float, width: float = 340) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _clipped(text: str, most: int) -> str:
+def clipped(text: str, most: int) -> str:
     """A name short enough for a plot, both its ends kept; a dollar sign is not mathematics."""
     if len(text) > most:
         text = f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"

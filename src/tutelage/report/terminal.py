@@ -16,7 +16,7 @@ from tutelage.report.units import ascii_only, percent, points
 from tutelage.report.verdict import reasons, verdict
 from tutelage.result import Result
 
-__all__ = ["print_result", "result_table"]
+__all__ = ["print_result", "print_table", "result_table"]
 
 ANY_WIDTH = 10_000
 
@@ -40,6 +40,7 @@ def print_result(
     folders: Sequence[Path],
     *,
     probes: Mapping[str, float] | None = None,
+    picked: Path | None = None,
     console: Console | None = None,
 ) -> None:
     """Print the table and the verdict on runs and the standard fine-tuning beside them.
@@ -49,26 +50,26 @@ def print_result(
     Args:
         folders: Finished runs on one task.
         probes: Accuracy, 0 to 1, of a linear probe on a teacher's features, by the teacher's name.
+        picked: A run whose method the verdict is about; by default the highest.
         console: By default standard output.
 
     Raises:
         DataError: If a folder holds no result, or the runs are not of one task.
     """
     console = console or Console()
-    comparison = compare_folders(folders)
-    table = _table(comparison, ruled=console.is_terminal)
-    if console.is_terminal:
-        console.print(table)
-    else:
-        _print_whole(console, table)
+    comparison = compare_folders(folders, picked=picked)
+    print_table(_table(comparison, ruled=console.is_terminal), console=console)
     for name, value in (probes or {}).items():
         console.print(Text(f"Linear probe on {name}: {100 * value:.2f} %"), soft_wrap=True)
     for sentence in (verdict(comparison), *reasons(comparison, probes=probes or {})):
         console.print(Text(ascii_only(sentence)), soft_wrap=not console.is_terminal)
 
 
-def _print_whole(console: Console, table: Table) -> None:
-    """Print at the table's own width; a file has none that it should be squeezed into."""
+def print_table(table: Table, *, console: Console) -> None:
+    """Print a table: as a terminal has room, else at its own width, since a file is as wide as need be."""
+    if console.is_terminal:
+        console.print(table)
+        return
     usual = console.width
     options = console.options.update(max_width=ANY_WIDTH)
     console.width = max(usual, Measurement.get(console, options, table).maximum)
