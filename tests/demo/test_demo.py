@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from tutelage.demo.run import BETAS, demo_config, run_demo
+from tutelage.demo.run import Way, demo_config, run_demo
 from tutelage.progress import Silent
 from tutelage.result import read_result
 
@@ -10,33 +10,49 @@ SHORT = (
     "train.steps=3",
     "train.batch_size=16",
     "data.params.train=400",
+    "data.params.unlabelled=60",
     "data.params.test=40",
     "teachers.0.params.max_length=16",
+)
+TRIED = (
+    *(Way("aft", {"beta": beta}) for beta in (3.0, 30.0)),
+    Way("probe", {"mix": 0.7}),
+    Way("probe", {"mix": 0.7}, unlabelled=True),
 )
 
 
 def test_demo_chooses_on_a_hold_out_and_compares(tmp_path, monkeypatch):
     monkeypatch.setenv("TUTELAGE_CACHE", str(tmp_path / "cache"))
     console = Console(record=True, width=200)
-    page = run_demo(tmp_path / "demo", console=console, progress=Silent(), seeds=2, settings=SHORT)
+    page = run_demo(
+        tmp_path / "demo",
+        console=console,
+        progress=Silent(),
+        seeds=2,
+        tried=TRIED,
+        settings=SHORT,
+    )
     said = console.export_text()
     assert "MiniLM-L6" in said
     assert str(page) in said
-    results = [read_result(f.parent) for f in sorted(page.parent.glob("*-seed-*/result.json"))]
-    assert [(r.method, r.seed) for r in results] == [("aft", 0), ("aft", 1), ("stl", 0), ("stl", 1)]
-    assert all(r.rows == {"train": 400, "test": 40} for r in results)
-    chosen = {r.beta for r in results if r.method == "aft"}
-    held = [read_result(f.parent) for f in page.parent.glob("holdout/*/result.json")]
-    assert {r.beta for r in held} == set(BETAS)
-    assert all(set(r.metrics) == {"train", "holdout"} for r in held)
-    means = {
-        beta: sum(r.metrics["holdout"]["accuracy"] for r in held if r.beta == beta)
-        for beta in BETAS
+    held = {
+        way.name: read_result(page.parent / "holdout" / way.name).metrics["holdout"]["accuracy"]
+        for way in TRIED
     }
-    assert chosen == {max(means, key=means.get)}
+    strength = max((3, 30), key=lambda beta: held[f"aft-beta-{beta}"])
+    best = max(held, key=held.get)
+    expected = dict.fromkeys(["stl", f"aft-beta-{strength}", "probe-mix-0.7", best])
+    folders = {f.parent.name for f in page.parent.glob("*-seed-*/result.json")}
+    assert folders == {f"{name}-seed-{seed}" for name in expected for seed in (0, 1)}
+    for name in folders:
+        rows = {"train": 400, "test": 40}
+        more = {"unlabelled": 60} if "unlabelled" in name else {}
+        assert read_result(page.parent / name).rows == rows | more
 
 
 def test_settings_as_they_are_run(tmp_path):
-    config = demo_config(tmp_path, beta=3.0, seed=4)
-    assert (config.transfer.beta, config.seed) == (3.0, 4)
+    config = demo_config(tmp_path, Way("aft+probe", {"beta": 3.0, "mix": 0.9}), seed=4)
+    assert (config.transfer.beta, config.transfer.mix, config.seed) == (3.0, 0.9, 4)
+    assert config.train.unlabelled_share == 0
     assert config.data.source == "python:tutelage.demo.data:newsgroups"
+    assert demo_config(tmp_path, Way("aft", unlabelled=True)).train.unlabelled_share == 0.5

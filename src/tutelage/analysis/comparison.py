@@ -33,8 +33,16 @@ NAMES = {
     "cospress": "CosPress",
     "probe": "Probe distillation",
 }
-NO_INFLUENCE = {"workers", "tracker", "log_every", "checkpoint_every", "eval_every", "inputs"}
-"""Settings of ``train`` that leave every number of a run as it is."""
+NO_INFLUENCE = {
+    "workers",
+    "tracker",
+    "log_every",
+    "checkpoint_every",
+    "eval_every",
+    "inputs",
+    "unlabelled_share",
+}
+"""Settings of ``train`` that leave every number of a run without unlabelled rows as it is."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +93,24 @@ class Comparison:
     Attributes:
         methods: Standard fine-tuning first, then in the order of the runs.
         split: The evaluated rows: ``test`` or ``holdout``.
+        picked: Label of the method that was picked beforehand, by other rows than these.
     """
 
     methods: tuple[Method, ...]
     split: str
+    picked: str | None = None
 
     @property
     def runs(self) -> tuple[Run, ...]:
         """All runs, method by method."""
         return tuple(run for method in self.methods for run in method.runs)
+
+    @property
+    def foremost(self) -> Method | None:
+        """What the comparison is about: the method that was picked, else that of the highest mean."""
+        picked = (method for method in self.transfers if method.label == self.picked)
+        highest = max(self.transfers, key=lambda method: method.accuracy.mean, default=None)
+        return next(picked, highest)
 
     @property
     def transfers(self) -> tuple[Method, ...]:
@@ -150,8 +167,12 @@ def same_training(one: Result, other: Result) -> bool:
     return _training(one) == _training(other)
 
 
-def compare(runs: Sequence[Run]) -> Comparison:
+def compare(runs: Sequence[Run], *, picked: Result | None = None) -> Comparison:
     """Gather runs into methods and hold each against standard fine-tuning.
+
+    Args:
+        runs: Finished runs.
+        picked: A run of the method that was picked beforehand; its group is what this is about.
 
     Raises:
         DataError: If there are no runs, they are not of one task, or one seed occurs twice.
@@ -181,6 +202,14 @@ def compare(runs: Sequence[Run]) -> Comparison:
     return Comparison(
         methods=tuple(_held_against(method, baselines) for method in methods),
         split=evaluated_split(first),
+        picked=next(
+            (
+                m.label
+                for m in methods
+                if picked and _settings(m.runs[0].result) == _settings(picked)
+            ),
+            None,
+        ),
     )
 
 
@@ -222,10 +251,9 @@ def _settings(result: Result) -> str:
     apart = {"seed", "name", "output", "cache", "train", "tune", "compare"}
     config = {key: value for key, value in result.config.items() if key not in apart}
     if result.method == BASELINE:  # what it does not use cannot set two of its runs apart
-        config = {
-            key: value for key, value in config.items() if key not in ("teachers", "transfer")
-        }
-    parts: list[Any] = [result.method, config, _training(result)]
+        labelled = {k: v for k, v in config["data"].items() if not k.startswith("unlabelled")}
+        config = {"data": labelled, "student": config.get("student")}
+    parts: list[Any] = [result.method, config, _training(result), result.rows.get("unlabelled")]
     if result.method != BASELINE:
         parts.append(result.beta)
     return json.dumps(parts, sort_keys=True, default=str)
@@ -234,7 +262,10 @@ def _settings(result: Result) -> str:
 def _labels(groups: Sequence[Sequence[Run]]) -> list[str]:
     """A name for each group; where a method occurs twice, told apart by beta, then by run."""
     results = [group[0].result for group in groups]
-    labels = [_name(result.method) for result in results]
+    labels = [
+        _name(result.method) + (", unlabelled rows too" if "unlabelled" in result.rows else "")
+        for result in results
+    ]
     betas = ["" if r.method == BASELINE else f", β {r.beta:g}" for r in results]
     names = [f" ({result.name})" for result in results]
     numbers = [f" no. {index + 1}" for index in range(len(results))]

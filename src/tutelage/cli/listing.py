@@ -5,8 +5,9 @@ from rich.table import Table
 
 from tutelage.datasets import SCHEMES as DATA
 from tutelage.errors import ConfigError, did_you_mean
+from tutelage.methods import PROBE
 from tutelage.registry import import_object
-from tutelage.regularizers import METHODS
+from tutelage.regularizers import METHODS, VARIANTS
 from tutelage.sources import SCHEMES as TEACHERS
 from tutelage.students import SCHEMES as STUDENTS
 
@@ -42,6 +43,11 @@ def _methods() -> Table:
     table = _table("methods", "name", "what it does")
     for name, path in METHODS.items():
         table.add_row(name, _first_line(path))
+    for name, (method, params) in VARIANTS.items():
+        changed = ", ".join(f"{key} = {value}" for key, value in params.items())
+        table.add_row(name, f"{method} with {changed}")
+    table.add_row(PROBE, _first_line("tutelage.regularizers.soft:SoftLabels"))
+    table.add_row(f"NAME+{PROBE}", f"any of them together with {PROBE}")
     return table
 
 

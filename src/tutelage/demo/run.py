@@ -1,30 +1,60 @@
-"""The demo: a student with and without its teacher, over several seeds, and the truth about it."""
+"""The demo: what a small student gains from its teacher, by several methods, and the truth about it."""
 
-import os
 import tomllib
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
-import torch
 from rich.console import Console
 
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.demo.data import minilm
 from tutelage.experiment import open_data, run
-from tutelage.probe import Probe, linear_probe
+from tutelage.pool import Pool, cores, pool
+from tutelage.probe import Probe, SideBySide, linear_probe
 from tutelage.progress import Progress
 from tutelage.report import print_result, write_report
 from tutelage.result import Result
-from tutelage.teachers import teachers_features
+from tutelage.space import Point
+from tutelage.teachers import evaluated_rows, teacher_rows, teachers_features
+from tutelage.tune import extract_first
 
-__all__ = ["BETAS", "SEEDS", "demo_config", "run_demo"]
+__all__ = ["SEEDS", "TRIED", "Way", "demo_config", "run_demo"]
 
-BETAS = (3.0, 10.0, 30.0)
 SEEDS = 5
+HEADLINE = "The demo: a small reader under MiniLM"
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """A way to train the student.
+
+    Attributes:
+        method: The method's name.
+        settings: Its strengths.
+        unlabelled: Whether it also learns from rows without a label.
+    """
+
+    method: str
+    settings: Mapping[str, float] = field(default_factory=dict)
+    unlabelled: bool = False
+
+    @property
+    def name(self) -> str:
+        """A name that serves as a folder's."""
+        return Point(self.method, self.settings).name + ("-unlabelled" if self.unlabelled else "")
+
+
+TRIED = (
+    *(Way("aft", {"beta": beta}) for beta in (3.0, 10.0)),
+    *(Way("probe", {"mix": mix}) for mix in (0.7, 0.9)),
+    *(Way("aft", {"beta": beta}, unlabelled=True) for beta in (3.0, 10.0)),
+    *(Way("probe", {"mix": mix}, unlabelled=True) for mix in (0.7, 0.9)),
+    *(Way("aft+probe", {"beta": beta, "mix": 0.9}, unlabelled=True) for beta in (1.0, 3.0)),
+)
+"""What the hold-out chooses from: AFT, probe distillation, and the method of the headline."""
 
 
 def run_demo(
@@ -33,9 +63,10 @@ def run_demo(
     console: Console,
     progress: Progress,
     seeds: int = SEEDS,
+    tried: Sequence[Way] = TRIED,
     settings: Sequence[str] = (),
 ) -> Path:
-    """Choose beta on a hold-out, then train with and without the teacher on all training rows.
+    """Choose on a hold-out, then train in each chosen way on all training rows, with several seeds.
 
     A demo that was stopped goes on where it was. The test rows are read at the end of each training
     only, and choose nothing.
@@ -45,106 +76,114 @@ def run_demo(
         console: Gets the table.
         progress: Is told where the demo is.
         seeds: Runs of each kind.
+        tried: What the hold-out chooses from.
         settings: Other settings for all runs, as ``path=value``.
 
     Returns:
         The report's path.
     """
-    probe = _probe(demo_config(folder / "probe", settings=settings), progress)
-    with _workers() as workers:
+    config = partial(demo_config, settings=settings)
+    extract_first(config(folder, Way("aft", unlabelled=True)), methods=["aft"], progress=progress)
+    probe = _probe(config(folder, Way("aft")), progress)
+    with pool(min(cores(), 8)) as processes:
+        trials = [config(folder / "holdout" / way.name, way, evaluate="holdout") for way in tried]
+        found = _run_all(trials, processes, label="choose on a hold-out", progress=progress)
+        held = {
+            way: result.metrics["holdout"]["accuracy"]
+            for way, result in zip(tried, found, strict=True)
+        }
+        ways = _chosen(held)
         configs = [
-            demo_config(
-                folder / "holdout" / f"beta-{b:g}", beta=b, evaluate="holdout", settings=settings
-            )
-            for b in BETAS
-        ]
-        chosen = _run_all(configs, workers, label="choose beta on a hold-out", progress=progress)
-        held = {r.beta: r.metrics["holdout"]["accuracy"] for r in chosen}
-        beta = max(held, key=lambda one: held[one])
-        configs = [
-            demo_config(
-                folder / f"{method}-seed-{seed}",
-                method=method,
-                beta=beta,
-                seed=seed,
-                settings=settings,
-            )
+            config(folder / f"{way.name}-seed-{seed}", way, seed=seed)
             for seed in range(seeds)
-            for method in ("stl", "aft")
+            for way in (Way("stl"), *ways)
         ]
-        _run_all(configs, workers, label=f"{seeds} seeds, without and with", progress=progress)
-    folders = [config.output.dir for config in configs]
+        _run_all(configs, processes, label=f"{seeds} seeds", progress=progress)
+    folders = [one.output.dir for one in configs]
+    picked = folder / f"{max(held, key=held.__getitem__).name}-seed-0"
 
-    tried = ", ".join(f"{b:g}: {accuracy:.2%}" for b, accuracy in held.items())
-    notes = [
-        f"Beta was chosen by accuracy on a hold-out of the training rows ({tried}); the test rows chose "
-        "nothing.",
-        "Student: one layer of 128 columns from a random start, as an architecture of one's own begins. "
-        "With pre-trained weights a student may do better here without any teacher.",
-    ]
     probes = {"MiniLM-L6": probe.accuracy}
     page = write_report(
         folders,
         path=folder / "report.html",
-        title="The demo: a small reader under MiniLM",
+        title=HEADLINE,
         probes=probes,
-        notes=notes,
+        notes=_notes(held, configs[0]),
+        picked=picked,
     )
-    print_result(folders, probes=probes, console=console)
-    console.print(f"report   {page}", highlight=False, soft_wrap=True)
+    print_result(folders, probes=probes, picked=picked, console=console)
+    console.print(f"report   {page}", highlight=False, markup=False, soft_wrap=True)
     return page
-
-
-def _workers() -> ProcessPoolExecutor:
-    """One process a core: runs this small do not gain from more threads, but from company."""
-    cores = min(os.cpu_count() or 1, 8)
-    return ProcessPoolExecutor(cores, get_context("spawn"), torch.set_num_threads, (1,))
-
-
-def _run_all(
-    configs: Sequence[ExperimentConfig],
-    workers: ProcessPoolExecutor,
-    *,
-    label: str,
-    progress: Progress,
-) -> list[Result]:
-    """Run experiments beside each other; those that are finished already are read."""
-    waiting = [workers.submit(run, config, resume=True) for config in configs]
-    with progress.track(label, len(configs), unit="runs") as update:
-        for done, finished in enumerate(as_completed(waiting), start=1):
-            finished.result()
-            update(done)
-    return [one.result() for one in waiting]
 
 
 def demo_config(
     folder: Path,
+    way: Way,
     *,
-    method: str = "aft",
-    beta: float = BETAS[0],
     seed: int = 0,
     evaluate: str = "test",
     settings: Sequence[str] = (),
 ) -> ExperimentConfig:
     """Return the config of one of the demo's runs."""
     text = files("tutelage.demo").joinpath("demo.toml").read_text(encoding="utf-8")
-    table: dict[str, Any] = tomllib.loads(text.replace("MINILM", minilm().as_posix()))
+    table = tomllib.loads(text.replace("MINILM", minilm().as_posix()))
     chosen = {
         "seed": seed,
         "data": {"evaluate": evaluate},
-        "transfer": {"method": method, "beta": beta},
+        "transfer": {"method": way.method, **way.settings},
         "output": {"dir": str(folder)},
     }
+    if not way.unlabelled:
+        chosen["train"] = {"unlabelled_share": 0.0}
     return load_config([table, chosen], assignments=settings)
+
+
+def _chosen(held: Mapping[Way, float]) -> list[Way]:
+    """The best AFT and the best probe distillation on labelled rows, and the best of all."""
+
+    def best(ways: Sequence[Way]) -> list[Way]:
+        return [max(ways, key=held.__getitem__)] if ways else []
+
+    alone = [
+        best([way for way in held if way.method == method and not way.unlabelled])
+        for method in ("aft", "probe")
+    ]
+    return list(dict.fromkeys([*alone[0], *alone[1], *best(list(held))]))
+
+
+def _notes(held: Mapping[Way, float], config: ExperimentConfig) -> list[str]:
+    tried = ", ".join(f"{way.name} {accuracy:.1%}" for way, accuracy in held.items())
+    share = config.data.params
+    return [
+        f"Methods and strengths were chosen by accuracy on a hold-out of the training rows ({tried}); "
+        "the test rows chose nothing.",
+        f"{share['train']:,} training rows have a label; ways with unlabelled rows read {share['unlabelled']:,} "
+        "more, of which they know the teacher's features alone.",
+        "Student: one layer of 128 columns from a random start, as an architecture of one's own begins. "
+        "With pre-trained weights a student may do better here without any teacher.",
+    ]
+
+
+def _run_all(
+    configs: Sequence[ExperimentConfig], processes: Pool, *, label: str, progress: Progress
+) -> list[Result]:
+    """Run experiments beside each other; those that are finished already are read."""
+    results: dict[int, Result] = {}
+    with progress.track(label, len(configs), unit="runs") as update:
+        for number, result in processes.run(partial(run, resume=True), configs):
+            results[number] = result
+            update(len(results))
+    return [results[number] for number in range(len(configs))]
 
 
 def _probe(config: ExperimentConfig, progress: Progress) -> Probe:
     """The teacher's linear probe on the rows that the students saw."""
     data, splits = open_data(config)
-    train, test = (
-        teachers_features(config, rows, modality=data.modality, progress=progress)[0].features
-        for rows in (splits.pool, splits.evaluated)
-    )
+    teachers = teachers_features(config, splits.pool, modality=data.modality, progress=progress)
+    held = evaluated_rows(config, teachers, splits, modality=data.modality, progress=progress)
     return linear_probe(
-        train, splits.pool.labels, test_features=test, test_labels=splits.evaluated.labels
+        SideBySide(teacher_rows(teachers, splits.training)),
+        splits.training.labels,
+        test_features=SideBySide(held),
+        test_labels=splits.evaluated.labels,
     )

@@ -61,6 +61,7 @@ def write_report(
     title: str | None = None,
     probes: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),
+    picked: Path | None = None,
 ) -> Path:
     """Write the page on one run, or on runs of several methods and seeds.
 
@@ -74,6 +75,8 @@ def write_report(
         title: By default the run's name.
         probes: Accuracy, 0 to 1, of a linear probe on a teacher's features, by the teacher's name.
         notes: Paragraphs of plain text below the headline.
+        picked: A run whose method the page is about, because other rows picked it; by default the
+            method with the highest accuracy, which is flattered by that.
 
     Returns:
         Where the page is.
@@ -83,7 +86,7 @@ def write_report(
         ConfigError: If the page cannot be written.
     """
     folders = [Path(folder) for folder in folders]
-    comparison = compare_folders(folders)
+    comparison = compare_folders(folders, picked=picked)
     page = render(comparison, title=title, probes=probes or {}, notes=notes)
     if path is None:
         path = folders[0] if len(folders) == 1 else _common_parent(folders)
@@ -144,7 +147,7 @@ def _subtitle(comparison: Comparison) -> str:
 
 
 def _numbers(comparison: Comparison, probes: Mapping[str, float]) -> list[Number]:
-    foremost = max(comparison.transfers, key=lambda m: m.accuracy.mean, default=None)
+    foremost = comparison.foremost
     numbers = []
     if foremost is not None:
         numbers.append(Number(foremost.label, *_split(percent(foremost.accuracy)), accent=True))

@@ -44,8 +44,12 @@ def stl_beside(folder: Path) -> Path | None:
     return min(candidates)[-1] if candidates else None
 
 
-def compare_folders(folders: Sequence[Path]) -> Comparison:
+def compare_folders(folders: Sequence[Path], *, picked: Path | None = None) -> Comparison:
     """Read runs and compare them; where no standard fine-tuning is given, those beside them join.
+
+    Args:
+        folders: Finished runs.
+        picked: One of them, whose method was picked beforehand.
 
     Raises:
         DataError: If a folder holds no result, or the runs are not of one task.
@@ -54,7 +58,7 @@ def compare_folders(folders: Sequence[Path]) -> Comparison:
     if all(run.result.method != BASELINE for run in runs):
         beside = dict.fromkeys(stl_beside(folder) for folder in folders)
         runs += [read_run(folder) for folder in beside if folder is not None]
-    return compare(runs)
+    return compare(runs, picked=None if picked is None else read_result(picked))
 
 
 def _siblings(folder: Path) -> list[tuple[Path, Result]]:

@@ -14,7 +14,7 @@ SPLITS = {"test": "test", "holdout": "hold-out"}
 
 def verdict(comparison: Comparison) -> str:
     """Return one sentence: above, below, no difference, or not to be told."""
-    method = _foremost(comparison)
+    method = comparison.foremost
     if method is None:
         only = comparison.methods[0]
         return f"{only.label} reaches {percent(only.accuracy, decimals=1)}{_over(only)}."
@@ -45,7 +45,7 @@ def verdict(comparison: Comparison) -> str:
 
 def reasons(comparison: Comparison, *, probes: Mapping[str, float]) -> list[str]:
     """Return the sentences below the verdict: how sure it is, and what to make of it."""
-    method = _foremost(comparison)
+    method = comparison.foremost
     sentences = []
     if method is not None and method.above_baseline is not None:
         sentences += _how_sure(comparison, method, method.above_baseline)
@@ -57,17 +57,13 @@ def reasons(comparison: Comparison, *, probes: Mapping[str, float]) -> list[str]
             f"transfer helped. This makes one: tutelage train {folder}/config.toml --method stl "
             f"--out {folder}-stl"
         )
-    if len(comparison.transfers) > 1 and method is not None and method.above_baseline is not None:
+    several = len(comparison.transfers) > 1 and comparison.picked is None
+    if several and method is not None and method.above_baseline is not None:
         sentences.append(
             f"{method.label} is the highest of {len(comparison.transfers)} methods, and the "
             "highest of several is flattered by being picked; the table has them all."
         )
     return sentences + _room(comparison, probes)
-
-
-def _foremost(comparison: Comparison) -> Method | None:
-    """The method that the page is about: of several, the one with the highest accuracy."""
-    return max(comparison.transfers, key=lambda m: m.accuracy.mean, default=None)
 
 
 def _how_sure(comparison: Comparison, method: Method, difference: Difference) -> list[str]:
