@@ -13,7 +13,7 @@ __all__ = ["LogME", "Moments", "logme"]
 ITERATIONS = 11
 TOLERANCE = 1e-3
 GUARD = 1e-5
-STRIP = 256
+ROWS, STRIP = 1024, 192  # of features, multiplied at once: they stay in a processor's cache
 
 
 @dataclass(frozen=True)
@@ -50,24 +50,27 @@ class Moments:
         Raises:
             ValueError: If there are no rows.
         """
-        gram = cross = squares = torch.zeros(())
-        rows = 0
+        products: Tensor | None = None
+        columns = rows = 0
         for features, targets in blocks:
-            exact, aims = _exact(features), _exact(targets)
-            if not gram.ndim:
-                gram = exact.new_zeros(exact.shape[1], exact.shape[1])
-                cross = exact.new_zeros(exact.shape[1], aims.shape[1])
-                squares = exact.new_zeros(aims.shape[1])
-            for start in range(0, len(gram), STRIP):  # the lower triangle is the upper's mirror
-                gram[start : start + STRIP, start:].addmm_(
-                    exact[:, start : start + STRIP].T, exact[:, start:]
-                )
-            cross.addmm_(exact.T, aims)
-            squares += aims.square().sum(dim=0)
-            rows += len(exact)
-        if not rows:
+            for few, aims in zip(
+                torch.split(features, ROWS), torch.split(targets, ROWS), strict=True
+            ):
+                both = torch.cat([_exact(few), _exact(aims)], dim=1)
+                if products is None:
+                    products = both.new_zeros(both.shape[1], both.shape[1])
+                    columns = few.shape[1]
+                _add_products(both, products)
+                rows += len(both)
+        if products is None or not rows:
             raise ValueError("LogME needs rows, and there are none")
-        return cls(gram.triu() + gram.triu(1).T, cross, squares, rows)
+        gram = products[:columns, :columns].triu()
+        return cls(
+            gram=gram + gram.triu(1).T,
+            cross=products[:columns, columns:].clone(),
+            squares=products.diagonal()[columns:].clone(),
+            rows=rows,
+        )
 
     def select(self, columns: Int64[Tensor, " chosen"]) -> "Moments":
         """Return the moments of some of the columns, as if there were no others."""
@@ -155,6 +158,13 @@ def logme(moments: Moments) -> LogME:
     ) / rows
     means = (vectors @ (roots * x / (t + sigma))).T
     return LogME(evidences.mean().item(), evidences, means)
+
+
+def _add_products(columns: Tensor, products: Tensor) -> None:
+    """Add the upper triangle of the columns' inner products; the lower one mirrors it."""
+    for start in range(0, len(products), STRIP):
+        strip = columns[:, start : start + STRIP]
+        products[start : start + STRIP, start:].addmm_(strip.T, columns[:, start:])
 
 
 def _exact(numbers: Tensor) -> Tensor:
