@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tutelage.regularizers import RKD, angle_loss, distance_loss
+from tutelage.regularizers.rkd import BLOCK
 
 
 def reference_distances(rows: list[list[float]]) -> list[float]:
@@ -47,7 +48,7 @@ def reference_losses(student: Tensor, teacher: Tensor) -> tuple[float, float]:
 )
 @pytest.mark.parametrize("block", [1, 500, 2**18])
 def test_losses_are_their_definitions(draw, monkeypatch, batch, student, teacher, block):
-    monkeypatch.setattr("tutelage.regularizers.rkd.BLOCK", block)
+    monkeypatch.setitem(BLOCK, "cpu", block)
     a, b = draw(batch, student) + 3, 5 * draw(batch, teacher) - 1
     distance, angle = reference_losses(a, b)
     assert distance_loss(a, b).item() == pytest.approx(distance, rel=1e-10, abs=1e-15)
@@ -71,7 +72,7 @@ def test_losses_of_seeded_features_are_what_they_were():
 
 @pytest.mark.parametrize("loss", [0, 1])
 def test_gradients_are_those_of_the_loops(draw, monkeypatch, loss):
-    monkeypatch.setattr("tutelage.regularizers.rkd.BLOCK", 100)
+    monkeypatch.setitem(BLOCK, "cpu", 100)
     student, teacher = draw(7, 3).requires_grad_(), draw(7, 4)
     (distance_loss, angle_loss)[loss](student, teacher).backward()
     step = 1e-5

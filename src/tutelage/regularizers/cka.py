@@ -71,5 +71,6 @@ def _unit_kernel(features: Tensor) -> Float[Tensor, "batch batch"]:
     centred = centred / torch.linalg.norm(centred).clamp_min(
         floor
     )  # no square under- or overflows after it
-    kernel: Tensor = centred @ centred.T
-    return kernel / torch.linalg.norm(kernel).clamp_min(floor)
+    kernel = centred @ centred.T
+    unit: Tensor = kernel / torch.linalg.norm(kernel).clamp_min(floor)
+    return unit

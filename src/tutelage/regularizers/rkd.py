@@ -13,8 +13,9 @@ from tutelage.regularizers.base import Regularizer
 
 __all__ = ["RKD", "angle_loss", "distance_loss"]
 
-BLOCK = 2**18
-"""So many angles are held at once: a few of the batch³."""
+BLOCK = {"cpu": 2**17}
+BLOCK_ELSEWHERE = 2**22
+"""So many angles are held at once: what a cache holds, and what keeps an accelerator busy."""
 
 NEAR = 1e3
 """Rows whose squared distance is below so many roundings of their squared lengths are equal."""
@@ -143,7 +144,7 @@ class _AngleLoss(torch.autograd.Function):
         # pairs_jk = Σ_i c p_ij p_ik, numerators_ij = Σ_k c p_ij p_ik, distances_ij = Σ_k c A p_ij²
         # are all that the gradient in G is made of.
         pairs, numerators, distances = (torch.zeros_like(student) for _ in range(3))
-        for rows in _blocks(size):
+        for rows in _blocks(size, student.device.type):
             near = inverse[rows]
             angles = _angles(student, inverse, rows)
             difference = _angles(teacher, inverse_teacher, rows).neg_().add_(angles)
@@ -178,8 +179,8 @@ def _angles(gram: Tensor, inverse: Tensor, rows: slice) -> Float[Tensor, "block 
     return angles
 
 
-def _blocks(size: int) -> Iterator[slice]:
-    step = max(1, BLOCK // size**2)
+def _blocks(size: int, device: str) -> Iterator[slice]:
+    step = max(1, BLOCK.get(device, BLOCK_ELSEWHERE) // size**2)
     for start in range(0, size, step):
         yield slice(start, start + step)
 
