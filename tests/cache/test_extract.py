@@ -6,6 +6,7 @@ from small_teachers import ImageTeacher, TextRows, TextTeacher, images, split_of
 
 from tutelage.cache import FeatureStore, estimate, extract
 from tutelage.cache.batching import Budget, cut
+from tutelage.cache.manifest import Manifest
 from tutelage.errors import CacheError, DataError, SourceError
 
 
@@ -54,7 +55,8 @@ def test_workers_change_no_bit(tmp_path):
 
 def test_cached_features_are_not_computed_again(tmp_path):
     store, split = FeatureStore(tmp_path), texts(60)
-    extract(TextTeacher(), split, store=store)
+    first = extract(TextTeacher(), split, store=store, device="cpu")
+    assert Manifest.read(first.folder).computed == "float32 on cpu"
     teacher, told = TextTeacher(), []
     extract(teacher, split, store=store, on_progress=told.append)
     assert teacher.batches == []

@@ -79,16 +79,18 @@ def extract(
             key, ids=split.ids, width=source.width, part_rows=part_rows(source)
         ) as writer:
             if not writer.complete:
+                where = pick_device(device)
                 _write_missing(
                     writer,
                     source,
                     split,
                     workers=workers,
                     batch_size=batch_size,
-                    device=pick_device(device),
+                    device=where,
                     tell=tell,
                 )
-                writer.finish()
+                precision = str(compute_dtype(where, dtype)).removeprefix("torch.")
+                writer.finish(f"{precision} on {where.type}" if is_encoder(source) else "")
         found = store.open(key, split.ids)
         if found is None:
             raise CacheError(f"{store.folder(key)} was deleted while it was written")

@@ -55,11 +55,14 @@ class Manifest:
         key: Digest of the key.
         layout: Where rows lie.
         files: Every file but ``key.json`` and the manifest itself.
+        computed: The precision and kind of device of whoever finished the folder; features of
+            several agree to the precision that they are stored in, so the key is silent on it.
     """
 
     key: str
     layout: Layout
     files: tuple[FileRecord, ...]
+    computed: str = ""
 
     @property
     def bytes(self) -> int:
@@ -76,6 +79,7 @@ class Manifest:
             "key": self.key,
             "layout": vars(self.layout),
             "files": [vars(file) for file in self.files],
+            "computed": self.computed,
         }
         content["digest"] = digest_of(canonical(content))
         write_whole(folder / MANIFEST, json.dumps(content, indent=1).encode() + b"\n")
@@ -93,6 +97,7 @@ class Manifest:
                 key=content["key"],
                 layout=Layout(**content["layout"]),
                 files=tuple(FileRecord(**file) for file in content["files"]),
+                computed=content.get("computed", ""),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CacheError(f"{path} is damaged: {error}") from error

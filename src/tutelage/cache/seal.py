@@ -24,7 +24,7 @@ from tutelage.cache.statistics import Moments
 __all__ = ["seal"]
 
 
-def seal(folder: Path, *, key: str, ids: Sequence[str], layout: Layout) -> Manifest:
+def seal(folder: Path, *, key: str, ids: Sequence[str], layout: Layout, computed: str) -> Manifest:
     """Read all features once for digests and statistics, and write the manifest.
 
     Killed anywhere in here, a process leaves full files under their final names, so that the
@@ -34,9 +34,8 @@ def seal(folder: Path, *, key: str, ids: Sequence[str], layout: Layout) -> Manif
     shards = [_read_through(folder, shard, key, layout, moments) for shard in range(layout.shards)]
     write_statistics(folder, moments)
     _write_ids(folder / IDS, ids)
-    manifest = Manifest(
-        key=key, layout=layout, files=(*shards, *records(folder, (IDS, STATISTICS)))
-    )
+    files = (*shards, *records(folder, (IDS, STATISTICS)))
+    manifest = Manifest(key=key, layout=layout, files=files, computed=computed)
     (folder / JOURNAL).unlink(missing_ok=True)
     sync_folder(folder)
     manifest.write(folder)

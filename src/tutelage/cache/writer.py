@@ -82,13 +82,15 @@ class FeatureWriter:
             if not any(p in self.missing for p in self.layout.parts_of(shard)):
                 self._complete_shard(shard)
 
-    def finish(self) -> Manifest:
-        """Write ids, statistics and the manifest."""
+    def finish(self, computed: str = "") -> Manifest:
+        """Write ids, statistics and the manifest, which notes how features were ``computed``."""
         if self.missing:
             raise CacheError(f"{len(self.missing)} parts of {self.folder} are not written yet")
         self.close()
         with telling_full_disk(self.folder, needed=self._needed):
-            return seal(self.folder, key=self._digest, ids=self.ids, layout=self.layout)
+            return seal(
+                self.folder, key=self._digest, ids=self.ids, layout=self.layout, computed=computed
+            )
 
     def close(self) -> None:
         """Close the file in progress."""
