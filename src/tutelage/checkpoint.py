@@ -7,12 +7,13 @@ the file's metadata. Nothing is pickled.
 import json
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -20,7 +21,9 @@ from torch.optim import Optimizer
 
 from tutelage.errors import TrainingError
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
+__all__ = ["load_checkpoint", "random_states", "save_checkpoint"]
+
+RandomState = Mapping[str, Any]
 
 
 def save_checkpoint(
@@ -29,6 +32,7 @@ def save_checkpoint(
     *,
     optimizers: Mapping[str, Optimizer],
     numbers: Mapping[str, Any],
+    random: Sequence[RandomState] | None = None,
 ) -> None:
     """Write a checkpoint to a temporary name, sync it, and rename it.
 
@@ -37,6 +41,7 @@ def save_checkpoint(
         learner: Weights and buffers.
         optimizers: By name.
         numbers: What else the loop needs, as JSON knows it (step, schedule, digest of the config).
+        random: From ``random_states``; by default this process's own alone.
 
     Raises:
         TrainingError: If the file cannot be written, for example on a full disk.
@@ -45,7 +50,7 @@ def save_checkpoint(
     plain: dict[str, Any] = {"numbers": dict(numbers), "optimizers": {}}
     for name, optimizer in optimizers.items():
         plain["optimizers"][name] = _pack(optimizer.state_dict(), f"optimizer.{name}", into=tensors)
-    plain["random"] = _pack(_random_state(), "random", into=tensors)
+    plain["random"] = _pack(random or [_random_state()], "random", into=tensors)
     stored = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
@@ -67,6 +72,9 @@ def load_checkpoint(
 ) -> dict[str, Any]:
     """Restore weights, optimizers and random states; return the numbers that were stored.
 
+    Each process takes its own random state; one that has none there draws from a new stream, which
+    follows from the first process's.
+
     Raises:
         TrainingError: If the file is damaged or of another model.
     """
@@ -80,12 +88,22 @@ def load_checkpoint(
         learner.load_state_dict(weights)
         for name, optimizer in optimizers.items():
             optimizer.load_state_dict(_unpack(plain["optimizers"][name], tensors))
-        _set_random_state(_unpack(plain["random"], tensors))
+        _restore_random(_unpack(plain["random"], tensors))
     except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise TrainingError(
             f"cannot continue from {path}: {error}; remove it to start this run anew"
         ) from error
     return dict(plain["numbers"])
+
+
+def random_states() -> list[RandomState]:
+    """Return the random state of every process, in their order; all processes must call this."""
+    own = _random_state()
+    if not (dist.is_available() and dist.is_initialized()):
+        return [own]
+    states = [own] * dist.get_world_size()
+    dist.all_gather_object(states, own)
+    return states
 
 
 def _pack(value: Any, path: str, *, into: dict[str, Tensor]) -> Any:
@@ -114,7 +132,19 @@ def _unpack(packed: dict[str, Any], tensors: Mapping[str, Tensor]) -> Any:
             return packed["value"]
 
 
-def _random_state() -> dict[str, Any]:
+def _restore_random(states: Sequence[RandomState]) -> None:
+    rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+    if rank < len(states):
+        return _set_random_state(states[rank])
+    _set_random_state(states[0])
+    seed = int(torch.randint(2**32, (rank,))[-1])
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    return None
+
+
+def _random_state() -> RandomState:
     version, words, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     state: dict[str, Any] = {
@@ -129,11 +159,11 @@ def _random_state() -> dict[str, Any]:
         "torch": torch.get_rng_state(),
     }
     if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state_all()
+        state["cuda"] = torch.cuda.get_rng_state()
     return state
 
 
-def _set_random_state(state: Mapping[str, Any]) -> None:
+def _set_random_state(state: RandomState) -> None:
     python, numpy = state["python"], state["numpy"]
     random.setstate((python["version"], tuple(python["words"]), python["gauss"]))
     keys = numpy["keys"].numpy().astype(np.uint32)
@@ -142,4 +172,4 @@ def _set_random_state(state: Mapping[str, Any]) -> None:
     )
     torch.set_rng_state(state["torch"])
     if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
+        torch.cuda.set_rng_state(state["cuda"])
