@@ -66,11 +66,10 @@ class CKA(Regularizer):
 
 def _unit_kernel(features: Tensor) -> Float[Tensor, "batch batch"]:
     """The kernel of the centred features, as a matrix of norm 1."""
+    floor = torch.finfo(features.dtype).tiny
     centred = features - features.mean(dim=0)
-    floor = torch.finfo(centred.dtype).tiny
-    centred = centred / torch.linalg.norm(centred).clamp_min(
-        floor
-    )  # no square under- or overflows after it
+    # To norm 1 here as well, so that no square of the kernel under- or overflows.
+    centred = centred / torch.linalg.norm(centred).clamp_min(floor)
     kernel = centred @ centred.T
     unit: Tensor = kernel / torch.linalg.norm(kernel).clamp_min(floor)
     return unit
