@@ -8,43 +8,50 @@ from tutelage.probe.standardised import Standardised
 
 __all__ = ["Curvature"]
 
-SAMPLE = 4
-"""The spectrum is that of so many rows a column, spread over all rows, or of all where fewer."""
+SAMPLE = 8192
+"""The spectrum is that of at most so many rows, spread over all."""
 
-RANK = 2048
-"""At most so many directions are told apart; the others share their mean."""
+RANK = 128
+"""At most so many directions are told apart; all others are taken to bend alike."""
+
+POWERS = 2
 
 
 class Curvature:
-    """The spectrum of standardised columns ``Z``, and the inverse Hessian that follows from it.
+    """The leading spectrum of standardised columns ``Z``, and the inverse Hessian that follows.
 
     Where all ``K`` classes are equally likely, the Hessian of ``c * sum CE + |W|² / 2`` is
 
         (c / K) (I - 11ᵀ / K) ⊗ ZᵀZ + I
 
-    and nowhere above ``K / 2`` times its first part (Böhning's bound). With
-    ``ZᵀZ = V diag(values) Vᵀ`` its inverse costs two products with ``V``, whatever ``c`` is.
+    and nowhere is its first part more than ``K / 2`` times that (Böhning's bound). ``ZᵀZ`` is taken
+    as ``V diag(values) Vᵀ + others (I - VVᵀ)``, with its leading directions ``V`` and the mean of
+    all other values: an inverse then costs two thin products, whatever ``c`` is.
 
     Args:
         columns: Standardised, so that the intercept bends by itself.
 
     Source:
-        Böhning 1992, "Multinomial logistic regression algorithm", for the bound.
+        Böhning 1992, "Multinomial logistic regression algorithm", for the bound; Halko, Martinsson
+        and Tropp 2011, arXiv 0909.4061, algorithm 4.4, for the directions.
     """
 
     def __init__(self, columns: Standardised) -> None:
-        width = columns.width
-        sample = columns.sample(SAMPLE * width if width <= RANK else RANK)
-        if len(sample) < width:
-            values, left = _spectrum(sample @ sample.T)
-            vectors = (sample.T @ left) / values.clamp_min(1e-6 * values[-1]).sqrt()
-        else:
-            values, vectors = _spectrum(sample.T @ sample)
-        every = len(columns) / len(sample)
-        self._values = values * every
-        self._vectors = vectors
-        total = float(sample.square().sum())
-        self._others = max(0.0, total - float(values.sum())) * every / max(1, width - len(values))
+        sample, width = columns.sample(SAMPLE), columns.width
+        share = len(columns) / len(sample)
+        # Thin factorisations are done on the CPU: not every accelerator has them.
+        draw = torch.Generator().manual_seed(0)
+        basis = torch.randn(width, min(RANK, width), generator=draw)
+        for _ in range(POWERS):
+            basis = torch.linalg.qr(basis).Q.to(sample)
+            basis = (sample.T @ (sample @ basis)).cpu()
+        basis = torch.linalg.qr(basis).Q.to(sample)
+        inside = sample @ basis
+        values, turn = torch.linalg.eigh((inside.T @ inside).cpu())
+        rest = float(sample.square().sum()) - float(values.sum())
+        self._vectors = basis @ turn.to(sample)
+        self._values = values.clamp_min(0).to(sample) * share
+        self._others = max(0.0, rest) / max(1, width - len(values)) * share
         self._rows = len(columns)
 
     def solve(
@@ -58,14 +65,8 @@ class Curvature:
         """
         weight = gradient[:, :-1]
         others = 1 / (1 + c * self._others)
-        found = torch.empty_like(gradient)
         inside = (weight @ self._vectors) * (1 / (1 + c * self._values) - others)
-        torch.addmm(weight, inside, self._vectors.T, beta=others, out=found[:, :-1])
+        found = torch.empty_like(gradient)
+        found[:, :-1] = torch.addmm(weight, inside, self._vectors.T, beta=others)
         found[:, -1] = gradient[:, -1] / (c * self._rows)
         return found
-
-
-def _spectrum(gram: Tensor) -> tuple[Tensor, Tensor]:
-    # Not every accelerator has an eigensolver, and it is one call.
-    values, vectors = torch.linalg.eigh(gram.cpu())
-    return values.clamp_min(0).to(gram.device), vectors.to(gram.device)

@@ -13,7 +13,7 @@ from tutelage.errors import ConfigError, DataError, did_you_mean
 
 __all__ = ["FeatureRows", "Selected", "SideBySide", "blocks", "feature_rows"]
 
-BLOCK_ROWS = 4096
+BLOCK_ROWS = 1024
 
 
 class FeatureRows(Protocol):
