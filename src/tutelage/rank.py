@@ -224,14 +224,16 @@ def _candidates(
     with progress.track("LogME", len(together), unit="rows") as update:
 
         def blocks() -> Iterator[tuple[Tensor, Tensor]]:
-            for some in numbers.split(4096):
+            for some in torch.split(numbers, 4096):
                 yield together.gather(some), targets[some]
                 update(int(some[-1]) + 1)
 
         moments = Moments.of(blocks())
     columns = dict(
         zip(
-            rows.widths, torch.arange(together.width).split(list(rows.widths.values())), strict=True
+            rows.widths,
+            torch.split(torch.arange(together.width), list(rows.widths.values())),
+            strict=True,
         )
     )
     sets = _sets([teacher.name for teacher in teachers])
