@@ -59,7 +59,9 @@ def claim(config: ExperimentConfig, *, resume: bool, main: bool) -> Result | Non
 
 def identity(config: ExperimentConfig) -> str:
     """A digest of every setting that decides the run's numbers."""
-    settings = config.model_dump(mode="json", exclude={"name", "output", "cache", "tune", "compare"})
+    settings = config.model_dump(
+        mode="json", exclude={"name", "output", "cache", "tune", "compare"}
+    )
     for name in ("checkpoint_every", "workers", "tracker", "inputs"):
         del settings["train"][name]
     return hashlib.blake2b(

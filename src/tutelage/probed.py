@@ -1,19 +1,16 @@
 """The linear probe of a config's teachers, on the rows that its students are evaluated on."""
 
-from functools import partial
-
 import torch
 
-from tutelage.cache import Features, TeacherRows
+from tutelage.cache import rows_digest
 from tutelage.cache.derived import derived
-from tutelage.cache.key import canonical, digest_of
 from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig
 from tutelage.experiment import open_data
 from tutelage.machine import computing_device
 from tutelage.probe import SideBySide, linear_probe
 from tutelage.progress import Progress, Silent
-from tutelage.teachers import teachers_features
+from tutelage.teachers import evaluated_rows, teacher_rows, teachers_features
 
 __all__ = ["probe_accuracy"]
 
@@ -34,39 +31,29 @@ def probe_accuracy(config: ExperimentConfig, *, progress: Progress | None = None
     Raises:
         TutelageError: If a teacher or the rows cannot be used.
     """
+    progress = progress or Silent()
     data, splits = open_data(config)
     training, evaluated = splits.training, splits.evaluated
-    features = partial(
-        teachers_features, config, modality=data.modality, progress=progress or Silent()
-    )
-    seen, unseen = (
-        {teacher.name: teacher.features for teacher in features(rows)}
-        for rows in (splits.pool, evaluated)
-    )
+    teachers = teachers_features(config, splits.pool, modality=data.modality, progress=progress)
+    seen = teacher_rows(teachers, training)
+    unseen = evaluated_rows(config, teachers, splits, modality=data.modality, progress=progress)
     about = {
         "what": "accuracy of a linear probe",
         "version": 1,
         "seed": config.data.split_seed,
-        "features": [_digests(seen), _digests(unseen)],
-        "rows": digest_of(
-            canonical([[list(s.ids), s.labels.tolist()] for s in (training, evaluated)])
-        ),
+        "features": [teacher.features.key.digest for teacher in teachers],
+        "rows": [[rows_digest(s), s.labels.tolist()] for s in (training, evaluated)],
     }
 
     def fit() -> torch.Tensor:
         probe = linear_probe(
-            SideBySide(TeacherRows(seen, training.ids)),
+            SideBySide(seen),
             training.labels,
-            test_features=SideBySide(TeacherRows(unseen, evaluated.ids)),
+            test_features=SideBySide(unseen),
             test_labels=evaluated.labels,
-            classes=len(data.classes),
             seed=config.data.split_seed,
             device=computing_device(config),
         )
         return torch.tensor(probe.accuracy, dtype=torch.float64)
 
     return derived(config.cache.dir or default_root(), about, compute=fit).item()
-
-
-def _digests(features: dict[str, Features]) -> list[str]:
-    return [one.key.digest for one in features.values()]

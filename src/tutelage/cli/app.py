@@ -169,7 +169,9 @@ def compare(
     ] = None,
     choose: Annotated[
         bool | None,
-        typer.Option("--tune", help="Choose each method's settings (see [tune]) on a hold-out first"),
+        typer.Option(
+            "--tune", help="Choose each method's settings (see [tune]) on a hold-out first"
+        ),
     ] = None,
     out_dir: OutOption = None,
     jobs: JobsOption = 1,
