@@ -21,21 +21,20 @@ def minimise(
     start: Tensor,
     *,
     inverse_hessian: Callable[[Tensor], Tensor],
-    tolerance: float,
+    enough: Callable[[float], float],
 ) -> Tensor:
     """Return where a smooth convex function is least.
 
     Directions are L-BFGS's two-loop recursion around ``inverse_hessian``; a step is 1, or shorter
-    where that does not decrease the value. It ends when the decrease that a full step promises,
-    half of what slope and direction make, is at most ``tolerance`` times the value: near the least
-    value that is how far above it the value is (Newton's decrement). Nothing below float32's own
-    rounding is ever asked for.
+    where that does not decrease the value. It ends when the decrease that a full step promises, half
+    the slope along it, is no more than ``enough``: near the least value, that decrease is how far
+    above it the value is (Newton's decrement).
 
     Args:
         function: Gives the value, above 0, and the gradient.
         start: Where to begin.
         inverse_hessian: Maps a gradient to a step; symmetric and positive.
-        tolerance: Relative distance from the least value.
+        enough: From a value to the distance from the least one that it may have.
 
     Source:
         Nocedal and Wright 2006, "Numerical optimization", algorithms 7.4 and 3.1.
@@ -44,7 +43,7 @@ def minimise(
         >>> import torch
         >>> target = torch.tensor([3.0, -1.0])
         >>> square = lambda x: (float(((x - target) ** 2).sum()) + 1, 2 * (x - target))
-        >>> minimise(square, torch.zeros(2), inverse_hessian=lambda g: g, tolerance=1e-6)
+        >>> minimise(square, torch.zeros(2), inverse_hessian=lambda g: g, enough=lambda _: 1e-9)
         tensor([ 3., -1.])
     """
     point = start
@@ -53,7 +52,7 @@ def minimise(
     for _ in range(MAX_ITERATIONS):
         direction = _two_loops(gradient, pairs, inverse_hessian).neg_()
         slope = _dot(gradient, direction)
-        if -slope / 2 <= tolerance * value:
+        if -slope / 2 <= enough(value):
             break
         length = 1.0
         while True:

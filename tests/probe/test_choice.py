@@ -1,0 +1,148 @@
+"""C by hold-out, and what is scored then."""
+
+import math
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from tutelage.errors import DataError
+from tutelage.probe import HoldoutProbe, choice, fit_probe, linear_probe, probe_holdout
+from tutelage.probe.draws import drawn_holdout
+
+UNLABELLED = -100
+
+
+@pytest.fixture(scope="module")
+def digits():
+    features, labels = load_digits(return_X_y=True)
+    return torch.from_numpy(features).float(), torch.from_numpy(labels).long()
+
+
+def test_the_best_of_the_grid_is_refitted_on_all_rows(digits):
+    features, labels = digits
+    train, test = slice(None, 1200), slice(1200, None)
+    probe = linear_probe(
+        features[train], labels[train], test_features=features[test], test_labels=labels[test]
+    )
+    held = drawn_holdout(labels[train], share=0.1, seed=0)
+    without = labels[train].index_fill(0, held, UNLABELLED)
+    best = {}
+    for c in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0):
+        fitted = fit_probe(features[train], without, classes=10, c=c)
+        right = fitted.predict(features[train][held]) == labels[train][held]
+        best[c] = right.double().mean().item()
+    # A row or two may lie on the other side: fits begin elsewhere.
+    assert best[probe.c] >= max(best.values()) - 2 / 120
+    assert probe.holdout_accuracy == pytest.approx(best[probe.c], abs=2 / 120)
+    full = fit_probe(features[train], labels[train], classes=10, c=probe.c)
+    accuracy = (full.predict(features[test]) == labels[test]).double().mean().item()
+    assert probe.accuracy == pytest.approx(accuracy, abs=0.002)
+    assert probe.accuracy > 0.9
+    assert probe.error == math.sqrt(probe.accuracy * (1 - probe.accuracy) / 597)
+    p = probe.holdout_accuracy
+    assert probe.holdout_error == math.sqrt(p * (1 - p) / 120)
+
+
+def test_the_holdout_alone_says_the_same_without_test_rows(digits):
+    features, labels = digits
+    alone = probe_holdout(features, labels, seed=3)
+    both = linear_probe(
+        features, labels, test_features=features[:10], test_labels=labels[:10], seed=3
+    )
+    assert alone == HoldoutProbe(
+        c=both.c, holdout_accuracy=both.holdout_accuracy, holdout_error=both.holdout_error
+    )
+    assert alone == probe_holdout(features, labels, seed=3)
+
+
+def test_test_rows_choose_nothing(digits):
+    features, labels = digits
+    train, test = slice(None, 500), slice(500, 900)
+    seen = [
+        linear_probe(
+            features[train], labels[train], test_features=features[test], test_labels=given
+        )
+        for given in (labels[test], (labels[test] + 1) % 10)
+    ]
+    assert seen[0].c == seen[1].c
+    assert seen[0].holdout_accuracy == seen[1].holdout_accuracy
+    assert seen[0].accuracy > 0.75
+    assert seen[1].accuracy < 0.1
+
+
+@pytest.mark.parametrize(
+    ("best", "tried"),
+    [
+        (0, [-4, -3, -2, -1, 0, 1]),
+        (2, [-4, -3, -2, -1, 0, 1, 2, 3]),
+        (4, [-4, -3, -2, -1, 0, 1, 2, 3, 4]),
+        (-3, [-4, -3, -2, -1, 0]),
+        (-4, [-4, -3, -2, -1, 0, -5]),
+        (-6, [-4, -3, -2, -1, 0, -5, -6, -7]),
+    ],
+)
+def test_the_grid_goes_on_as_long_as_that_helps(digits, monkeypatch, best, tried):
+    visited = []
+    fit = choice.SoftmaxRegression.fit
+
+    def noted(self, c, **more):
+        visited.append(round(math.log10(c)))
+        return fit(self, 1e-4, **more)
+
+    monkeypatch.setattr(choice.SoftmaxRegression, "fit", noted)
+    monkeypatch.setattr(choice, "score", lambda *_: (1 - abs(visited[-1] - best) / 100, 0.0))
+    found = probe_holdout(digits[0][:200], digits[1][:200])
+    assert visited == tried
+    assert found.c == pytest.approx(10.0**best)
+
+
+def test_of_equals_the_stronger_penalty(digits, monkeypatch):
+    monkeypatch.setattr(choice, "score", lambda *_: (0.5, 0.0))
+    assert probe_holdout(digits[0][:200], digits[1][:200]).c == 1e-4
+
+
+def test_rows_without_a_label_are_left_out_on_both_sides(digits):
+    features, labels = digits
+    train, test = slice(None, 600), slice(600, 900)
+    alone = linear_probe(
+        features[train], labels[train], test_features=features[test], test_labels=labels[test]
+    )
+    more = torch.cat([features, features + 5])
+    unknown = torch.full((len(features),), UNLABELLED)
+    among = linear_probe(
+        torch.cat([features[train], more]),
+        torch.cat([labels[train], unknown, unknown]),
+        test_features=torch.cat([features[test], more]),
+        test_labels=torch.cat([labels[test], unknown, unknown]),
+    )
+    assert among == alone
+
+
+def test_weights_reach_every_fit(digits):
+    features, labels = digits
+    weights = torch.zeros(64)
+    weights[20:22] = 1.0
+    two = probe_holdout(features, labels, weights=weights)
+    assert two.holdout_accuracy < 0.5 < probe_holdout(features, labels).holdout_accuracy
+
+
+def test_what_cannot_be_scored_is_said(digits):
+    features, labels = digits
+    one = torch.zeros(len(labels), dtype=torch.int64)
+    with pytest.raises(DataError, match="at least two classes"):
+        probe_holdout(features, one)
+    with pytest.raises(DataError, match="at least two classes"):
+        probe_holdout(features[:0], one[:0])
+    with pytest.raises(DataError, match="no row of class 10 of 11"):
+        probe_holdout(features, labels, classes=11)
+    single = labels.clone()
+    single[0] = 10
+    with pytest.raises(DataError, match="class 10 has a single row"):
+        probe_holdout(features, single)
+    with pytest.raises(DataError, match="no row to score has a label"):
+        linear_probe(
+            features, labels, test_features=features[:2], test_labels=torch.tensor([-100, -100])
+        )
+    with pytest.raises(DataError, match="2 rows of features to score but 3 labels"):
+        linear_probe(features, labels, test_features=features[:2], test_labels=labels[:3])
