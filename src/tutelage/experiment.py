@@ -98,6 +98,8 @@ def run(
             student,
             batches,
             config=config,
+            rows=rows,
+            teachers=teachers,
             classes=classes,
             accelerator=accelerator,
         )

@@ -154,7 +154,7 @@ def soft_labels(
         "rows": digest_of(canonical([list(training.ids), labels.tolist(), classes])),
     }
 
-    def fit() -> Tensor:
+    def fit() -> dict[str, Tensor]:
         with progress.track("probe for soft labels", 1, unit="probe") as update:
             logits = cross_fitted(
                 SideBySide(rows),
@@ -164,9 +164,9 @@ def soft_labels(
                 seed=config.data.split_seed,
             )
             update(1)
-        return logits
+        return {"logits": logits}
 
-    return derived(config.cache.dir or default_root(), about, compute=fit)
+    return derived(config.cache.dir or default_root(), about, compute=fit)["logits"]
 
 
 def open_config(teacher: TeacherConfig, *, modality: Modality) -> Source:

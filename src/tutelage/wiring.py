@@ -3,11 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 
 from tutelage.batches import Batches, PreparedRows, prepare_rows
+from tutelage.cache.derived import derived
 from tutelage.cache.key import canonical, digest_of
+from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig
 from tutelage.datasets import Data, Split, Splits, chained
 from tutelage.errors import ConfigError
@@ -170,24 +173,47 @@ def prepare_regularizer(
     batches: RunBatches,
     *,
     config: ExperimentConfig,
+    rows: RunRows,
+    teachers: Sequence[Teacher],
     classes: int,
     accelerator: Accelerator,
 ) -> None:
-    """Let a method that learns something before training look at the training rows."""
+    """Let a method that learns something before training look at the training rows.
+
+    What follows from the teachers' features and the seed alone is kept in the cache.
+    """
     prepare: Callable[[Evidence], None] | None = getattr(regularizer, "prepare", None)
-    if prepare is None or batches.training.teachers is None:
+    inner = regularizer.regularizer if isinstance(regularizer, Standardized) else regularizer
+    if prepare is None or not isinstance(inner, nn.Module) or batches.training.teachers is None:
         return
     regularizer.to(accelerator.device)
     size = config.train.batch_size
-    prepare(
-        Evidence(
-            teachers=batches.training.teachers,
-            labels=batches.training.labels,
-            classes=classes,
-            student=lambda: represent(
-                student, batches.plain, batch_size=size, accelerator=accelerator
-            ),
-            seed=config.seed,
-            device=accelerator.device,
-        )
+    evidence = Evidence(
+        teachers=batches.training.teachers,
+        labels=batches.training.labels,
+        classes=classes,
+        student=lambda: represent(student, batches.plain, batch_size=size, accelerator=accelerator),
+        seed=config.seed,
+        device=accelerator.device,
     )
+
+    def learn() -> dict[str, Tensor]:
+        prepare(evidence)
+        return dict(inner.named_buffers())
+
+    if not getattr(inner, "of_teachers_alone", False):
+        learn()
+        return
+    about = {
+        "what": "what a method learns from teachers' features",
+        "version": 1,
+        "method": [config.transfer.method, config.transfer.params, config.transfer.standardize],
+        "seed": config.seed,
+        "features": [f.key.digest for t in teachers for f in (t.features, *t.unlabelled)],
+        "rows": digest_of(canonical(list(rows.all.ids))),
+        "device": accelerator.device.type,
+    }
+    kept = derived(config.cache.dir or default_root(), about, compute=learn)
+    for name, value in kept.items():
+        inner.get_buffer(name).copy_(value)
+    inner.set_extra_state(torch.tensor(True))

@@ -15,25 +15,27 @@ from tutelage.cache.key import canonical, digest_of
 __all__ = ["derived"]
 
 
-def derived(root: Path, about: Mapping[str, Any], *, compute: Callable[[], Tensor]) -> Tensor:
-    """Return a tensor that was computed before, or compute it and keep it.
+def derived(
+    root: Path, about: Mapping[str, Any], *, compute: Callable[[], Mapping[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Return tensors that were computed before, or compute them and keep them.
 
     Args:
         root: The cache.
-        about: Everything that it is a function of, as JSON knows it: digests of features, settings.
-        compute: Makes it.
+        about: Everything that they are a function of, as JSON knows it: digests of features, settings.
+        compute: Makes them.
 
     Raises:
         CacheError: If the disk is full.
     """
     path = root / ".derived" / f"{digest_of(canonical(about))}.safetensors"
     try:
-        return load_file(path)["value"]
-    except (FileNotFoundError, SafetensorError, KeyError):
-        value = compute()
+        return load_file(path)
+    except (FileNotFoundError, SafetensorError):
+        made = {name: value.cpu().contiguous() for name, value in compute().items()}
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with telling_full_disk(root, needed=lambda: value.nbytes):
+    with telling_full_disk(root, needed=lambda: sum(value.nbytes for value in made.values())):
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"value": value.contiguous()}, temporary)
+        save_file(made, temporary)
         temporary.replace(path)
-    return value
+    return made

@@ -59,6 +59,7 @@ class FactorTransfer(PreparedRegularizer):
         epochs: int = 500,
     ) -> None:
         super().__init__(student_width, teacher_widths)
+        self.of_teachers_alone = True
         if epochs < 1:
             raise ValueError(f"epochs must be positive, got {epochs}")
         self.epochs = epochs

@@ -17,6 +17,10 @@ class PreparedRegularizer(Regularizer):
     A method gives ``learn``, which fills buffers that ``__init__`` made in their final shapes; so a
     checkpoint restores what was learned, and that it was.
 
+    Attributes:
+        of_teachers_alone: Whether what it learns follows from the teachers' features and the seed
+            alone, so that it may be kept for other students and strengths.
+
     Example:
         >>> class Shifted(PreparedRegularizer):
         ...     def learn(self, evidence):
@@ -29,6 +33,7 @@ class PreparedRegularizer(Regularizer):
         RuntimeError: Shifted learns from the training rows first; call prepare(evidence) before training
     """
 
+    of_teachers_alone = False
     _ready = False
 
     def prepare(self, evidence: Evidence) -> None:
