@@ -1,11 +1,11 @@
 """From a name to an object: ``"name"`` or ``"package.module:Class"``, and its parameters."""
 
 import importlib
-import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import isclass, signature
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -14,7 +14,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from tutelage.errors import ConfigError, TutelageError, did_you_mean, first_line, out_of_memory
 
-__all__ = ["bind", "import_object", "lookup", "make_own", "own_code", "split_scheme"]
+__all__ = ["bind", "build", "import_object", "lookup", "make_own", "own_code", "split_scheme"]
 
 
 def import_object(path: str) -> Any:
@@ -85,13 +85,9 @@ def bind(
         params: What the user set.
         where: The dotted path of the parameters in the config, for the message.
     """
-    signature = inspect.signature(factory)
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
-    names = [
-        n
-        for n, p in signature.parameters.items()
-        if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-    ]
+    parameters = signature(factory).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    names = [n for n, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     passed = {k: v for k, v in given.items() if k in names or open_ended}
     problems = [
         f"{where}.{key} is filled in by tutelage; leave it out" for key in params if key in given
@@ -105,7 +101,7 @@ def bind(
         ]
     missing = [
         n
-        for n, p in signature.parameters.items()
+        for n, p in parameters.items()
         if p.default is p.empty
         and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
         and n not in passed
@@ -123,7 +119,7 @@ def _wrong_types(
 ) -> list[str]:
     """What the annotations of a signature refuse; a whole number will do for a fraction."""
     try:
-        hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory)
+        hints = get_type_hints(factory.__init__ if isclass(factory) else factory)
     except (NameError, TypeError, AttributeError, SyntaxError):
         return []  # annotations of somebody's own that cannot be resolved here
     problems = []
@@ -137,6 +133,42 @@ def _wrong_types(
         except PydanticSchemaGenerationError:
             continue
     return problems
+
+
+def build(
+    source: str,
+    schemes: Mapping[str, str],
+    given: Mapping[str, Any],
+    params: Mapping[str, Any],
+    *,
+    kind: str,
+    where: str,
+) -> Any:
+    """Build what ``"scheme:name"`` names.
+
+    Args:
+        source: The string.
+        schemes: From schemes to the paths of their classes.
+        given: What the program fills in, beside the name; ``model_input`` says how the input of a
+            model looks that does not know.
+        params: What the user set; of ``python:``, the factory's own.
+        kind: What is built, for messages.
+        where: The dotted path in the config, for messages.
+
+    Raises:
+        ConfigError: If the string or an option cannot be used.
+    """
+    scheme, name = split_scheme(source, schemes, kind=kind)
+    factory = import_object(schemes[scheme])
+    if given["model_input"] is not None and "model_input" not in signature(factory).parameters:
+        raise ConfigError(
+            f"{source} knows how its input looks; leave {where}.input out, which is for models that "
+            "do not, as those of python: (options such as image_size are params)"
+        )
+    # An own factory's signature, not ours, is the schema of its params.
+    settings = {} if scheme == "python" else params
+    given = {**given, "name": name, "own_params": dict(params)}
+    return bind(factory, given, settings, where=f"{where}.params")
 
 
 def make_own(

@@ -1,12 +1,10 @@
 """Teachers: frozen functions from rows to vectors, one file a library."""
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from tutelage.datasets.base import Modality
-from tutelage.errors import ConfigError
-from tutelage.registry import bind, import_object, split_scheme
+from tutelage.registry import build
 from tutelage.sources.base import Encoder, Precomputed, Source
 
 __all__ = ["SCHEMES", "Encoder", "Precomputed", "Source", "open_teacher"]
@@ -41,20 +39,6 @@ def open_teacher(
         SourceError: If there is no such teacher, or it cannot take these rows.
         ConfigError: If the string or an option cannot be used.
     """
-    scheme, name = split_scheme(source, SCHEMES, kind="teacher")
-    teacher = import_object(SCHEMES[scheme])
-    if model_input is not None and "model_input" not in inspect.signature(teacher).parameters:
-        raise ConfigError(
-            f"{source} knows how its input looks; leave teachers.input out, which is for onnx: "
-            "and python: teachers"
-        )
-    given = {
-        "name": name,
-        "modality": modality,
-        "model_input": model_input,
-        "own_params": dict(params or {}),
-    }
-    # An own factory's signature, not ours, is the schema of its params.
-    settings = {} if scheme == "python" else (params or {})
-    opened: Source = bind(teacher, given, settings, where="teachers.params")
+    given = {"modality": modality, "model_input": model_input}
+    opened: Source = build(source, SCHEMES, given, params or {}, kind="teacher", where="teachers")
     return opened

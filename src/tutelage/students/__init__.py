@@ -1,12 +1,10 @@
 """Students: small models, unchanged, with a tap on what enters their head; one file a library."""
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from tutelage.datasets import Modality
-from tutelage.errors import ConfigError
-from tutelage.registry import bind, import_object, split_scheme
+from tutelage.registry import build
 from tutelage.students.base import Student
 
 __all__ = ["SCHEMES", "Student", "build_student"]
@@ -41,22 +39,6 @@ def build_student(
         StudentError: If there is no such model, or it cannot take these rows.
         ConfigError: If the string or an option cannot be used.
     """
-    scheme, name = split_scheme(source, SCHEMES, kind="student")
-    student = import_object(SCHEMES[scheme])
-    if model_input is not None and "model_input" not in inspect.signature(student).parameters:
-        raise ConfigError(
-            f"{source} knows how its input looks; leave student.input out, which is for python: "
-            "students (student.params has options such as image_size and max_length)"
-        )
-    given = {
-        "name": name,
-        "classes": classes,
-        "modality": modality,
-        "model_input": model_input,
-        "tap": tap,
-        "own_params": dict(params or {}),
-    }
-    # An own factory's signature, not ours, is the schema of its params.
-    settings = {} if scheme == "python" else (params or {})
-    built: Student = bind(student, given, settings, where="student.params")
+    given = {"classes": classes, "modality": modality, "model_input": model_input, "tap": tap}
+    built: Student = build(source, SCHEMES, given, params or {}, kind="student", where="student")
     return built
