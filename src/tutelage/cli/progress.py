@@ -1,5 +1,6 @@
 """Where long work is: bars on a terminal, plain lines elsewhere."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from tutelage.progress import Silent
 
 __all__ = ["Bars", "Lines", "for_console"]
 
@@ -101,6 +104,8 @@ def speed(rate: float, unit: str) -> str:
     return f"{rate:,.1f} {unit}/s" if rate >= 1 else f"{1 / rate:,.1f} s a {unit.removesuffix('s')}"
 
 
-def for_console(console: Console) -> Bars | Lines:
-    """Bars where somebody looks at a terminal, else lines."""
+def for_console(console: Console) -> Bars | Lines | Silent:
+    """Bars where somebody looks at a terminal, else lines; of several processes, the first tells."""
+    if os.environ.get("RANK", "0") != "0":
+        return Silent()
     return Bars(console) if console.is_terminal else Lines(console)
