@@ -383,16 +383,16 @@ MISTAKES = [
         Mistake(
             f"own data: {name}",
             says,
-            ("train", "--data", f"python:own_data:{name}", *RESNET, "--method", "stl"),
-            {"own_data.py": OWN_DATA},
+            ("train", "--data", f"python:failing_data:{name}", *RESNET, "--method", "stl"),
+            {"failing_data.py": OWN_DATA},
             images=False,
         )
         for name, says in {
-            "raising": ("own_data:raising raises KeyError: 'label'", "own_data.py, line 5"),
+            "raising": ("failing_data:raising raises KeyError: 'label'", "failing_data.py, line 5"),
             "number": ("returned int", "mapping from split names"),
             "loose": ("the train rows", "are set"),
             "mixed": ("are no table",),
-            "TABLE": ("own_data:TABLE is a dict; name a function",),
+            "TABLE": ("failing_data:TABLE is a dict; name a function",),
         }.items()
     ),
     *(
@@ -400,38 +400,44 @@ MISTAKES = [
             f"own teacher: {name}",
             *RESNET,
             "--teacher",
-            f"python:own_teacher:{name}",
+            f"python:failing_teacher:{name}",
             *(("--set", "teachers.0.input.image_size=8") if name[0].isupper() else ()),
             says=says,
-            **{"own_teacher.py": OWN_TEACHER},
+            **{"failing_teacher.py": OWN_TEACHER},
         )
         for name, says in {
-            "raising": ("own_teacher:raising raises ZeroDivisionError", "own_teacher.py, line 5"),
-            "Missing": ("own_teacher:Missing raises IndexError: no such row", "line 9"),
+            "raising": (
+                "failing_teacher:raising raises ZeroDivisionError",
+                "failing_teacher.py, line 5",
+            ),
+            "Missing": ("failing_teacher:Missing raises IndexError: no such row", "line 9"),
             "Bools": ("torch.bool", ".float()"),
-            "nameless": ("identity() of python:own_teacher:nameless", "strings by name"),
+            "nameless": ("identity() of python:failing_teacher:nameless", "strings by name"),
             "lists": ("the teacher gave a list",),
-            "wide": ("width of python:own_teacher:wide is 'wide'",),
+            "wide": ("width of python:failing_teacher:wide is 'wide'",),
         }.items()
     ),
     *(
         on_images(
             f"own student: {name}",
             "--student",
-            f"python:own_student:{name}",
+            f"python:failing_student:{name}",
             "--method",
             "stl",
             "--set",
             "student.input.image_size=8",
             says=says,
-            **{"own_student.py": OWN_STUDENT},
+            **{"failing_student.py": OWN_STUDENT},
         )
         for name, says in {
-            "raising": ("own_student:raising raises OSError: no file", "own_student.py, line 5"),
-            "Failing": ("own_student:Failing raises KeyError: 'training'", "line 15"),
-            "Narrow": ("own_student:Narrow raises RuntimeError", "mat1", "student.input"),
-            "Pair": ("own_student:Pair gives a tuple", "logits"),
-            "nothing": ("own_student:nothing gave a NoneType",),
+            "raising": (
+                "failing_student:raising raises OSError: no file",
+                "failing_student.py, line 5",
+            ),
+            "Failing": ("failing_student:Failing raises KeyError: 'training'", "line 15"),
+            "Narrow": ("failing_student:Narrow raises RuntimeError", "mat1", "student.input"),
+            "Pair": ("failing_student:Pair gives a tuple", "logits"),
+            "nothing": ("failing_student:nothing gave a NoneType",),
         }.items()
     ),
     on_images(
@@ -446,7 +452,7 @@ MISTAKES = [
     on_images(
         "deviation of 0",
         "--student",
-        "python:own_student:Narrow",
+        "python:failing_student:Narrow",
         "--method",
         "stl",
         "--set",
@@ -454,7 +460,7 @@ MISTAKES = [
         "--set",
         "student.input.std=[0.5, 0, 0.5]",
         says=("std = (0.5, 0.0, 0.5)", "above 0"),
-        **{"own_student.py": OWN_STUDENT},
+        **{"failing_student.py": OWN_STUDENT},
     ),
     on_images(
         "teacher without a name",
