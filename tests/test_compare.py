@@ -36,17 +36,29 @@ def pixels(source: str, *, size: int, folder: Path) -> Path:
     return folder / f"{size}_{{split}}.npy"
 
 
+STUDENT = """
+from torch import nn
+
+def make(num_classes: int, width: int = 16):
+    body = nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(192, width), nn.ReLU())
+    return nn.Sequential(body, nn.Linear(width, num_classes))
+"""
+
+
 @pytest.fixture
-def table(digits, tmp_path) -> dict[str, Any]:
-    """A config of a student from a random start under two teachers: coarse and fine pixels."""
+def table(digits, tmp_path, monkeypatch) -> dict[str, Any]:
+    """A config of a student of a few numbers under two teachers: coarse and fine pixels."""
     source = f"folder:{digits}"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "few_numbers.py").write_text(STUDENT)
     return {
         "data": {"source": source},
         "teachers": [
             {"source": f"features:{pixels(source, size=size, folder=tmp_path)}", "name": name}
             for name, size in {"coarse": 2, "fine": 8}.items()
         ],
-        "student": {"source": "timm:test_resnet", "params": {"weights": "random"}},
+        "student": {"source": "python:few_numbers:make", "input": {"image_size": 32}},
         "transfer": {"beta": 3.0},
         "train": {"steps": 12, "batch_size": 16, "lr": 3e-3, "workers": 0, "device": "cpu"},
         "cache": {"dir": str(tmp_path / "cache"), "workers": 0},
@@ -137,8 +149,6 @@ class Warmth(torch.nn.Module):
 
 
 def test_what_fails_does_not_sink_the_rest(table, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
     own = tmp_path / "warmth_of_ours.py"
     own.write_text(WARMTH.replace("BODY", 'raise RuntimeError("cold outside")'))
     table["teachers"].append(
@@ -152,6 +162,8 @@ def test_what_fails_does_not_sink_the_rest(table, tmp_path, monkeypatch):
 
     assert [row.accuracy is not None for row in rows] == [True, False, False, True, False]
     assert "cold outside" in rows[1].reason
+    trace = tmp_path / "out/runs/warmth_of_ours.Warmth/fine/seed-0/error.txt"
+    assert 'raise RuntimeError("cold outside")' in trace.read_text()
     assert "missing_train.npy" in rows[4].reason
     assert rows[3].difference is not None
 
@@ -160,6 +172,7 @@ def test_what_fails_does_not_sink_the_rest(table, tmp_path, monkeypatch):
     again = compare(with_(table)).rows
     assert [row.accuracy is not None for row in again] == [True, True, False, True, False]
     assert again[3] == rows[3]
+    assert not trace.exists()
 
 
 def test_a_comparison_without_any_result_says_why(table, tmp_path):
@@ -229,7 +242,7 @@ def test_killed_three_times_it_ends_with_the_same_table(table, tmp_path):
 def test_the_command_leaves_every_form(table, tmp_path, command):
     place = tmp_path / "flowers.toml"
     place.write_text(tomli_w.dumps(table))
-    words = ("compare", place, "--methods", "stl,kd", "--jobs", 2)
+    words = ("compare", place, "--methods", "stl,kd")
     status, said, complaint = command(*words, "--seeds", 1)
     assert status == 0, complaint
     assert "relative error" in said
@@ -241,9 +254,9 @@ def test_the_command_leaves_every_form(table, tmp_path, command):
     assert str(folder / "probe.svg") in said
     assert tomllib.loads((folder / "compare.toml").read_text())["compare"]["seeds"] == 1
 
-    status, said, _ = command(*words, "--seeds", 2)
+    status, said, _ = command(*words, "--seeds", 2, "--jobs", 2)
     assert status == 0
-    assert "2" in said.splitlines()[1]
+    assert [line.split()[:2] for line in said.splitlines()[1:3]] == [["stl", "2"], ["kd", "β"]]
     status, _, complaint = command(*words, "--set", "train.lr=0.5")
     assert (status, "comparison with other settings" in complaint) == (2, True)
 
@@ -298,17 +311,17 @@ def test_too_small_a_fraction_is_a_row_that_says_so(table):
 
 
 def test_students_are_told_apart(table):
-    weights = {"weights": "random"}
+    source, size = table["student"]["source"], {"image_size": 32}
     table["compare"] = {
         "methods": ["stl"],
         "students": [
-            {"source": "timm:test_resnet", "params": weights},
-            {"source": "timm:test_resnet", "params": weights | {"drop_rate": 0.5}},
-            {"source": "timm:unheard_of", "params": weights},
+            {"source": source, "input": size},
+            {"source": source, "input": size, "params": {"width": 4}},
+            {"source": "timm:unheard_of"},
         ],
     }
     rows = compare(with_(table)).rows
 
-    assert [row.student for row in rows] == ["test_resnet 1", "test_resnet 2", "unheard_of"]
+    assert [row.student for row in rows] == ["make 1", "make 2", "unheard_of"]
     assert rows[0].accuracies.keys() == rows[1].accuracies.keys() == {0}
     assert "unheard_of" in rows[2].reason

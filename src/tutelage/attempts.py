@@ -74,6 +74,8 @@ def attempt_all(
     Returns:
         What came of each, in the order of the configs.
     """
+    if not configs:
+        return []
     made: dict[int, float | Failed] = {}
     with progress.track(label, len(configs), unit=unit) as update:
         while waiting := [number for number in range(len(configs)) if number not in made]:

@@ -6,7 +6,12 @@ import random
 import pytest
 from scipy import stats
 
-from tutelage.analysis.statistics import difference_of_means, row_sampling_error, sample_mean
+from tutelage.analysis.statistics import (
+    correlation,
+    difference_of_means,
+    row_sampling_error,
+    sample_mean,
+)
 
 
 def reference_error(values: list[float]) -> float:
@@ -97,3 +102,42 @@ def test_row_sampling_error_is_the_spread_of_drawn_accuracies() -> None:
     accuracies = [sum(draw.random() < 0.8 for _ in range(200)) / 200 for _ in range(2000)]
 
     assert row_sampling_error(0.8, 200) == pytest.approx(stats.tstd(accuracies), rel=0.05)
+
+
+def test_correlation_of_one_group_is_pearsons() -> None:
+    draw = random.Random(0)
+    pairs = [(x := draw.random(), x + draw.random()) for _ in range(12)]
+
+    assert correlation([pairs]) == pytest.approx(stats.pearsonr(*zip(*pairs, strict=True))[0])
+
+
+def test_correlation_does_not_see_what_sets_groups_apart() -> None:
+    draw = random.Random(1)
+    groups = [[(draw.random(), draw.random()) for _ in range(4)] for _ in range(3)]
+    moved = [
+        [(x + 5 * number, y - 9 * number) for x, y in group] for number, group in enumerate(groups)
+    ]
+
+    assert correlation(moved) == pytest.approx(correlation(groups))
+    by_hand = [
+        (x - sum(x for x, _ in group) / 4, y - sum(y for _, y in group) / 4)
+        for group in groups
+        for x, y in group
+    ]
+    assert correlation(groups) == pytest.approx(stats.pearsonr(*zip(*by_hand, strict=True))[0])
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [],
+        [[(0.1, 0.3)]],
+        [[(0.1, 0.3), (0.2, 0.5)]],
+        [[(0.1, 0.3), (0.1, 0.4), (0.2, 0.5), (0.2, 0.1)]],
+        [[(0.1, 0.3), (0.2, 0.3), (0.7, 0.3)]],
+        [[(0.1, 0.3)], [(0.2, 0.4)], [(0.3, 0.9)]],
+        [[(0.1, 0.3), (0.1, 0.4), (0.1, 0.7)], [(0.1, 0.3), (0.2, 0.5)]],
+    ],
+)
+def test_correlation_of_too_little_is_none(groups: list[list[tuple[float, float]]]) -> None:
+    assert correlation(groups) is None
