@@ -88,7 +88,7 @@ def attempt_all(
                 made[waiting[place]] = one
                 update(len(made))
                 if isinstance(one, Failed):
-                    progress.note(f"{configs[waiting[place]].output.dir} failed: {one.reason}")
+                    progress.note(f"{label}: {configs[waiting[place]].output.dir}: {one.reason}")
             if len(made) == before:
                 time.sleep(PATIENCE)
     return [made[number] for number in range(len(configs))]

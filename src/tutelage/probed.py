@@ -45,7 +45,7 @@ def probe_accuracy(config: ExperimentConfig, *, progress: Progress | None = None
         "rows": [[rows_digest(s), s.labels.tolist()] for s in (training, evaluated)],
     }
 
-    def fit() -> torch.Tensor:
+    def fit() -> dict[str, torch.Tensor]:
         probe = linear_probe(
             SideBySide(seen),
             training.labels,
@@ -54,6 +54,6 @@ def probe_accuracy(config: ExperimentConfig, *, progress: Progress | None = None
             seed=config.data.split_seed,
             device=computing_device(config),
         )
-        return torch.tensor(probe.accuracy, dtype=torch.float64)
+        return {"accuracy": torch.tensor(probe.accuracy, dtype=torch.float64)}
 
-    return derived(config.cache.dir or default_root(), about, compute=fit).item()
+    return derived(config.cache.dir or default_root(), about, compute=fit)["accuracy"].item()
