@@ -123,8 +123,8 @@ def read_unlabelled(
             f"data.unlabelled = {source!r} holds {data.modality}s, but the labelled rows are "
             f"{like.modality}s; give rows of the same kind"
         )
-    rows = data.splits["train"]
-    return rows.select(range(len(rows)), name="unlabelled")
+    found = data.splits["train"]
+    return Split("unlabelled", found.rows, found.ids, found.labels)
 
 
 def _read(source: str, *, columns: Columns, names: SplitNames, params: Mapping[str, Any]) -> Data:

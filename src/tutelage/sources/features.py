@@ -15,6 +15,8 @@ from tutelage.sources.digests import files_digest
 __all__ = ["FeaturesSource"]
 
 PLACE = "{split}"
+SPLITS = ("validation", "test", "unlabelled")
+"""Beside ``train``: whose files, where they are there, decide what is cached."""
 
 
 class FeaturesSource:
@@ -49,8 +51,9 @@ class FeaturesSource:
     def _content(self) -> str:
         if PLACE not in self._name:
             return files_digest([Path(self._name).expanduser()])
-        # Teachers' features are those of training rows; other splits' files decide nothing.
-        return files_digest([self._file("train").path])
+        first = self._file("train").path
+        beside = [Path(self._name.replace(PLACE, split)).expanduser() for split in SPLITS]
+        return files_digest([first, *(path for path in beside if path.is_file())])
 
     def read(self, split: Split, rows: Sequence[int]) -> Float[Tensor, "rows width"]:
         """The features of some rows of a split.
