@@ -14,12 +14,13 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from tutelage.batches import Batch, Batches, Endless, Together
-from tutelage.checkpoint import load_checkpoint, save_checkpoint
+from tutelage.checkpoint import load_checkpoint, random_states, save_checkpoint
 from tutelage.config import TrainConfig
 from tutelage.errors import DivergedError, TrainingError
 from tutelage.metrics import evaluate
 from tutelage.objective import Objective, Terms
 from tutelage.progress import Progress
+from tutelage.result import read_history
 from tutelage.students import Student
 from tutelage.workers import raising
 
@@ -107,6 +108,8 @@ def fit(
     start = 0
     if resume and place.checkpoint.is_file():
         numbers = _restore(place, learner, optimizers, identity=identity)
+        if accelerator.is_main_process:
+            _cut_log(place, step=numbers["step"])
         start = int(numbers["step"])
         schedule.last_epoch = start
         if accelerator.scaler is not None:
@@ -164,9 +167,17 @@ def fit(
                 if on_evaluation is not None:
                     on_evaluation(step, metrics)
                 module.train()
-            if saves and accelerator.is_main_process:
+            if saves:
+                states = random_states()  # of all processes, so each must ask
                 numbers = {"step": step, "identity": identity, "scaler": _scaler_state(accelerator)}
-                save_checkpoint(place.checkpoint, learner, optimizers=optimizers, numbers=numbers)
+                if accelerator.is_main_process:
+                    save_checkpoint(
+                        place.checkpoint,
+                        learner,
+                        optimizers=optimizers,
+                        numbers=numbers,
+                        random=states,
+                    )
 
 
 def learning_rate(settings: TrainConfig) -> Callable[[int], float]:
@@ -259,19 +270,20 @@ def _inner_updates(
 def _restore(
     place: Folder, learner: Learner, optimizers: Mapping[str, Optimizer], *, identity: str
 ) -> dict[str, Any]:
-    """Restore the last checkpoint and cut the log back to it."""
+    """Restore the last checkpoint."""
     numbers = load_checkpoint(place.checkpoint, learner, optimizers=optimizers)
     if numbers["identity"] != identity:
         raise TrainingError(
             f"{place.checkpoint} was written under other settings than these; continue with the "
             f"settings in {place.path / 'config.toml'}, or choose another output.dir"
         )
-    lines = place.metrics.read_text().splitlines() if place.metrics.is_file() else []
-    kept = [
-        line for line in lines if line.endswith("}") and json.loads(line)["step"] <= numbers["step"]
-    ]
-    place.metrics.write_text("".join(f"{line}\n" for line in kept))
     return numbers
+
+
+def _cut_log(place: Folder, *, step: int) -> None:
+    """Cut the log back to the checkpoint."""
+    kept = [row for row in read_history(place.path) if row["step"] <= step]
+    place.metrics.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
 
 def _scaler_state(accelerator: Accelerator) -> dict[str, Any]:

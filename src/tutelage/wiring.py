@@ -1,6 +1,7 @@
 """What a run is made of: rows, what the student is trained on, batches, what comes before training."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,7 @@ from tutelage.folder import identity
 from tutelage.methods import Method
 from tutelage.objective import Objective
 from tutelage.progress import Progress
-from tutelage.registry import bind
+from tutelage.registry import bind, own_code
 from tutelage.regularizers import Evidence, SoftLabels, Standardized
 from tutelage.represent import represent
 from tutelage.students import Student
@@ -102,8 +103,10 @@ def objective_for(
     widths = {teacher.name: teacher.features.width for teacher in teachers}
     given = {"student_width": student.width, "teacher_widths": widths, "classes": classes}
     params = {**method.params, **settings.params}
+    own = ":" in method.regularizer
     try:
-        regularizer = bind(method.regularizer_class(), given, params, where="transfer.params")
+        with own_code(method.regularizer, kind=ConfigError) if own else nullcontext():
+            regularizer = bind(method.regularizer_class(), given, params, where="transfer.params")
     except ConfigError:
         raise
     except ValueError as error:
