@@ -22,6 +22,7 @@ BETAS = {
     "btuning": (1.0, 10.0, 100.0, 1000.0),
     "vkd": (0.1, 1.0, 10.0, 100.0),
     "cka": (0.3, 1.0, 3.0, 10.0),
+    "cospress": (0.03, 0.1, 0.3, 1.0),
     "aft-nokernel": (0.1, 1.0, 10.0, 100.0),
 }
 """Strengths to try where nobody says others: four each, around a term that is as large as the task's
