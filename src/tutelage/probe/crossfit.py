@@ -68,7 +68,7 @@ def cross_fitted(
     if c is None:
         c = probe_holdout(found, labels, classes=classes, seed=seed, device=device).c
     logits = torch.empty(len(labels), classes)
-    for fold in folds.unique():
+    for fold in sorted(set(folds.tolist())):
         # The fold of rows without a label is no labelled row's: their probe is that of all others.
         others = labels.where(folds != fold, UNLABELLED)
         probe = fit_probe(found, others, classes=classes, c=c, device=device)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tutelage.probe.standardised import Standardised
 
-__all__ = ["Curvature"]
+__all__ = ["Curvature", "parts"]
 
 SAMPLE = 8192
 """The spectrum is that of at most so many rows, spread over all."""
@@ -55,18 +55,29 @@ class Curvature:
         self._rows = len(columns)
 
     def solve(
-        self, gradient: Float32[Tensor, "classes columns"], *, c: float
-    ) -> Float32[Tensor, "classes columns"]:
-        """Return the inverse Hessian's product with a gradient; its last column is the intercept's.
+        self, gradient: Float32[Tensor, " parameters"], *, c: float
+    ) -> Float32[Tensor, " parameters"]:
+        """Return the inverse Hessian's product with a gradient.
 
         Args:
-            gradient: Of the objective.
+            gradient: Of the weights, class after class, then of the intercepts.
             c: What ``ZᵀZ`` is multiplied by.
         """
-        weight = gradient[:, :-1]
+        weight, bias = parts(gradient, width=len(self._vectors))
         others = 1 / (1 + c * self._others)
         inside = (weight @ self._vectors) * (1 / (1 + c * self._values) - others)
-        found = torch.empty_like(gradient)
-        found[:, :-1] = torch.addmm(weight, inside, self._vectors.T, beta=others)
-        found[:, -1] = gradient[:, -1] / (c * self._rows)
-        return found
+        found = torch.addmm(weight, inside, self._vectors.T, beta=others)
+        return torch.cat([found.flatten(), bias / (c * self._rows)])
+
+
+def parts(
+    parameters: Float32[Tensor, " parameters"], *, width: int
+) -> tuple[Float32[Tensor, "classes width"], Float32[Tensor, " classes"]]:
+    """Return views of the weights and the intercepts that lie in one vector.
+
+    Example:
+        >>> parts(torch.arange(6.0), width=2)
+        (tensor([[0., 1.], [2., 3.]]), tensor([4., 5.]))
+    """
+    classes = len(parameters) // (width + 1)
+    return parameters[:-classes].view(classes, width), parameters[-classes:]

@@ -1,5 +1,6 @@
 """L-BFGS from a given inverse Hessian, for smooth convex functions."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -9,6 +10,9 @@ __all__ = ["minimise"]
 
 MEMORY = 20
 MAX_ITERATIONS = 1000
+LOOK_BACK = 5
+"""Steps that the decrement is held against: enough to even out single ones."""
+
 SUFFICIENT = 1e-4
 """Share of the promised decrease that a step must bring (Armijo's condition)."""
 
@@ -26,9 +30,14 @@ def minimise(
     """Return where a smooth convex function is least.
 
     Directions are L-BFGS's two-loop recursion around ``inverse_hessian``; a step is 1, or shorter
-    where that does not decrease the value. It ends when the decrease that a full step promises, half
-    the slope along it, is no more than ``enough``: near the least value, that decrease is how far
-    above it the value is (Newton's decrement).
+    where that does not decrease the value. A full step promises to bring half the slope along it:
+    Newton's decrement, which near the least value is how far above it the value is, if the inverse
+    Hessian is right. How right it is, the last steps say: with ``p`` the promise and ``v`` the value
+    now, ``p'`` and ``v'`` those a few steps ago, the distance is taken to be
+
+        p * max(1, (v' - v) / (p' - p))
+
+    and it ends where that is no more than ``enough``.
 
     Args:
         function: Gives the value, above 0, and the gradient.
@@ -49,11 +58,13 @@ def minimise(
     point = start
     value, gradient = function(point)
     pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=MEMORY)
+    past: deque[tuple[float, float]] = deque(maxlen=LOOK_BACK)
     for _ in range(MAX_ITERATIONS):
         direction = _two_loops(gradient, pairs, inverse_hessian).neg_()
         slope = _dot(gradient, direction)
-        if -slope / 2 <= enough(value):
+        if _distance(value, -slope / 2, past) <= enough(value):
             break
+        past.append((value, -slope / 2))
         length = 1.0
         while True:
             step = length * direction
@@ -68,6 +79,16 @@ def minimise(
         if (curvature := _dot(step, change)) > 0:
             pairs.append((step, change, 1 / curvature))
     return point
+
+
+def _distance(value: float, promise: float, past: deque[tuple[float, float]]) -> float:
+    """How far the value seems to be above the least one."""
+    if not past:
+        return promise
+    before, promised = past[0]
+    if promised <= promise:
+        return math.inf if promise else 0.0
+    return promise * max(1.0, (before - value) / (promised - promise))
 
 
 def _two_loops(

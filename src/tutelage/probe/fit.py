@@ -10,14 +10,14 @@ from torch.nn import functional as F
 
 from tutelage.datasets.base import UNLABELLED
 from tutelage.errors import ConfigError, DataError
-from tutelage.probe.curvature import Curvature
+from tutelage.probe.curvature import Curvature, parts
 from tutelage.probe.descent import minimise
 from tutelage.probe.rows import FeatureRows, Selected, blocks, feature_rows
 from tutelage.probe.standardised import Standardised
 
 __all__ = ["LinearProbe", "SoftmaxRegression", "fit_probe"]
 
-TOLERANCE = 1e-5
+TOLERANCE = 5e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,48 +150,56 @@ class SoftmaxRegression:
             c: Inverse strength of the penalty.
             start: Where to begin; where None, at the logarithms of the classes' shares.
             tolerance: How far above its least value the objective may lie, as a share of it, or
-                of what it lies below that of the classes' shares alone, whichever is less.
+                of a quarter of what the features lower it by, whichever is less.
         """
         if not 0 < c < math.inf:
             raise ConfigError(f"c, the inverse strength of the penalty, lies above 0; got {c:g}")
         shares = self._labels.bincount().double().cpu() / len(self._labels)
         blind = -c * len(self._labels) * float((shares * shares.log()).sum())
-        point = torch.zeros(self.classes, self._columns.width + 1)
         if start is None:
-            point[:, -1] = shares.log()
+            weight, bias = torch.zeros(self.classes, self._columns.width), shares.log().float()
         else:
-            point[:, :-1], point[:, -1] = start.weight, start.bias
+            weight, bias = start.weight, start.bias
         found = minimise(
             lambda at: self.objective(at, c=c),
-            point.to(self.device),
+            torch.cat([weight.flatten(), bias]).to(self.device),
             inverse_hessian=lambda gradient: self._curvature.solve(gradient, c=c / self.classes),
-            # Under a strong penalty the loss hardly falls below a blind probe's: there, what it
+            # Under a strong penalty the loss hardly falls below a blind probe's, so that what it
             # falls by is the measure. A thousandth of the loss is a floor that float32 can reach.
-            enough=lambda loss: tolerance * max(min(loss, blind - loss), loss / 1000),
-        ).cpu()
+            enough=lambda loss: tolerance * max(min(loss, (blind - loss) / 4), loss / 1000),
+        )
+        weight, bias = parts(found.cpu(), width=self._columns.width)
         return LinearProbe(
-            weight=found[:, :-1].contiguous(),
-            bias=found[:, -1].contiguous(),
+            weight=weight.clone(),
+            bias=bias.clone(),
             mean=self._columns.mean,
             scale=self._columns.scale,
         )
 
     def objective(
-        self, point: Float32[Tensor, "classes columns"], *, c: float
-    ) -> tuple[float, Float32[Tensor, "classes columns"]]:
-        """Return the objective and its gradient in one pass; the last column is the intercept."""
-        weight, bias = point[:, :-1], point[:, -1]
+        self, point: Float32[Tensor, " parameters"], *, c: float
+    ) -> tuple[float, Float32[Tensor, " parameters"]]:
+        """Return the objective and its gradient in one pass over the rows.
+
+        Args:
+            point: ``W``, row after row, then ``b``.
+            c: Inverse strength of the penalty.
+        """
+        weight, bias = parts(point, width=self._columns.width)
         gradient = torch.zeros_like(point)
+        of_weight, of_bias = parts(gradient, width=self._columns.width)
         losses, done = [], 0
+        # Classes come first: both products then read what lies together, an eighth faster.
         for block in self._columns.blocks():
-            labels = self._labels[done : done + len(block), None]
-            log = F.log_softmax(torch.addmm(bias, block, weight.T), dim=1)
-            losses.append(log.gather(1, labels).sum())
-            residual = log.exp_().scatter_add_(1, labels, log.new_full((), -1.0).expand_as(labels))
-            gradient[:, :-1].addmm_(residual.T, block)
-            gradient[:, -1] += residual.sum(dim=0)
+            labels = self._labels[None, done : done + len(block)]
+            log = F.log_softmax(torch.addmm(bias[:, None], weight, block.T), dim=0)
+            losses.append(log.gather(0, labels).sum())
+            residual = log.exp_().scatter_add_(0, labels, log.new_full((), -1.0).expand_as(labels))
+            of_weight.addmm_(residual, block)
+            of_bias += residual.sum(dim=1)
             done += len(block)
-        gradient.mul_(c)[:, :-1] += weight
+        gradient *= c
+        of_weight += weight
         # Blocks are summed as Python floats: float32 would lose what late iterations gain.
         loss = -math.fsum(torch.stack(losses).tolist())
         return c * loss + float(weight.square().sum()) / 2, gradient

@@ -93,9 +93,9 @@ class Standardised:
 
 
 def _refuse_not_finite(block: Tensor, *, numbers: Int64[Tensor, " block"]) -> None:
-    finite = block.isfinite()
-    if not bool(finite.all()):
-        row, column = (~finite).nonzero()[0].tolist()
+    if bool(block.sum(dtype=torch.float32).isfinite()):  # a tenth of the time of looking at each
+        return
+    for row, column in (~block.isfinite()).nonzero()[:1].tolist():
         raise DataError(
             f"features must be finite numbers, but row {int(numbers[row])} has "
             f"{block[row, column].item()} in column {column}; extract them anew, in float32 where "
