@@ -157,10 +157,3 @@ def test_two_processes_share_a_search(table, tmp_path):
     assert len(mine.trials) == 1 + 2 + 3
     theirs = json.loads((tmp_path / "search" / "tune.json").read_text())
     assert theirs["chosen"] == mine.chosen
-    alone = tune(
-        with_(dict(table, output={"dir": str(tmp_path / "alone")})),
-        methods=["stl", "aft", "probe"],
-        jobs=2,
-        retrain=False,
-    )
-    assert alone.trials == mine.trials

@@ -6,7 +6,7 @@ to keep and to move.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 
+@runtime_checkable
 class ModelInput(Protocol):
     """How rows become the input of a model: an ``ImageInput``, a ``TextInput`` or the like."""
 
