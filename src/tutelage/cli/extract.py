@@ -11,6 +11,7 @@ from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig
 from tutelage.experiment import open_data
 from tutelage.progress import Progress
+from tutelage.report import print_table
 from tutelage.teachers import open_config, teacher_names, teachers_features
 
 __all__ = ["extract_all"]
@@ -35,7 +36,7 @@ def extract_all(
                 str(features.width),
                 f"{features.bytes / 1e6:,.1f}",
             )
-        console.print(table)
+        print_table(table, console=console)
         return
 
     store = FeatureStore(config.cache.dir or default_root())
@@ -65,6 +66,6 @@ def extract_all(
             str(found.cached),
             f"{seconds} (from {found.measured} rows)" if found.measured else "nothing to do",
         )
-    console.print(table)
+    print_table(table, console=console)
     for note in notes:
         console.print(note, soft_wrap=True)

@@ -12,6 +12,7 @@ from tutelage.errors import ConfigError, DataError
 from tutelage.experiment import open_data
 from tutelage.probe import Probe, SideBySide, linear_probe
 from tutelage.progress import Progress
+from tutelage.report import print_table
 from tutelage.result import read_rho
 from tutelage.teachers import evaluated_rows, teacher_rows, teachers_features
 
@@ -62,7 +63,7 @@ def probe_teachers(
                 Text(label), f"{100 * found.accuracy:.2f} ± {100 * found.error:.2f}", f"{found.c:g}"
             )
             update(done)
-    console.print(table)
+    print_table(table, console=console)
 
 
 def _weights(folder: Path, widths: dict[str, int]) -> dict[str, torch.Tensor]:

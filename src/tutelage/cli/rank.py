@@ -6,6 +6,7 @@ from rich.text import Text
 
 from tutelage.cache.files import in_words
 from tutelage.rank import Candidate, Ranking, Score
+from tutelage.report import print_table
 
 __all__ = ["print_ranking"]
 
@@ -18,7 +19,7 @@ def print_ranking(ranking: Ranking, *, console: Console) -> None:
         table.add_column(name, justify="right")
     for candidate in ranking.candidates:
         table.add_row(*_row(candidate))
-    console.print(table)
+    print_table(table, console=console)
     below = {
         "the student's own probe": ranking.student,
         "the student, fine-tuned": ranking.fine_tuned,

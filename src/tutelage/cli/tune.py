@@ -7,7 +7,7 @@ from rich.text import Text
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError
 from tutelage.progress import Progress
-from tutelage.report import print_result, write_report
+from tutelage.report import print_result, print_table, write_report
 from tutelage.tune import AUTO, Trial, Tuning, tune
 
 __all__ = ["method_names", "tune_and_print"]
@@ -39,7 +39,7 @@ def tune_and_print(
     if methods is not None and "auto" in methods:
         config = config.model_copy(update={"tune": config.tune.model_copy(update={"prune": True})})
     tuning = tune(config, methods=method_names(methods), jobs=jobs, progress=progress)
-    console.print(_table(tuning))
+    print_table(_table(tuning), console=console)
     folder = config.output.dir / "chosen"
     page = write_report([folder])
     print_result([folder], console=console)
