@@ -48,7 +48,7 @@ class Way:
 
 
 TRIED = (
-    *(Way("aft", {"beta": beta}) for beta in (3.0, 10.0)),
+    *(Way("aft", {"beta": beta}) for beta in (1.0, 3.0)),
     *(Way("probe", {"mix": mix}) for mix in (0.7, 0.9)),
     Way("aft", {"beta": 3.0}, unlabelled=True),
     *(Way("probe", {"mix": mix}, unlabelled=True) for mix in (0.7, 0.9)),
