@@ -263,7 +263,7 @@ def _labels(groups: Sequence[Sequence[Run]]) -> list[str]:
     """A name for each group; where a method occurs twice, told apart by beta, then by run."""
     results = [group[0].result for group in groups]
     labels = [
-        _name(result.method) + (", unlabelled rows too" if "unlabelled" in result.rows else "")
+        _name(result.method) + (" + unlabelled" if "unlabelled" in result.rows else "")
         for result in results
     ]
     betas = ["" if r.method == BASELINE else f", β {r.beta:g}" for r in results]
