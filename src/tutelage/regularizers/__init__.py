@@ -17,7 +17,9 @@ from tutelage.regularizers.cospress import CosPress
 from tutelage.regularizers.evidence import Evidence, FeatureRows
 from tutelage.regularizers.factor import FactorTransfer
 from tutelage.regularizers.kd import KD
+from tutelage.regularizers.modalities import EachModality
 from tutelage.regularizers.prepared import PreparedRegularizer
+from tutelage.regularizers.product import ProductAFT, product_kernel_distance
 from tutelage.regularizers.rkd import RKD, angle_loss, distance_loss
 from tutelage.regularizers.soft import SoftLabels
 from tutelage.regularizers.standardize import Standardized
@@ -32,10 +34,12 @@ __all__ = [
     "AFTLoss",
     "BTuning",
     "CosPress",
+    "EachModality",
     "Evidence",
     "FactorTransfer",
     "FeatureRows",
     "PreparedRegularizer",
+    "ProductAFT",
     "Regularizer",
     "SoftLabels",
     "Standardized",
@@ -44,6 +48,7 @@ __all__ = [
     "angle_loss",
     "distance_loss",
     "kernel_distance",
+    "product_kernel_distance",
 ]
 
 METHODS = {

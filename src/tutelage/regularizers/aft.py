@@ -7,15 +7,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tutelage.regularizers.gram import centred, kernel_of, root_mean_square
 from tutelage.regularizers.teachers import TeacherFeatures, Teachers
 
 __all__ = ["AFTLoss", "Kernel", "Weights", "kernel_distance"]
 
 Kernel = Literal["linear", "rbf", "none"]
 Weights = Literal["diagonal", "identity", "dense"]
-
-NORM_FLOOR = 1e-8
-ROOT_FLOOR = 1e-8
 
 
 def kernel_distance(
@@ -55,7 +53,7 @@ def kernel_distance(
         tensor(0.0001)
     """
     with torch.autocast(device_type=student.device.type, enabled=False):
-        return _distance(_centred(student), _centred(teacher), kernel)
+        return _distance(centred(student), centred(teacher), kernel)
 
 
 class AFTLoss(nn.Module):
@@ -141,7 +139,7 @@ class AFTLoss(nn.Module):
         joined = self.teachers.join(teacher)
         with torch.autocast(device_type=student.device.type, enabled=False):
             # Centred before they are weighted, which is the same and needs no gradient.
-            student, weighted = _centred(student), self._weighted(_centred(joined))
+            student, weighted = centred(student), self._weighted(centred(joined))
             if self.kernel == "none":
                 _check_rows(student, weighted)
                 return (student - weighted).square().mean()
@@ -172,27 +170,9 @@ def _distance(
 ) -> Float[Tensor, ""]:
     """The distance of two sets of centred features."""
     _check_rows(student, teacher)
-    if len(student) < 2:
-        raise ValueError("a kernel needs at least two examples in a batch, got one")
-    difference = _kernel(student, kernel) - _kernel(teacher, kernel)
-    return (difference.square().mean() + ROOT_FLOOR).sqrt()
-
-
-def _kernel(centred: Tensor, kernel: Literal["linear", "rbf"]) -> Float[Tensor, "batch batch"]:
-    # Rows are brought to unit length in the Gram matrix, which is small, not in the features.
-    gram = centred @ centred.T
-    lengths = gram.diagonal().clamp_min(torch.finfo(gram.dtype).tiny).sqrt() + NORM_FLOOR
-    cosines = gram / (lengths[:, None] * lengths)
-    if kernel == "linear":
-        return cosines
-    squared = cosines.diagonal()
-    return (2 * cosines - squared[:, None] - squared).exp()
-
-
-def _centred(features: Tensor) -> Tensor:
-    """Centred over the batch, in float32 or wider."""
-    wide = features if features.dtype == torch.float64 else features.float()
-    return wide - wide.mean(dim=0)
+    return root_mean_square(
+        kernel_of(student @ student.T, kernel) - kernel_of(teacher @ teacher.T, kernel)
+    )
 
 
 def _check_rows(student: Tensor, teacher: Tensor) -> None:
