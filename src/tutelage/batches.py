@@ -14,13 +14,19 @@ from tutelage.cache.files import allocate, in_words
 from tutelage.cache.join import ChainedRows, TeacherRows
 from tutelage.datasets.base import UNLABELLED, Rows, Split
 from tutelage.errors import TrainingError, TutelageError
-from tutelage.inputs import ImageInput, TextInput
+from tutelage.inputs import ImageInput, ModelInput, PairInput
 from tutelage.progress import Progress
 from tutelage.workers import Failure, raising
 
-__all__ = ["Batch", "Batches", "Endless", "PreparedRows", "Together", "prepare_rows"]
-
-Input = ImageInput | TextInput
+__all__ = [
+    "Batch",
+    "Batches",
+    "Endless",
+    "PreparedPairs",
+    "PreparedRows",
+    "Together",
+    "prepare_rows",
+]
 
 
 class Batch(NamedTuple):
@@ -47,7 +53,7 @@ class PreparedRows:
     """
 
     def __init__(
-        self, model_input: Input, kept: Tensor | Sequence[Any] | Rows, *, decode: str
+        self, model_input: ModelInput, kept: Tensor | Sequence[Any] | Rows, *, decode: str
     ) -> None:
         self._input = model_input
         self._kept = kept
@@ -75,15 +81,27 @@ class PreparedRows:
         return dict(self._input.collate(rows))
 
 
+class PreparedPairs:
+    """A split's images and texts, each kept or decoded on its own."""
+
+    def __init__(self, images: PreparedRows, texts: PreparedRows) -> None:
+        self._images = images
+        self._texts = texts
+
+    def batch(self, indices: Sequence[int], views: Sequence[int]) -> dict[str, Tensor]:
+        """The inputs of these rows as one batch, as ``PreparedRows.batch``."""
+        return {**self._images.batch(indices, views), **self._texts.batch(indices, views)}
+
+
 def prepare_rows(
     split: Split,
-    model_input: Input,
+    model_input: ModelInput,
     *,
     keep: Literal["memory", "disk", "none"],
     augment: bool = False,
     workers: int = 0,
     progress: Progress,
-) -> PreparedRows:
+) -> PreparedRows | PreparedPairs:
     """Decode a split's inputs once and keep them, or arrange that each is decoded when needed.
 
     Args:
@@ -91,10 +109,17 @@ def prepare_rows(
         model_input: How they become the student's input.
         keep: ``"memory"``, ``"disk"`` (a temporary file, removed when the process ends), or
             ``"none"``.
-        augment: Decode each time, to a new augmented view.
+        augment: Decode images each time, to a new augmented view.
         workers: Processes that decode.
         progress: Is told how many rows are done.
     """
+    if isinstance(model_input, PairInput):
+        options: dict[str, Any] = {"keep": keep, "workers": workers, "progress": progress}
+        images = prepare_rows(split.side("image"), model_input.image, augment=augment, **options)
+        texts = prepare_rows(split.side("text"), model_input.text, **options)
+        assert isinstance(images, PreparedRows)
+        assert isinstance(texts, PreparedRows)
+        return PreparedPairs(images, texts)
     if augment or keep == "none":
         return PreparedRows(model_input, split.rows, decode="augmented" if augment else "plain")
     decoded = DataLoader(
@@ -141,7 +166,7 @@ class Batches(Dataset[Batch]):
     def __init__(
         self,
         split: Split,
-        inputs: PreparedRows,
+        inputs: PreparedRows | PreparedPairs,
         *,
         teachers: TeacherRows | ChainedRows | None = None,
         soft: Float[Tensor, "rows classes"] | None = None,
@@ -248,7 +273,7 @@ class Together(Sampler[list[int]]):
 
 
 class _Decoded(Dataset[Any]):
-    def __init__(self, rows: Rows, model_input: Input) -> None:
+    def __init__(self, rows: Rows, model_input: ModelInput) -> None:
         self.rows = rows
         self.input = model_input
 

@@ -102,7 +102,7 @@ class DataConfig(Section):
 
 
 class InputConfig(Section):
-    """How an own model's input looks: an image's size and statistics, or a tokenizer and length."""
+    """How an own model's input looks: an image's size and statistics, a tokenizer and length, or both."""
 
     image_size: Positive | None = None
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
@@ -113,9 +113,11 @@ class InputConfig(Section):
     max_length: Positive | None = None
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        if (self.image_size is None) == (self.tokenizer is None):
-            raise ValueError("give either image_size (images) or tokenizer (text)")
+    def _some_kind(self) -> Self:
+        if self.image_size is None and self.tokenizer is None:
+            raise ValueError(
+                "give image_size (images), tokenizer (text), or both (images with texts)"
+            )
         return self
 
 
@@ -128,6 +130,8 @@ class TeacherConfig(Section):
         name: How results call it; by default the source's last part.
         params: Options of the source (for example ``weights = "random"``, ``pooling = "mean"``).
         input: For ``python:`` and ``onnx:`` how the input looks.
+        modality: Whether it reads the images or the texts of rows that have both; found by itself
+            where the source reads one kind only.
         batch_size: Rows at once, or ``"auto"``: by the memory that is free.
     """
 
@@ -135,6 +139,7 @@ class TeacherConfig(Section):
     name: Annotated[str, Field(min_length=1)] | None = None
     params: dict[str, Any] = {}
     input: InputConfig | None = None
+    modality: Literal["image", "text"] | None = None
     batch_size: Positive | Literal["auto"] = "auto"
 
 

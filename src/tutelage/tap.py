@@ -23,6 +23,7 @@ class FeatureTap:
     A hook reads the layer's input; where a dropout stands directly in front of the layer, the
     tap reads in front of the dropout, so that features are what the trained head sees in
     evaluation. The model itself is not changed, and is saved and loaded as if there were no tap.
+    Of a bilinear layer, the features are both its inputs side by side.
 
     Args:
         model: Any module.
@@ -69,9 +70,18 @@ class FeatureTap:
             self._hooks.append(model.register_forward_pre_hook(self._see_mask, with_kwargs=True))
 
     @property
+    def factors(self) -> tuple[int, int] | None:
+        """Of a bilinear layer the widths of its two inputs, whose product is what it weighs."""
+        if not isinstance(self._layer, nn.Bilinear):
+            return None
+        return self._layer.in1_features, self._layer.in2_features
+
+    @property
     def width(self) -> int | None:
         """Numbers in a feature; None where the layer does not tell."""
-        for name in ("in_features", "in_channels", "in1_features"):
+        if self.factors is not None:
+            return sum(self.factors)
+        for name in ("in_features", "in_channels"):
             if isinstance(width := getattr(self._layer, name, None), int):
                 return width
         weight = getattr(self._layer, "weight", None)  # transformers' Conv1D: [in, out]
@@ -161,6 +171,9 @@ class FeatureTap:
         self.close()
 
     def _read(self, _: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        if isinstance(self._layer, nn.Bilinear):
+            self._features, self._dropped = torch.cat([*args, *kwargs.values()], dim=1), None
+            return
         entered = args[0] if args else next(iter(kwargs.values()))
         if self._dropped is not None and self._dropped[1] is entered:
             entered = self._dropped[0]
@@ -180,7 +193,7 @@ class FeatureTap:
 def find_head(model: nn.Module) -> str:
     """Return the path of a model's last linear layer.
 
-    A timm model names its classifier; of others it is the linear layer registered last.
+    A timm model names its classifier; of others it is the linear or bilinear layer registered last.
 
     Raises:
         StudentError: If there is none.
@@ -198,7 +211,8 @@ def find_head(model: nn.Module) -> str:
             f"{type(model).__name__} has several classifiers ({', '.join(classifier)}), each with features "
             "of its own; give the path of one"
         )
-    layers: list[str] = [n for n, module in model.named_modules() if isinstance(module, nn.Linear)]
+    kinds = (nn.Linear, nn.Bilinear)
+    layers: list[str] = [n for n, module in model.named_modules() if isinstance(module, kinds)]
     if not layers:
         raise StudentError(
             f"{type(model).__name__} has no linear layer to read features in front of; "

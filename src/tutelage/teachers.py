@@ -11,12 +11,13 @@ from tutelage.cache.derived import derived
 from tutelage.cache.key import canonical, digest_of
 from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig, TeacherConfig
-from tutelage.datasets import Modality, Split, Splits
+from tutelage.datasets import Modality, Side, Split, Splits
 from tutelage.errors import ConfigError
 from tutelage.machine import computing_device
 from tutelage.probe import SideBySide, cross_fitted
 from tutelage.progress import Progress
 from tutelage.sources import Source, open_teacher
+from tutelage.sources.sides import side_of
 
 __all__ = [
     "Teacher",
@@ -25,6 +26,7 @@ __all__ = [
     "soft_labels",
     "teacher_names",
     "teacher_rows",
+    "teacher_side",
     "teachers_features",
 ]
 
@@ -39,6 +41,7 @@ class Teacher:
         name: How results call it.
         config: Where it comes from.
         parameters: None where it is not known.
+        side: What it reads of a row.
         features: Of the pool of labelled rows.
         unlabelled: Of each split of unlabelled rows.
     """
@@ -46,6 +49,7 @@ class Teacher:
     name: str
     config: TeacherConfig
     parameters: int | None
+    side: Side
     features: Features
     unlabelled: tuple[Features, ...] = ()
 
@@ -67,7 +71,8 @@ def teachers_features(
     store = FeatureStore(config.cache.dir or default_root())
     teachers = []
     for name, teacher in zip(teacher_names(config.teachers), config.teachers, strict=True):
-        source = open_config(teacher, modality=modality)
+        side = teacher_side(teacher, modality=modality)
+        source = open_config(teacher, side=side)
         found = []
         for split in (pool, *unlabelled):
             label = f"extract {name}" + ("" if split is pool else f", {split.name}")
@@ -75,7 +80,7 @@ def teachers_features(
                 found.append(
                     extract(
                         source,
-                        split,
+                        split.side(side),
                         store=store,
                         dtype=config.cache.dtype,
                         workers=config.cache.workers,
@@ -84,7 +89,7 @@ def teachers_features(
                         on_progress=update,
                     )
                 )
-        teachers.append(Teacher(name, teacher, source.parameters, found[0], tuple(found[1:])))
+        teachers.append(Teacher(name, teacher, source.parameters, side, found[0], tuple(found[1:])))
     return teachers
 
 
@@ -169,11 +174,26 @@ def soft_labels(
     return derived(config.cache.dir or default_root(), about, compute=fit)["logits"]
 
 
-def open_config(teacher: TeacherConfig, *, modality: Modality) -> Source:
-    """Open one teacher of the config."""
+def teacher_side(teacher: TeacherConfig, *, modality: Modality) -> Side:
+    """Return what a teacher of the config reads of the rows.
+
+    Raises:
+        ConfigError: If it may read both image and text, and the config does not say which.
+    """
+    return side_of(
+        teacher.source,
+        rows=modality,
+        stated=teacher.modality,
+        params=teacher.params,
+        model_input=None if teacher.input is None else teacher.input.model_dump(),
+    )
+
+
+def open_config(teacher: TeacherConfig, *, side: Side) -> Source:
+    """Open one teacher of the config, for images or for texts."""
     return open_teacher(
         teacher.source,
-        modality=modality,
+        modality=side,
         params=teacher.params,
         model_input=None if teacher.input is None else teacher.input.model_dump(),
     )

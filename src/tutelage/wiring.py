@@ -1,14 +1,15 @@
 """What a run is made of: rows, what the student is trained on, batches, what comes before training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from tutelage.batches import Batches, PreparedRows, prepare_rows
+from tutelage.batches import Batches, PreparedPairs, PreparedRows, prepare_rows
 from tutelage.cache.derived import derived
 from tutelage.cache.key import canonical, digest_of
 from tutelage.cache.place import default_root
@@ -19,8 +20,8 @@ from tutelage.folder import identity
 from tutelage.methods import Method
 from tutelage.objective import Objective
 from tutelage.progress import Progress
-from tutelage.registry import bind, own_code
-from tutelage.regularizers import Evidence, SoftLabels, Standardized
+from tutelage.registry import bind, import_object, own_code
+from tutelage.regularizers import PRODUCTS, EachModality, Evidence, SoftLabels, Standardized
 from tutelage.represent import represent
 from tutelage.students import Student
 from tutelage.teachers import Teacher, soft_labels, teacher_rows
@@ -100,13 +101,12 @@ def objective_for(
         ConfigError: If the method does not take its params.
     """
     settings = config.transfer
-    widths = {teacher.name: teacher.features.width for teacher in teachers}
-    given = {"student_width": student.width, "teacher_widths": widths, "classes": classes}
-    params = {**method.params, **settings.params}
     own = ":" in method.regularizer
     try:
         with own_code(method.regularizer, kind=ConfigError) if own else nullcontext():
-            regularizer = bind(method.regularizer_class(), given, params, where="transfer.params")
+            regularizer = _regularizer(
+                method, student, teachers, classes=classes, params=settings.params
+            )
     except ConfigError:
         raise
     except ValueError as error:
@@ -125,6 +125,38 @@ def objective_for(
     return Objective(task, regularizer, beta=settings.beta if method.transfers else 0.0)
 
 
+def _regularizer(
+    method: Method,
+    student: Student,
+    teachers: Sequence[Teacher],
+    *,
+    classes: int,
+    params: Mapping[str, Any],
+) -> nn.Module:
+    """The method's term; where the student's features are a product, in the form for that."""
+    widths = {teacher.name: teacher.features.width for teacher in teachers}
+    sides = {teacher.name: teacher.side for teacher in teachers}
+    params = {**method.params, **params}
+
+    def built(path: type[nn.Module], **given: Any) -> nn.Module:
+        made: nn.Module = bind(path, given | {"classes": classes}, params, where="transfer.params")
+        return made
+
+    if len(student.widths) < 2 or not method.transfers:
+        return built(method.regularizer_class(), student_width=student.width, teacher_widths=widths)
+    products = {"student_widths": student.widths, "teacher_widths": widths, "sides": sides}
+    if method.regularizer in PRODUCTS:
+        return built(import_object(PRODUCTS[method.regularizer]), **products)
+    return EachModality(
+        lambda width, some: built(
+            method.regularizer_class(), student_width=width, teacher_widths=some
+        ),
+        student.widths,
+        widths,
+        sides=sides,
+    )
+
+
 def batches_for(
     config: ExperimentConfig,
     method: Method,
@@ -138,11 +170,11 @@ def batches_for(
     """Decode the rows, and put the teachers' features and soft labels beside them."""
     settings = config.train
     seen = rows.all
-    if settings.augment == "invariant" and seen.rows.modality != "image":
+    if settings.augment == "invariant" and seen.rows.modality == "text":
         raise ConfigError("train.augment = 'invariant' changes images; for texts choose 'none'")
     keep, workers = settings.inputs, settings.workers
 
-    def prepared(split: Split, *, augment: bool = False) -> PreparedRows:
+    def prepared(split: Split, *, augment: bool = False) -> PreparedRows | PreparedPairs:
         return prepare_rows(
             split, student.input, keep=keep, augment=augment, workers=workers, progress=progress
         )

@@ -12,7 +12,7 @@ from tutelage.config import ExperimentConfig
 from tutelage.experiment import open_data
 from tutelage.progress import Progress
 from tutelage.report import print_table
-from tutelage.teachers import open_config, teacher_names, teachers_features
+from tutelage.teachers import open_config, teacher_names, teacher_side, teachers_features
 
 __all__ = ["extract_all"]
 
@@ -44,17 +44,18 @@ def extract_all(
     table.add_column("time for the rest", justify="right")
     notes = []
     for name, teacher in zip(teacher_names(config.teachers), config.teachers, strict=True):
-        source = open_config(teacher, modality=data.modality)
+        side = teacher_side(teacher, modality=data.modality)
+        source, split = open_config(teacher, side=side), splits.pool.side(side)
         found = estimate(
             source,
-            splits.pool,
+            split,
             store=store,
             dtype=config.cache.dtype,
             workers=config.cache.workers,
             batch_size=teacher.batch_size,
             device="cpu" if config.train.device == "cpu" else None,
         )
-        key = feature_key(source, splits.pool, dtype=config.cache.dtype)
+        key = feature_key(source, split, dtype=config.cache.dtype)
         if not found.cached and (reason := store.why_missing(key)):
             notes.append(f"{name} is not cached; the entry most like it differs: {reason}")
         seconds = timedelta(seconds=round(found.seconds))

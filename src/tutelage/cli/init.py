@@ -18,6 +18,10 @@ MODELS = {
         "hf:distilbert/distilbert-base-uncased",
         ("hf:google/flan-t5-large", "hf:sentence-transformers/all-mpnet-base-v2"),
     ),
+    "image+text": (
+        "timm:resnet50.a1_in1k+hf:distilbert/distilbert-base-uncased",
+        ("timm:vit_giant_patch14_dinov2.lvd142m", "hf:google/flan-t5-large"),
+    ),
 }
 SMALL = 5000
 
@@ -55,6 +59,7 @@ def _config(source: str, data: Data) -> str:
         "" if "test" in data.splits else " (drawn from the training rows: there is no test split)"
     )
     batch = min(128 if data.modality == "image" else 64, max(2, rows // 4))
+    more = "" if data.modality == "image+text" else "# "  # of both, AFT needs a teacher each
     steps = max(200, min(5000, 20 * rows // batch))
     name = Path(source.partition(":")[2].rstrip("/")).stem or "run"
     return f"""# {rows} training and {len(splits.evaluated)} test rows{drawn} of {classes} classes.
@@ -73,8 +78,8 @@ evaluate = "test"                 # "holdout" trains on the others and leaves th
 [[teachers]]
 source = {_quoted(teachers[0])}
 
-# [[teachers]]
-# source = {_quoted(teachers[1])}
+{more}[[teachers]]
+{more}source = {_quoted(teachers[1])}
 
 # The student: the small model that you deploy.
 [student]

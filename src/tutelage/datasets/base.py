@@ -1,12 +1,14 @@
 """What all kinds of data become: named splits of rows, each row with a stable id."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int64
 from torch import Tensor
+
+from tutelage.errors import DataError
 
 __all__ = [
     "UNLABELLED",
@@ -15,12 +17,16 @@ __all__ = [
     "Modality",
     "Origin",
     "Rows",
+    "Side",
     "Split",
     "SplitNames",
+    "TwoSided",
     "chained",
 ]
 
-Modality = Literal["image", "text"]
+Modality = Literal["image", "text", "image+text"]
+Side = Literal["image", "text"]
+"""What a teacher sees of a row."""
 UNLABELLED = -100
 """The label of a row without one: ``torch.nn.CrossEntropyLoss`` leaves such rows out."""
 
@@ -63,13 +69,21 @@ class Rows(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Any:
-        """An RGB ``PIL.Image.Image`` (image), or a tuple of strings, one a column (text)."""
+        """An RGB ``PIL.Image.Image`` (image), a tuple of strings, one a column (text), or both."""
 
     def content(self, index: int) -> bytes:
         """What a row is made of, undecoded: the cache's key covers a digest of it."""
 
     def select(self, indices: Sequence[int]) -> "Rows":
         """The rows with these numbers, in this order."""
+
+
+@runtime_checkable
+class TwoSided(Protocol):
+    """Rows that are an image and a text each."""
+
+    def side(self, side: Side) -> Rows:
+        """The images, or the texts, alone."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +125,18 @@ class Split:
     def origin(self) -> Origin:
         """Where the rows stand in the data as it was read."""
         return self.selected_from or Origin(self.name, len(self), range(len(self)))
+
+    def side(self, side: Side) -> "Split":
+        """The same rows with their images or their texts alone; as they are, if that is all they are.
+
+        Raises:
+            DataError: If they are of the other kind.
+        """
+        if self.rows.modality == side:
+            return self
+        if not isinstance(self.rows, TwoSided):
+            raise DataError(f"the {self.name} rows are {self.rows.modality}s, not {side}s")
+        return replace(self, rows=self.rows.side(side))
 
     def select(self, indices: Sequence[int], *, name: str | None = None) -> "Split":
         """The rows with these numbers, in this order."""
@@ -165,6 +191,11 @@ class _ChainedRows:
         # Each row as a part of one: only a few rows are ever selected from a chain.
         found = (self._find(index) for index in indices)
         return _ChainedRows(tuple(rows.select([place]) for rows, place in found))
+
+    def side(self, side: Side) -> Rows:
+        return _ChainedRows(
+            tuple(rows.side(side) for rows in self.parts if isinstance(rows, TwoSided))
+        )
 
     def _find(self, index: int) -> tuple[Rows, int]:
         for rows in self.parts:

@@ -10,6 +10,7 @@ from datasets import ClassLabel, Dataset, Features, Image, Value
 from tutelage.datasets.base import Columns, Data, Rows, Split, SplitNames
 from tutelage.datasets.images import EXTENSIONS, ImageColumn, ImageFiles
 from tutelage.datasets.labels import class_name, class_names, class_numbers
+from tutelage.datasets.pairs import ImageTexts
 from tutelage.datasets.roles import find_roles
 from tutelage.datasets.texts import TextColumns
 from tutelage.errors import DataError, did_you_mean
@@ -92,11 +93,6 @@ def _found(columns: Columns, table: Dataset, *, where: str) -> Columns:
         _require(features, label, option="label", where=where)
     identity = columns.id or ("id" if "id" in features and label != "id" else None)
     columns = replace(columns, label=label, id=identity)
-    if columns.image is not None and columns.text is not None:
-        raise DataError(
-            f"data.image = {columns.image!r} and data.text = {', '.join(columns.text)!r} are "
-            "both set; rows are either images or texts, so set one"
-        )
     if columns.image is not None or columns.text is not None:
         return columns
     besides = (label or "label", identity)
@@ -185,19 +181,26 @@ def _ids(table: Dataset, column: str | None, *, where: str) -> list[str]:
 def _rows(table: Dataset, columns: Columns, *, root: Path | None, where: str) -> Rows:
     if columns.image is None:
         return _texts(table, columns.text or (), where=where)
-    _require(table.features, columns.image, option="image", where=where)
-    feature = table.features[columns.image]
+    images = _images(table, columns.image, root=root, where=where)
+    if columns.text is None:
+        return images
+    return ImageTexts(images, _texts(table, columns.text, where=where))
+
+
+def _images(table: Dataset, column: str, *, root: Path | None, where: str) -> Rows:
+    _require(table.features, column, option="image", where=where)
+    feature = table.features[column]
     if isinstance(feature, Image):
-        table = table.cast_column(columns.image, Image(decode=False))
+        table = table.cast_column(column, Image(decode=False))
     if not _is_string(feature):
-        return ImageColumn(table.select_columns([columns.image]), columns.image)
-    names = list(table[columns.image][:])
+        return ImageColumn(table.select_columns([column]), column)
+    names = list(table[column][:])
     folder = root or Path.cwd()
     for number, name in enumerate(names):
         if not name or not (folder / name).is_file():
             raise DataError(
                 f"row {number} of {where}: there is no image {str(folder / (name or ''))!r}; paths "
-                f"in column {columns.image!r} start from {folder}"
+                f"in column {column!r} start from {folder}"
             )
     return ImageFiles(folder, names)
 

@@ -13,12 +13,14 @@ from torch import Tensor
 
 from tutelage.errors import ConfigError
 from tutelage.inputs.image import ImageInput
+from tutelage.inputs.pair import PairInput
 from tutelage.inputs.text import TextInput
 from tutelage.inputs.tokenizers import load_tokenizer, padding_id
 
 __all__ = [
     "ImageInput",
     "ModelInput",
+    "PairInput",
     "TextInput",
     "empty_batch",
     "load_tokenizer",
@@ -48,7 +50,9 @@ class ModelInput(Protocol):
 
 
 def empty_batch(model_input: ModelInput) -> Mapping[str, Tensor]:
-    """Return a batch of one black image, or of one text of one letter."""
+    """Return a batch of one black image, of one text of one letter, or of both."""
+    if isinstance(model_input, PairInput):
+        return {**empty_batch(model_input.image), **empty_batch(model_input.text)}
     if isinstance(model_input, ImageInput):
         return {"image": torch.zeros(1, 3, *model_input.size, dtype=torch.uint8)}
     return model_input.collate([model_input.prepare(("a",))])
@@ -56,27 +60,36 @@ def empty_batch(model_input: ModelInput) -> Mapping[str, Tensor]:
 
 def own_input(
     settings: Mapping[str, Any] | None, *, modality: str, where: str
-) -> ImageInput | TextInput:
+) -> ImageInput | TextInput | PairInput:
     """Build the input of somebody's own model from what the config says of it.
 
     Args:
-        settings: ``image_size`` with ``mean``, ``std``, ``interpolation`` and ``crop``, or
-            ``tokenizer`` with ``max_length``.
-        modality: What the rows are, ``"image"`` or ``"text"``.
+        settings: ``image_size`` with ``mean``, ``std``, ``interpolation`` and ``crop``;
+            ``tokenizer`` with ``max_length``; for images with texts all of these.
+        modality: What the rows are: ``"image"``, ``"text"`` or ``"image+text"``.
         where: The dotted path of the settings, for messages.
 
     Raises:
-        ConfigError: If there are none, or they are for the other kind of rows.
+        ConfigError: If there are none, or they are for rows of another kind.
     """
-    needed = "image_size (and mean, std)" if modality == "image" else "tokenizer (and max_length)"
+    needed = " and ".join(_NEEDED[side] for side in modality.split("+"))
     given = {name: value for name, value in (settings or {}).items() if value is not None}
     if not given:
         raise ConfigError(f"{where} is missing: say how the model's input looks by {needed}")
-    if ("image_size" in given) != (modality == "image"):
+    has = {"image": "image_size" in given, "text": "tokenizer" in given}
+    if {side for side, there in has.items() if there} != set(modality.split("+")):
         raise ConfigError(
-            f"the rows are {modality}s, but {where} is for the other kind; give {needed}"
+            f"the rows are {modality}s, but {where} is for rows of another kind; give {needed}"
         )
-    if modality == "image":
-        options = {n: v for n, v in given.items() if n in ("mean", "std", "interpolation", "crop")}
-        return ImageInput.from_options(given["image_size"], **options)
+    if modality == "text":
+        return _own_text(given)
+    options = {n: v for n, v in given.items() if n in ("mean", "std", "interpolation", "crop")}
+    image = ImageInput.from_options(given["image_size"], **options)
+    return image if modality == "image" else PairInput(image, _own_text(given))
+
+
+_NEEDED = {"image": "image_size (and mean, std)", "text": "tokenizer (and max_length)"}
+
+
+def _own_text(given: Mapping[str, Any]) -> TextInput:
     return TextInput.from_tokenizer(given["tokenizer"], max_length=given.get("max_length"))

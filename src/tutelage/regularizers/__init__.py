@@ -29,6 +29,7 @@ __all__ = [
     "CKA",
     "KD",
     "METHODS",
+    "PRODUCTS",
     "RKD",
     "VARIANTS",
     "AFTLoss",
@@ -63,6 +64,10 @@ METHODS = {
     "cospress": "tutelage.regularizers.cospress:CosPress",
 }
 """From a method's name to its class; a new method is one file and one line here."""
+
+PRODUCTS = {"aft": "tutelage.regularizers.product:ProductAFT"}
+"""Methods that have a form of their own for students whose features are a product of two modalities;
+others are applied to each modality on its own, see ``EachModality``."""
 
 VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "aft-identity": ("aft", {"weights": "identity"}),

@@ -170,12 +170,11 @@ class ProductAFT(nn.Module):
     def _weighted(self, teacher: Tensor, number: int) -> Tensor:
         with torch.autocast(device_type=teacher.device.type, enabled=False):
             wide = teacher if teacher.dtype == torch.float64 else teacher.float()
-            match self.weights:
-                case "dense":
-                    return wide @ self.maps[number]
-                case "diagonal":
-                    return wide * self.scores[number].sigmoid()
-            return wide
+            if self.weights == "identity":
+                return wide
+            if self.weights == "dense":
+                return torch.matmul(wide, self.maps[number])
+            return torch.mul(wide, self.scores[number].sigmoid())
 
 
 def _centred_gram(

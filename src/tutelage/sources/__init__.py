@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tutelage.datasets.base import Modality
+from tutelage.datasets.base import Side
 from tutelage.registry import build
 from tutelage.sources.base import Encoder, Precomputed, Source
 
@@ -22,7 +22,7 @@ SCHEMES = {
 def open_teacher(
     source: str,
     *,
-    modality: Modality,
+    modality: Side,
     params: Mapping[str, Any] | None = None,
     model_input: Mapping[str, Any] | None = None,
 ) -> Source:

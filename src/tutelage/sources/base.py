@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.datasets.base import Modality, Split
+from tutelage.datasets.base import Side, Split
 from tutelage.errors import SourceError
 
 __all__ = ["Encoder", "Precomputed", "Source", "checked"]
@@ -38,7 +38,7 @@ class Encoder(Source, Protocol):
     """
 
     @property
-    def modality(self) -> Modality:
+    def modality(self) -> Side:
         """What rows it takes."""
 
     def prepare(self, row: Any, /) -> Any:

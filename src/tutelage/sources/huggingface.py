@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.datasets.base import Modality
+from tutelage.datasets.base import Side
 from tutelage.errors import SourceError, StudentError
 from tutelage.families import TOWERS
 from tutelage.sources.module import ModuleEncoder
@@ -59,7 +59,7 @@ class HuggingFaceSource(ModuleEncoder):
         self,
         name: str,
         *,
-        modality: Modality,
+        modality: Side,
         pooling: Pooling | None = None,
         max_length: int | None = None,
         weights: str = "pretrained",
@@ -119,7 +119,7 @@ class _Built:
 
 
 def _build(
-    name: str, config: Any, kind: Modality, *, pooling: Pooling | None, weights: str, **hub: Any
+    name: str, config: Any, kind: Side, *, pooling: Pooling | None, weights: str, **hub: Any
 ) -> _Built:
     if pooling is not None:
         loaded = load_encoder(name, config, weights=weights, **hub)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tutelage.datasets.base import Modality
+from tutelage.datasets.base import Side
 from tutelage.errors import SourceError
 from tutelage.inputs import ImageInput, ModelInput, empty_batch
 from tutelage.sources.weights import count_parameters, weights_digest
@@ -29,7 +29,7 @@ class TakesRows:
     input: ModelInput
 
     @property
-    def modality(self) -> Modality:
+    def modality(self) -> Side:
         """What rows it takes."""
         return "image" if isinstance(self.input, ImageInput) else "text"
 
@@ -111,7 +111,7 @@ class ModuleEncoder(TakesRows):
         return features.shape[1]
 
 
-def refuse_modality(source: str, takes: Modality, *, rows: Modality, instead: str) -> None:
+def refuse_modality(source: str, takes: Side, *, rows: Side, instead: str) -> None:
     """Raise a ``SourceError`` if a teacher does not take the rows that there are."""
     if takes != rows:
         raise SourceError(f"{source} takes {takes}s, but the rows are {rows}s; {instead}")

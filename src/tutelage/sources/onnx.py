@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.datasets.base import Modality
+from tutelage.datasets.base import Side
 from tutelage.errors import (
     MissingExtraError,
     SourceError,
@@ -62,7 +62,7 @@ class OnnxSource(TakesRows):
         self,
         name: str,
         *,
-        modality: Modality,
+        modality: Side,
         model_input: Mapping[str, Any] | None,
         output: str | None = None,
         layout: Literal["nchw", "nhwc"] = "nchw",

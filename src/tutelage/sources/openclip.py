@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from tutelage.datasets.base import Modality
+from tutelage.datasets.base import Side
 from tutelage.errors import MissingExtraError, SourceError, did_you_mean, first_line
 from tutelage.inputs import ImageInput
 from tutelage.sources.module import ModelInput, ModuleEncoder
@@ -24,7 +24,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("open-clip-torch", extra="openclip", purpose="openclip:") from error
 
-__all__ = ["OpenClipSource"]
+__all__ = ["OpenClipSource", "load_openclip", "openclip_inputs"]
 
 
 class OpenClipSource(ModuleEncoder):
@@ -41,20 +41,15 @@ class OpenClipSource(ModuleEncoder):
     """
 
     def __init__(
-        self, name: str, *, modality: Modality, weights: str = "pretrained", seed: int = 0
+        self, name: str, *, modality: Side, weights: str = "pretrained", seed: int = 0
     ) -> None:
-        architecture, _, tag = name.partition("/")
-        _check(architecture, tag, weights)
+        architecture = name.partition("/")[0]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = _load(architecture, tag)
-        made: ModelInput
-        if modality == "image":
-            tower: nn.Module = model.visual
-            made = _image_input(model)
-        else:
-            tower = _TextTower(model)
-            made = _TextInput(open_clip.get_tokenizer(architecture), architecture)
+            model = load_openclip(name, weights=weights)
+        images, texts = openclip_inputs(model, architecture)
+        made: ModelInput = images if modality == "image" else texts
+        tower: nn.Module = model.visual if modality == "image" else _TextTower(model)
         super().__init__(
             tower,
             made,
@@ -65,6 +60,26 @@ class OpenClipSource(ModuleEncoder):
                 "features": f"{modality} embedding",
             },
         )
+
+
+def load_openclip(name: str, *, weights: str = "pretrained") -> Any:
+    """Build a model of OpenCLIP, both towers.
+
+    Args:
+        name: ``ARCH/WEIGHTS``, or ``ARCH/FILE``.
+        weights: ``"pretrained"``, or ``"random"`` for an ``ARCH`` alone.
+
+    Raises:
+        SourceError: If there is no such architecture or weights, or they are not at hand.
+    """
+    architecture, _, tag = name.partition("/")
+    _check(architecture, tag, weights)
+    return _load(architecture, tag)
+
+
+def openclip_inputs(model: Any, architecture: str) -> tuple[ImageInput, ModelInput]:
+    """Return how images and texts become the input of a model."""
+    return _image_input(model), _TextInput(open_clip.get_tokenizer(architecture), architecture)
 
 
 class _TextTower(nn.Module):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tutelage.datasets.base import Modality
+from tutelage.datasets.base import Side
 from tutelage.errors import SourceError
 from tutelage.inputs import own_input
 from tutelage.registry import make_own, own_code
@@ -26,7 +26,7 @@ MEMBERS = {
 def open_python(
     name: str,
     *,
-    modality: Modality,
+    modality: Side,
     model_input: Mapping[str, Any] | None,
     own_params: Mapping[str, Any],
 ) -> Source:

@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from tutelage.datasets.base import Modality
+from tutelage.datasets.base import Side
 from tutelage.errors import SourceError, did_you_mean, first_line
 from tutelage.inputs import ImageInput
 from tutelage.sources.module import ModuleEncoder, refuse_modality
@@ -43,7 +43,7 @@ class TimmSource(ModuleEncoder):
         self,
         name: str,
         *,
-        modality: Modality,
+        modality: Side,
         weights: str = "pretrained",
         image_size: int | None = None,
         seed: int = 0,

@@ -1,19 +1,27 @@
 """Students: small models, unchanged, with a tap on what enters their head; one file a library."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from tutelage.datasets import Modality
+from tutelage.errors import ConfigError, StudentError
 from tutelage.registry import build
 from tutelage.students.base import Student
 
-__all__ = ["SCHEMES", "Student", "build_student"]
+__all__ = ["PAIR_SCHEMES", "SCHEMES", "Student", "build_student"]
 
 SCHEMES = {
     "timm": "tutelage.students.timm:TimmStudent",
     "hf": "tutelage.students.huggingface:HuggingFaceStudent",
     "python": "tutelage.students.python:PythonStudent",
 }
+PAIR_SCHEMES = {
+    "hf": "tutelage.students.towers:clip_student",
+    "openclip": "tutelage.students.openclip:openclip_student",
+    "python": "tutelage.students.python:PythonStudent",
+}
+"""For rows that are an image and a text, beside two models of ``SCHEMES`` joined by ``+``."""
 
 
 def build_student(
@@ -28,10 +36,13 @@ def build_student(
     """Build the model that is to be trained, with a new head of one output a class.
 
     Args:
-        source: ``timm:NAME``, ``hf:NAME_OR_DIR`` or ``python:module:factory``.
+        source: ``timm:NAME``, ``hf:NAME_OR_DIR`` or ``python:module:factory``. For rows that are an
+            image and a text ``hf:`` or ``openclip:`` with a CLIP-like model, ``python:``, or a model
+            of images and one of texts: ``timm:NAME+hf:NAME``.
         classes: Names of the classes.
         modality: What the rows are.
-        params: Options of the scheme (see its class).
+        params: Options of the scheme (see its class); of two models, ``image`` and ``text`` with the
+            options of each.
         model_input: How an own model's input looks.
         tap: Path of the layer whose input are the features; found by itself where not given.
 
@@ -40,5 +51,41 @@ def build_student(
         ConfigError: If the string or an option cannot be used.
     """
     given = {"classes": classes, "modality": modality, "model_input": model_input, "tap": tap}
-    built: Student = build(source, SCHEMES, given, params or {}, kind="student", where="student")
+    schemes = SCHEMES if modality != "image+text" else PAIR_SCHEMES
+    if joined := _JOINED.split(source)[1:]:
+        return _joined(source, joined, given, params or {})
+    if modality == "image+text" and source.partition(":")[0] == "timm":
+        raise StudentError(
+            f"{source} reads images, but the rows are an image and a text each; add a model of texts "
+            f"('{source}+hf:NAME'), or choose a CLIP-like model by hf: or openclip:"
+        )
+    built: Student = build(source, schemes, given, params or {}, kind="student", where="student")
     return built
+
+
+_JOINED = re.compile(r"^(\w+:.+?)\s*\+\s*(?=(?:timm|hf|python|openclip):)")
+
+
+def _joined(
+    source: str, parts: list[str], given: Mapping[str, Any], params: Mapping[str, Any]
+) -> Student:
+    from tutelage.students.pair import PairStudent
+    from tutelage.students.towers import join_towers
+
+    if given["modality"] != "image+text":
+        raise StudentError(
+            f"{source} is a model of images and one of texts, but the rows are {given['modality']}s; "
+            "set data.image and data.text, or give one model"
+        )
+    if given["tap"] is not None:
+        raise ConfigError(
+            "student.tap is for one model; the features of two are what their own heads would read"
+        )
+    if unknown := [name for name in params if name not in ("image", "text")]:
+        raise ConfigError(
+            f"unknown student.params.{unknown[0]}: of two models, options stand in "
+            "student.params.image and student.params.text"
+        )
+    image, text = parts
+    towers = join_towers(image, text, params=params, model_input=given["model_input"])
+    return PairStudent(towers, classes=given["classes"])

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from tutelage.inputs import ImageInput, TextInput
+from tutelage.inputs import ModelInput
 from tutelage.tap import FeatureTap
 
 __all__ = ["Student", "save_weights"]
@@ -20,14 +20,21 @@ class Student(Protocol):
     Attributes:
         model: As its own library makes it; it is trained in place.
         tap: Reads its features.
-        input: From rows to batches.
         width: Numbers in its features.
     """
 
     model: nn.Module
     tap: FeatureTap
-    input: ImageInput | TextInput
     width: int
+
+    @property
+    def input(self) -> ModelInput:
+        """From rows to batches."""
+
+    @property
+    def widths(self) -> Mapping[str, int]:
+        """Numbers in its features by modality, in the order in which they lie: two where the
+        features are a product, else one."""
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
         """Logits of a batch that lies on the model's device; the tap then holds its features."""

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.datasets import Modality
+from tutelage.datasets import Side
 from tutelage.errors import ConfigError, StudentError, TutelageError, did_you_mean
 from tutelage.inputs import ImageInput, TextInput, empty_batch
 from tutelage.sources.transformers import (
@@ -30,7 +30,7 @@ class HuggingFaceStudent:
     Args:
         name: A folder, or a name on the hub.
         classes: Names of the classes.
-        modality: What the rows are.
+        modality: What the rows are, images or texts.
         tap: Path of the layer to read; by default the one that ``FAMILIES`` states.
         layers: Keep so many of the first layers.
         weights: ``"pretrained"``, or ``"random"``: the architecture from a random start.
@@ -50,7 +50,7 @@ class HuggingFaceStudent:
         name: str,
         *,
         classes: tuple[str, ...],
-        modality: Modality,
+        modality: Side,
         tap: str | None = None,
         layers: int | None = None,
         weights: str = "pretrained",
@@ -89,6 +89,7 @@ class HuggingFaceStudent:
             self.model.get_submodule("transformer.decoder.dropout").p = 0.0  # type: ignore[assignment]
         self.tap = FeatureTap(self.model, tap or family.tap, pool=family.pool)
         self.width = self._try(loaded.missing)
+        self.widths: Mapping[str, int] = {modality: self.width}
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
         """Return the logits."""

@@ -23,14 +23,16 @@ class PythonStudent:
     """A module from ``factory(num_classes=..., **params)``.
 
     The module is called with the batch of images, or with those of the tokenizer's tensors that its
-    ``forward`` names, and returns the logits, or something with ``logits``.
+    ``forward`` names, or with both, and returns the logits, or something with ``logits``. One for
+    images with texts may end in ``torch.nn.Bilinear(image, text, classes)``: its features are then the
+    product of both sides.
 
     Args:
         name: ``package.module:factory``; a module in the current folder will do.
         classes: Names of the classes.
         modality: What the rows are.
-        model_input: How the input looks: ``image_size``, ``mean``, ``std`` or ``tokenizer``,
-            ``max_length``.
+        model_input: How the input looks: ``image_size``, ``mean``, ``std``, or ``tokenizer``,
+            ``max_length``, or all of them.
         tap: Path of the layer to read; by default the last linear layer.
         own_params: Passed to the factory.
 
@@ -59,15 +61,17 @@ class PythonStudent:
         self._parameters = inspect.signature(self.model.forward).parameters
         self.tap = FeatureTap(self.model, tap)
         self.width = self._try(len(classes))
+        self.widths: Mapping[str, int] = {modality: self.width}
+        if modality == "image+text" and self.tap.factors is not None:
+            self.widths = dict(zip(("image", "text"), self.tap.factors, strict=True))
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
         """Return the logits."""
         ready = self.input.finish(inputs)
         with own_code(self.name, kind=StudentError):
-            if "image" in ready:
-                made = self.model(ready["image"])
-            else:
-                made = self.model(**{k: v for k, v in ready.items() if self._takes(k)})
+            images = [ready["image"]] if "image" in ready else []
+            texts = {k: v for k, v in ready.items() if k != "image" and self._takes(k)}
+            made = self.model(*images, **texts)
         logits = made if isinstance(made, Tensor) else getattr(made, "logits", None)
         if not isinstance(logits, Tensor):
             raise StudentError(

@@ -7,16 +7,16 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from tutelage.datasets import Modality
+from tutelage.datasets import Side
 from tutelage.errors import StudentError, TutelageError
 from tutelage.inputs import ImageInput
 from tutelage.sources.timm import load_timm
 from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
 
-__all__ = ["TimmStudent"]
+__all__ = ["TimmStudent", "save_timm"]
 
 
 class TimmStudent:
@@ -41,7 +41,7 @@ class TimmStudent:
         name: str,
         *,
         classes: tuple[str, ...],
-        modality: Modality,
+        modality: Side,
         tap: str | None = None,
         weights: str = "pretrained",
         image_size: int | None = None,
@@ -62,6 +62,7 @@ class TimmStudent:
         self.tap = FeatureTap(self.model, tap)
         self.input = ImageInput.from_timm(self.model)
         self.width = _width(self.model, self.tap, self.input)
+        self.widths: Mapping[str, int] = {modality: self.width}
         self._classes = classes
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
@@ -75,31 +76,51 @@ class TimmStudent:
         Loaded again by ``timm.create_model(architecture, num_classes=classes,
         checkpoint_path="model.safetensors")``, or by ``timm.create_model("local-dir:FOLDER")``.
         """
-        save_weights(self.model, folder)
-        cfg: dict[str, Any] = dict(self.model.pretrained_cfg)  # type: ignore[arg-type]
-        kept = (
-            "input_size",
-            "fixed_input_size",
-            "interpolation",
-            "crop_pct",
-            "crop_mode",
-            "mean",
-            "std",
-        )
-        config = {
-            "architecture": cfg["architecture"],
-            "num_classes": len(self._classes),
-            "num_features": self.width,
-            "label_names": list(self._classes),
-            "pretrained_cfg": {name: cfg[name] for name in kept if name in cfg}
-            | {
-                "input_size": (3, *self.input.size),
-                "num_classes": len(self._classes),
-                "first_conv": cfg.get("first_conv"),
-                "classifier": cfg.get("classifier"),
-            },
-        }
-        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        save_timm(self.model, folder, size=self.input.size, width=self.width, classes=self._classes)
+
+
+def save_timm(
+    model: nn.Module,
+    folder: Path,
+    *,
+    size: tuple[int, int],
+    width: int,
+    classes: tuple[str, ...] = (),
+) -> None:
+    """Write ``model.safetensors`` and ``config.json`` as timm loads a folder.
+
+    Args:
+        model: Of timm.
+        folder: Is made.
+        size: Height and width of its images.
+        width: Numbers in its features.
+        classes: Names of the classifier's outputs; none where it has no classifier.
+    """
+    save_weights(model, folder)
+    cfg: dict[str, Any] = dict(model.pretrained_cfg)  # type: ignore[arg-type]
+    kept = (
+        "input_size",
+        "fixed_input_size",
+        "interpolation",
+        "crop_pct",
+        "crop_mode",
+        "mean",
+        "std",
+    )
+    config = {
+        "architecture": cfg["architecture"],
+        "num_classes": len(classes),
+        "num_features": width,
+        "label_names": list(classes),
+        "pretrained_cfg": {name: cfg[name] for name in kept if name in cfg}
+        | {
+            "input_size": (3, *size),
+            "num_classes": len(classes),
+            "first_conv": cfg.get("first_conv"),
+            "classifier": cfg.get("classifier"),
+        },
+    }
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 @torch.no_grad()

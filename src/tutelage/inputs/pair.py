@@ -1,0 +1,60 @@
+"""Images with texts as a model of both wants them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from tutelage.inputs.image import ImageInput
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from tutelage.inputs import ModelInput
+
+__all__ = ["PairInput"]
+
+
+@dataclass(frozen=True)
+class PairInput:
+    """An image's input and a text's, side by side in one batch.
+
+    Attributes:
+        image: From images to ``{"image": ...}``.
+        text: From texts to tensors of other names.
+    """
+
+    image: ImageInput
+    text: "ModelInput"
+
+    def prepare(self, row: "tuple[Image, tuple[str, ...]]", /) -> tuple[Any, Any]:
+        """Return the image's pixels and the text's tokens."""
+        image, text = row
+        return self.image.prepare(image), self.text.prepare(text)
+
+    def cost(self, prepared: tuple[Any, Any], /) -> int:
+        """A row costs its tokens; all images cost the same."""
+        return self.text.cost(prepared[1])
+
+    def collate(self, prepared: Sequence[tuple[Any, Any]], /) -> dict[str, Tensor]:
+        """Return one batch with the tensors of both."""
+        images, texts = zip(*prepared, strict=True)
+        return {**self.image.collate(images), **self.text.collate(texts)}
+
+    def finish(
+        self, batch: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float32
+    ) -> dict[str, Tensor]:
+        """Normalise the images, on the device that holds the batch."""
+        text = {name: value for name, value in batch.items() if name != "image"}
+        return {
+            **self.image.finish({"image": batch["image"]}, dtype=dtype),
+            **self.text.finish(text, dtype=dtype),
+        }
+
+    def identity(self) -> dict[str, str]:
+        """Return what decides the numbers that a model is given."""
+        sides = {"image": self.image.identity(), "text": self.text.identity()}
+        return {"input": json.dumps(sides, sort_keys=True)}

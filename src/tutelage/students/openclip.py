@@ -1,0 +1,76 @@
+"""Students of OpenCLIP, for rows that are an image and a text."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from tutelage.datasets import Modality
+from tutelage.errors import ConfigError, StudentError, TutelageError
+from tutelage.inputs import PairInput
+from tutelage.sources.openclip import load_openclip, openclip_inputs
+from tutelage.students.base import save_weights
+from tutelage.students.pair import PairStudent
+
+__all__ = ["openclip_student"]
+
+
+def openclip_student(
+    name: str,
+    *,
+    classes: tuple[str, ...],
+    modality: Modality,
+    tap: str | None = None,
+    weights: str = "pretrained",
+) -> PairStudent:
+    """Build a student from both towers of an OpenCLIP model; its features are the embeddings.
+
+    Args:
+        name: ``ARCH/WEIGHTS`` as ``open_clip.list_pretrained()`` has them, or ``ARCH/FILE``.
+        classes: Names of the classes.
+        modality: Images with texts.
+        tap: Must be left out: the head reads the embeddings.
+        weights: ``"pretrained"``, or ``"random"`` for an ``ARCH`` alone.
+
+    Raises:
+        StudentError: If there is no such architecture or weights, or the rows are not both.
+    """
+    if tap is not None:
+        raise ConfigError(
+            "student.tap: the features of a model of images and texts are its embeddings"
+        )
+    try:
+        towers = OpenClipTowers(name, weights=weights)
+    except TutelageError as error:
+        raise StudentError(str(error)) from error
+    return PairStudent(towers, classes=classes)
+
+
+class OpenClipTowers:
+    """Both sides of a model of OpenCLIP."""
+
+    def __init__(self, name: str, *, weights: str) -> None:
+        self._architecture = name.partition("/")[0]
+        model = load_openclip(name, weights=weights)
+        self.module: nn.Module = model
+        self._model: Any = model
+        self.input = PairInput(*openclip_inputs(model, self._architecture))
+
+    def features(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the embeddings of images and of texts, not brought to unit length."""
+        ready = self.input.finish(inputs)
+        return self._model.encode_image(ready["image"]), self._model.encode_text(ready["tokens"])
+
+    def save(self, folder: Path) -> None:
+        """Write the folder that ``open_clip.create_model("local-dir:FOLDER")`` loads."""
+        import open_clip
+
+        save_weights(self.module, folder)
+        (folder / "model.safetensors").rename(folder / "open_clip_model.safetensors")
+        config = {
+            "model_cfg": open_clip.get_model_config(self._architecture),
+            "preprocess_cfg": open_clip.model.get_model_preprocess_cfg(self._model),
+        }
+        (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")

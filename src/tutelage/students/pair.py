@@ -1,0 +1,81 @@
+"""Students for rows that are an image and a text: two towers, and a head on their product."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tutelage.inputs import PairInput, empty_batch
+from tutelage.tap import FeatureTap
+
+__all__ = ["PairStudent", "Towers"]
+
+
+class Towers(Protocol):
+    """What turns images and texts into features of their own.
+
+    Attributes:
+        module: All that is trained, but the head.
+        input: From rows to batches.
+    """
+
+    module: nn.Module
+    input: PairInput
+
+    def features(
+        self, inputs: Mapping[str, Tensor]
+    ) -> tuple[Float[Tensor, "batch image"], Float[Tensor, "batch text"]]:
+        """Features of images and of texts, of a batch that lies on the module's device."""
+
+    def save(self, folder: Path) -> None:
+        """Write them as their own library loads them."""
+
+
+class PairStudent:
+    """Towers with a head that is linear in the product of their features.
+
+        logits_c = uᵀ W_c v + b_c
+
+    ``u`` are the features of the image, ``v`` those of the text: a linear classifier on ``u ⊗ v``,
+    whose columns are never built.
+
+    Args:
+        towers: The two sides.
+        classes: Names of the classes.
+
+    Source:
+        Qiu et al. 2024, arXiv 2406.07337, section 4.3.
+    """
+
+    def __init__(self, towers: Towers, *, classes: tuple[str, ...]) -> None:
+        self.input = towers.input
+        self._towers = towers
+        towers.module.eval()
+        with torch.no_grad():
+            image, text = towers.features(empty_batch(towers.input))
+        self.widths = {"image": image.shape[1], "text": text.shape[1]}
+        self.width = sum(self.widths.values())
+        head = nn.Bilinear(image.shape[1], text.shape[1], len(classes))
+        bound = math.prod(self.widths.values()) ** -0.5  # as torch.nn.Linear begins on the product
+        nn.init.uniform_(head.weight, -bound, bound)
+        nn.init.uniform_(head.bias, -bound, bound)
+        self.model: nn.Module = nn.ModuleDict({"towers": towers.module, "head": head}).train()
+        self._head = head
+        self.tap = FeatureTap(self.model, "head")
+
+    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
+        """Return the logits."""
+        logits: Tensor = self._head(*self._towers.features(inputs))
+        return logits
+
+    def save(self, folder: Path) -> None:
+        """Write the towers, and ``head.safetensors`` with ``weight [classes, image, text]`` and ``bias``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._towers.save(folder)
+        head = {name: value.detach().cpu() for name, value in self._head.state_dict().items()}
+        save_file(head, folder / "head.safetensors", metadata={"format": "pt"})
