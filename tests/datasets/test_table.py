@@ -201,7 +201,6 @@ def test_mistakes_are_named(tmp_path):
     refuse("labels are classes", [{**ROWS[0], "label": [1, 2]}, {**ROWS[1], "label": [1]}])
     refuse("has 1 class", ROWS[:1])
     refuse("not text; name another", [{"text": 3, "label": i} for i in range(2)], text="text")
-    refuse("are both set", [{**row, "image": "a.png"} for row in ROWS], text="text", image="image")
     refuse("row 0 of .*: there is no image", [{**row, "image": "a.png"} for row in ROWS])
     refuse(r"unknown data.params.sep", kind=ConfigError, params={"sep": ";"})
     (tmp_path / "b.csv").write_text("a,a\n1,2\n")

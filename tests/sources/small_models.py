@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from torch import Tensor
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")  # their ids are those that RoBERTa has
@@ -143,3 +144,51 @@ SMALL_VIT = {
     "image_size": 32,
     "patch_size": 8,
 }
+
+
+def small_clip(folder: Path) -> transformers.CLIPModel:
+    side = {k: v for k, v in SMALL_VIT.items() if k not in ("image_size", "patch_size")}
+    torch.manual_seed(0)
+    model = transformers.CLIPModel(
+        transformers.CLIPConfig(
+            text_config={
+                **side,
+                "vocab_size": len(WORDS),
+                "max_position_embeddings": 12,
+                "bos_token_id": 0,
+                "pad_token_id": 1,
+                "eos_token_id": 2,
+            },
+            vision_config=SMALL_VIT,
+            projection_dim=10,
+        )
+    ).eval()
+    model.save_pretrained(folder)
+    word_tokenizer().save_pretrained(folder)
+    transformers.CLIPImageProcessor(
+        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
+    ).save_pretrained(folder)
+    return model
+
+
+def states(model, tokenizer, text: str) -> tuple[Tensor, dict[str, Tensor]]:
+    """The last layer's states of one text, not padded."""
+    inputs = tokenizer(text, return_tensors="pt")
+    names = ("input_ids", "attention_mask")
+    inputs = {name: inputs[name] for name in names}
+    with torch.inference_mode():
+        return model(**inputs).last_hidden_state, inputs
+
+
+def by_hand(kind: str, model, tokenizer, text: str) -> Tensor:
+    """A family's feature of one text, from a model without a head."""
+    if kind in ("t5", "mt5"):
+        ids = tokenizer(text, return_tensors="pt")["input_ids"]
+        shifted = torch.cat([torch.ones(1, 1, dtype=torch.long), ids[:, :-1]], dim=1)
+        with torch.inference_mode():
+            return model(input_ids=ids, decoder_input_ids=shifted).last_hidden_state[:, -1]
+    hidden, inputs = states(model, tokenizer, text)
+    if kind in ("bert", "albert"):
+        with torch.inference_mode():
+            return model(**inputs).pooler_output
+    return hidden[:, -1] if kind in ("gpt2", "llama", "mistral", "opt") else hidden[:, 0]

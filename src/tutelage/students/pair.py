@@ -70,7 +70,9 @@ class PairStudent:
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
         """Return the logits."""
-        logits: Tensor = self._head(*self._towers.features(inputs))
+        precise = self._head.weight.dtype  # autocast does not know bilinear layers everywhere
+        image, text = (features.to(precise) for features in self._towers.features(inputs))
+        logits: Tensor = self._head(image, text)
         return logits
 
     def save(self, folder: Path) -> None:

@@ -1,0 +1,115 @@
+"""Every family of models as a student: its features, its head, and what is saved of it."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+import transformers
+from PIL import Image
+from small_models import FAMILIES, SMALL_VIT, TEXTS, by_hand, save_vision
+
+from tutelage.families import FAMILIES as TABLE
+from tutelage.students import build_student
+
+CLASSES = ("good", "bad", "neither")
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+OF_TIMM = {
+    "resnet10t": "fc",
+    "mixer_s32_224": "head",
+    "resnetv2_50x1_bit": "head.fc",
+    "vit_small_patch14_dinov2": "head",
+    "vit_xsmall_patch16_clip_224": "head",
+    "test_vit": "head",
+}
+
+
+@pytest.fixture(scope="module")
+def photos() -> list[Image.Image]:
+    draw = np.random.default_rng(0)
+    return [Image.fromarray(draw.integers(0, 256, (40, 50, 3), dtype=np.uint8)) for _ in range(3)]
+
+
+def trained(student):
+    """As after training: no weight is where it began."""
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for parameter in student.model.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    student.model.eval()
+    return student
+
+
+def seen(student, rows):
+    """Outputs and features of rows."""
+    with torch.inference_mode():
+        outputs = student.outputs(student.input.collate([student.input.prepare(r) for r in rows]))
+    return outputs, student.tap.take()
+
+
+@pytest.mark.parametrize(
+    "kind", ["bert", "distilbert", "roberta", "mpnet", "electra", "gpt2", "llama", "t5"]
+)
+def test_texts(kind, tmp_path):
+    small = FAMILIES[kind]
+    small.save(tmp_path / "begin")
+    student = trained(build_student(f"hf:{tmp_path / 'begin'}", classes=CLASSES, modality="text"))
+    assert student.tap.path == TABLE[kind].tap
+    outputs, features = seen(student, TEXTS)
+    alone = torch.cat([seen(student, [row])[1] for row in TEXTS])
+    torch.testing.assert_close(features, alone, **CLOSE)  # padding changes nothing
+
+    student.save(tmp_path / "end")
+    with_head = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "end")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "end")
+    for (text,), expected in zip(TEXTS, outputs, strict=True):
+        tokens = tokenizer(text, return_tensors="pt", return_token_type_ids=False)
+        with torch.inference_mode():
+            logits = with_head.eval()(**tokens).logits[0]
+        torch.testing.assert_close(logits, expected, **CLOSE)
+    headless = transformers.AutoModel.from_pretrained(tmp_path / "end").eval()
+    expected = torch.cat([by_hand(kind, headless, tokenizer, text) for (text,) in TEXTS])
+    torch.testing.assert_close(features, expected, **CLOSE)
+    assert features.std(0).min() > 1e-4
+
+
+@pytest.mark.parametrize(("name", "head"), OF_TIMM.items())
+def test_images_of_timm(name, head, tmp_path, photos):
+    size = {"vit_small_patch14_dinov2": 28, "resnetv2_50x1_bit": 64, "resnet10t": 64}.get(name)
+    params = {"weights": "random"} | ({"image_size": size} if size else {})
+    student = trained(
+        build_student(f"timm:{name}", classes=CLASSES, modality="image", params=params)
+    )
+    assert student.tap.path == head
+    outputs, features = seen(student, photos)
+    student.save(tmp_path)
+    plain = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
+    config = timm.data.resolve_data_config(model=plain)
+    transform = timm.data.create_transform(**config)
+    pixels = torch.stack([transform(photo) for photo in photos])
+    with torch.inference_mode():
+        torch.testing.assert_close(plain(pixels), outputs, **CLOSE)
+        by_library = plain.forward_head(plain.forward_features(pixels), pre_logits=True)
+    torch.testing.assert_close(features, by_library.flatten(1), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        ("vit", SMALL_VIT),
+        ("dinov2", SMALL_VIT),
+        ("resnet", {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}),
+    ],
+)
+def test_images_of_transformers(kind, sizes, tmp_path, photos):
+    save_vision(tmp_path / "begin", kind, **sizes)
+    student = trained(build_student(f"hf:{tmp_path / 'begin'}", classes=CLASSES, modality="image"))
+    assert student.tap.path == TABLE[kind].tap
+    outputs, features = seen(student, photos)
+    student.save(tmp_path / "end")
+    plain = transformers.AutoModelForImageClassification.from_pretrained(tmp_path / "end").eval()
+    processor = transformers.AutoImageProcessor.from_pretrained(tmp_path / "end")
+    with torch.inference_mode():
+        pixels = processor(images=photos, return_tensors="pt")
+        torch.testing.assert_close(plain(**pixels).logits, outputs, **CLOSE)
+        head = plain.get_submodule(student.tap.path)
+        torch.testing.assert_close(head(features), outputs, **CLOSE)

@@ -1,0 +1,147 @@
+"""Whole runs on rows that are an image and a text, with a teacher of each."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tutelage import run
+from tutelage.config import load_config
+from tutelage.errors import ConfigError
+from tutelage.rank import rank
+from tutelage.result import read_rho
+
+WORDS = {"three": "film of critics", "five": "music and plot", "eight": "acting in the story"}
+
+
+@pytest.fixture(scope="module")
+def captioned(digits, tmp_path_factory):
+    """The digits, each with words that tell part of what the picture shows."""
+    folder = tmp_path_factory.mktemp("captioned")
+    for split in ("train", "test"):
+        lines = []
+        for number, path in enumerate(sorted((digits / split).rglob("*.jpg"))):
+            name = path.parent.name
+            words = WORDS[name] if number % 3 else "no words"
+            lines.append({"image": str(path), "title": f"{words} {number}", "label": name})
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / f"{split}.jsonl").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def pairs(captioned, small_bert, tmp_path):
+    return {
+        "data": {"source": f"table:{captioned}", "image": "image", "text": "title"},
+        "teachers": [
+            {
+                "source": "timm:test_vit",
+                "name": "vit",
+                "params": {"weights": "random", "image_size": 32},
+            },
+            {"source": f"hf:{small_bert}", "name": "bert", "params": {"pooling": "mean"}},
+        ],
+        "student": {
+            "source": f"timm:test_resnet+hf:{small_bert}",
+            "params": {"image": {"weights": "random"}, "text": {"layers": 1, "max_length": 16}},
+        },
+        "transfer": {"beta": 3.0},
+        "train": {
+            "steps": 6,
+            "batch_size": 16,
+            "lr": 1e-3,
+            "workers": 0,
+            "device": "cpu",
+            "checkpoint_every": 0,
+        },
+        "cache": {"dir": str(tmp_path / "cache"), "workers": 0},
+        "output": {"dir": str(tmp_path / "run")},
+    }
+
+
+def with_(config, *assignments):
+    return load_config([config], assignments=assignments)
+
+
+def test_aft_weighs_the_columns_of_both_sides(pairs, tmp_path):
+    result = run(with_(pairs))
+    assert {teacher.name: teacher.width for teacher in result.teachers} == {"vit": 64, "bert": 32}
+    rho = read_rho(tmp_path / "run")
+    assert {name: len(weights) for name, weights in rho.items()} == {"vit": 64, "bert": 32}
+    assert all((weights != 0.5).all() for weights in rho.values())
+    head = load_file(tmp_path / "run/student/head.safetensors")
+    assert head["weight"].shape[0] == 3
+    assert result.student.width == sum(head["weight"].shape[1:])
+    assert (tmp_path / "run/student/image/model.safetensors").is_file()
+    assert (tmp_path / "run/student/text/config.json").is_file()
+
+
+@pytest.mark.parametrize("method", ["kd", "rkd", "aft-identity", "probe", "aft+probe", "stl"])
+def test_other_methods(method, pairs, tmp_path):
+    result = run(with_(pairs, f"transfer.method={method}"))
+    assert 0 <= result.metrics["test"]["accuracy"] <= 1
+    again = run(with_(pairs, f"transfer.method={method}", f"output.dir={tmp_path}/again"))
+    assert again.metrics == result.metrics
+
+
+def test_each_side_is_cached_once(pairs, tmp_path, captioned):
+    run(with_(pairs))
+    entries = {p for p in (tmp_path / "cache").rglob("*.safetensors") if ".derived" not in p.parts}
+    # A run on the texts alone finds the same features of texts.
+    alone = with_(
+        {
+            **pairs,
+            "data": {"source": f"table:{captioned}", "text": "title"},
+            "teachers": pairs["teachers"][1:],
+            "student": {
+                "source": pairs["student"]["source"].partition("+")[2],
+                "params": {"layers": 1, "max_length": 16},
+            },
+        },
+        f"output.dir={tmp_path}/alone",
+    )
+    run(alone)
+    after = {p for p in (tmp_path / "cache").rglob("*.safetensors") if ".derived" not in p.parts}
+    assert after == entries
+
+
+def test_augmented_views_change_images_only(pairs):
+    plain = run(with_(pairs))
+    varied = run(
+        with_(pairs, "train.augment=invariant", f"output.dir={pairs['output']['dir']}-views")
+    )
+    assert varied.metrics != plain.metrics
+
+
+def test_both_teachers_are_ranked(pairs):
+    ranking = rank(with_(pairs))
+    assert {one.teachers for one in ranking.candidates} == {("vit",), ("bert",), ("vit", "bert")}
+    assert ranking.student is not None
+
+
+def test_who_reads_what_must_be_clear(pairs, tmp_path):
+    with pytest.raises(ConfigError, match="no teacher is of text; add one"):
+        run(with_({**pairs, "teachers": pairs["teachers"][:1]}))
+    file = tmp_path / "both_{split}.npy"
+    unclear = {**pairs, "teachers": [*pairs["teachers"], {"source": f"features:{file}"}]}
+    with pytest.raises(ConfigError, match="may read either; set modality = 'image' or 'text'"):
+        run(with_(unclear, f"output.dir={tmp_path}/unclear"))
+    with pytest.raises(ConfigError, match="FactorTransfer learns from the training rows"):
+        run(with_(pairs, "transfer.method=ft", f"output.dir={tmp_path}/ft"))
+
+
+def test_a_modality_is_for_rows_of_both(pairs, captioned, tmp_path):
+    teacher = {**pairs["teachers"][1], "modality": "image"}
+    texts = {
+        **pairs,
+        "data": {"source": f"table:{captioned}", "text": "title"},
+        "teachers": [teacher],
+    }
+    with pytest.raises(ConfigError, match="modality = 'image', but the rows are texts"):
+        run(with_(texts))
+
+
+def test_bf16_and_accumulation(pairs):
+    result = run(with_(pairs, "train.mixed_precision=bf16", "train.accumulate=2"))
+    assert torch.tensor(result.metrics["test"]["loss"]).isfinite()
