@@ -27,6 +27,7 @@ __all__ = [
     "DataConfig",
     "ExperimentConfig",
     "InputConfig",
+    "LoraSettings",
     "OutputConfig",
     "StudentConfig",
     "TeacherConfig",
@@ -143,13 +144,52 @@ class TeacherConfig(Section):
     batch_size: Positive | Literal["auto"] = "auto"
 
 
+class LoraSettings(Section):
+    """Low-rank updates of the student's layers, in place of training all its weights.
+
+    Attributes:
+        rank: Of each update ``B A``.
+        alpha: Updates are scaled by ``alpha / rank``.
+        dropout: In front of each update.
+        targets: Names, or ends of names, of the layers; by default all linear layers in front of
+            the head, or, where there are none, all convolutions.
+    """
+
+    rank: Positive = 8
+    alpha: Annotated[float, Field(gt=0)] = 16.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    targets: tuple[str, ...] = ()
+
+
 class StudentConfig(Section):
-    """The small model: ``timm:NAME``, ``hf:NAME_OR_DIR`` or ``python:module:factory``."""
+    """The small model.
+
+    Attributes:
+        source: ``timm:NAME``, ``hf:NAME_OR_DIR`` or ``python:module:factory``; for rows that are an
+            image and a text also ``openclip:ARCH/WEIGHTS``, or two models joined by ``+``.
+        params: Options of the source (for example ``layers = 2``); of two models, ``image`` and
+            ``text`` with those of each.
+        input: For ``python:`` how the input looks.
+        tap: Path of the layer whose input are the features; found by itself where not given.
+        frozen: Train the head alone.
+        lora: Train the head, and low-rank updates of the layers in front of it; they are merged into
+            the weights when the student is saved.
+    """
 
     source: str
     params: dict[str, Any] = {}
     input: InputConfig | None = None
     tap: str | None = None
+    frozen: bool = False
+    lora: LoraSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if self.frozen and self.lora is not None:
+            raise ValueError(
+                "frozen trains the head alone, lora more than that; leave one of them out"
+            )
+        return self
 
 
 class TransferConfig(Section):

@@ -19,7 +19,7 @@ from tutelage.metrics import evaluate
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers import Standardized
 from tutelage.result import Result, StudentInfo, TeacherInfo
-from tutelage.students import Student, build_student
+from tutelage.students import Student, build_student, limit_training
 from tutelage.teachers import Teacher, teachers_features
 from tutelage.training import fit
 from tutelage.wiring import RunRows, batches_for, objective_for, prepare_regularizer
@@ -140,7 +140,7 @@ def run(
         classes=list(data.classes),
         student=StudentInfo(
             source=config.student.source if config.student else "",
-            parameters=sum(p.numel() for p in student.model.parameters()),
+            parameters=student.parameters,
             width=student.width,
             tap=student.tap.path,
         ),
@@ -205,13 +205,19 @@ def build(config: ExperimentConfig, data: Data) -> Student:
     """
     if config.student is None:
         raise ConfigError("setting student is missing; give --student, or [student] with a source")
-    return build_student(
-        config.student.source,
+    settings = config.student
+    student = build_student(
+        settings.source,
         classes=data.classes,
         modality=data.modality,
-        params=config.student.params,
-        model_input=None if config.student.input is None else config.student.input.model_dump(),
-        tap=config.student.tap,
+        params=settings.params,
+        model_input=None if settings.input is None else settings.input.model_dump(),
+        tap=settings.tap,
+    )
+    return limit_training(
+        student,
+        frozen=settings.frozen,
+        lora=None if settings.lora is None else settings.lora.model_dump(),
     )
 
 

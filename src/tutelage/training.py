@@ -129,7 +129,7 @@ def fit(
         workers=settings.workers if settings.inputs == "none" or settings.augment != "none" else 0,
     )
     module, prepared, loader = accelerator.prepare(learner, optimizer, loader)
-    module.train()
+    _to_training(module)
 
     log = _Log(place.metrics, accelerator, rows=labelled)
     step = start
@@ -166,7 +166,7 @@ def fit(
                 log.line(step, {f"holdout_{name}": value for name, value in metrics.items()})
                 if on_evaluation is not None:
                     on_evaluation(step, metrics)
-                module.train()
+                _to_training(module)
             if saves:
                 states = random_states()  # of all processes, so each must ask
                 numbers = {"step": step, "identity": identity, "scaler": _scaler_state(accelerator)}
@@ -198,6 +198,15 @@ def learning_rate(settings: TrainConfig) -> Callable[[int], float]:
         return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
     return share
+
+
+def _to_training(module: nn.Module) -> None:
+    """Put a module in training mode, but for parts whose parameters are all held."""
+    module.train()
+    for part in module.modules():
+        held = [not parameter.requires_grad for parameter in part.parameters()]
+        if held and all(held):
+            part.eval()
 
 
 def _batch_sizes(batches: Batches, settings: TrainConfig) -> tuple[int, int]:

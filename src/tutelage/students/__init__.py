@@ -7,9 +7,10 @@ from typing import Any
 from tutelage.datasets import Modality
 from tutelage.errors import ConfigError, StudentError
 from tutelage.registry import build
+from tutelage.students.backbone import freeze_backbone
 from tutelage.students.base import Student
 
-__all__ = ["PAIR_SCHEMES", "SCHEMES", "Student", "build_student"]
+__all__ = ["PAIR_SCHEMES", "SCHEMES", "Student", "build_student", "limit_training"]
 
 SCHEMES = {
     "timm": "tutelage.students.timm:TimmStudent",
@@ -89,3 +90,26 @@ def _joined(
     image, text = parts
     towers = join_towers(image, text, params=params, model_input=given["model_input"])
     return PairStudent(towers, classes=given["classes"])
+
+
+def limit_training(
+    student: Student, *, frozen: bool = False, lora: Mapping[str, Any] | None = None
+) -> Student:
+    """Return the student with less of it to train, as far as that is asked for.
+
+    Args:
+        student: Is changed in place.
+        frozen: Train the head alone.
+        lora: Train the head and low-rank updates with these settings of ``LoraStudent``.
+
+    Raises:
+        MissingExtraError: If peft is asked for and not installed.
+        ConfigError: If no layer fits.
+    """
+    if frozen:
+        freeze_backbone(student)
+    if lora is None:
+        return student
+    from tutelage.students.lora import LoraStudent
+
+    return LoraStudent(student, **lora)

@@ -1,11 +1,39 @@
-"""What of a model lies in front of its head."""
+"""What of a model lies in front of its head, and leaving that as it is."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["backbone_parameters"]
+from tutelage.inputs import empty_batch
+from tutelage.students.base import Student
+
+__all__ = ["backbone_of", "backbone_parameters", "freeze_backbone"]
+
+
+def freeze_backbone(student: Student) -> None:
+    """Let only the head be trained.
+
+    Parts without anything to train stay in evaluation mode in the training loop, so dropout and
+    batch statistics in them do not move either.
+    """
+    for parameter in backbone_of(student).values():
+        parameter.requires_grad_(False)
+
+
+def backbone_of(student: Student) -> dict[str, nn.Parameter]:
+    """Return the parameters in front of a student's head, by name, as far as they are trained."""
+    row = empty_batch(student.input)
+
+    def features() -> Tensor:
+        student.outputs(row)
+        return student.tap.take()
+
+    training = student.model.training
+    student.model.eval()
+    found = backbone_parameters(student.model, features)
+    student.model.train(training)
+    return found
 
 
 def backbone_parameters(
@@ -14,10 +42,10 @@ def backbone_parameters(
     """Return the parameters that a model's features depend on, by name; the others are its head.
 
     Args:
-        model: All of its parameters must be trainable.
+        model: Parameters that are not trained are left aside.
         features: Runs it once and returns its features.
     """
-    named = dict(model.named_parameters())
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     gradients = torch.autograd.grad(
         features().float().sum(), list(named.values()), allow_unused=True
     )

@@ -21,11 +21,13 @@ class Student(Protocol):
         model: As its own library makes it; it is trained in place.
         tap: Reads its features.
         width: Numbers in its features.
+        parameters: Numbers in its weights as they are saved.
     """
 
     model: nn.Module
     tap: FeatureTap
     width: int
+    parameters: int
 
     @property
     def input(self) -> ModelInput:

@@ -19,6 +19,7 @@ from tutelage.sources.transformers import (
     quietly,
     text_input,
 )
+from tutelage.sources.weights import count_parameters
 from tutelage.tap import FeatureTap
 
 __all__ = ["HuggingFaceStudent"]
@@ -90,6 +91,7 @@ class HuggingFaceStudent:
         self.tap = FeatureTap(self.model, tap or family.tap, pool=family.pool)
         self.width = self._try(loaded.missing)
         self.widths: Mapping[str, int] = {modality: self.width}
+        self.parameters = count_parameters(self.model)
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
         """Return the logits."""

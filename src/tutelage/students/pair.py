@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tutelage.inputs import PairInput, empty_batch
+from tutelage.sources.weights import count_parameters
 from tutelage.tap import FeatureTap
 
 __all__ = ["PairStudent", "Towers"]
@@ -65,6 +66,7 @@ class PairStudent:
         nn.init.uniform_(head.weight, -bound, bound)
         nn.init.uniform_(head.bias, -bound, bound)
         self.model: nn.Module = nn.ModuleDict({"towers": towers.module, "head": head}).train()
+        self.parameters = count_parameters(self.model)
         self._head = head
         self.tap = FeatureTap(self.model, "head")
 

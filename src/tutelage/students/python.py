@@ -13,6 +13,7 @@ from tutelage.datasets import Modality
 from tutelage.errors import StudentError
 from tutelage.inputs import empty_batch, own_input
 from tutelage.registry import make_own, own_code
+from tutelage.sources.weights import count_parameters
 from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
 
@@ -62,6 +63,7 @@ class PythonStudent:
         self.tap = FeatureTap(self.model, tap)
         self.width = self._try(len(classes))
         self.widths: Mapping[str, int] = {modality: self.width}
+        self.parameters = count_parameters(self.model)
         if modality == "image+text" and self.tap.factors is not None:
             self.widths = dict(zip(("image", "text"), self.tap.factors, strict=True))
 

@@ -13,6 +13,7 @@ from tutelage.datasets import Side
 from tutelage.errors import StudentError, TutelageError
 from tutelage.inputs import ImageInput
 from tutelage.sources.timm import load_timm
+from tutelage.sources.weights import count_parameters
 from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
 
@@ -63,6 +64,7 @@ class TimmStudent:
         self.input = ImageInput.from_timm(self.model)
         self.width = _width(self.model, self.tap, self.input)
         self.widths: Mapping[str, int] = {modality: self.width}
+        self.parameters = count_parameters(self.model)
         self._classes = classes
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:

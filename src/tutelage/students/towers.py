@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tutelage.datasets import Modality, Side
 from tutelage.errors import ConfigError, StudentError, TutelageError
 from tutelage.families import TOWERS
-from tutelage.inputs import ImageInput, PairInput, TextInput, empty_batch
+from tutelage.inputs import ImageInput, PairInput, TextInput
 from tutelage.registry import build
 from tutelage.sources.timm import load_timm
 from tutelage.sources.transformers import (
@@ -21,7 +21,7 @@ from tutelage.sources.transformers import (
     quietly,
     text_input,
 )
-from tutelage.students.backbone import backbone_parameters
+from tutelage.students.backbone import backbone_of
 from tutelage.students.base import Student
 from tutelage.students.huggingface import HuggingFaceStudent
 from tutelage.students.pair import PairStudent
@@ -296,8 +296,7 @@ def _without_head(student: Student) -> Tower:
         student.outputs(inputs)
         return student.tap.take()
 
-    row = empty_batch(student.input)
-    used = backbone_parameters(student.model, lambda: features(row))
+    used = backbone_of(student)
     for name, parameter in student.model.named_parameters():
         parameter.requires_grad_(name in used)
     return Tower(student.model, student.input, features, student.save)
