@@ -19,14 +19,15 @@ BETAS = {
     "kd": (0.1, 1.0, 10.0, 100.0),
     "rkd": (0.3, 1.0, 3.0, 10.0),
     "ft": (0.03, 0.1, 0.3, 1.0),
-    "btuning": (1.0, 10.0, 100.0, 1000.0),
+    "btuning": (0.001, 0.01, 0.1, 1.0, 10.0, 100.0),
     "vkd": (0.1, 1.0, 10.0, 100.0),
     "cka": (0.3, 1.0, 3.0, 10.0),
     "cospress": (0.03, 0.1, 0.3, 1.0),
     "aft-nokernel": (0.1, 1.0, 10.0, 100.0),
 }
 """Strengths to try where nobody says others: four each, around a term that is as large as the task's
-loss. A method that is not here takes ``USUAL_BETAS``."""
+loss; more for B-Tuning, whose term has the scale of the features. A method that is not here takes
+``USUAL_BETAS``."""
 USUAL_BETAS = (1.0, 3.0, 10.0, 30.0)
 
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import orthogonal
+from torch.nn.utils.parametrize import register_parametrization
 
 from tutelage.regularizers.base import Regularizer
 
@@ -42,7 +42,8 @@ class VkD(Regularizer):
         self, student_width: int, teacher_widths: Sequence[int] | Mapping[str, int]
     ) -> None:
         super().__init__(student_width, teacher_widths)
-        self.map = orthogonal(nn.Linear(student_width, self.teachers.total, bias=False))
+        self.map = nn.Linear(student_width, self.teachers.total, bias=False)
+        register_parametrization(self.map, "weight", _Orthonormal())
 
     def compare(
         self, student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch columns"]
@@ -51,3 +52,21 @@ class VkD(Regularizer):
         parts = torch.split(teacher, list(self.teachers.widths), dim=1)
         standardized = torch.cat([F.layer_norm(part, part.shape[1:]) for part in parts], dim=1)
         return F.smooth_l1_loss(self.map(student), standardized)
+
+
+class _Orthonormal(nn.Module):
+    """A matrix's orthonormal factor in ``W = QR``, whose gradient costs what ``W Wᵀ`` does.
+
+    PyTorch's own parametrization by Householder vectors goes through them one after another.
+    """
+
+    def forward(self, weight: Tensor) -> Tensor:
+        tall = weight if weight.shape[0] >= weight.shape[1] else weight.mT
+        factor, triangle = torch.linalg.qr(tall)
+        # The factorisation with a positive diagonal is unique, so it moves smoothly with W.
+        turned: Tensor = factor * triangle.diagonal().sign()
+        return turned if tall is weight else turned.mT
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        start: Tensor = nn.init.orthogonal_(torch.empty_like(weight))
+        return start
