@@ -58,6 +58,22 @@ class nameless(lists):
 class wide(lists):
     width = "wide"
 """
+OWN_METHOD = """from torch import nn
+class Raising(nn.Module):
+    def __init__(self, student_width, teacher_widths):
+        super().__init__()
+
+    def forward(self, student, teacher):
+        return teacher['clip'].mean()
+
+class Rows(Raising):
+    def forward(self, student, teacher):
+        return student.mean(dim=1)
+
+class Unprepared(Raising):
+    def prepare(self, evidence):
+        self.share = 1 / 0
+"""
 OWN_STUDENT = """
 from torch import nn
 
@@ -438,6 +454,27 @@ MISTAKES = [
             "Narrow": ("failing_student:Narrow raises RuntimeError", "mat1", "student.input"),
             "Pair": ("failing_student:Pair gives a tuple", "logits"),
             "nothing": ("failing_student:nothing gave a NoneType",),
+        }.items()
+    ),
+    *(
+        on_images(
+            f"own method: {name}",
+            *RESNET,
+            *TEACHER,
+            "--set",
+            "teachers.0.params.image_size=32",
+            "--method",
+            f"failing_method:{name}",
+            says=says,
+            **{"failing_method.py": OWN_METHOD},
+        )
+        for name, says in {
+            "Raising": (
+                "failing_method:Raising raises KeyError: 'clip'",
+                "failing_method.py, line 7",
+            ),
+            "Rows": ("failing_method:Rows gave (", "a method returns a scalar tensor"),
+            "Unprepared": ("failing_method:Unprepared raises ZeroDivisionError",),
         }.items()
     ),
     on_images(

@@ -15,7 +15,7 @@ from tutelage.cache.key import canonical, digest_of
 from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig
 from tutelage.datasets import Data, Split, Splits, chained
-from tutelage.errors import ConfigError
+from tutelage.errors import ConfigError, TrainingError
 from tutelage.folder import identity
 from tutelage.methods import Method
 from tutelage.objective import Objective
@@ -110,7 +110,9 @@ def objective_for(
     except ConfigError:
         raise
     except ValueError as error:
-        raise ConfigError(f"transfer.params: {error}") from error
+        raise ConfigError(f"transfer: {error}") from error
+    if own:
+        _name_errors(regularizer, path=method.regularizer)
     if settings.standardize and method.transfers:
         regularizer = Standardized(
             regularizer,
@@ -155,6 +157,24 @@ def _regularizer(
         widths,
         sides=sides,
     )
+
+
+def _name_errors(regularizer: nn.Module, *, path: str) -> None:
+    """Let what a method of one's own raises name it, and refuse what is not a scalar."""
+    called = own_code(path, kind=TrainingError)(regularizer.forward)
+
+    def forward(student: Tensor, teacher: Mapping[str, Tensor]) -> Tensor:
+        value = called(student, teacher)
+        if not isinstance(value, Tensor) or value.ndim > 0:
+            what = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise TrainingError(
+                f"{path} gave {what} for a batch; a method returns a scalar tensor, such as a mean"
+            )
+        return value
+
+    regularizer.forward = forward
+    if callable(prepare := getattr(regularizer, "prepare", None)):
+        regularizer.prepare = own_code(path, kind=TrainingError)(prepare)
 
 
 def batches_for(
