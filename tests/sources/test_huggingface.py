@@ -76,6 +76,28 @@ def test_teacher_and_student_see_the_same(kind, tmp_path):
     torch.testing.assert_close(encoded(teacher, TEXTS), features, **CLOSE)
 
 
+@pytest.mark.parametrize("kind", ["bert", "llama", "t5"])
+def test_layers_that_accelerate_places(kind, tmp_path):
+    FAMILIES[kind].save(tmp_path)
+    plain, placed = opened(tmp_path), opened(tmp_path, device_map="auto")
+    for teacher in (plain, placed):
+        teacher.to(torch.device("cpu"), torch.float32)
+    assert torch.equal(encoded(placed, TEXTS), encoded(plain, TEXTS))
+    assert placed.identity() == plain.identity()  # where layers lie decides nothing
+
+
+def test_weights_in_half_precision(tmp_path):
+    FAMILIES["llama"].save(tmp_path)
+    plain, half = opened(tmp_path), opened(tmp_path, dtype="bfloat16")
+    half.to(torch.device("cpu"), torch.float32)
+    assert {p.dtype for p in half.model.parameters()} == {torch.bfloat16}
+    close = torch.cosine_similarity(encoded(half, TEXTS).float(), encoded(plain, TEXTS))
+    assert close.min() > 0.99
+    assert half.identity() != plain.identity()
+    with pytest.raises(SourceError, match="must be one of float32, bfloat16, float16"):
+        opened(tmp_path, dtype="int8")
+
+
 @pytest.mark.parametrize("pooling", ["mean", "cls", "last", "pooler"])
 def test_poolings(pooling, tmp_path):
     model = FAMILIES["bert"].save(tmp_path)

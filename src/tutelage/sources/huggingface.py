@@ -17,6 +17,7 @@ from tutelage.sources.module import ModuleEncoder
 from tutelage.sources.pooling import POOLINGS, Pooling, pool, sentence_model
 from tutelage.sources.transformers import (
     Loaded,
+    Loading,
     family_of,
     image_input,
     load_classifier,
@@ -29,6 +30,7 @@ from tutelage.tap import FeatureTap
 
 __all__ = ["HuggingFaceSource", "image_input", "text_input"]
 
+_DTYPES = ("float32", "bfloat16", "float16")
 Features = Callable[[Mapping[str, Tensor]], Float[Tensor, "batch width"]]
 
 
@@ -47,6 +49,10 @@ class HuggingFaceSource(ModuleEncoder):
         max_length: Tokens at most; by default what tokenizer and model allow.
         weights: ``"pretrained"``, or ``"random"`` (only to compare with).
         seed: Decides random weights.
+        dtype: In which the weights are kept: by default float32, moved to half precision where the
+            device computes that fast; ``"bfloat16"`` or ``"float16"`` for a model whose float32
+            weights do not fit.
+        device_map: ``"auto"`` spreads the layers over the devices that there are, by accelerate.
         revision: Of the hub's repository.
         trust_remote_code: Run code that comes with the model.
 
@@ -64,6 +70,8 @@ class HuggingFaceSource(ModuleEncoder):
         max_length: int | None = None,
         weights: str = "pretrained",
         seed: int = 0,
+        dtype: str | None = None,
+        device_map: str | None = None,
         revision: str | None = None,
         trust_remote_code: bool = False,
     ) -> None:
@@ -75,9 +83,14 @@ class HuggingFaceSource(ModuleEncoder):
             name = str(Path(name) / sentence.subfolder) if sentence.subfolder else name
         hub: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
         config = load_config(name, **hub)
+        if dtype is not None and dtype not in _DTYPES:
+            raise SourceError(
+                f"dtype of hf:{name} must be one of {', '.join(_DTYPES)}, not {dtype!r}"
+            )
+        loading = Loading(weights, **hub, dtype=dtype or "float32", device_map=device_map)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            built = _build(name, config, modality, pooling=pooling, weights=weights, **hub)
+            built = _build(name, config, modality, pooling=pooling, loading=loading)
         model = built.loaded.model
         super().__init__(
             model,
@@ -92,6 +105,8 @@ class HuggingFaceSource(ModuleEncoder):
                 **hub,
             ),
             features=built.features,
+            placed=device_map is not None,
+            dtype=None if dtype is None else getattr(torch, dtype),
             identity={
                 "scheme": "hf",
                 "model": type(model).__name__,
@@ -119,15 +134,14 @@ class _Built:
 
 
 def _build(
-    name: str, config: Any, kind: Side, *, pooling: Pooling | None, weights: str, **hub: Any
+    name: str, config: Any, kind: Side, *, pooling: Pooling | None, loading: Loading
 ) -> _Built:
     if pooling is not None:
-        loaded = load_encoder(name, config, weights=weights, **hub)
+        loaded = load_encoder(name, config, loading=loading)
         _refuse_missing(loaded, name, besides=() if pooling == "pooler" else ("pooler.", "head."))
         return _Built(loaded, _pooled(loaded, pooling), pooling, reads_end=pooling == "last")
     if config.model_type in TOWERS:
-        revision = hub["revision"]
-        loaded, tower = load_tower(name, config, kind=kind, weights=weights, revision=revision)
+        loaded, tower = load_tower(name, config, kind=kind, loading=loading)
         _refuse_missing(loaded, name)
         return _Built(
             loaded,
@@ -137,7 +151,7 @@ def _build(
             fixed_length=tower.fixed_length,
         )
     family = family_of(config, name=name, kind=kind)
-    loaded = load_classifier(name, config, kind=kind, weights=weights, **hub)
+    loaded = load_classifier(name, config, kind=kind, loading=loading)
     tap = FeatureTap(loaded.model, family.tap, pool=family.pool)
     return _Built(loaded, _tapped(loaded, tap), f"enters {family.tap}", tap=tap)
 

@@ -57,6 +57,8 @@ class ModuleEncoder(TakesRows):
         model_input: From rows to batches.
         features: From a finished batch to features.
         identity: What decides the features beside weights and input.
+        placed: Whether its layers lie on their devices already, and are to stay there.
+        dtype: In which it computes, wherever it is moved; by default as ``to`` says.
     """
 
     def __init__(
@@ -66,12 +68,16 @@ class ModuleEncoder(TakesRows):
         *,
         features: Callable[[Mapping[str, Tensor]], Float[Tensor, "batch width"]],
         identity: Mapping[str, str],
+        placed: bool = False,
+        dtype: torch.dtype | None = None,
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.input = model_input
         self.parameters: int | None = count_parameters(model)
         self._features = features
-        self._dtype = torch.float32
+        self._placed = placed
+        self._kept = dtype
+        self._dtype = dtype or torch.float32
         self._identity = {
             **identity,
             "weights": weights_digest(model),
@@ -81,8 +87,11 @@ class ModuleEncoder(TakesRows):
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
         """Move the weights."""
-        self.model.to(device=device, dtype=dtype)
-        self._dtype = dtype
+        self._dtype = self._kept or dtype
+        if self._placed:
+            self.model.to(dtype=self._dtype)
+        else:
+            self.model.to(device=device, dtype=self._dtype)
 
     def encode(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch width"]:
         """The features of a batch that lies on the device."""

@@ -15,6 +15,7 @@ from tutelage.inputs import ImageInput, TextInput, load_tokenizer, padding_id
 
 __all__ = [
     "Loaded",
+    "Loading",
     "family_of",
     "image_input",
     "load_classifier",
@@ -25,6 +26,25 @@ __all__ = [
     "quietly",
     "text_input",
 ]
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How a model is loaded.
+
+    Attributes:
+        weights: ``"pretrained"``, or ``"random"`` for the architecture from a random start.
+        revision: Of the hub's repository.
+        trust_remote_code: Run code that comes with the model.
+        dtype: In which its weights are kept.
+        device_map: Where accelerate puts its layers, such as ``"auto"``; None for one device.
+    """
+
+    weights: str = "pretrained"
+    revision: str | None = None
+    trust_remote_code: bool = False
+    dtype: str = "float32"
+    device_map: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,43 +90,21 @@ def family_of(config: Any, *, name: str, kind: str) -> Family:
 
 
 def load_classifier(
-    name: str,
-    config: Any,
-    *,
-    kind: Literal["text", "image"],
-    weights: str = "pretrained",
-    revision: str | None = None,
-    trust_remote_code: bool = False,
+    name: str, config: Any, *, kind: Literal["text", "image"], loading: Loading
 ) -> Loaded:
     """Load a model for classification; its head is new where the checkpoint has none."""
     from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification
 
     auto = AutoModelForSequenceClassification if kind == "text" else AutoModelForImageClassification
     config.architectures = config.architectures or []  # where None, some automatic classes fail
-    return _load(
-        auto, name, config, weights=weights, revision=revision, trust_remote_code=trust_remote_code
-    )
+    return _load(auto, name, config, loading)
 
 
-def load_encoder(
-    name: str,
-    config: Any,
-    *,
-    weights: str = "pretrained",
-    revision: str | None = None,
-    trust_remote_code: bool = False,
-) -> Loaded:
+def load_encoder(name: str, config: Any, *, loading: Loading) -> Loaded:
     """Load a model without a head; of an encoder-decoder, the encoder."""
     from transformers import AutoModel
 
-    loaded = _load(
-        AutoModel,
-        name,
-        config,
-        weights=weights,
-        revision=revision,
-        trust_remote_code=trust_remote_code,
-    )
+    loaded = _load(AutoModel, name, config, loading)
     if not getattr(config, "is_encoder_decoder", False):
         return loaded
     encoder = loaded.model.get_encoder()  # type: ignore[operator]
@@ -114,12 +112,7 @@ def load_encoder(
 
 
 def load_tower(
-    name: str,
-    config: Any,
-    *,
-    kind: Literal["text", "image"],
-    weights: str = "pretrained",
-    revision: str | None = None,
+    name: str, config: Any, *, kind: Literal["text", "image"], loading: Loading
 ) -> tuple[Loaded, Tower]:
     """Load one side of a model that embeds images and texts in one space."""
     import transformers
@@ -129,7 +122,7 @@ def load_tower(
     if hasattr(config, "projection_dim"):
         own.projection_dim = config.projection_dim
     model = getattr(transformers, tower.model)
-    return _load(model, name, own, weights=weights, revision=revision), tower
+    return _load(model, name, own, loading), tower
 
 
 def position_limit(config: Any) -> int | None:
@@ -217,33 +210,26 @@ def image_input(name: str, *, revision: str | None = None) -> ImageInput:
         raise ConfigError(f"the image processor of hf:{name}: {error}") from error
 
 
-def _load(
-    model_class: Any,
-    name: str,
-    config: Any,
-    *,
-    weights: str,
-    revision: str | None,
-    trust_remote_code: bool = False,
-) -> Loaded:
-    if weights not in ("pretrained", "random"):
+def _load(model_class: Any, name: str, config: Any, loading: Loading) -> Loaded:
+    if loading.weights not in ("pretrained", "random"):
         raise SourceError(
-            f"weights of hf:{name} must be 'pretrained' or 'random', not {weights!r}"
-            f"{did_you_mean(weights, ['pretrained', 'random'])}"
+            f"weights of hf:{name} must be 'pretrained' or 'random', not {loading.weights!r}"
+            f"{did_you_mean(loading.weights, ['pretrained', 'random'])}"
         )
     automatic = hasattr(model_class, "from_config")
-    trust = {"trust_remote_code": trust_remote_code} if automatic else {}
+    trust = {"trust_remote_code": loading.trust_remote_code} if automatic else {}
     try:
-        if weights == "random":
+        if loading.weights == "random":
             make = model_class.from_config if automatic else model_class
             return Loaded(make(config, **trust), frozenset())
         with quietly():
             model, information = model_class.from_pretrained(
                 _place(name),
                 config=config,
-                revision=revision or "main",
+                revision=loading.revision or "main",
                 use_safetensors=True,
-                dtype="float32",
+                dtype=loading.dtype,
+                device_map=loading.device_map,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,
                 **trust,

@@ -12,6 +12,7 @@ from tutelage.datasets import Side
 from tutelage.errors import ConfigError, StudentError, TutelageError, did_you_mean
 from tutelage.inputs import ImageInput, TextInput, empty_batch
 from tutelage.sources.transformers import (
+    Loading,
     family_of,
     image_input,
     load_classifier,
@@ -79,7 +80,7 @@ class HuggingFaceStudent:
                 )
             else:
                 self.input = image_input(name, revision=revision)
-            loaded = load_classifier(name, settings, kind=modality, weights=weights, **hub)
+            loaded = load_classifier(name, settings, kind=modality, loading=Loading(weights, **hub))
         except ConfigError:
             raise
         except TutelageError as error:

@@ -15,6 +15,7 @@ from tutelage.inputs import ImageInput, PairInput, TextInput
 from tutelage.registry import build
 from tutelage.sources.timm import load_timm
 from tutelage.sources.transformers import (
+    Loading,
     image_input,
     load_config,
     load_tower,
@@ -252,7 +253,7 @@ def _clip_tower(
     max_length: int | None,
     revision: str | None,
 ) -> Tower:
-    loaded, tower = load_tower(name, config, kind=side, weights=weights, revision=revision)
+    loaded, tower = load_tower(name, config, kind=side, loading=Loading(weights, revision=revision))
     if loaded.missing:
         raise StudentError(
             f"the checkpoint of hf:{name} has no weights for {min(loaded.missing)}, so its embeddings "
