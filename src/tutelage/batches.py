@@ -14,7 +14,7 @@ from tutelage.cache.files import allocate, in_words
 from tutelage.cache.join import ChainedRows, TeacherRows
 from tutelage.datasets.base import UNLABELLED, Rows, Split
 from tutelage.errors import TrainingError, TutelageError
-from tutelage.inputs import ImageInput, ModelInput, PairInput
+from tutelage.inputs import Cuts, ImageInput, ModelInput, PairInput
 from tutelage.progress import Progress
 from tutelage.workers import Failure, raising
 
@@ -111,7 +111,7 @@ def prepare_rows(
             ``"none"``.
         augment: Decode images each time, to a new augmented view.
         workers: Processes that decode.
-        progress: Is told how many rows are done.
+        progress: Is told how many rows are done, and how many texts had to be cut.
     """
     if isinstance(model_input, PairInput):
         options: dict[str, Any] = {"keep": keep, "workers": workers, "progress": progress}
@@ -132,12 +132,13 @@ def prepare_rows(
     kept: Any = None
     if split.rows.modality == "text":
         kept = []
-    done = 0
+    done, cuts = 0, Cuts()
     with progress.track(f"prepare {split.name}", len(split), unit="rows") as update:
         for rows in decoded:
             rows = list(raising(rows))
             if split.rows.modality == "text":
                 kept.extend(rows)
+                cuts += Cuts.of(rows)
             else:
                 kept = (
                     _room(len(split), like=rows[0], on_disk=keep == "disk")
@@ -147,6 +148,8 @@ def prepare_rows(
                 torch.stack(rows, out=kept[done : done + len(rows)])
             done += len(rows)
             update(done)
+    if cuts.cut:
+        progress.note(f"student: {cuts.words(split.name)}")
     return PreparedRows(model_input, kept, decode="kept")
 
 

@@ -65,6 +65,8 @@ class DataConfig(Section):
             ``python:module:function``.
         image: Column with an image or an image's path; found by itself if there is one.
         text: Column, or columns, with text.
+        template: In place of ``text``: a prompt with columns' names in braces, as in
+            ``"Question: {question}\\nAnswer:"``; ``{{`` and ``}}`` are braces themselves.
         label: Column with the label; in a folder the class folder's name is the label.
         id: Column with the row's id; without it the id is the row's number (table, hub) or the
             file's path relative to the folder.
@@ -87,6 +89,7 @@ class DataConfig(Section):
     source: str
     image: str | None = None
     text: str | tuple[str, ...] | None = None
+    template: str | None = None
     label: str = "label"
     id: str | None = None
     train: str = "train"

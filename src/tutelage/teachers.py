@@ -13,6 +13,7 @@ from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig, TeacherConfig
 from tutelage.datasets import Modality, Side, Split, Splits
 from tutelage.errors import ConfigError
+from tutelage.inputs import Cuts
 from tutelage.machine import computing_device
 from tutelage.probe import SideBySide, cross_fitted
 from tutelage.progress import Progress
@@ -76,6 +77,10 @@ def teachers_features(
         found = []
         for split in (pool, *unlabelled):
             label = f"extract {name}" + ("" if split is pool else f", {split.name}")
+
+            def note(cuts: Cuts, *, name: str = name, split: Split = split) -> None:
+                progress.note(f"{name}: {cuts.words(split.name)}")
+
             with progress.track(label, len(split), unit="rows") as update:
                 found.append(
                     extract(
@@ -87,6 +92,7 @@ def teachers_features(
                         batch_size=teacher.batch_size,
                         device=computing_device(config),
                         on_progress=update,
+                        on_cuts=note,
                     )
                 )
         teachers.append(Teacher(name, teacher, source.parameters, side, found[0], tuple(found[1:])))

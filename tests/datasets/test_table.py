@@ -18,7 +18,7 @@ from tutelage.errors import ConfigError, DataError
 ROWS = [
     {"id": "007", "text": "NA", "label": "bad"},
     {"id": "008", "text": 'fine, "very" fine', "label": "good"},
-    {"id": "009", "text": "", "label": "bad"},
+    {"id": "009", "text": " -", "label": "bad"},
 ]
 
 
@@ -45,7 +45,7 @@ def test_values_stay_as_they_stand(ending, tmp_path):
     assert data.modality == "text"
     assert data.classes == ("bad", "good")
     assert train.labels.tolist() == [0, 1, 0]
-    assert [train.rows[i] for i in range(3)] == [("NA",), ('fine, "very" fine',), ("",)]
+    assert [train.rows[i] for i in range(3)] == [("NA",), ('fine, "very" fine',), (" -",)]
     assert train.ids == ["007", "008", "009"]
     part = pickle.loads(pickle.dumps(train.select([2, 1]).select([1])))
     assert part.rows[0] == ('fine, "very" fine',)
@@ -197,6 +197,8 @@ def test_mistakes_are_named(tmp_path):
     refuse(r"no column 'label' for data.label", [{"text": "a"}])
     refuse("the id '7' in column 'id' stands twice", [{**ROWS[0], "id": 7}, {**ROWS[1], "id": 7}])
     refuse("row 1 of .* has no text in column 'text'", [ROWS[0], {**ROWS[1], "text": None}])
+    blank = {**ROWS[1], "text": " \t\u200b\n"}
+    refuse("row 1 of the train rows of .* is empty: .* in 'text'; fill it", [ROWS[0], blank])
     refuse("holds 0.5, a fraction", [{**ROWS[0], "label": 0.5}, {**ROWS[1], "label": 1.5}])
     refuse("labels are classes", [{**ROWS[0], "label": [1, 2]}, {**ROWS[1], "label": [1]}])
     refuse("has 1 class", ROWS[:1])

@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from tutelage.errors import SourceError
+from tutelage.inputs import Prompt
 from tutelage.sources import open_teacher
 
 SMALL = {
@@ -66,6 +67,18 @@ def test_texts(trained):
     image = open_teacher(f"openclip:tutelage-small/{path}", modality="image")
     assert teacher.parameters + image.parameters == sum(p.numel() for p in model.parameters())
     assert teacher.identity() != image.identity()
+
+
+def test_a_prompt_that_is_too_long_keeps_its_question(trained):
+    teacher = open_teacher(f"openclip:tutelage-small/{trained[1]}", modality="text")
+    tokenizer = open_clip.get_tokenizer("tutelage-small")
+    long = teacher.prepare(Prompt(("Film: ", " Is it good?"), ("a fine film " * 9,)))
+    words = tokenizer.decode(long["tokens"].tolist())
+    assert words.startswith("<start_of_text>film : a fine film a fine")
+    assert words.endswith("is it good ? <end_of_text>")
+    assert (long.cut_to, int((long["tokens"] == 0).sum())) == (16, 0)
+    assert teacher.prepare(("a fine film " * 9,)).cut_to == 16
+    assert teacher.prepare(("a fine film",)).cut_to is None
 
 
 def test_random_weights_only_when_asked_for():

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
@@ -13,14 +13,21 @@ from torch.utils.data import DataLoader, Dataset
 from tutelage.cache.batching import Budget, cut
 from tutelage.datasets.base import Rows
 from tutelage.errors import SourceError, TutelageError, out_of_memory
+from tutelage.inputs import Cuts
 from tutelage.sources.base import Encoder, checked
 from tutelage.workers import Failure, raising
 
 __all__ = ["Encoded", "encode_rows"]
 
-Batch = tuple[Tensor, Mapping[str, Tensor]]
-
 _IN_FLIGHT = 2
+
+
+class Batch(NamedTuple):
+    """Some rows by their numbers, padded, and how many of them were cut."""
+
+    rows: Tensor
+    inputs: Mapping[str, Tensor]
+    cuts: Cuts
 
 
 @dataclass(frozen=True)
@@ -30,10 +37,12 @@ class Encoded:
     Attributes:
         rows: Their numbers; not in order.
         features: One row each.
+        cuts: How many of the rows were too long for the teacher.
     """
 
     rows: Int64[Tensor, " batch"]
     features: Float[Tensor, "batch width"]
+    cuts: Cuts
 
 
 def encode_rows(
@@ -63,9 +72,9 @@ def encode_rows(
         pin_memory=device.type == "cuda",
     )
     forward = _Forward(source, device)
-    flying: deque[tuple[Tensor, Tensor, torch.cuda.Event | None]] = deque()
-    for numbers, batch in _batches(loader):
-        flying.append((numbers, *_to_host(forward(batch, len(numbers)))))
+    flying: deque[tuple[Batch, Tensor, torch.cuda.Event | None]] = deque()
+    for batch in _batches(loader):
+        flying.append((batch, *_to_host(forward(batch.inputs, len(batch.rows)))))
         if len(flying) > _IN_FLIGHT or device.type == "cpu":
             yield _landed(flying.popleft())
     while flying:
@@ -100,9 +109,10 @@ class _Batches(Dataset[Any]):
             prepared = [self.prepare(self.rows[index]) for index in piece]
             groups = cut([self.cost(one) for one in prepared], self.budget)
             return [
-                (
+                Batch(
                     torch.tensor([piece[i] for i in group]),
                     self.collate([prepared[i] for i in group]),
+                    Cuts.of(prepared[i] for i in group),
                 )
                 for group in groups
             ]
@@ -179,8 +189,8 @@ def _to_host(features: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
     return host, event
 
 
-def _landed(flying: tuple[Tensor, Tensor, torch.cuda.Event | None]) -> Encoded:
-    rows, features, event = flying
+def _landed(flying: tuple[Batch, Tensor, torch.cuda.Event | None]) -> Encoded:
+    batch, features, event = flying
     if event is not None:
         event.synchronize()
-    return Encoded(rows=rows, features=features)
+    return Encoded(rows=batch.rows, features=features, cuts=batch.cuts)

@@ -17,6 +17,7 @@ from tutelage.cache.store import FeatureStore
 from tutelage.cache.writer import FeatureWriter
 from tutelage.datasets.base import Split
 from tutelage.errors import CacheError, SourceError
+from tutelage.inputs import Cuts
 from tutelage.sources.base import Encoder, Precomputed, Source, checked
 
 __all__ = ["compute_dtype", "extract", "feature_key", "is_encoder", "part_rows", "pick_device"]
@@ -49,6 +50,7 @@ def extract(
     batch_size: int | Literal["auto"] = "auto",
     device: torch.device | str | None = None,
     on_progress: Callable[[int], None] | None = None,
+    on_cuts: Callable[[Cuts], None] | None = None,
 ) -> Features:
     """Return a teacher's features of a split, computing what is not cached yet.
 
@@ -66,6 +68,8 @@ def extract(
             suffice after all, batches are halved.
         device: Where the teacher computes; by default CUDA, then MPS, then the CPU.
         on_progress: Called with the number of rows done.
+        on_cuts: Called once with how many rows were too long for the teacher, where some of those
+            that were computed now were.
 
     Raises:
         SourceError: If the teacher gives NaN or infinity, the wrong width, or fits no memory.
@@ -80,7 +84,7 @@ def extract(
         ) as writer:
             if not writer.complete:
                 where = pick_device(device)
-                _write_missing(
+                cuts = _write_missing(
                     writer,
                     source,
                     split,
@@ -89,6 +93,8 @@ def extract(
                     device=where,
                     tell=tell,
                 )
+                if cuts.cut and on_cuts is not None:
+                    on_cuts(cuts)
                 precision = str(compute_dtype(where, dtype)).removeprefix("torch.")
                 writer.finish(f"{precision} on {where.type}" if is_encoder(source) else "")
         found = store.open(key, split.ids)
@@ -143,16 +149,22 @@ def _write_missing(
     batch_size: int | Literal["auto"],
     device: torch.device,
     tell: Callable[[int], None],
-) -> None:
+) -> Cuts:
     layout = writer.layout
     missing = list(writer.missing)
     parts = [layout.part(number) for number in missing]
-    done = len(split) - sum(map(len, parts))
+    done, cuts = len(split) - sum(map(len, parts)), Cuts()
 
     def advance(rows: int) -> None:
         nonlocal done
         done += rows
         tell(done)
+
+    def counted(batches: Iterator[Encoded]) -> Iterator[Encoded]:
+        nonlocal cuts
+        for batch in batches:
+            cuts += batch.cuts
+            yield batch
 
     advance(0)
     if is_encoder(source):
@@ -162,7 +174,7 @@ def _write_missing(
         encoded = encode_rows(
             source, split.rows, parts=parts, budget=budget, device=device, workers=workers
         )
-        blocks = _assembled(encoded, parts, width=layout.width, advance=advance)
+        blocks = _assembled(counted(encoded), parts, width=layout.width, advance=advance)
     elif _is_precomputed(source):
         blocks = _read(source, split, parts, advance=advance)
     else:
@@ -176,6 +188,7 @@ def _write_missing(
             writing = pool.submit(writer.write, number, block)
         if writing is not None:
             writing.result()
+    return cuts
 
 
 def _assembled(

@@ -16,7 +16,8 @@ from tutelage.datasets.base import (
     chained,
 )
 from tutelage.datasets.splits import Splits, choose_splits
-from tutelage.errors import DataError
+from tutelage.datasets.templates import Template
+from tutelage.errors import ConfigError, DataError
 from tutelage.registry import bind, import_object, split_scheme
 
 __all__ = [
@@ -50,6 +51,7 @@ def read_data(
     *,
     image: str | None = None,
     text: str | tuple[str, ...] | list[str] | None = None,
+    template: str | None = None,
     label: str = "label",
     id: str | None = None,
     train: str = "train",
@@ -65,6 +67,8 @@ def read_data(
             ``python:module:function``.
         image: Column with an image or an image's path; by default found.
         text: Column or columns with text; by default found.
+        template: In place of ``text``: a prompt with columns' names in braces, as in
+            ``"Question: {question}\\nAnswer:"``.
         label: Column with the class.
         id: Column with the row's id; by default ``id`` if there is one, else the row's number.
         train: Name of the training split.
@@ -79,7 +83,7 @@ def read_data(
     """
     data = _read(
         source,
-        columns=Columns(image=image, text=_columns(text), label=label, id=id),
+        columns=_columns(image=image, text=text, template=template, label=label, id=id),
         names=SplitNames(train=train, test=test, validation=validation, read_test=read_test),
         params=params or {},
     )
@@ -97,6 +101,7 @@ def read_unlabelled(
     like: Data,
     image: str | None = None,
     text: str | tuple[str, ...] | list[str] | None = None,
+    template: str | None = None,
     id: str | None = None,
     split: str = "train",
 ) -> Split:
@@ -107,6 +112,7 @@ def read_unlabelled(
         like: The labelled data, whose modality they must have.
         image: Column with an image or an image's path; by default found.
         text: Column or columns with text; by default found.
+        template: In place of ``text``, as in ``read_data``.
         id: Column with the row's id.
         split: Which split to take.
 
@@ -116,7 +122,7 @@ def read_unlabelled(
     """
     data = _read(
         source,
-        columns=Columns(image=image, text=_columns(text), label=None, id=id),
+        columns=_columns(image=image, text=text, template=template, label=None, id=id),
         names=SplitNames(train=split),
         params={},
     )
@@ -136,5 +142,21 @@ def _read(source: str, *, columns: Columns, names: SplitNames, params: Mapping[s
     return data
 
 
-def _columns(text: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...] | None:
-    return (text,) if isinstance(text, str) else None if text is None else tuple(text)
+def _columns(
+    *,
+    image: str | None,
+    text: str | tuple[str, ...] | list[str] | None,
+    template: str | None,
+    label: str | None,
+    id: str | None,
+) -> Columns:
+    if template is None:
+        names = (text,) if isinstance(text, str) else None if text is None else tuple(text)
+        return Columns(image=image, text=names, label=label, id=id)
+    if text is not None:
+        raise ConfigError(
+            "data.text and data.template are both set; a template names its columns itself, in "
+            "braces, so leave data.text out"
+        )
+    parsed = Template.parse(template)
+    return Columns(image=image, text=parsed.columns, template=parsed, label=label, id=id)

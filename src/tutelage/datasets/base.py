@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from tutelage.datasets.templates import Template
 from tutelage.errors import DataError
 
 __all__ = [
@@ -36,11 +37,14 @@ class Columns:
     """Which columns of a table mean what; None where they are to be found by themselves.
 
     Attributes:
+        text: With a template, its columns.
+        template: What is said around the columns with text; see ``Template``.
         label: None where labels are not to be read, whether there are some or not.
     """
 
     image: str | None = None
     text: tuple[str, ...] | None = None
+    template: Template | None = None
     label: str | None = "label"
     id: str | None = None
 
@@ -69,7 +73,8 @@ class Rows(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Any:
-        """An RGB ``PIL.Image.Image`` (image), a tuple of strings, one a column (text), or both."""
+        """An RGB ``PIL.Image.Image`` (image); a tuple of strings, one a column, or a ``Prompt`` (text);
+        an ``ImageText`` of both."""
 
     def content(self, index: int) -> bytes:
         """What a row is made of, undecoded: the cache's key covers a digest of it."""

@@ -13,6 +13,7 @@ from tutelage.datasets.labels import class_name, class_names, class_numbers
 from tutelage.datasets.pairs import ImageTexts
 from tutelage.datasets.roles import find_roles
 from tutelage.datasets.texts import TextColumns
+from tutelage.datasets.values import as_text, first_blank, is_plain
 from tutelage.errors import DataError, did_you_mean
 
 __all__ = ["from_tables"]
@@ -86,11 +87,15 @@ def _found(columns: Columns, table: Dataset, *, where: str) -> Columns:
             f"Columns: {', '.join(features)}"
         )
     for asked in columns.text or ():
-        _require(features, asked, option="text", where=where)
+        _require(features, asked, option="template" if columns.template else "text", where=where)
     label = columns.label
     if label is not None:
         label = _label_column(features, label)
         _require(features, label, option="label", where=where)
+        if columns.template is not None and label in columns.template.columns:
+            raise DataError(
+                f"data.template tells the label: it names the column {label!r} of {where}; take it out"
+            )
     identity = columns.id or ("id" if "id" in features and label != "id" else None)
     columns = replace(columns, label=label, id=identity)
     if columns.image is not None or columns.text is not None:
@@ -180,11 +185,11 @@ def _ids(table: Dataset, column: str | None, *, where: str) -> list[str]:
 
 def _rows(table: Dataset, columns: Columns, *, root: Path | None, where: str) -> Rows:
     if columns.image is None:
-        return _texts(table, columns.text or (), where=where)
+        return _texts(table, columns, where=where)
     images = _images(table, columns.image, root=root, where=where)
     if columns.text is None:
         return images
-    return ImageTexts(images, _texts(table, columns.text, where=where))
+    return ImageTexts(images, _texts(table, columns, where=where))
 
 
 def _images(table: Dataset, column: str, *, root: Path | None, where: str) -> Rows:
@@ -205,20 +210,29 @@ def _images(table: Dataset, column: str, *, root: Path | None, where: str) -> Ro
     return ImageFiles(folder, names)
 
 
-def _texts(table: Dataset, columns: Sequence[str], *, where: str) -> TextColumns:
-    for name in columns:
-        _require(table.features, name, option="text", where=where)
-        if not _is_string(table.features[name]):
+def _texts(table: Dataset, columns: Columns, *, where: str) -> TextColumns:
+    names, template = columns.text or (), columns.template
+    option = "data.text" if template is None else "data.template"
+    texts = {}
+    for name in dict.fromkeys(names):
+        _require(table.features, name, option=option.removeprefix("data."), where=where)
+        is_text = _is_string(table.features[name])
+        if not is_text and (template is None or not is_plain(table.features[name])):
             raise DataError(
                 f"column {name!r} of {where} holds {table.features[name]}, not text; "
-                "name another by data.text"
+                f"name another by {option}"
             )
-    content = table.select_columns(list(columns)).with_format("arrow")[:]
-    for name in columns:
-        if content.column(name).null_count:
-            number = content.column(name).is_null().index(True).as_py()
+        column = table.select_columns([name]).with_format("arrow")[:].column(name)
+        if column.null_count:
+            number = column.is_null().index(True).as_py()
             raise DataError(
                 f"row {number} of {where} has no text in column {name!r}; fill it, "
                 "or leave the row out"
             )
-    return TextColumns(tuple(content.column(name) for name in columns), range(len(table)))
+        texts[name] = column if is_text else as_text(column, table.features[name])
+    if (number := first_blank(list(texts.values()))) is not None:
+        raise DataError(
+            f"row {number} of {where} is empty: there is nothing but white space in "
+            f"{' and '.join(map(repr, texts))}; fill it, or leave the row out"
+        )
+    return TextColumns(tuple(texts[name] for name in names), range(len(table)), template)

@@ -33,7 +33,7 @@ def read_folder(source: str, *, columns: Columns, names: SplitNames) -> Data:
     """
     if columns not in (Columns(), Columns(label=None)):
         raise ConfigError(
-            "a folder has no columns: leave data.image, data.text, data.label and data.id out, "
+            "a folder has no columns: leave data.image, data.text, data.template, data.label and data.id out, "
             "or use table:FILE with a column of image paths"
         )
     root = Path(source).expanduser()

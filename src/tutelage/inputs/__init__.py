@@ -14,14 +14,19 @@ from torch import Tensor
 from tutelage.errors import ConfigError
 from tutelage.inputs.image import ImageInput
 from tutelage.inputs.pair import PairInput
+from tutelage.inputs.prompt import Prompt
 from tutelage.inputs.text import TextInput
 from tutelage.inputs.tokenizers import load_tokenizer, padding_id
+from tutelage.inputs.tokens import Cuts, Tokens
 
 __all__ = [
+    "Cuts",
     "ImageInput",
     "ModelInput",
     "PairInput",
+    "Prompt",
     "TextInput",
+    "Tokens",
     "empty_batch",
     "load_tokenizer",
     "own_input",

@@ -4,21 +4,24 @@ import copy
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from tutelage.errors import ConfigError
+from tutelage.inputs.prompt import Prompt
+from tutelage.inputs.shorten import characters, shortened
 from tutelage.inputs.tokenizers import (
     load_tokenizer,
     padding_id,
     refuse_stranger,
     tokenizer_digest,
 )
+from tutelage.inputs.tokens import Tokens
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 __all__ = ["TextInput"]
 
@@ -104,31 +107,37 @@ class TextInput:
             fixed_length=fixed_length,
         )
 
-    def prepare(self, row: Sequence[str]) -> dict[str, list[int]]:
+    def prepare(self, row: Sequence[str]) -> Tokens:
         """Return token ids and what goes with them.
 
         Two columns become the tokenizer's pair; of more, all after the first are joined by a space.
+        A prompt that is too long keeps its literals, and loses the ends of its longest fields.
 
         Raises:
-            ConfigError: If the tokenizer gives a token that the model has no embedding for.
+            ConfigError: If the tokenizer gives a token that the model has no embedding for, or a
+                template alone is longer than ``max_length``.
         """
-        first, *rest = row
-        encoded = self.tokenizer(
-            first,
-            " ".join(rest) if rest else None,
-            truncation=True,
-            max_length=self.max_length,
-            split_special_tokens=self.literal,
-        )
-        prepared = {
-            name: list(values)
+        if isinstance(row, Prompt):
+            encoded = self._encode(row.text)
+            cut = len(encoded["input_ids"]) > self.max_length
+            if cut:
+                encoded = self._encode(self._shortened(row).text)
+        else:
+            first, *rest = row
+            pair = (first, " ".join(rest)) if rest else (first,)
+            encoded = self._encode(*pair, truncation=True, max_length=self.max_length)
+            cut = self._lost(encoded, *pair)
+        prepared = Tokens(
+            (name, list(values))
             for name, values in encoded.items()
             if name in self.accepts or name == "input_ids"
-        }
+        )
         if not prepared["input_ids"]:  # an empty text is one end token, so that there is a last one
-            prepared = {name: [1 if name == "attention_mask" else 0] for name in prepared}
+            for name in prepared:
+                prepared[name] = [1 if name == "attention_mask" else 0]
             prepared["input_ids"] = [padding_id(self.tokenizer, vocabulary=self.vocabulary)]
         refuse_stranger(prepared["input_ids"], vocabulary=self.vocabulary)
+        prepared.cut_to = self.max_length if cut else None
         return prepared
 
     def cost(self, prepared: Mapping[str, Sequence[int]]) -> int:
@@ -170,3 +179,28 @@ class TextInput:
             "fixed_length": self.fixed_length,
         }
         return {"input": json.dumps(settings, sort_keys=True)}
+
+    def _encode(self, *texts: str, **options: Any) -> "BatchEncoding":
+        return self.tokenizer(*texts, split_special_tokens=self.literal, verbose=False, **options)
+
+    def _lost(self, encoded: "BatchEncoding", *texts: str) -> bool:
+        """Whether something was cut off; a text is tokenized again only where nothing else tells."""
+        if encoded.encodings:
+            return bool(encoded.encodings[0].overflowing)
+        length = len(encoded["input_ids"])
+        return length >= self.max_length and len(self._encode(*texts)["input_ids"]) > length
+
+    def _shortened(self, prompt: Prompt) -> Prompt:
+        def count(text: str) -> int:
+            return len(self._encode(text, add_special_tokens=False)["input_ids"])
+
+        def spans(text: str) -> list[tuple[int, int]]:
+            places = self._encode(text, add_special_tokens=False, return_offsets_mapping=True)
+            return [(begin, end) for begin, end in places["offset_mapping"]]
+
+        return shortened(
+            prompt,
+            room=self.max_length - int(self.tokenizer.num_special_tokens_to_add(pair=False)),
+            count=count,
+            spans=spans if self.tokenizer.is_fast else characters,
+        )

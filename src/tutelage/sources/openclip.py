@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from tutelage.datasets.base import Side
 from tutelage.errors import MissingExtraError, SourceError, did_you_mean, first_line
-from tutelage.inputs import ImageInput
+from tutelage.inputs import ImageInput, Prompt, Tokens
+from tutelage.inputs.shorten import characters, shortened
 from tutelage.sources.module import ModelInput, ModuleEncoder
 
 try:
@@ -102,15 +103,22 @@ class _TextInput:
     tokenizer: Any
     architecture: str
 
-    def prepare(self, row: Sequence[str], /) -> Int64[Tensor, " tokens"]:
-        tokens: Tensor = self.tokenizer([" ".join(row)])[0]
-        return tokens
+    def prepare(self, row: Sequence[str], /) -> Tokens:
+        text = " ".join(row)
+        tokens = self.tokenizer([text])[0]
+        cut = bool(tokens[-1] != 0) and self._count(text) > self._room
+        if cut and isinstance(row, Prompt):
+            text = shortened(row, room=self._room, count=self._count, spans=characters).text
+            tokens = self.tokenizer([text])[0]
+        prepared = Tokens(tokens=tokens)
+        prepared.cut_to = self.tokenizer.context_length if cut else None
+        return prepared
 
-    def cost(self, prepared: Tensor, /) -> int:
-        return len(prepared)
+    def cost(self, prepared: Tokens, /) -> int:
+        return len(prepared["tokens"])
 
-    def collate(self, prepared: Sequence[Tensor], /) -> dict[str, Tensor]:
-        return {"tokens": torch.stack(list(prepared))}
+    def collate(self, prepared: Sequence[Tokens], /) -> dict[str, Tensor]:
+        return {"tokens": torch.stack([row["tokens"] for row in prepared])}
 
     def finish(self, batch: Mapping[str, Tensor], *, dtype: torch.dtype) -> Mapping[str, Tensor]:
         return batch
@@ -118,6 +126,19 @@ class _TextInput:
     def identity(self) -> dict[str, str]:
         settings = open_clip.get_model_config(self.architecture)["text_cfg"]
         return {"input": json.dumps(settings, sort_keys=True)}
+
+    @property
+    def _room(self) -> int:
+        """Tokens beside special ones; OpenCLIP's own tokenizer adds two, others say how many."""
+        inner = getattr(self.tokenizer, "tokenizer", None)
+        special = 2 if inner is None else inner.num_special_tokens_to_add(pair=False)
+        return int(self.tokenizer.context_length - special)
+
+    def _count(self, text: str) -> int:
+        inner = getattr(self.tokenizer, "tokenizer", None)
+        if inner is None:
+            return len(self.tokenizer.encode(text))
+        return len(inner(self.tokenizer.clean_fn(text), add_special_tokens=False)["input_ids"])
 
 
 def _image_input(model: Any) -> ImageInput:

@@ -1,0 +1,105 @@
+"""Cutting a prompt that is too long: the fields give way, the longest first; the literals stay."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import accumulate
+
+from tutelage.errors import ConfigError
+from tutelage.inputs.prompt import Prompt
+
+__all__ = ["characters", "shared", "shortened"]
+
+Span = tuple[int, int]
+
+
+def shortened(
+    prompt: Prompt,
+    *,
+    room: int,
+    count: Callable[[str], int],
+    spans: Callable[[str], Sequence[Span]],
+) -> Prompt:
+    """Return the prompt with the ends of its longest fields cut off, so that it fits.
+
+    As if one token after another were taken from the field that is the longest at that time. What
+    comes out is tokenized again, because tokens at a cut may join or fall apart, and more is
+    cut until it fits.
+
+    Args:
+        prompt: One that is too long.
+        room: Tokens at most, without special ones.
+        count: How many tokens a text has.
+        spans: Where in a text its tokens begin and end; or ``characters``, for a tokenizer that
+            does not say.
+
+    Raises:
+        ConfigError: If the literals alone leave no room.
+
+    Example:
+        >>> import re
+        >>> prompt = Prompt(("", " or ", "?"), ("good good good", "bad"))
+        >>> words = lambda text: [(m.start(), m.end()) for m in re.finditer(r"\\w+|\\S", text)]
+        >>> shortened(prompt, room=5, count=lambda text: len(words(text)), spans=words).text
+        'good good or bad?'
+    """
+    ends = _ends(prompt, spans(prompt.text))
+    lengths = [len(field) for field in ends]
+    budget = sum(lengths) - (count(prompt.text) - room)
+    while budget > 0:
+        kept = shared(lengths, budget)
+        cut = _cut(prompt, [field[n - 1] if n else 0 for field, n in zip(ends, kept, strict=True)])
+        if (excess := count(cut.text) - room) <= 0:
+            return cut
+        budget -= excess
+    bare = _cut(prompt, [0] * len(ends))
+    if (alone := count(bare.text)) >= room:
+        raise ConfigError(
+            f"data.template alone takes {alone} tokens, and max_length has room for {max(room, 0)} "
+            "beside special tokens, so nothing is left for its fields; shorten the template, or "
+            "raise max_length"
+        )
+    return bare
+
+
+def shared(lengths: Sequence[int], budget: int) -> list[int]:
+    """Return what is left of some lengths when the longest loses one until their sum fits.
+
+    Of equal ones the last gives way first.
+
+    Example:
+        >>> shared([9, 2, 5], 8)
+        [3, 2, 3]
+        >>> shared([9, 9], 5)
+        [3, 2]
+    """
+    level = (
+        bisect_right(range(budget + 1), budget, key=lambda n: sum(min(n, m) for m in lengths)) - 1
+    )
+    spare = budget - sum(min(level, length) for length in lengths)
+    kept = []
+    for length in lengths:
+        more = int(length > level and spare > 0)
+        kept.append(min(level, length) + more)
+        spare -= more
+    return kept
+
+
+def characters(text: str) -> list[Span]:
+    """Return every character's place, where a tokenizer does not say where its tokens stand."""
+    return [(place, place + 1) for place in range(len(text))]
+
+
+def _ends(prompt: Prompt, spans: Sequence[Span]) -> list[list[int]]:
+    """For each field where its tokens end, counted from its beginning; a token is where it ends."""
+    borders = list(accumulate(map(len, prompt.pieces)))
+    found: list[list[int]] = []
+    for number in range(len(prompt.fields)):
+        begin, end = borders[2 * number], borders[2 * number + 1]
+        found.append([stop - begin for start, stop in spans if begin < stop <= end > start])
+    return found
+
+
+def _cut(prompt: Prompt, lengths: Sequence[int]) -> Prompt:
+    fields = zip(prompt.fields, lengths, strict=True)
+    return replace(prompt, fields=tuple(field[:length] for field, length in fields))
