@@ -19,6 +19,7 @@ def test_public_names():
         "Terms",
         "__version__",
         "kernel_distance",
+        "recipe",
         "run",
     }
     for name in tutelage.__all__:

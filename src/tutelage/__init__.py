@@ -13,6 +13,7 @@ from tutelage.tap import FeatureTap
 if TYPE_CHECKING:
     from tutelage.config import ExperimentConfig
     from tutelage.experiment import run
+    from tutelage.recipes import recipe
     from tutelage.result import Result
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Terms",
     "__version__",
     "kernel_distance",
+    "recipe",
     "run",
 ]
 
@@ -33,6 +35,7 @@ __version__ = "0.1.0"
 _LATER = {
     "ExperimentConfig": "tutelage.config",
     "Result": "tutelage.result",
+    "recipe": "tutelage.recipes",
     "run": "tutelage.experiment",
 }
 

@@ -223,6 +223,9 @@ class TrainConfig(Section):
 
     Attributes:
         steps: Optimizer steps, exactly.
+        epochs: So many whole epochs, in place of ``steps``.
+        whole_epochs: Round ``steps`` up to whole epochs. An epoch is ``rows // batch`` batches, of the
+            rows with a label; the result states the steps that it came to.
         batch_size: Examples in one pass; the kernel is taken over these.
         unlabelled_share: Share of a batch that are rows without a label, where there are such rows
             and the method learns from them; the labelled rows are the rest of the batch.
@@ -241,6 +244,8 @@ class TrainConfig(Section):
     """
 
     steps: Positive = 5000
+    epochs: Positive | None = None
+    whole_epochs: bool = False
     batch_size: Annotated[int, Field(ge=2)] = 128
     unlabelled_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
     accumulate: Positive = 1
@@ -274,7 +279,7 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _warmup_ends(self) -> Self:
-        if self.warmup >= self.steps and self.warmup > 0:
+        if self.epochs is None and self.warmup >= self.steps and self.warmup > 0:
             raise ValueError(f"warmup ({self.warmup}) must end before the {self.steps} steps do")
         return self
 
@@ -371,6 +376,15 @@ class ExperimentConfig(Section):
             raise ValueError(
                 f"method {self.transfer.method!r} needs at least one teacher; "
                 "add [[teachers]] with a source, or choose method 'stl'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _quarters_are_known(self) -> Self:
+        if self.tune.prune and self.train.epochs is not None and not self.train.eval_every:
+            raise ValueError(
+                "tune.prune looks at quarters of train.steps, which train.epochs replaces; set "
+                "train.eval_every to the steps between looks, or leave one of them out"
             )
         return self
 

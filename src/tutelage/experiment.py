@@ -72,6 +72,7 @@ def run(
     with clock("prepare"):
         data, splits = open_data(config)
     rows = RunRows.of(config, method, splits)
+    config = rows.settle(config, processes=accelerator.num_processes)
     with clock("extract"):
         teachers = (
             teachers_features(

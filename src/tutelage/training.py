@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from tutelage.batches import Batch, Batches, Endless, Together
 from tutelage.checkpoint import load_checkpoint, random_states, save_checkpoint
 from tutelage.config import TrainConfig
+from tutelage.epochs import batch_sizes
 from tutelage.errors import DivergedError, TrainingError
 from tutelage.metrics import evaluate
 from tutelage.objective import Objective, Terms
@@ -101,7 +102,8 @@ def fit(
     learner = Learner(student, objective)
     optimizer, inner = _optimizers(learner, settings, transfer_lr=transfer_lr)
     schedule = LambdaLR(optimizer, learning_rate(settings))
-    labelled, unlabelled = _batch_sizes(batches, settings)
+    without = len(batches) - batches.labelled
+    labelled, unlabelled = batch_sizes(batches.labelled, without, settings=settings)
 
     optimizers = {"main": optimizer} | ({} if inner is None else {"inner": inner})
     learner.to(accelerator.device)
@@ -207,20 +209,6 @@ def _to_training(module: nn.Module) -> None:
         held = [not parameter.requires_grad for parameter in part.parameters()]
         if held and all(held):
             part.eval()
-
-
-def _batch_sizes(batches: Batches, settings: TrainConfig) -> tuple[int, int]:
-    """How many rows with and without a label a batch has."""
-    without = len(batches) - batches.labelled
-    unlabelled = round(settings.unlabelled_share * settings.batch_size) if without else 0
-    labelled = min(settings.batch_size - unlabelled, batches.labelled)
-    if labelled < 1 or labelled + unlabelled < 2:
-        raise TrainingError(
-            f"a batch would have {labelled} rows with a label and {unlabelled} without; it needs two "
-            "rows, one of them with a label: give more rows, a larger train.batch_size, or a smaller "
-            "train.unlabelled_share"
-        )
-    return labelled, min(unlabelled, without)
 
 
 def _order(

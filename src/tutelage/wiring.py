@@ -15,6 +15,7 @@ from tutelage.cache.key import canonical, digest_of
 from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig
 from tutelage.datasets import Data, Split, Splits, chained
+from tutelage.epochs import with_steps
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.folder import identity
 from tutelage.methods import Method
@@ -59,6 +60,16 @@ class RunRows:
         """How many there are of each."""
         more = {"unlabelled": sum(map(len, self.unlabelled))} if self.unlabelled else {}
         return {"train": len(self.training), self.evaluated.name: len(self.evaluated), **more}
+
+    def settle(self, config: ExperimentConfig, *, processes: int) -> ExperimentConfig:
+        """The config with the steps that whole epochs of these rows come to."""
+        train = with_steps(
+            config.train,
+            labelled=len(self.training),
+            unlabelled=sum(map(len, self.unlabelled)),
+            processes=processes,
+        )
+        return config.model_copy(update={"train": train})
 
     def identity(self, config: ExperimentConfig, teachers: Sequence[Teacher]) -> str:
         """A digest of settings, rows and features: a checkpoint of others is not gone on with."""

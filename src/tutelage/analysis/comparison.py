@@ -41,6 +41,8 @@ NO_INFLUENCE = {
     "eval_every",
     "inputs",
     "unlabelled_share",
+    "epochs",  # the steps say what they came to
+    "whole_epochs",
 }
 """Settings of ``train`` that leave every number of a run without unlabelled rows as it is."""
 

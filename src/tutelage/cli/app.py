@@ -25,7 +25,7 @@ app = typer.Typer(
 app.add_typer(cache_app, name="cache")
 
 ConfigFile = Annotated[
-    Path | None, typer.Argument(help="A config file (TOML).", metavar="[CONFIG]")
+    Path | None, typer.Argument(help="A config file (TOML), or recipe:NAME", metavar="[CONFIG]")
 ]
 DataOption = Annotated[
     str | None,
@@ -228,12 +228,14 @@ def report(
 
 @app.command()
 def init(
-    data: Annotated[str, typer.Argument(help="Your data, for example folder:flowers/")],
+    data: Annotated[
+        str, typer.Argument(help="Your data, for example folder:flowers/, or recipe:NAME")
+    ],
     path: Annotated[Path, typer.Option("--out", help="The config file to write")] = Path(
         "tutelage.toml"
     ),
 ) -> None:
-    """Look at your data and write a commented config for it."""
+    """Look at your data, or take a recipe, and write a commented config for it."""
     from tutelage.cli.init import write_config
 
     out.print(write_config(data, path), soft_wrap=True)
@@ -254,10 +256,10 @@ def demo(
 @app.command(name="list")
 def list_(
     what: Annotated[
-        str | None, typer.Argument(help="methods, schemes or families", metavar="[WHAT]")
+        str | None, typer.Argument(help="methods, recipes, schemes or families", metavar="[WHAT]")
     ] = None,
 ) -> None:
-    """List the methods, the schemes of strings, and the families of models that are known."""
+    """List the methods, the recipes, the schemes of strings, and the families of models."""
     from tutelage.cli.listing import print_listing
 
     print_listing(what, console=out)
@@ -295,8 +297,9 @@ def _resolve(
     out_dir: Path | None = None,
     settings: list[str] | None = None,
 ) -> Any:
-    """The config of a file, the options beside it, and the settings, in this order."""
-    from tutelage.config import load_config, read_toml
+    """The config of a file or recipe, the options beside it, and the settings, in this order."""
+    from tutelage.config import load_config
+    from tutelage.recipes import config_table
 
     options: dict[str, Any] = {}
     if data is not None:
@@ -314,7 +317,8 @@ def _resolve(
         options["output"] = {"dir": str(out_dir)}
     if config is None and data is None:
         raise ConfigError(
-            "give a config file, or at least --data and --student; 'tutelage init' writes a config"
+            "give a config file or recipe:NAME, or at least --data and --student; 'tutelage init' writes a "
+            "config, and 'tutelage list recipes' lists recipes"
         )
-    tables = [] if config is None else [read_toml(config)]
+    tables = [] if config is None else [config_table(config)]
     return load_config([*tables, options], assignments=settings or ())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tutelage.datasets import Data, choose_splits, read_data
 from tutelage.errors import ConfigError
+from tutelage.recipes import SCHEME, recipe, recipe_text
 
 __all__ = ["write_config"]
 
@@ -30,7 +31,8 @@ def write_config(source: str, path: Path) -> str:
     """Write a commented config for some data; return what was found.
 
     Args:
-        source: As ``data.source`` takes it.
+        source: As ``data.source`` takes it; or ``recipe:NAME``, whose config is written as it stands,
+            with a student and teachers to choose.
         path: The file to write; an existing one is left alone.
 
     Raises:
@@ -39,16 +41,40 @@ def write_config(source: str, path: Path) -> str:
     """
     if path.exists():
         raise ConfigError(f"{path} exists already; choose another name with --out")
+    if source.startswith(SCHEME):
+        _write(path, _completed(source.removeprefix(SCHEME)))
+        return f"wrote {path}; next: tutelage train {path}"
     data = read_data(source)
+    _write(path, _config(source, data))
+    counts = ", ".join(f"{len(split)} {name}" for name, split in data.splits.items())
+    found = f"{source}: {counts} rows of {len(data.classes)} classes ({data.modality})"
+    return f"{found}\nwrote {path}; next: tutelage train {path}"
+
+
+def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(_config(source, data), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         with suppress(OSError):
             path.unlink()  # a part of it is worse than nothing
         raise ConfigError(f"cannot write {path}: {error.strerror or error}") from None
-    counts = ", ".join(f"{len(split)} {name}" for name, split in data.splits.items())
-    found = f"{source}: {counts} rows of {len(data.classes)} classes ({data.modality})"
-    return f"{found}\nwrote {path}; next: tutelage train {path}"
+
+
+def _completed(name: str) -> str:
+    """A recipe with a student and teachers."""
+    data = recipe(name)["data"]
+    student, teachers = MODELS["text" if "template" in data or "text" in data else "image"]
+    return f"""{recipe_text(name)}
+# Teachers and student; see 'tutelage list schemes' for other kinds.
+[[teachers]]
+source = {_quoted(teachers[0])}
+
+# [[teachers]]
+# source = {_quoted(teachers[1])}
+
+[student]
+source = {_quoted(student)}
+"""
 
 
 def _config(source: str, data: Data) -> str:

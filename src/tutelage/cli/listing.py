@@ -6,6 +6,7 @@ from rich.table import Table
 from tutelage.datasets import SCHEMES as DATA
 from tutelage.errors import ConfigError, did_you_mean
 from tutelage.methods import PROBE
+from tutelage.recipes import SCHEME, recipes
 from tutelage.registry import import_object
 from tutelage.regularizers import METHODS, VARIANTS
 from tutelage.sources import SCHEMES as TEACHERS
@@ -13,7 +14,7 @@ from tutelage.students import SCHEMES as STUDENTS
 
 __all__ = ["print_listing"]
 
-TOPICS = ("methods", "schemes", "families")
+TOPICS = ("methods", "recipes", "schemes", "families")
 
 
 def print_listing(what: str | None, console: Console) -> None:
@@ -26,7 +27,12 @@ def print_listing(what: str | None, console: Console) -> None:
         raise ConfigError(
             f"nothing to list under {what!r}{did_you_mean(what, TOPICS)}; there are: {', '.join(TOPICS)}"
         )
-    tables = {"methods": _methods, "schemes": _schemes, "families": _families}
+    tables = {
+        "methods": _methods,
+        "recipes": _recipes,
+        "schemes": _schemes,
+        "families": _families,
+    }
     for topic in TOPICS if what is None else (what,):
         console.print(tables[topic]())
 
@@ -48,6 +54,13 @@ def _methods() -> Table:
         table.add_row(name, f"{method} with {changed}")
     table.add_row(PROBE, _first_line("tutelage.regularizers.soft:SoftLabels"))
     table.add_row(f"NAME+{PROBE}", f"any of them together with {PROBE}")
+    return table
+
+
+def _recipes() -> Table:
+    table = _table("recipes", "name", "what it is")
+    for name, about in recipes().items():
+        table.add_row(f"{SCHEME}{name}", about)
     return table
 
 
