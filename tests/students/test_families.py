@@ -8,6 +8,7 @@ import transformers
 from PIL import Image
 from small_models import FAMILIES, SMALL_VIT, TEXTS, by_hand, save_vision
 
+from tutelage import ExperimentConfig, run
 from tutelage.families import FAMILIES as TABLE
 from tutelage.students import build_student
 
@@ -113,3 +114,19 @@ def test_images_of_transformers(kind, sizes, tmp_path, photos):
         torch.testing.assert_close(plain(**pixels).logits, outputs, **CLOSE)
         head = plain.get_submodule(student.tap.path)
         torch.testing.assert_close(head(features), outputs, **CLOSE)
+
+
+def test_each_model_has_a_tokenizer_of_its_own(reviews, small_bert, tmp_path):
+    for kind in ("gpt2", "t5"):  # the one without a token for padding, the other with a decoder
+        FAMILIES[kind].save(tmp_path / kind)
+    config = {
+        "data": {"source": f"table:{reviews}"},
+        "teachers": [{"source": f"hf:{tmp_path / kind}"} for kind in ("gpt2", "t5")],
+        "student": {"source": f"hf:{small_bert}", "params": {"layers": 1, "max_length": 32}},
+        "train": {"steps": 3, "batch_size": 16, "device": "cpu", "checkpoint_every": 0},
+        "cache": {"dir": str(tmp_path / "cache")},
+        "output": {"dir": str(tmp_path / "run")},
+    }
+    result = run(ExperimentConfig.model_validate(config))
+    assert {teacher.name: teacher.width for teacher in result.teachers} == {"gpt2": 16, "t5": 16}
+    assert 0 < result.teachers[0].share < 1
