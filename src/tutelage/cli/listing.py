@@ -10,6 +10,7 @@ from tutelage.recipes import SCHEME, recipes
 from tutelage.registry import import_object
 from tutelage.regularizers import METHODS, VARIANTS
 from tutelage.sources import SCHEMES as TEACHERS
+from tutelage.students import PAIR_SCHEMES as PAIR_STUDENTS
 from tutelage.students import SCHEMES as STUDENTS
 
 __all__ = ["print_listing"]
@@ -68,16 +69,19 @@ def _schemes() -> Table:
     table = _table("schemes", "role", "strings")
     for role, schemes in (("data", DATA), ("teachers", TEACHERS), ("students", STUDENTS)):
         table.add_row(role, "  ".join(f"{scheme}:…" for scheme in schemes))
+    pairs = "  ".join(f"{scheme}:…" for scheme in PAIR_STUDENTS)
+    table.add_row("", f"of images with texts: timm:…+hf:…  {pairs}")
     return table
 
 
 def _families() -> Table:
     from timm import list_modules
 
-    from tutelage.families import FAMILIES
+    from tutelage.families import FAMILIES, TOWERS
 
     table = _table("families", "library", "known")
     table.add_row("hf", " ".join(sorted(FAMILIES)))
+    table.add_row("", f"of images and texts: {' '.join(sorted(TOWERS))}")
     table.add_row("timm", " ".join(sorted(list_modules())))
     return table
 
