@@ -13,7 +13,7 @@ from tokenizers import (
     processors,
     trainers,
 )
-from transformers import PreTrainedTokenizerFast
+from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
 from tutelage.errors import ConfigError
 from tutelage.inputs import Cuts, Prompt, TextInput
@@ -97,7 +97,12 @@ def unigrams() -> PreTrainedTokenizerFast:
     return wrap(tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
 
 
-TOKENIZERS = {"WordPiece": word_pieces, "BPE": byte_pairs, "Unigram": unigrams}
+TOKENIZERS = {
+    "WordPiece": word_pieces,
+    "BPE": byte_pairs,
+    "Unigram": unigrams,
+    "bytes, in Python": ByT5Tokenizer,  # does not say where its tokens stand
+}
 
 
 @pytest.fixture(scope="module", params=TOKENIZERS)
@@ -193,12 +198,15 @@ def test_a_template_that_is_too_long_alone(tokenizer):
 
 
 def test_a_prompt_keeps_its_question_where_the_end_is_read(tokenizer):
-    text = TextInput.from_tokenizer(tokenizer, max_length=60, keep_end=True)
+    limit = count(tokenizer, "".join(LITERALS)) + 20
     both = [
-        one.prepare(Prompt(LITERALS, ("why", "so it is " * 90)))
-        for one in (text, TextInput.from_tokenizer(tokenizer, max_length=60))
+        TextInput.from_tokenizer(tokenizer, max_length=limit, keep_end=keep_end).prepare(
+            Prompt(LITERALS, ("why", "so it is " * 90))
+        )
+        for keep_end in (False, True)
     ]
     assert both[0] == both[1]
+    assert both[0].cut_to == limit
 
 
 @pytest.mark.parametrize("keep_end", [False, True])

@@ -86,8 +86,19 @@ def shared(lengths: Sequence[int], budget: int) -> list[int]:
 
 
 def characters(text: str) -> list[Span]:
-    """Return every character's place, where a tokenizer does not say where its tokens stand."""
-    return [(place, place + 1) for place in range(len(text))]
+    """Return every character's place, for a tokenizer that does not say where its tokens stand.
+
+    Once for each byte of it: some tokens are as small as that.
+
+    Example:
+        >>> characters("né")
+        [(0, 1), (1, 2), (1, 2)]
+    """
+    return [
+        (place, place + 1)
+        for place, character in enumerate(text)
+        for _ in character.encode("utf-8", "surrogatepass")
+    ]
 
 
 def _ends(prompt: Prompt, spans: Sequence[Span]) -> list[list[int]]:
