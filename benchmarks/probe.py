@@ -121,7 +121,7 @@ def accuracy(probe: LinearProbe, features: Tensor, labels: Tensor) -> float:
 
 def objective(probe: LinearProbe, features: Tensor, labels: Tensor, *, c: float) -> float:
     """Return what both sides minimise."""
-    losses = F.cross_entropy(probe.logits(features).double(), labels, reduction="sum")
+    losses = F.cross_entropy(probe.outputs(features).double(), labels, reduction="sum")
     return round(c * losses.item() + probe.weight.double().square().sum().item() / 2, 6)
 
 

@@ -100,9 +100,9 @@ def test_the_table_is_what_the_runs_say(table, tmp_path):
         place = runs / f"fraction-{row.fraction:g}" / row.method / "+".join(row.teachers)
         stl = accuracies(runs / f"fraction-{row.fraction:g}/stl")
         own = accuracies(place)
-        assert row.accuracies == own
-        assert row.accuracy.mean == pytest.approx((own[0] + own[1]) / 2)
-        assert row.accuracy.error == pytest.approx(abs(own[0] - own[1]) / 2)
+        assert row.values == own
+        assert row.score.mean == pytest.approx((own[0] + own[1]) / 2)
+        assert row.score.error == pytest.approx(abs(own[0] - own[1]) / 2)
         error = 1 - sum(own.values()) / 2
         assert row.relative_error == pytest.approx(error / (1 - sum(stl.values()) / 2))
         if row.method == "stl":
@@ -128,14 +128,14 @@ def test_the_table_is_what_the_runs_say(table, tmp_path):
         test_features=features["test"],
         test_labels=data.splits["test"].labels,
     )
-    assert aft[1].probe == pytest.approx(by_hand.accuracy)
+    assert aft[1].probe == pytest.approx(by_hand.score)
 
     alone = run(
         with_(table, f"output.dir={tmp_path / 'alone'}", "seed=1", "compare.methods=[]").model_copy(
             update={"teachers": with_(table).teachers[1:]}
         )
     )
-    assert alone.metrics["test"]["accuracy"] == aft[1].accuracies[1]
+    assert alone.metrics["test"]["accuracy"] == aft[1].values[1]
 
 
 WARMTH = """
@@ -160,7 +160,7 @@ def test_what_fails_does_not_sink_the_rest(table, tmp_path, monkeypatch):
     }
     rows = compare(with_(table)).rows
 
-    assert [row.accuracy is not None for row in rows] == [True, False, False, True, False]
+    assert [row.score is not None for row in rows] == [True, False, False, True, False]
     assert "cold outside" in rows[1].reason
     trace = tmp_path / "out/runs/warmth_of_ours.Warmth/fine/seed-0/error.txt"
     assert 'raise RuntimeError("cold outside")' in trace.read_text()
@@ -170,7 +170,7 @@ def test_what_fails_does_not_sink_the_rest(table, tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "warmth_of_ours")
     own.write_text(WARMTH.replace("BODY", "return student.square().mean()"))
     again = compare(with_(table)).rows
-    assert [row.accuracy is not None for row in again] == [True, True, False, True, False]
+    assert [row.score is not None for row in again] == [True, True, False, True, False]
     assert again[3] == rows[3]
     assert not trace.exists()
 
@@ -195,7 +195,7 @@ def test_each_method_gets_the_beta_that_was_best_on_the_hold_out(table, tmp_path
     best = max(grid, key=lambda name: tried[name].metrics["holdout"]["accuracy"])
     row = found.rows[1]
     assert best == f"aft-beta-{row.settings['beta']:g}-lr-{row.settings['lr']:g}"
-    assert row.accuracies == accuracies(tmp_path / "out/runs" / best)
+    assert row.values == accuracies(tmp_path / "out/runs" / best)
     assert found.tuned
 
 
@@ -306,7 +306,7 @@ def test_too_small_a_fraction_is_a_row_that_says_so(table):
     table["compare"] = {"methods": ["stl"], "fractions": [1.0, 0.01]}
     whole, small = compare(with_(table)).rows
 
-    assert whole.accuracy is not None
+    assert whole.score is not None
     assert "too few rows for 3 classes" in small.reason
 
 
@@ -323,5 +323,5 @@ def test_students_are_told_apart(table):
     rows = compare(with_(table)).rows
 
     assert [row.student for row in rows] == ["make 1", "make 2", "unheard_of"]
-    assert rows[0].accuracies.keys() == rows[1].accuracies.keys() == {0}
+    assert rows[0].values.keys() == rows[1].values.keys() == {0}
     assert "unheard_of" in rows[2].reason

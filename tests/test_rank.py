@@ -21,7 +21,7 @@ def candidate(*teachers: str, probe: float, columns: int = 100, error: float = 0
         bytes=0,
         parameters=None,
         logme=0.0,
-        probe=Score(accuracy=probe, error=error),
+        probe=Score(value=probe, error=error),
     )
 
 
@@ -51,7 +51,7 @@ def test_the_smallest_set_within_one_error_of_the_highest_is_kept():
 )
 def test_whether_transfer_is_likely_to_help(student, fine_tuned, expected):
     def score(accuracy: float | None) -> Score | None:
-        return None if accuracy is None else Score(accuracy=accuracy, error=0.01)
+        return None if accuracy is None else Score(value=accuracy, error=0.01)
 
     _, advice = advise(
         [candidate("a", probe=0.80)], student=score(student), fine_tuned=score(fine_tuned)
@@ -90,7 +90,7 @@ def test_every_teacher_every_pair_and_all_without_the_test_rows(table, tmp_path)
     ranking = rank(with_(table))
     sets = {frozenset(one.teachers) for one in ranking.candidates}
     assert len(ranking.candidates) == len(sets) == 3 + 3 + 1
-    accuracies = [one.probe.accuracy for one in ranking.candidates]
+    accuracies = [one.probe.value for one in ranking.candidates]
     assert accuracies == sorted(accuracies, reverse=True)
     assert (ranking.rows, ranking.holdout) == (42, 18)
     assert ranking.student is not None

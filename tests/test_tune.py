@@ -56,7 +56,7 @@ def test_test_rows_are_not_touched_before_the_end(table, tmp_path):
     searched = tune(with_(table), methods=["stl", "aft"], retrain=False)
     assert [trial.name for trial in searched.trials] == ["stl", "aft-beta-1", "aft-beta-10"]
     assert all(trial.state == "finished" for trial in searched.trials)
-    assert searched.best.accuracy == max(trial.accuracy for trial in searched.trials)
+    assert searched.best.score == max(trial.score for trial in searched.trials)
     with pytest.raises(DataError, match=r"test\.jsonl"):
         tune(with_(table), methods=["stl", "aft"])
     test.write_bytes(kept)
@@ -110,7 +110,7 @@ def test_points_that_lag_behind_are_ended_early(table):
     assert states[:4] == ["finished"] * 4
     assert searched.best.state == "finished"
     pruned = [trial for trial in searched.trials if trial.state == "pruned"]
-    assert all(trial.accuracy is None for trial in pruned)
+    assert all(trial.score is None for trial in pruned)
 
 
 PROGRAM = """

@@ -16,7 +16,7 @@ from tutelage.experiment import run
 from tutelage.pool import Pool
 from tutelage.progress import Progress
 
-__all__ = ["Failed", "attempt", "attempt_all", "run_accuracy"]
+__all__ = ["Failed", "attempt", "attempt_all", "run_score"]
 
 Made = TypeVar("Made")
 
@@ -94,8 +94,12 @@ def attempt_all(
     return [made[number] for number in range(len(configs))]
 
 
-def run_accuracy(config: ExperimentConfig) -> float | None:
-    """Run an experiment, or go on with it, or read it; None where another process is at it."""
+def run_score(config: ExperimentConfig) -> float | None:
+    """Run an experiment, or go on with it, or read it; None where another process is at it.
+
+    Returns:
+        The config's metric on the rows that it evaluates.
+    """
     folder = config.output.dir
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
@@ -104,6 +108,6 @@ def run_accuracy(config: ExperimentConfig) -> float | None:
     except Timeout:
         return None
     try:
-        return run(config, resume=True).metrics[config.data.evaluate]["accuracy"]
+        return run(config, resume=True).metrics[config.data.evaluate][config.data.lead.name]
     finally:
         lock.release()

@@ -12,10 +12,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tutelage.cache.files import allocate, in_words
 from tutelage.cache.join import ChainedRows, TeacherRows
-from tutelage.datasets.base import UNLABELLED, Rows, Split
+from tutelage.datasets.base import Rows, Split
 from tutelage.errors import TrainingError, TutelageError
 from tutelage.inputs import Cuts, ImageInput, ModelInput, PairInput
 from tutelage.progress import Progress
+from tutelage.tasks import has_label
 from tutelage.workers import Failure, raising
 
 __all__ = [
@@ -34,9 +35,9 @@ class Batch(NamedTuple):
 
     Attributes:
         inputs: The student's.
-        labels: Class numbers, or ``UNLABELLED``.
+        labels: As the split has them.
         teacher: Each teacher's features, by name.
-        soft: Logits of the teachers' probe, where the method learns from them.
+        soft: Outputs of the teachers' probe, where the method learns from them.
     """
 
     inputs: dict[str, Tensor]
@@ -160,7 +161,7 @@ class Batches(Dataset[Batch]):
         split: Labels and ids.
         inputs: The same rows as inputs.
         teachers: The same rows' cached features; None where nothing is transferred.
-        soft: The same rows' logits by the teachers' probe.
+        soft: The same rows' outputs by the teachers' probe.
 
     Attributes:
         labelled: How many rows have a label; they come first.
@@ -175,7 +176,7 @@ class Batches(Dataset[Batch]):
         soft: Float[Tensor, "rows classes"] | None = None,
     ) -> None:
         self.labels = split.labels
-        self.labelled = int((split.labels != UNLABELLED).sum())
+        self.labelled = int(has_label(split.labels).sum())
         self.inputs = inputs
         self.teachers = teachers
         self.soft = soft

@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from tutelage.analysis.statistics import sample_mean
 from tutelage.analysis.table import ResultTable, Scores, result_table
-from tutelage.attempts import Failed, attempt, attempt_all, run_accuracy
+from tutelage.attempts import Failed, attempt, attempt_all, run_score
 from tutelage.cells import Cell, cells_of
 from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.errors import ConfigError, TrainingError
@@ -28,7 +28,7 @@ from tutelage.experiment import open_data
 from tutelage.folder import identity
 from tutelage.methods import parse_method
 from tutelage.pool import Pool, pool
-from tutelage.probed import probe_accuracy
+from tutelage.probed import probe_score
 from tutelage.progress import Progress, Silent
 from tutelage.space import Point, space_of
 from tutelage.tune import extract_first
@@ -91,11 +91,12 @@ def compare(
         data=config.data.source,
         evaluated=config.data.evaluate,
         tuned=config.compare.tune,
+        metric=config.data.lead,
     )
     with FileLock(config.output.dir / ".lock"):
         text = table.model_dump_json(indent=2) + "\n"
         (config.output.dir / "compare.json").write_text(text, encoding="utf-8")
-    if all(row.accuracy is None for row in table.rows):
+    if all(row.score is None for row in table.rows):
         raise TrainingError(f"no run could be finished; the first said: {table.rows[0].reason}")
     return table
 
@@ -178,9 +179,9 @@ def _choose(
         for point in points
         for seed in seeds
     ]
-    accuracies = iter(
+    scores = iter(
         attempt_all(
-            run_accuracy,
+            run_score,
             configs,
             processes=processes,
             label="choose settings on the hold-out",
@@ -191,7 +192,7 @@ def _choose(
     chosen = list(choices)
     for number, points in spaces.items():
         chosen[number] = (
-            _best([(point, [next(accuracies) for _ in seeds]) for point in points])
+            _best([(point, [next(scores) for _ in seeds]) for point in points])
             if len(points) > 1
             else points[0]
         )
@@ -200,10 +201,10 @@ def _choose(
 
 def _best(tried: Sequence[tuple[Point, Sequence[float | Failed]]]) -> Choice:
     finished, reasons = [], []
-    for point, accuracies in tried:
-        numbers = [one for one in accuracies if not isinstance(one, Failed)]
-        reasons += [one.reason for one in accuracies if isinstance(one, Failed)]
-        if len(numbers) == len(accuracies):
+    for point, scores in tried:
+        numbers = [one for one in scores if not isinstance(one, Failed)]
+        reasons += [one.reason for one in scores if isinstance(one, Failed)]
+        if len(numbers) == len(scores):
             finished.append((sample_mean(numbers).mean, point))
     if not finished:
         return Failed(f"nothing could be finished on the hold-out; the first said: {reasons[0]}")
@@ -218,16 +219,16 @@ def _run_all(
     processes: Pool,
     progress: Progress,
 ) -> list[list[float | Failed]]:
-    """Each cell's accuracies over the seeds, trained on all its training rows."""
+    """Each cell's scores over the seeds, trained on all its training rows."""
     configs = [
         _run_config(cell, choice, seed=seed)
         for cell, choice in zip(cells, choices, strict=True)
         if isinstance(choice, Point)
         for seed in range(seeds)
     ]
-    accuracies = iter(
+    scores = iter(
         attempt_all(
-            run_accuracy,
+            run_score,
             configs,
             processes=processes,
             label="compare",
@@ -236,7 +237,7 @@ def _run_all(
         )
     )
     return [
-        [next(accuracies) if isinstance(choice, Point) else choice for _ in range(seeds)]
+        [next(scores) if isinstance(choice, Point) else choice for _ in range(seeds)]
         for choice in choices
     ]
 
@@ -251,7 +252,7 @@ def _probe_all(
         if cell.teachers and isinstance(choice, Point)
     }
     probes = attempt_all(
-        probe_accuracy,
+        probe_score,
         list(different.values()),
         processes=processes,
         label="probe the teachers",
@@ -275,7 +276,7 @@ def _scores(
         method=cell.method,
         teachers=cell.teachers,
         settings=_settings(cell, choice) if isinstance(choice, Point) else {},
-        accuracies={s: one for s, one in by_seed.items() if not isinstance(one, Failed)},
+        values={s: one for s, one in by_seed.items() if not isinstance(one, Failed)},
         failures={s: one.reason for s, one in by_seed.items() if isinstance(one, Failed)},
         probe=probe,
     )

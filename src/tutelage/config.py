@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from tutelage.errors import ConfigError, did_you_mean
+from tutelage.tasks import Kind, Metric, metric_of
 
 __all__ = [
     "CacheConfig",
@@ -67,7 +68,12 @@ class DataConfig(Section):
         text: Column, or columns, with text.
         template: In place of ``text``: a prompt with columns' names in braces, as in
             ``"Question: {question}\\nAnswer:"``; ``{{`` and ``}}`` are braces themselves.
-        label: Column with the label; in a folder the class folder's name is the label.
+        task: ``"single-label"``, ``"multi-label"`` or ``"regression"``.
+        metric: What chooses, and leads reports: a name in ``tasks.METRICS``; by default accuracy,
+            average precision or R².
+        label: Column with the label; in a folder the class folder's name is the label. Several
+            columns: a regression target each, or a label each that is 0 or 1.
+        label_separator: What stands between the names in a multi-label column of texts.
         id: Column with the row's id; without it the id is the row's number (table, hub) or the
             file's path relative to the folder.
         train: Name of the training split.
@@ -90,7 +96,10 @@ class DataConfig(Section):
     image: str | None = None
     text: str | tuple[str, ...] | None = None
     template: str | None = None
-    label: str = "label"
+    task: Kind = "single-label"
+    metric: str | None = None
+    label: str | Annotated[tuple[str, ...], Field(min_length=1)] = "label"
+    label_separator: Annotated[str, Field(min_length=1)] | None = None
     id: str | None = None
     train: str = "train"
     test: str = "test"
@@ -103,6 +112,28 @@ class DataConfig(Section):
     unlabelled: str | None = None
     unlabelled_split: str = "train"
     params: dict[str, Any] = {}
+
+    @property
+    def lead(self) -> Metric:
+        """The metric that chooses."""
+        return metric_of(self.task, self.metric)
+
+    @model_validator(mode="after")
+    def _labels_fit_task(self) -> Self:
+        metric_of(self.task, self.metric)
+        if self.task == "single-label" and not isinstance(self.label, str):
+            raise ValueError(
+                "several label columns are several targets or labels; set task = 'regression' or "
+                "'multi-label', or name one column"
+            )
+        if self.label_separator is not None and (
+            self.task != "multi-label" or not isinstance(self.label, str)
+        ):
+            raise ValueError(
+                "label_separator takes one column of names apart, with task = 'multi-label'; leave "
+                "it out"
+            )
+        return self
 
 
 class InputConfig(Section):
@@ -229,6 +260,9 @@ class TrainConfig(Section):
         batch_size: Examples in one pass; the kernel is taken over these.
         unlabelled_share: Share of a batch that are rows without a label, where there are such rows
             and the method learns from them; the labelled rows are the rest of the batch.
+        class_weights: Weigh each class in the loss: ``"balanced"``, so that all count alike, or a
+            table from names to weights; with several labels, where a label is 1.
+        label_smoothing: Share of each label that is spread over all classes; single-label only.
         accumulate: Passes for one optimizer step.
         warmup: Steps of linear warm-up before the cosine.
         inputs: Keep each row's decoded input in ``memory``, on ``disk``, or decode it again each
@@ -248,6 +282,10 @@ class TrainConfig(Section):
     whole_epochs: bool = False
     batch_size: Annotated[int, Field(ge=2)] = 128
     unlabelled_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    class_weights: (
+        Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None
+    ) = None
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     accumulate: Positive = 1
     lr: Annotated[float, Field(gt=0)] = 1e-4
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -385,6 +423,23 @@ class ExperimentConfig(Section):
             raise ValueError(
                 "tune.prune looks at quarters of train.steps, which train.epochs replaces; set "
                 "train.eval_every to the steps between looks, or leave one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _loss_fits_task(self) -> Self:
+        task, train = self.data.task, self.train
+        if train.label_smoothing and task != "single-label":
+            raise ValueError(
+                f"train.label_smoothing spreads one class over all, which {task} has not; leave it out"
+            )
+        if train.class_weights is not None and task == "regression":
+            raise ValueError(
+                "train.class_weights weighs classes, which regression has not; leave it out"
+            )
+        if self.transfer.temperature != 1 and task == "regression":
+            raise ValueError(
+                "transfer.temperature divides logits, which regression has not; leave it out"
             )
         return self
 

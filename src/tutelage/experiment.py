@@ -19,12 +19,20 @@ from tutelage.metrics import evaluate
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers import Standardized
 from tutelage.result import Result, StudentInfo, TeacherInfo
-from tutelage.students import Student, build_student, limit_training
+from tutelage.scores import refuse_unmeasurable
+from tutelage.students import (
+    Student,
+    build_student,
+    limit_training,
+    output_layer,
+    unstandardise,
+)
+from tutelage.tasks import Task
 from tutelage.teachers import Teacher, teachers_features
 from tutelage.training import fit
 from tutelage.wiring import RunRows, batches_for, objective_for, prepare_regularizer
 
-__all__ = ["build", "open_data", "run"]
+__all__ = ["build", "open_data", "run", "task_for"]
 
 
 def run(
@@ -71,6 +79,7 @@ def run(
 
     with clock("prepare"):
         data, splits = open_data(config)
+        task = task_for(config, data, splits)
     rows = RunRows.of(config, method, splits)
     config = rows.settle(config, processes=accelerator.num_processes)
     with clock("extract"):
@@ -88,12 +97,15 @@ def run(
     set_seed(config.seed)
     with clock("prepare"):
         student = build(config, data)
+        if task.scale is not None:
+            output_layer(student)  # found now, or not at all: before anything is trained
         student.model.to(accelerator.device)
-        classes = len(data.classes)
-        objective = objective_for(config, method, student, teachers, classes=classes)
+        objective = objective_for(
+            config, method, student, teachers, task=task, labels=rows.training.labels
+        )
         if accelerator.num_processes > 1:  # each process draws dropout of its own
             set_seed(config.seed + accelerator.process_index)
-        batches = batches_for(config, method, rows, student, teachers, data=data, progress=progress)
+        batches = batches_for(config, method, rows, student, teachers, task=task, progress=progress)
         prepare_regularizer(
             objective.regularizer,
             student,
@@ -101,7 +113,7 @@ def run(
             config=config,
             rows=rows,
             teachers=teachers,
-            classes=classes,
+            task=task,
             accelerator=accelerator,
         )
     with clock("train"):
@@ -109,6 +121,7 @@ def run(
             student,
             objective,
             batches.training,
+            task=task,
             settings=config.train,
             transfer_lr=config.transfer.lr,
             seed=config.seed,
@@ -121,13 +134,21 @@ def run(
             progress=progress,
         )
     with clock("evaluate"):
-        size = config.train.batch_size
         metrics = {
-            "train": evaluate(student, batches.plain, batch_size=size, accelerator=accelerator),
-            splits.evaluated.name: evaluate(
-                student, batches.evaluated, batch_size=size, accelerator=accelerator
-            ),
+            name: evaluate(
+                student,
+                evaluated,
+                task=task,
+                batch_size=config.train.batch_size,
+                accelerator=accelerator,
+            )
+            for name, evaluated in (
+                ("train", batches.plain),
+                (splits.evaluated.name, batches.evaluated),
+            )
         }
+        if task.scale is not None:
+            unstandardise(student, task.scale)
 
     rho = _rho(objective.regularizer)
     result = Result(
@@ -136,6 +157,8 @@ def run(
         beta=config.transfer.beta if method.transfers else 0.0,
         seed=config.seed,
         steps=config.train.steps,
+        task=task.kind,
+        metric=task.lead.name,
         metrics=metrics,
         rows=rows.counts,
         classes=list(data.classes),
@@ -170,7 +193,9 @@ def open_data(config: ExperimentConfig) -> tuple[Data, Splits]:
         image=options.image,
         text=options.text,
         template=options.template,
+        task=options.task,
         label=options.label,
+        label_separator=options.label_separator,
         id=options.id,
         train=options.train,
         test=options.test,
@@ -200,8 +225,26 @@ def open_data(config: ExperimentConfig) -> tuple[Data, Splits]:
     return data, splits
 
 
+def task_for(config: ExperimentConfig, data: Data, splits: Splits) -> Task:
+    """Return what is to be learned from the training rows.
+
+    Raises:
+        DataError: If the metric that leads is undefined on the evaluated rows.
+        ConfigError: If the task has no such metric.
+    """
+    task = Task.of(data.task, data.classes, splits.training.labels, metric=config.data.metric)
+    refuse_unmeasurable(
+        task.kind,
+        task.lead,
+        splits.evaluated.labels,
+        outputs=task.outputs,
+        where=f"the {splits.evaluated.name} rows",
+    )
+    return task
+
+
 def build(config: ExperimentConfig, data: Data) -> Student:
-    """Build the student of a config, with a head for the data's classes.
+    """Build the student of a config, with a head of one output a class, label or target.
 
     Raises:
         ConfigError: If the config has no student.
@@ -212,6 +255,7 @@ def build(config: ExperimentConfig, data: Data) -> Student:
     student = build_student(
         settings.source,
         classes=data.classes,
+        task=data.task,
         modality=data.modality,
         params=settings.params,
         model_input=None if settings.input is None else settings.input.model_dump(),

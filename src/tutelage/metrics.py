@@ -2,11 +2,12 @@
 
 import torch
 from accelerate import Accelerator
-from torch.nn import functional as F
 
 from tutelage.batches import Batches
-from tutelage.datasets.base import UNLABELLED
+from tutelage.losses import plain_loss
+from tutelage.scores import scores
 from tutelage.students import Student
+from tutelage.tasks import Task, has_label
 from tutelage.workers import raising
 
 __all__ = ["evaluate"]
@@ -14,32 +15,40 @@ __all__ = ["evaluate"]
 
 @torch.inference_mode()
 def evaluate(
-    student: Student, batches: Batches, *, batch_size: int, accelerator: Accelerator
+    student: Student, batches: Batches, *, task: Task, batch_size: int, accelerator: Accelerator
 ) -> dict[str, float]:
-    """Return accuracy and loss over all labelled rows, in evaluation mode.
+    """Return the task's metrics and loss over all labelled rows, in evaluation mode.
+
+    Outputs are gathered on the CPU, and measured there at once.
 
     Args:
         student: Left in evaluation mode.
         batches: The rows; their teachers' features are not read.
+        task: What outputs and labels mean.
         batch_size: Rows at once.
         accelerator: Device and precision. Every process evaluates all rows.
 
     Returns:
-        ``accuracy`` in [0, 1] and ``loss``, the mean cross-entropy in nats.
+        What ``scores`` gives, and ``loss``: the mean cross-entropy in nats, of regression the mean
+        squared error of standardised targets. Neither class weights nor label smoothing count in it.
+
+    Raises:
+        DivergedError: If an output is not a finite number.
     """
     student.model.eval()
-    sums = torch.zeros(3, dtype=torch.float64, device=accelerator.device)
+    found = torch.empty(len(batches), task.outputs)
+    done = 0
     for batch in raising(batches.in_order(batch_size)):
         inputs = {
             name: value.to(accelerator.device, non_blocking=True)
             for name, value in batch.inputs.items()
         }
-        labels = batch.labels.to(accelerator.device, non_blocking=True)
         with accelerator.autocast():
             outputs = student.outputs(inputs).float()
         student.tap.take()
-        right = (outputs.argmax(dim=1) == labels).sum()
-        loss = F.cross_entropy(outputs, labels, ignore_index=UNLABELLED, reduction="sum")
-        sums += torch.stack([right.double(), loss.double(), (labels != UNLABELLED).sum().double()])
-    right_rows, total_loss, rows = sums.tolist()
-    return {"accuracy": right_rows / rows, "loss": total_loss / rows}
+        found[done : done + len(outputs)] = outputs
+        done += len(outputs)
+    known = has_label(batches.labels)
+    found, labels = found[known], batches.labels[known]
+    measured = scores(task.kind, task.raw(found), labels, names=task.names)
+    return measured | {"loss": float(plain_loss(task)(found.double(), labels))}

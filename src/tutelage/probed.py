@@ -10,12 +10,13 @@ from tutelage.experiment import open_data
 from tutelage.machine import computing_device
 from tutelage.probe import SideBySide, linear_probe
 from tutelage.progress import Progress, Silent
+from tutelage.tasks import as_list
 from tutelage.teachers import evaluated_rows, teacher_rows, teachers_features
 
-__all__ = ["probe_accuracy"]
+__all__ = ["probe_score"]
 
 
-def probe_accuracy(config: ExperimentConfig, *, progress: Progress | None = None) -> float:
+def probe_score(config: ExperimentConfig, *, progress: Progress | None = None) -> float:
     """Return how much of the task can be read off the teachers' features, side by side.
 
     The probe is fitted on the training rows, and scored on the rows that the config evaluates. It is
@@ -26,7 +27,7 @@ def probe_accuracy(config: ExperimentConfig, *, progress: Progress | None = None
         progress: Is told where the extraction is.
 
     Returns:
-        Accuracy on the evaluated rows, 0 to 1.
+        The config's metric on the evaluated rows, at most 1.
 
     Raises:
         TutelageError: If a teacher or the rows cannot be used.
@@ -37,12 +38,13 @@ def probe_accuracy(config: ExperimentConfig, *, progress: Progress | None = None
     teachers = teachers_features(config, splits.pool, modality=data.modality, progress=progress)
     seen = teacher_rows(teachers, training)
     unseen = evaluated_rows(config, teachers, splits, modality=data.modality, progress=progress)
+    lead = config.data.lead
     about = {
-        "what": "accuracy of a linear probe",
+        "what": f"{lead.name} of a linear probe",
         "version": 1,
         "seed": config.data.split_seed,
         "features": [teacher.features.key.digest for teacher in teachers],
-        "rows": [[rows_digest(s), s.labels.tolist()] for s in (training, evaluated)],
+        "rows": [[rows_digest(s), as_list(s.labels)] for s in (training, evaluated)],
     }
 
     def fit() -> dict[str, torch.Tensor]:
@@ -51,9 +53,12 @@ def probe_accuracy(config: ExperimentConfig, *, progress: Progress | None = None
             training.labels,
             test_features=SideBySide(unseen),
             test_labels=evaluated.labels,
+            kind=data.task,
+            metric=lead,
+            classes=len(data.classes),
             seed=config.data.split_seed,
             device=computing_device(config),
         )
-        return {"accuracy": torch.tensor(probe.accuracy, dtype=torch.float64)}
+        return {lead.name: torch.tensor(probe.score, dtype=torch.float64)}
 
-    return derived(config.cache.dir or default_root(), about, compute=fit)["accuracy"].item()
+    return derived(config.cache.dir or default_root(), about, compute=fit)[lead.name].item()

@@ -9,14 +9,13 @@ import torch
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
-from torch.nn.functional import one_hot
 
-from tutelage.analysis.comparison import same_data
+from tutelage.analysis.comparison import same_data, score_of
 from tutelage.batches import Batches, prepare_rows
 from tutelage.config import ExperimentConfig
 from tutelage.datasets import Data, Split, Splits
-from tutelage.errors import ConfigError, TutelageError
-from tutelage.experiment import build, open_data
+from tutelage.errors import ConfigError, DataError, TutelageError
+from tutelage.experiment import build, open_data, task_for
 from tutelage.logme import Moments, logme
 from tutelage.machine import accelerator_for
 from tutelage.methods import BASELINE
@@ -24,6 +23,7 @@ from tutelage.probe import Probe, SideBySide, linear_probe
 from tutelage.progress import Progress, Silent
 from tutelage.represent import represent
 from tutelage.result import Result, read_result
+from tutelage.tasks import Metric, complete, metric_of
 from tutelage.teachers import (
     Teacher,
     evaluated_rows,
@@ -34,20 +34,38 @@ from tutelage.teachers import (
 __all__ = ["Candidate", "Ranking", "Score", "advise", "rank"]
 
 CLEARLY = 2.0
-"""Standard errors of the difference from which on one accuracy counts as above another."""
+"""Standard errors of the difference from which on one score counts as above another."""
 
 
 class Score(BaseModel):
-    """An accuracy on the hold-out, 0 to 1, with its standard error ``sqrt(p (1 - p) / n)``."""
+    """A metric on the hold-out, with its standard error.
+
+    Attributes:
+        value: At most 1.
+        error: Of an accuracy ``sqrt(p (1 - p) / n)``; of others see ``scores.standard_error``. None
+            for a fine-tuned student, whose outputs are not kept, where it is not an accuracy.
+        metric: What it is.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    accuracy: float
-    error: float
+    value: float
+    error: float | None
+    metric: Metric = metric_of("single-label")
+
+    def __str__(self) -> str:
+        decimals = 1 if self.metric.percent else 3
+        number = f"{self.metric.shown * self.value:.{decimals}f}"
+        error = "" if self.error is None else f" ± {self.metric.shown * self.error:.{decimals}f}"
+        return f"{number}{error} %" if self.metric.percent else f"{number}{error}"
 
     def clearly_above(self, other: "Score") -> bool:
-        """Whether it lies above by more than two standard errors of the difference."""
-        return self.accuracy - other.accuracy > CLEARLY * math.hypot(self.error, other.error)
+        """Whether it lies above by more than two standard errors of the difference.
+
+        Where the other's error is not known, on the same rows, it is taken to be as large.
+        """
+        error = math.hypot(self.error or 0.0, other.error or self.error or 0.0)
+        return self.value - other.value > CLEARLY * error
 
 
 class Candidate(BaseModel):
@@ -122,7 +140,7 @@ def rank(config: ExperimentConfig, *, progress: Progress | None = None) -> Ranki
     teachers = teachers_features(config, splits.pool, modality=data.modality, progress=progress)
     candidates = sorted(
         _candidates(config, data, splits, teachers, progress=progress),
-        key=lambda one: (-one.probe.accuracy, len(one.teachers), one.columns),
+        key=lambda one: (-one.probe.value, len(one.teachers), one.columns),
     )
     student = None
     if config.student is not None:
@@ -159,53 +177,45 @@ def advise(
 
     Source:
         The rule is ours: transfer was seen to help only where the teachers' probe is clearly above
-        the fine-tuned student's accuracy.
+        the fine-tuned student's.
     """
-    best = max(candidates, key=lambda one: one.probe.accuracy)
-    enough = best.probe.accuracy - best.probe.error
+    best = max(candidates, key=lambda one: one.probe.value)
+    enough = best.probe.value - (best.probe.error or 0.0)
     kept = min(
-        (one for one in candidates if one.probe.accuracy >= enough),
+        (one for one in candidates if one.probe.value >= enough),
         key=lambda one: (len(one.teachers), one.columns),
     )
     names = " and ".join(kept.teachers)
-    sentences = [f"Keep {names}: its probe reaches {_percent(kept.probe)} on the hold-out."]
+    sentences = [f"Keep {names}: its probe reaches {kept.probe} on the hold-out."]
     if kept is not best:
         sentences[0] = (
-            f"Keep {names}: its probe reaches {_percent(kept.probe)} on the hold-out, within one standard "
-            f"error of the highest ({' and '.join(best.teachers)}, {_percent(best.probe)}), for less."
+            f"Keep {names}: its probe reaches {kept.probe} on the hold-out, within one standard "
+            f"error of the highest ({' and '.join(best.teachers)}, {best.probe}), for less."
         )
     if fine_tuned is not None:
         if kept.probe.clearly_above(fine_tuned):
             sentences.append(
                 f"Transfer is likely to help: that is clearly above the fine-tuned student, "
-                f"{_percent(fine_tuned)}."
+                f"{fine_tuned}."
             )
         else:
             sentences.append(
                 f"Transfer is unlikely to help: that is not clearly above the fine-tuned student, "
-                f"{_percent(fine_tuned)}. Look for a teacher that knows more of this task."
+                f"{fine_tuned}. Look for a teacher that knows more of this task."
             )
     elif student is not None and not kept.probe.clearly_above(student):
         sentences.append(
             f"Transfer is unlikely to help: that is not clearly above the student's own probe, "
-            f"{_percent(student)}, and fine-tuning will raise the student further."
+            f"{student}, and fine-tuning will raise the student further."
         )
     else:
-        above = (
-            ""
-            if student is None
-            else f" clearly above the student's own probe, {_percent(student)}"
-        )
+        above = "" if student is None else f" clearly above the student's own probe, {student}"
         sentences.append(
             f"Transfer may help{':' + ' that is' + above if above else ''}. What counts is the student "
             "after fine-tuning without teachers: train it with --method stl --set "
             "data.evaluate=holdout and rank again."
         )
     return kept.teachers, tuple(sentences)
-
-
-def _percent(score: Score) -> str:
-    return f"{100 * score.accuracy:.1f} ± {100 * score.error:.1f} %"
 
 
 def _candidates(
@@ -219,14 +229,17 @@ def _candidates(
     rows = teacher_rows(teachers, splits.training)
     held = evaluated_rows(config, teachers, splits, modality=data.modality, progress=progress)
     together, labels = SideBySide(rows), splits.training.labels
-    targets = one_hot(labels, len(data.classes))
-    numbers = torch.arange(len(together))
-    with progress.track("LogME", len(together), unit="rows") as update:
+    task = task_for(config, data, splits)
+    numbers = complete(labels).nonzero().flatten()
+    if not len(numbers):
+        raise DataError("LogME needs training rows that have all labels, and there are none")
+    with progress.track("LogME", len(numbers), unit="rows") as update:
 
         def blocks() -> Iterator[tuple[Tensor, Tensor]]:
+            done = 0
             for some in torch.split(numbers, 4096):
-                yield together.gather(some), targets[some]
-                update(int(some[-1]) + 1)
+                yield together.gather(some), task.columns(labels[some])
+                update(done := done + len(some))
 
         moments = Moments.of(blocks())
     columns = dict(
@@ -245,6 +258,9 @@ def _candidates(
                 labels,
                 test_features=SideBySide(held, names=names),
                 test_labels=splits.evaluated.labels,
+                kind=task.kind,
+                metric=task.lead,
+                classes=task.outputs,
                 seed=config.data.split_seed,
             )
             update(done)
@@ -256,7 +272,7 @@ def _candidates(
                 bytes=sum(teacher.features.bytes for teacher in members),
                 parameters=None if None in parameters else sum(p or 0 for p in parameters),
                 logme=logme(moments.select(torch.cat([columns[name] for name in names]))).score,
-                probe=Score(accuracy=probe.accuracy, error=probe.error),
+                probe=Score(value=probe.score, error=probe.error, metric=task.lead),
             )
 
 
@@ -290,9 +306,12 @@ def _student_probe(
         splits.training.labels,
         test_features=features(splits.evaluated),
         test_labels=splits.evaluated.labels,
+        kind=data.task,
+        metric=config.data.lead,
+        classes=len(data.classes),
         seed=config.data.split_seed,
     )
-    return Score(accuracy=probe.accuracy, error=probe.error)
+    return Score(value=probe.score, error=probe.error, metric=config.data.lead)
 
 
 def _fine_tuned(config: ExperimentConfig, *, holdout: int) -> tuple[Path, Result] | None:
@@ -308,13 +327,16 @@ def _fine_tuned(config: ExperimentConfig, *, holdout: int) -> tuple[Path, Result
         if (
             result.method == BASELINE
             and result.rows.get("holdout") == holdout
+            and result.metric == config.data.lead.name
             and same_data(result.config, asked)
             and result.config.get("student") == asked.get("student")
         ):
             found.append((path.parent, result))
-    return max(found, key=lambda one: one[1].metrics["holdout"]["accuracy"], default=None)
+    return max(found, key=lambda one: score_of(one[1]), default=None)
 
 
 def _score(result: Result) -> Score:
-    accuracy, rows = result.metrics["holdout"]["accuracy"], result.rows["holdout"]
-    return Score(accuracy=accuracy, error=math.sqrt(accuracy * (1 - accuracy) / rows))
+    value, rows = score_of(result), result.rows["holdout"]
+    share = result.metric in ("accuracy", "subset_accuracy")
+    error = math.sqrt(value * (1 - value) / rows) if share else None
+    return Score(value=value, error=error, metric=result.lead)

@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from tutelage.errors import DataError
+from tutelage.tasks import Kind, Metric, metric_of
 
 __all__ = ["Result", "StudentInfo", "TeacherInfo", "read_history", "read_result", "read_rho"]
 
@@ -65,9 +66,13 @@ class Result(Part):
     """A finished run.
 
     Attributes:
-        metrics: By split (``train`` and ``test`` or ``holdout``), by name: ``accuracy`` (0 to 1) and
-            ``loss`` (mean cross-entropy, nats).
+        task: What labels are.
+        metric: The metric that leads, one of those in ``metrics``.
+        metrics: By split (``train`` and ``test`` or ``holdout``), by name: those of ``scores``, and
+            ``loss`` (mean cross-entropy in nats, or squared error of standardised targets). What was
+            undefined on the rows is not there.
         rows: Rows by split.
+        classes: Their names, or those of the labels or targets.
         seconds: Wall time by phase: ``extract``, ``prepare``, ``train``, ``evaluate``.
         command: Reproduces the run, from the folder in which it was started.
     """
@@ -78,6 +83,8 @@ class Result(Part):
     beta: float
     seed: int
     steps: int
+    task: Kind = "single-label"
+    metric: str = "accuracy"
     metrics: dict[str, dict[str, float]]
     rows: dict[str, int]
     classes: list[str]
@@ -89,6 +96,11 @@ class Result(Part):
     started: str
     command: str
     config: dict[str, Any]
+
+    @property
+    def lead(self) -> Metric:
+        """The metric that leads."""
+        return metric_of(self.task, self.metric)
 
 
 def read_result(folder: Path) -> Result:
@@ -111,9 +123,9 @@ def read_result(folder: Path) -> Result:
 def read_history(folder: Path) -> list[dict[str, float]]:
     """Read ``metrics.jsonl``: rows with ``step`` and what was logged there.
 
-    Keys: ``step``, ``task``, ``transfer``, ``total`` (means since the last row), ``accuracy`` (of the
-    training batches since the last row), ``lr``; rows of an evaluation have ``step``,
-    ``holdout_accuracy`` and ``holdout_loss``. A last line that was cut, as in a process that was
+    Keys: ``step``, ``task``, ``transfer``, ``total`` (means since the last row), of single-label tasks
+    ``accuracy`` (of the training batches since the last row), ``lr``; rows of an evaluation have
+    ``step``, and ``holdout_`` before each metric's name. A last line that was cut, as in a process that was
     killed, is passed over.
 
     Raises:

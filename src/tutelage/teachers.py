@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from tutelage.cache import ChainedRows, Features, FeatureStore, TeacherRows, extract
@@ -19,6 +19,7 @@ from tutelage.probe import SideBySide, cross_fitted
 from tutelage.progress import Progress
 from tutelage.sources import Source, open_teacher
 from tutelage.sources.sides import side_of
+from tutelage.tasks import Task, as_list
 
 __all__ = [
     "Teacher",
@@ -141,19 +142,19 @@ def soft_labels(
     rows: TeacherRows | ChainedRows,
     *,
     training: Split,
-    labels: Int64[Tensor, " rows"],
-    classes: int,
+    labels: Shaped[Tensor, "rows ..."],
+    task: Task,
     progress: Progress,
-) -> Float[Tensor, "rows classes"]:
-    """Return the logits of the teachers' probe, cross-fitted, from the cache or newly fitted.
+) -> Float[Tensor, "rows outputs"]:
+    """Return the outputs of the teachers' probe, cross-fitted, from the cache or newly fitted.
 
     Args:
         config: Where the cache lies, and which seed draws the folds.
         teachers: Whose features they are.
         rows: The features: of the training rows, then of the unlabelled ones.
         training: The training rows.
-        labels: Of all rows; ``UNLABELLED`` for the unlabelled ones.
-        classes: How many there are.
+        labels: Of all rows; the unlabelled ones have none.
+        task: What labels are.
         progress: Is told that a probe is fitted.
     """
     about = {
@@ -162,15 +163,19 @@ def soft_labels(
         "folds": FOLDS,
         "seed": config.data.split_seed,
         "features": [f.key.digest for t in teachers for f in (t.features, *t.unlabelled)],
-        "rows": digest_of(canonical([list(training.ids), labels.tolist(), classes])),
+        "rows": digest_of(canonical([list(training.ids), as_list(labels), task.outputs])),
     }
+    if (task.kind, task.lead.name) != ("single-label", "accuracy"):
+        about |= {"task": task.kind, "metric": task.lead.name}
 
     def fit() -> dict[str, Tensor]:
         with progress.track("probe for soft labels", 1, unit="probe") as update:
             logits = cross_fitted(
                 SideBySide(rows),
                 labels,
-                classes=classes,
+                kind=task.kind,
+                metric=task.lead,
+                classes=task.outputs,
                 folds=FOLDS,
                 seed=config.data.split_seed,
             )

@@ -23,6 +23,7 @@ from tutelage.objective import Objective, Terms
 from tutelage.progress import Progress
 from tutelage.result import read_history
 from tutelage.students import Student
+from tutelage.tasks import Task, right_rows
 from tutelage.workers import raising
 
 __all__ = ["Learner", "fit", "learning_rate"]
@@ -42,8 +43,7 @@ class Learner(nn.Module):
         outputs = self.student.outputs(batch.inputs)
         features = self.student.tap.take()
         terms = self.objective(outputs, batch.labels, features, batch.teacher, soft=batch.soft)
-        right = (outputs.detach().argmax(dim=1) == batch.labels).sum()
-        return terms, right, features
+        return terms, right_rows(outputs, batch.labels), features
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ def fit(
     objective: Objective,
     batches: Batches,
     *,
+    task: Task,
     settings: TrainConfig,
     transfer_lr: float,
     seed: int,
@@ -84,6 +85,7 @@ def fit(
         objective: Task and transfer; the regularizer's parameters have a learning rate of their own
             and no weight decay.
         batches: The training rows: those with a label first, then those without.
+        task: What outputs and labels mean.
         settings: How to train.
         transfer_lr: Learning rate of the regularizer's parameters.
         seed: Decides the order of the rows.
@@ -133,7 +135,8 @@ def fit(
     module, prepared, loader = accelerator.prepare(learner, optimizer, loader)
     _to_training(module)
 
-    log = _Log(place.metrics, accelerator, rows=labelled)
+    classes = task.kind == "single-label"
+    log = _Log(place.metrics, accelerator, rows=labelled if classes else None)
     step = start
     with progress.track("train", settings.steps, unit="steps", done=start) as update:
         for batch in raising(loader):
@@ -163,7 +166,11 @@ def fit(
                 update(step)
             if holdout is not None and settings.eval_every and step % settings.eval_every == 0:
                 metrics = evaluate(
-                    student, holdout, batch_size=settings.batch_size, accelerator=accelerator
+                    student,
+                    holdout,
+                    task=task,
+                    batch_size=settings.batch_size,
+                    accelerator=accelerator,
                 )
                 log.line(step, {f"holdout_{name}": value for name, value in metrics.items()})
                 if on_evaluation is not None:
@@ -288,9 +295,15 @@ def _scaler_state(accelerator: Accelerator) -> dict[str, Any]:
 
 
 class _Log:
-    """Means since the last line; read from the device once a line, not once a step."""
+    """Means since the last line; read from the device once a line, not once a step.
 
-    def __init__(self, path: Path, accelerator: Accelerator, *, rows: int) -> None:
+    Args:
+        path: The file.
+        accelerator: Devices and processes.
+        rows: Of a pass, of which some are right; None where a row is not right or wrong.
+    """
+
+    def __init__(self, path: Path, accelerator: Accelerator, *, rows: int | None) -> None:
         self.path = path
         self.accelerator = accelerator
         self.rows = rows
@@ -298,7 +311,7 @@ class _Log:
         self.sums = torch.zeros(4, device=accelerator.device)
 
     def add(self, terms: Terms, right: Tensor) -> None:
-        """Count one pass over ``rows`` rows, without waiting for the device."""
+        """Count one pass, without waiting for the device."""
         parts = [terms.task.detach(), terms.transfer.detach(), terms.total.detach(), right]
         self.sums += torch.stack([part.float() for part in parts])
         self.passes += 1
@@ -315,8 +328,8 @@ class _Log:
                 f"the loss is {total} at step {step} (task {task}, transfer {transfer}); "
                 "lower train.lr or transfer.beta, or set train.clip_norm = 1.0"
             )
-        values = {"task": task, "transfer": transfer, "total": total, "accuracy": right / self.rows}
-        self.line(step, values | {"lr": lr})
+        values = {"task": task, "transfer": transfer, "total": total, "lr": lr}
+        self.line(step, values | ({"accuracy": right / self.rows} if self.rows else {}))
 
     def line(self, step: int, values: Mapping[str, float]) -> None:
         """Write one line, here and to the tracker."""

@@ -30,6 +30,7 @@ from tutelage.pool import pool
 from tutelage.progress import Progress, Silent
 from tutelage.result import Result
 from tutelage.space import Dimension, Point, Space, space_of
+from tutelage.tasks import Metric, metric_of
 from tutelage.teachers import teachers_features
 
 __all__ = ["AUTO", "Trial", "Tuning", "extract_first", "tune"]
@@ -46,7 +47,7 @@ class Trial(BaseModel):
     """One point of a search and what came of it.
 
     Attributes:
-        accuracy: On the hold-out, 0 to 1, mean over seeds; None where it was not finished.
+        score: The metric on the hold-out, mean over seeds; None where it was not finished.
         error: Standard error of that over seeds; None for one seed.
         state: ``finished``, ``pruned``, or ``failed``.
         reason: Why it failed.
@@ -58,7 +59,7 @@ class Trial(BaseModel):
     method: str
     settings: dict[str, float]
     teachers: tuple[str, ...]
-    accuracy: float | None
+    score: float | None
     error: float | None
     state: str
     reason: str = ""
@@ -69,7 +70,8 @@ class Tuning(BaseModel):
 
     Attributes:
         trials: In the order of their points.
-        chosen: Name of the trial with the highest accuracy; of equal ones the first.
+        chosen: Name of the trial with the highest score; of equal ones the first.
+        metric: What scores are.
         result: Of the run on all training rows; None where that was not asked for.
     """
 
@@ -77,6 +79,7 @@ class Tuning(BaseModel):
 
     trials: tuple[Trial, ...]
     chosen: str
+    metric: Metric = metric_of("single-label")
     result: Result | None = None
 
     @property
@@ -128,17 +131,17 @@ def tune(
                 time.sleep(PATIENCE)
             update(search.done)
     trials = search.trials()
-    finished = [trial for trial in trials if trial.accuracy is not None]
+    finished = [trial for trial in trials if trial.score is not None]
     if not finished:
         raise TrainingError(f"no point could be finished; the first said: {trials[0].reason}")
-    best = max(finished, key=lambda trial: trial.accuracy or 0.0)  # of equal ones the first
+    best = max(finished, key=lambda trial: trial.score or 0.0)  # of equal ones the first
     result = None
     if retrain:
         chosen = Point(best.method, best.settings, best.teachers)
         final = chosen.applied(config, folder=folder / "chosen")
         with FileLock(folder / "trials" / ".chosen.lock"):
             result = run(final, resume=True, progress=progress)
-    tuning = Tuning(trials=trials, chosen=best.name, result=result)
+    tuning = Tuning(trials=trials, chosen=best.name, metric=config.data.lead, result=result)
     (folder / "tune.json").write_text(tuning.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return tuning
 
@@ -292,18 +295,18 @@ def _try_next(search: Search) -> bool:
 
 
 def _try(search: Search, trial: optuna.Trial) -> None:
-    point = search.point(trial)
+    point, metric = search.point(trial), search.config.data.lead.name
     trial.set_user_attr("point", {"name": point.name, "teachers": point.teachers})
     config, seeds = search.held_out, range(search.config.tune.seeds)
     reported = trial.study.trials[trial.number].intermediate_values
 
     def watch(step: int, metrics: Mapping[str, float]) -> None:
         if step not in reported and step < config.train.steps:
-            trial.report(metrics["accuracy"], step)
+            trial.report(metrics[metric], step)
         if search.config.tune.prune and trial.should_prune():
             raise optuna.TrialPruned
 
-    accuracies = []
+    scores = []
     try:
         for seed in seeds:
             folder = search.folder / "trials" / point.name
@@ -311,7 +314,7 @@ def _try(search: Search, trial: optuna.Trial) -> None:
             applied = point.applied(config, folder=folder)
             applied = applied.model_copy(update={"seed": config.seed + seed})
             result = run(applied, resume=True, on_evaluation=None if seed else watch)
-            accuracies.append(result.metrics["holdout"]["accuracy"])
+            scores.append(result.metrics["holdout"][metric])
     except optuna.TrialPruned:
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
         trial.study.tell(trial, state=TrialState.PRUNED)
@@ -319,7 +322,7 @@ def _try(search: Search, trial: optuna.Trial) -> None:
         trial.set_user_attr("reason", str(error))
         trial.study.tell(trial, state=TrialState.FAIL)
     else:
-        mean = sample_mean(accuracies)
+        mean = sample_mean(scores)
         trial.set_user_attr("error", mean.error)
         trial.study.tell(trial, mean.mean)
 
@@ -353,7 +356,7 @@ def _trial(trial: FrozenTrial) -> Trial:
             if name.startswith(f"{method} ")
         },
         teachers=tuple(about.get("teachers", ())),
-        accuracy=trial.value if trial.state == TrialState.COMPLETE else None,
+        score=trial.value if trial.state == TrialState.COMPLETE else None,
         error=trial.user_attrs.get("error"),
         state=states.get(trial.state, "failed"),
         reason=trial.user_attrs.get("reason", ""),

@@ -14,10 +14,11 @@ from tutelage.cache.derived import derived
 from tutelage.cache.key import canonical, digest_of
 from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig
-from tutelage.datasets import Data, Split, Splits, chained
+from tutelage.datasets import Split, Splits, chained
 from tutelage.epochs import with_steps
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.folder import identity
+from tutelage.losses import task_loss
 from tutelage.methods import Method
 from tutelage.objective import Objective
 from tutelage.progress import Progress
@@ -25,6 +26,7 @@ from tutelage.registry import bind, import_object, own_code
 from tutelage.regularizers import PRODUCTS, EachModality, Evidence, SoftLabels, Standardized
 from tutelage.represent import represent
 from tutelage.students import Student
+from tutelage.tasks import Task, as_list
 from tutelage.teachers import Teacher, soft_labels, teacher_rows
 
 __all__ = ["RunBatches", "RunRows", "batches_for", "objective_for", "prepare_regularizer"]
@@ -76,7 +78,7 @@ class RunRows:
         content = [
             identity(config),
             list(self.training.ids),
-            self.training.labels.tolist(),
+            as_list(self.training.labels),
             [list(split.ids) for split in self.unlabelled],
             [f.key.digest for t in teachers for f in (t.features, *t.unlabelled)],
         ]
@@ -104,19 +106,20 @@ def objective_for(
     student: Student,
     teachers: Sequence[Teacher],
     *,
-    classes: int,
+    task: Task,
+    labels: Tensor,
 ) -> Objective:
-    """Return the task's loss and the method's term.
+    """Return the task's loss, which training rows' labels may weigh, and the method's term.
 
     Raises:
-        ConfigError: If the method does not take its params.
+        ConfigError: If the method does not take its params, or weights name no class.
     """
     settings = config.transfer
     own = ":" in method.regularizer
     try:
         with own_code(method.regularizer, kind=ConfigError) if own else nullcontext():
             regularizer = _regularizer(
-                method, student, teachers, classes=classes, params=settings.params
+                method, student, teachers, classes=task.outputs, params=settings.params
             )
     except ConfigError:
         raise
@@ -130,12 +133,15 @@ def objective_for(
             {teacher.name: teacher.features.mean for teacher in teachers},
             std={teacher.name: teacher.features.std for teacher in teachers},
         )
-    task = (
-        SoftLabels(mix=settings.mix, temperature=settings.temperature)
-        if method.soft
-        else nn.CrossEntropyLoss()
+    loss = task_loss(
+        task,
+        labels,
+        class_weights=config.train.class_weights,
+        label_smoothing=config.train.label_smoothing,
     )
-    return Objective(task, regularizer, beta=settings.beta if method.transfers else 0.0)
+    soft = SoftLabels(mix=settings.mix, temperature=settings.temperature, loss=loss)
+    beta = settings.beta if method.transfers else 0.0
+    return Objective(soft if method.soft else loss, regularizer, beta=beta)
 
 
 def _regularizer(
@@ -195,7 +201,7 @@ def batches_for(
     student: Student,
     teachers: Sequence[Teacher],
     *,
-    data: Data,
+    task: Task,
     progress: Progress,
 ) -> RunBatches:
     """Decode the rows, and put the teachers' features and soft labels beside them."""
@@ -223,7 +229,7 @@ def batches_for(
             features,
             training=rows.training,
             labels=seen.labels,
-            classes=len(data.classes),
+            task=task,
             progress=progress,
         )
     return RunBatches(
@@ -241,7 +247,7 @@ def prepare_regularizer(
     config: ExperimentConfig,
     rows: RunRows,
     teachers: Sequence[Teacher],
-    classes: int,
+    task: Task,
     accelerator: Accelerator,
 ) -> None:
     """Let a method that learns something before training look at the training rows.
@@ -253,11 +259,11 @@ def prepare_regularizer(
     if prepare is None or not isinstance(inner, nn.Module) or batches.training.teachers is None:
         return
     regularizer.to(accelerator.device)
-    size = config.train.batch_size
+    size, labels = config.train.batch_size, batches.training.labels
     evidence = Evidence(
         teachers=batches.training.teachers,
-        labels=batches.training.labels,
-        classes=classes,
+        labels=labels if task.scale is None else task.scale.standardised(labels),
+        classes=task.outputs,
         student=lambda: represent(student, batches.plain, batch_size=size, accelerator=accelerator),
         seed=config.seed,
         device=accelerator.device,

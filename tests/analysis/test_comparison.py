@@ -65,7 +65,7 @@ def test_seeds_are_gathered_and_held_against_fine_tuning() -> None:
 
     assert (stl.label, aft.label) == ("Standard fine-tuning", "AFT")
     assert aft.seeds == (0, 1)
-    assert aft.accuracy.mean == pytest.approx(0.81)
+    assert aft.score.mean == pytest.approx(0.81)
     assert aft.above_baseline is not None
     assert aft.above_baseline.mean == pytest.approx((0.10 + 0.08) / 2)
     assert stl.above_baseline is None

@@ -34,13 +34,13 @@ def test_the_best_of_the_grid_is_refitted_on_all_rows(digits):
         best[c] = right.double().mean().item()
     # A row or two may lie on the other side: fits begin elsewhere.
     assert best[probe.c] >= max(best.values()) - 2 / 120
-    assert probe.holdout_accuracy == pytest.approx(best[probe.c], abs=2 / 120)
+    assert probe.holdout_score == pytest.approx(best[probe.c], abs=2 / 120)
     full = fit_probe(features[train], labels[train], classes=10, c=probe.c)
     accuracy = (full.predict(features[test]) == labels[test]).double().mean().item()
-    assert probe.accuracy == pytest.approx(accuracy, abs=0.002)
-    assert probe.accuracy > 0.9
-    assert probe.error == math.sqrt(probe.accuracy * (1 - probe.accuracy) / 597)
-    p = probe.holdout_accuracy
+    assert probe.score == pytest.approx(accuracy, abs=0.002)
+    assert probe.score > 0.9
+    assert probe.error == math.sqrt(probe.score * (1 - probe.score) / 597)
+    p = probe.holdout_score
     assert probe.holdout_error == math.sqrt(p * (1 - p) / 120)
 
 
@@ -51,7 +51,7 @@ def test_the_holdout_alone_says_the_same_without_test_rows(digits):
         features, labels, test_features=features[:10], test_labels=labels[:10], seed=3
     )
     assert alone == HoldoutProbe(
-        c=both.c, holdout_accuracy=both.holdout_accuracy, holdout_error=both.holdout_error
+        c=both.c, holdout_score=both.holdout_score, holdout_error=both.holdout_error
     )
     assert alone == probe_holdout(features, labels, seed=3)
 
@@ -66,9 +66,9 @@ def test_test_rows_choose_nothing(digits):
         for given in (labels[test], (labels[test] + 1) % 10)
     ]
     assert seen[0].c == seen[1].c
-    assert seen[0].holdout_accuracy == seen[1].holdout_accuracy
-    assert seen[0].accuracy > 0.75
-    assert seen[1].accuracy < 0.1
+    assert seen[0].holdout_score == seen[1].holdout_score
+    assert seen[0].score > 0.75
+    assert seen[1].score < 0.1
 
 
 @pytest.mark.parametrize(
@@ -84,21 +84,21 @@ def test_test_rows_choose_nothing(digits):
 )
 def test_the_grid_goes_on_as_long_as_that_helps(digits, monkeypatch, best, tried):
     visited = []
-    fit = choice.SoftmaxRegression.fit
+    fit = choice.Regression.fit
 
     def noted(self, c, **more):
         visited.append(round(math.log10(c)))
         return fit(self, 1e-4, **more)
 
-    monkeypatch.setattr(choice.SoftmaxRegression, "fit", noted)
-    monkeypatch.setattr(choice, "score", lambda *_: (1 - abs(visited[-1] - best) / 100, 0.0))
+    monkeypatch.setattr(choice.Regression, "fit", noted)
+    monkeypatch.setattr(choice, "measure", lambda *_: 1 - abs(visited[-1] - best) / 100)
     found = probe_holdout(digits[0][:200], digits[1][:200])
     assert visited == tried
     assert found.c == pytest.approx(10.0**best)
 
 
 def test_of_equals_the_stronger_penalty(digits, monkeypatch):
-    monkeypatch.setattr(choice, "score", lambda *_: (0.5, 0.0))
+    monkeypatch.setattr(choice, "measure", lambda *_: 0.5)
     assert probe_holdout(digits[0][:200], digits[1][:200]).c == 1e-4
 
 
@@ -124,7 +124,7 @@ def test_weights_reach_every_fit(digits):
     weights = torch.zeros(64)
     weights[20:22] = 1.0
     two = probe_holdout(features, labels, weights=weights)
-    assert two.holdout_accuracy < 0.5 < probe_holdout(features, labels).holdout_accuracy
+    assert two.holdout_score < 0.5 < probe_holdout(features, labels).holdout_score
 
 
 def test_what_cannot_be_scored_is_said(digits):

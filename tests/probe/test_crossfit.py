@@ -27,10 +27,10 @@ def test_each_row_by_the_probe_of_the_other_folds(digits):
     for row in (1, 2, 3, 4, 6, 399):
         others = (labels != UNLABELLED) & (folds != folds[row])
         probe = fit_probe(features[others], labels[others], classes=10, c=0.01)
-        assert torch.allclose(logits[row], probe.logits(features[row : row + 1])[0], atol=1e-5)
+        assert torch.allclose(logits[row], probe.outputs(features[row : row + 1])[0], atol=1e-5)
     every = labels != UNLABELLED
     probe = fit_probe(features[every], labels[every], classes=10, c=0.01)
-    assert torch.allclose(logits[~every], probe.logits(features[~every]), atol=1e-5)
+    assert torch.allclose(logits[~every], probe.outputs(features[~every]), atol=1e-5)
 
 
 def test_a_rows_label_does_not_reach_its_logits(digits):

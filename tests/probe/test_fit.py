@@ -13,7 +13,7 @@ from tutelage.cache import FeatureKey, FeatureStore
 from tutelage.errors import ConfigError, DataError
 from tutelage.probe import fit_probe, standardised
 from tutelage.probe import rows as probe_rows
-from tutelage.probe.fit import SoftmaxRegression
+from tutelage.probe.fit import Regression
 
 UNLABELLED = -100
 
@@ -65,11 +65,11 @@ def test_same_loss_and_accuracy_as_the_optimum(digits, c):
 @pytest.mark.parametrize("c", [1e-3, 1e-1])
 def test_same_probabilities_at_the_optimum(digits, c):
     features, labels = digits
-    regression = SoftmaxRegression(features, labels, classes=10)
+    regression = Regression(features, labels, classes=10)
     probe = regression.fit(c, tolerance=1e-10)
     model, columns = reference(features, labels, c=c)
     assert np.allclose(
-        probe.logits(features).softmax(dim=1), model.predict_proba(columns), atol=1e-4
+        probe.outputs(features).softmax(dim=1), model.predict_proba(columns), atol=1e-4
     )
 
 
@@ -77,16 +77,16 @@ def test_two_classes_are_scikit_learns_at_twice_c(digits):
     features, labels = digits
     chosen = (labels == 3) | (labels == 8)
     features, labels = features[chosen], (labels[chosen] == 8).long()
-    probe = SoftmaxRegression(features, labels, classes=2).fit(1e-2, tolerance=1e-10)
+    probe = Regression(features, labels, classes=2).fit(1e-2, tolerance=1e-10)
     model, columns = reference(features, labels, c=2e-2)
     assert np.allclose(
-        probe.logits(features).softmax(dim=1), model.predict_proba(columns), atol=1e-4
+        probe.outputs(features).softmax(dim=1), model.predict_proba(columns), atol=1e-4
     )
 
 
 def test_gradient_is_the_objectives(digits):
     features, labels = digits
-    regression = SoftmaxRegression(features[:200], labels[:200], classes=10)
+    regression = Regression(features[:200], labels[:200], classes=10)
     point = 0.1 * torch.randn(650, generator=torch.Generator().manual_seed(0))
     _, gradient = regression.objective(point, c=0.01)
     for place in (2, 212, 619, 640, 649):
@@ -98,7 +98,7 @@ def test_gradient_is_the_objectives(digits):
 
 def test_objective_is_the_definition(digits):
     features, labels = digits[0][:100], digits[1][:100]
-    regression = SoftmaxRegression(features, labels, classes=10)
+    regression = Regression(features, labels, classes=10)
     point = 0.1 * torch.randn(650, generator=torch.Generator().manual_seed(0))
     _, columns = reference(features, labels, c=1e-4)
     expected = plain_objective(point[:640].view(10, 64), point[640:], columns, labels, c=0.3)
@@ -127,8 +127,8 @@ def test_blocks_read_again_equal_what_is_held(digits, cached, monkeypatch):
     rows, labels = cached
     read = fit_probe(rows, labels, classes=10, c=0.01)
     assert torch.allclose(read.mean, held.mean)
-    assert torch.allclose(read.logits(rows), held.logits(digits[0]), atol=0.01)
-    regression = SoftmaxRegression(rows, labels, classes=10)
+    assert torch.allclose(read.outputs(rows), held.outputs(digits[0]), atol=0.01)
+    regression = Regression(rows, labels, classes=10)
     assert sum(map(len, regression._columns.blocks())) == 1797
     assert max(map(len, regression._columns.blocks())) == 100
     assert not regression._columns._held
@@ -138,17 +138,17 @@ def test_weights_multiply_standardised_columns(digits):
     features, labels = digits
     weights = torch.rand(64, generator=torch.Generator().manual_seed(0))
     weights[::7] = 0
-    regression = SoftmaxRegression(features, labels, classes=10, weights=weights)
+    regression = Regression(features, labels, classes=10, weights=weights)
     weighted = regression.fit(0.01, tolerance=1e-10)
     model, columns = reference(features, labels, c=0.01, weights=weights)
     assert np.allclose(
-        weighted.logits(features).softmax(dim=1), model.predict_proba(columns), atol=1e-4
+        weighted.outputs(features).softmax(dim=1), model.predict_proba(columns), atol=1e-4
     )
     nothing_of = features.clone()
     nothing_of[:, ::7] = 100 * torch.randn_like(nothing_of[:, ::7])
-    assert torch.equal(weighted.logits(nothing_of), weighted.logits(features))
+    assert torch.equal(weighted.outputs(nothing_of), weighted.outputs(features))
     plain = fit_probe(features, labels, classes=10, c=0.01)
-    assert not torch.allclose(plain.logits(features), weighted.logits(features), atol=0.1)
+    assert not torch.allclose(plain.outputs(features), weighted.outputs(features), atol=0.1)
 
 
 def test_rows_without_a_label_change_nothing(digits):
@@ -167,7 +167,7 @@ def test_columns_are_standardised_whatever_their_scale(digits):
     plain = fit_probe(features, labels, classes=10, c=0.01)
     stretched = 50 * features * (1 + torch.arange(64)) + 1000
     other = fit_probe(stretched, labels, classes=10, c=0.01)
-    assert torch.allclose(plain.logits(features), other.logits(stretched), atol=0.01)
+    assert torch.allclose(plain.outputs(features), other.outputs(stretched), atol=0.01)
 
 
 def test_a_column_that_only_rounding_moves_is_left_out(digits):
@@ -179,7 +179,7 @@ def test_a_column_that_only_rounding_moves_is_left_out(digits):
 
 
 def test_a_start_changes_the_way_not_the_goal(digits):
-    regression = SoftmaxRegression(*digits, classes=10)
+    regression = Regression(*digits, classes=10)
     passes = []
     objective = regression.objective
     regression.objective = lambda at, *, c: passes.append(c) or objective(at, c=c)
@@ -187,12 +187,12 @@ def test_a_start_changes_the_way_not_the_goal(digits):
     of_cold = len(passes)
     warm = regression.fit(0.1, start=cold, tolerance=1e-7)
     assert len(passes) - of_cold <= 2
-    assert torch.allclose(cold.logits(digits[0]), warm.logits(digits[0]), atol=0.05)
+    assert torch.allclose(cold.outputs(digits[0]), warm.outputs(digits[0]), atol=0.05)
     before = len(passes)
     near = regression.fit(0.1, start=regression.fit(0.08, tolerance=1e-8), tolerance=1e-8)
     assert len(passes) - before < 2 * of_cold
     assert torch.allclose(
-        cold.logits(digits[0]).softmax(1), near.logits(digits[0]).softmax(1), atol=1e-3
+        cold.outputs(digits[0]).softmax(1), near.outputs(digits[0]).softmax(1), atol=1e-3
     )
 
 
@@ -206,10 +206,10 @@ def test_half_precision_and_more_columns_than_rows():
     labels = torch.arange(60) % 3
     features = torch.randn(60, 300, generator=draw).half()
     features[torch.arange(60), labels] += 4
-    probe = SoftmaxRegression(features, labels, classes=3).fit(0.01, tolerance=1e-10)
+    probe = Regression(features, labels, classes=3).fit(0.01, tolerance=1e-10)
     model, columns = reference(features, labels, c=0.01)
     assert np.allclose(
-        probe.logits(features).softmax(dim=1), model.predict_proba(columns), atol=1e-4
+        probe.outputs(features).softmax(dim=1), model.predict_proba(columns), atol=1e-4
     )
 
 
@@ -264,6 +264,6 @@ def test_rows_to_score_must_fit_the_probe(digits):
     spoilt = digits[0][:5].clone()
     spoilt[3, 7] = math.nan
     with pytest.raises(DataError, match="row 3"):
-        probe.logits(spoilt)
+        probe.outputs(spoilt)
     with pytest.raises(DataError, match=r"\[rows, width\], got torch.int64 \[2, 64\]"):
-        probe.logits(torch.zeros(2, 64, dtype=torch.int64))
+        probe.outputs(torch.zeros(2, 64, dtype=torch.int64))

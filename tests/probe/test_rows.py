@@ -58,7 +58,7 @@ def test_all_kinds_of_rows_give_the_same_probe(teachers):
     ):
         found = fit_probe(given, labels, classes=3, c=0.1)
         assert torch.equal(found.weight, expected.weight)
-        assert torch.equal(found.logits(given), expected.logits(tensors["wide"]))
+        assert torch.equal(found.outputs(given), expected.outputs(tensors["wide"]))
 
 
 def test_unknown_teachers_are_named(teachers):

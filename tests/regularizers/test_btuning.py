@@ -87,3 +87,16 @@ def test_wrong_use_is_named(evidence):
         BTuning(4, {"a": 3}, classes=3).prepare(
             evidence({"a": torch.ones(5, 3)}, torch.full((5,), -100))
         )
+
+
+@pytest.mark.parametrize("marks", [True, False], ids=["several labels", "targets"])
+def test_columns_of_labels_are_taken_as_they_are(draw, evidence, reference_evidences, marks):
+    labels = (draw(40, 2) > 0).float() if marks else draw(40, 2).float()
+    features = labels.repeat(1, 2) + 0.3 * draw(40, 4).float()
+    begun = draw(40, 3).float()
+    some = labels.clone()
+    some[30:, 1] = math.nan  # rows that lack a label are left out
+    term = BTuning(3, {"only": 4}, classes=2)
+    term.prepare(evidence({"only": features}, some, classes=2, student=begun))
+    _, means = reference_evidences(features[:30], labels[:30])
+    assert torch.allclose(term.teacher_means.double(), torch.tensor(means).double(), rtol=1e-3)

@@ -6,6 +6,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tutelage import AFTLoss, Objective, Standardized
+from tutelage.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from tutelage.regularizers import SoftLabels
+from tutelage.tasks import Scale, right_rows
 
 WAITING = {
     torch.ops.aten._local_scalar_dense,  # item, bool, int, float
@@ -90,3 +93,26 @@ def test_the_spy_sees_what_waits_also_in_a_backward(ask):
     with Waits() as waits:
         doubled.backward()
     assert waits.seen
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels"),
+    [
+        (CrossEntropy(label_smoothing=0.1), torch.tensor([0, -100, 1])),
+        (
+            BinaryCrossEntropy(),
+            torch.tensor([[1.0, torch.nan], [0.0, 0.0], [torch.nan, torch.nan]]),
+        ),
+        (SquaredError(Scale((1.0, 2.0), (3.0, 4.0))), torch.tensor([[1.0, torch.nan]] * 3)),
+    ],
+    ids=["classes", "labels", "targets"],
+)
+@pytest.mark.parametrize("soft", [False, True])
+def test_no_tasks_loss_waits_for_the_device(loss, labels, soft):
+    outputs, taught = torch.randn(3, 2, requires_grad=True), torch.randn(3, 2)
+    with Waits() as waits:
+        value = SoftLabels(loss=loss)(outputs, labels, taught) if soft else loss(outputs, labels)
+        right_rows(outputs, labels)
+        value.backward()
+    assert waits.seen == []
+    assert outputs.grad.isfinite().all()

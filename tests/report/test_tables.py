@@ -21,6 +21,7 @@ from tutelage.report.tables import (
     summary_cells,
     write_table,
 )
+from tutelage.tasks import metric_of
 
 STL = {0: 0.70, 1: 0.72, 2: 0.71}
 NASTY = r"a_b|c&d%e$f#{g}~h^i\j[k]*<l> 漢"
@@ -28,11 +29,18 @@ NASTY = r"a_b|c&d%e$f#{g}~h^i\j[k]*<l> 漢"
 
 def scores(method: str, accuracies: dict[int, float], **changes: object) -> Scores:
     row = {"student": "vit", "fraction": 1.0, "teachers": (), "settings": {}} | changes
-    return Scores(method=method, accuracies=accuracies, **row)
+    return Scores(method=method, values=accuracies, **row)
 
 
 def table(*rows: Scores) -> ResultTable:
-    return result_table(rows, name="flowers", data="folder:flowers", evaluated="test", tuned=False)
+    return result_table(
+        rows,
+        name="flowers",
+        data="folder:flowers",
+        evaluated="test",
+        tuned=False,
+        metric=metric_of("single-label"),
+    )
 
 
 @pytest.fixture
@@ -112,7 +120,7 @@ def test_csv_holds_every_digit(plain: ResultTable) -> None:
     lines = list(csv.DictReader(io.StringIO(csv_text(plain))))
 
     assert [line["method"] for line in lines] == ["stl", "aft", "kd"]
-    assert float(lines[1]["accuracy"]) == plain.rows[1].accuracy.mean
+    assert float(lines[1]["accuracy"]) == plain.rows[1].score.mean
     assert float(lines[1]["difference"]) == plain.rows[1].difference.mean
     assert float(lines[1]["beta"]) == 3
     assert lines[0]["beta"] == lines[2]["accuracy"] == lines[0]["difference"] == ""

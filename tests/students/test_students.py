@@ -12,7 +12,8 @@ from torch import nn
 from tutelage.demo.data import minilm
 from tutelage.errors import ConfigError, StudentError
 from tutelage.sources import open_teacher
-from tutelage.students import build_student
+from tutelage.students import build_student, unstandardise
+from tutelage.tasks import Scale
 
 CLASSES = ("fresh", "rotten", "stale")
 TEXTS = [("Bold and often moving.",), ("It never comes together, and it is two hours long.",)]
@@ -51,6 +52,42 @@ def test_transformers_student_is_loaded_by_transformers(tmp_path):
     assert features.shape == (2, student.width) == (2, 384)
     assert plain.config.id2label == dict(enumerate(CLASSES))
     assert not [name for name in plain.state_dict() if "tap" in name]
+
+
+def test_transformers_knows_what_outputs_mean(small_bert, tmp_path):
+    """A saved student answers by transformers' own pipeline as its task asks."""
+    from transformers import pipeline
+
+    for task, problem in (
+        ("multi-label", "multi_label_classification"),
+        ("regression", "regression"),
+    ):
+        torch.manual_seed(0)
+        student = build_student(
+            f"hf:{small_bert}", classes=CLASSES, task=task, modality="text", params={"layers": 1}
+        )
+        student.model.eval()
+        text = TEXTS[0][0]
+        with torch.inference_mode():
+            outputs = student.outputs(student.input.collate([student.input.prepare((text,))]))[0]
+        student.save(tmp_path / task)
+        answers = pipeline("text-classification", model=str(tmp_path / task), top_k=None)(text)
+        found = {answer["label"]: answer["score"] for answer in answers}
+        expected = outputs.sigmoid() if task == "multi-label" else outputs
+        assert found == pytest.approx(dict(zip(CLASSES, expected.tolist(), strict=True)), abs=1e-5)
+        assert student.model.config.problem_type == problem
+
+
+def test_a_bert_comes_into_its_targets_units(small_bert):
+    student = build_student(
+        f"hf:{small_bert}", classes=("height",), task="regression", modality="text"
+    )
+    student.model.eval()
+    with torch.inference_mode():
+        before = student.outputs(tokens(student))
+        unstandardise(student, Scale((170.0,), (10.0,)))
+        student.model.eval()
+        assert torch.allclose(student.outputs(tokens(student)), 170 + 10 * before, atol=1e-3)
 
 
 def test_timm_student_is_loaded_by_timm(tmp_path):

@@ -11,18 +11,19 @@ from torch import Tensor
 from tutelage.analysis.statistics import Difference, SampleMean, difference_of_means, sample_mean
 from tutelage.errors import DataError
 from tutelage.result import Result, read_history, read_result, read_rho
+from tutelage.tasks import Metric
 
 __all__ = [
     "Comparison",
     "Method",
     "Run",
-    "accuracy_of",
     "compare",
     "evaluated_split",
     "read_run",
     "same_data",
     "same_task",
     "same_training",
+    "score_of",
 ]
 
 BASELINE = "stl"
@@ -63,16 +64,16 @@ class Method:
     Attributes:
         label: How pages and tables call it; different for each method of a comparison.
         runs: By seed.
-        accuracy: On the evaluated rows, 0 to 1.
+        score: The metric that leads, on the evaluated rows.
         baseline: The standard fine-tuning that it is held against; None for that itself, or
             where there is none.
-        above_baseline: How far its accuracy lies above; None where there is no baseline.
+        above_baseline: How far its score lies above; None where there is no baseline.
         fair: Whether the baseline was trained with the same settings.
     """
 
     label: str
     runs: tuple[Run, ...]
-    accuracy: SampleMean
+    score: SampleMean
     baseline: "Method | None" = None
     above_baseline: Difference | None = None
     fair: bool = True
@@ -103,6 +104,11 @@ class Comparison:
     picked: str | None = None
 
     @property
+    def metric(self) -> Metric:
+        """What scores are."""
+        return self.methods[0].runs[0].result.lead
+
+    @property
     def runs(self) -> tuple[Run, ...]:
         """All runs, method by method."""
         return tuple(run for method in self.methods for run in method.runs)
@@ -111,7 +117,7 @@ class Comparison:
     def foremost(self) -> Method | None:
         """What the comparison is about: the method that was picked, else that of the highest mean."""
         picked = (method for method in self.transfers if method.label == self.picked)
-        highest = max(self.transfers, key=lambda method: method.accuracy.mean, default=None)
+        highest = max(self.transfers, key=lambda method: method.score.mean, default=None)
         return next(picked, highest)
 
     @property
@@ -132,14 +138,16 @@ def read_run(folder: Path) -> Run:
 def evaluated_split(result: Result) -> str:
     """Return the name of the rows that a run was evaluated on: ``test``, else ``holdout``."""
     for split in ("test", "holdout"):
-        if "accuracy" in result.metrics.get(split, {}):
+        if result.metric in result.metrics.get(split, {}):
             return split
-    raise DataError(f"the run {result.name!r} has no accuracy on test or hold-out rows to report")
+    raise DataError(
+        f"the run {result.name!r} has no {result.lead.label} on test or hold-out rows to report"
+    )
 
 
-def accuracy_of(result: Result) -> float:
-    """Return a run's accuracy on the rows that it was evaluated on, 0 to 1."""
-    return result.metrics[evaluated_split(result)]["accuracy"]
+def score_of(result: Result) -> float:
+    """Return the metric that leads on the rows that a run was evaluated on, at most 1."""
+    return result.metrics[evaluated_split(result)][result.metric]
 
 
 def same_data(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -147,15 +155,17 @@ def same_data(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
     def labelled(config: Mapping[str, Any]) -> dict[str, Any]:
         data = config.get("data", {})
-        return {key: value for key, value in data.items() if not key.startswith("unlabelled")}
+        kept = {key: value for key, value in data.items() if not key.startswith("unlabelled")}
+        return {"task": "single-label"} | kept  # what configs of before did not say
 
     return labelled(one) == labelled(other)
 
 
 def same_task(one: Result, other: Result) -> bool:
-    """Whether two runs have the same data, evaluated rows, and student."""
+    """Whether two runs have the same data, metric, evaluated rows, and student."""
     return (
-        same_data(one.config, other.config)
+        one.metric == other.metric
+        and same_data(one.config, other.config)
         and all(
             one.rows.get(split) == other.rows.get(split) for split in ("train", "test", "holdout")
         )
@@ -185,8 +195,8 @@ def compare(runs: Sequence[Run], *, picked: Result | None = None) -> Comparison:
     for run in runs[1:]:
         if not same_task(first, run.result):
             raise DataError(
-                f"the runs {first.name!r} and {run.result.name!r} differ in data, evaluated rows "
-                "or student, so their accuracies cannot stand side by side; report them apart"
+                f"the runs {first.name!r} and {run.result.name!r} differ in data, metric, evaluated "
+                "rows or student, so their scores cannot stand side by side; report them apart"
             )
     groups: dict[str, list[Run]] = {}
     for run in runs:
@@ -196,7 +206,7 @@ def compare(runs: Sequence[Run], *, picked: Result | None = None) -> Comparison:
         Method(
             label=label,
             runs=tuple(sorted(members, key=lambda run: run.result.seed)),
-            accuracy=sample_mean(_by_seed(members).values()),
+            score=sample_mean(_by_seed(members).values()),
         )
         for label, members in zip(_labels(list(groups.values())), groups.values(), strict=True)
     ]
@@ -224,7 +234,7 @@ def _held_against(method: Method, baselines: Sequence[Method]) -> Method:
     return Method(
         label=method.label,
         runs=method.runs,
-        accuracy=method.accuracy,
+        score=method.score,
         baseline=baseline,
         above_baseline=difference_of_means(_by_seed(method.runs), _by_seed(baseline.runs)),
         fair=bool(fair),
@@ -239,12 +249,12 @@ def _by_seed(runs: Sequence[Run]) -> dict[int, float]:
                 f"two runs of {run.result.method!r} with the same settings have the seed "
                 f"{run.result.seed}; give each seed once"
             )
-        values[run.result.seed] = accuracy_of(run.result)
+        values[run.result.seed] = score_of(run.result)
     return values
 
 
 def _training(result: Result) -> dict[str, Any]:
-    train = result.config.get("train", {})
+    train = {"label_smoothing": 0.0} | result.config.get("train", {})
     return {key: value for key, value in train.items() if key not in NO_INFLUENCE}
 
 

@@ -12,6 +12,7 @@ from tutelage.analysis.statistics import (
     difference_of_means,
     sample_mean,
 )
+from tutelage.tasks import Metric, metric_of
 
 __all__ = ["MethodSummary", "ResultTable", "Row", "Scores", "result_table"]
 
@@ -29,9 +30,9 @@ class Scores(Part):
         method: The method's name.
         teachers: Their names; empty for a method without teachers.
         settings: ``beta`` and what else the method was given, by name.
-        accuracies: On the evaluated rows, 0 to 1, by seed; of the runs that finished.
+        values: The metric on the evaluated rows, by seed; of the runs that finished.
         failures: Why the others did not, by seed.
-        probe: Accuracy of the linear probe on the teachers' features, 0 to 1; None where there are no
+        probe: The metric of the linear probe on the teachers' features; None where there are no
             teachers, or they could not be probed.
     """
 
@@ -40,7 +41,7 @@ class Scores(Part):
     method: str
     teachers: tuple[str, ...]
     settings: dict[str, float]
-    accuracies: dict[int, float]
+    values: dict[int, float]
     failures: dict[int, str] = {}
     probe: float | None = None
 
@@ -48,7 +49,7 @@ class Scores(Part):
     def reason(self) -> str:
         """Why runs failed, in one line; empty where none did."""
         reasons = set(self.failures.values())
-        if len(reasons) == 1 and not self.accuracies:
+        if len(reasons) == 1 and not self.values:
             return reasons.pop()
         return "; ".join(f"seed {seed}: {reason}" for seed, reason in self.failures.items())
 
@@ -57,14 +58,14 @@ class Row(Scores):
     """A row of the table: the scores, and the numbers that follow from them.
 
     Attributes:
-        accuracy: Mean over the seeds that finished, with its standard error; None where none did.
-        relative_error: (1 - accuracy) / (1 - accuracy of standard fine-tuning) on the same rows with
+        score: Mean over the seeds that finished, with its standard error; None where none did.
+        relative_error: (1 - score) / (1 - score of standard fine-tuning) on the same rows with
             the same student; None where that was not run, or makes no error.
-        difference: How far the accuracy lies above that of standard fine-tuning, paired over seeds;
+        difference: How far the score lies above that of standard fine-tuning, paired over seeds;
             None for standard fine-tuning itself, or where that was not run.
     """
 
-    accuracy: SampleMean | None
+    score: SampleMean | None
     relative_error: float | None
     difference: Difference | None
 
@@ -75,7 +76,7 @@ class MethodSummary(Part):
     Attributes:
         normalised_error: Mean of the rows' relative errors, with its standard error over rows; None
             where no row has one.
-        correlation: Of the rows' accuracies with their probes, within each student and fraction; None
+        correlation: Of the rows' scores with their probes, within each student and fraction; None
             where it says nothing.
     """
 
@@ -90,11 +91,12 @@ class ResultTable(Part):
     Attributes:
         name: The config's.
         data: Where the rows come from.
-        evaluated: The rows that accuracies are of: ``test``, or ``holdout``.
+        evaluated: The rows that scores are of: ``test``, or ``holdout``.
         tuned: Whether each row's settings were chosen on a hold-out of its training rows.
+        metric: What scores and probes are measured by.
         rows: By student, fraction, method, teachers.
         methods: Each over all its rows.
-        correlation: Of accuracy with the probe, over all rows with teachers, within each student and
+        correlation: Of the score with the probe, over all rows with teachers, within each student and
             fraction.
     """
 
@@ -105,10 +107,11 @@ class ResultTable(Part):
     rows: tuple[Row, ...]
     methods: tuple[MethodSummary, ...]
     correlation: float | None
+    metric: Metric = metric_of("single-label")
 
 
 def result_table(
-    scores: Sequence[Scores], *, name: str, data: str, evaluated: str, tuned: bool
+    scores: Sequence[Scores], *, name: str, data: str, evaluated: str, tuned: bool, metric: Metric
 ) -> ResultTable:
     """Hold every row against standard fine-tuning of the same student on the same rows.
 
@@ -118,6 +121,7 @@ def result_table(
         data: Likewise.
         evaluated: Likewise.
         tuned: Likewise.
+        metric: Likewise.
     """
     baselines = {(s.student, s.fraction): s for s in scores if s.method == BASELINE}
     rows = tuple(_row(one, baselines.get((one.student, one.fraction))) for one in scores)
@@ -130,18 +134,19 @@ def result_table(
         rows=rows,
         methods=tuple(_summary(m, [row for row in rows if row.method == m]) for m in methods),
         correlation=_with_probe(rows),
+        metric=metric,
     )
 
 
 def _row(scores: Scores, baseline: Scores | None) -> Row:
-    accuracy = sample_mean(scores.accuracies.values()) if scores.accuracies else None
+    score = sample_mean(scores.values.values()) if scores.values else None
     relative = difference = None
-    if accuracy is not None and baseline is not None and baseline.accuracies:
-        error = 1 - sample_mean(baseline.accuracies.values()).mean
-        relative = (1 - accuracy.mean) / error if error > 0 else None
+    if score is not None and baseline is not None and baseline.values:
+        error = 1 - sample_mean(baseline.values.values()).mean
+        relative = (1 - score.mean) / error if error > 0 else None
         if scores.method != BASELINE:
-            difference = difference_of_means(scores.accuracies, baseline.accuracies)
-    return Row(**dict(scores), accuracy=accuracy, relative_error=relative, difference=difference)
+            difference = difference_of_means(scores.values, baseline.values)
+    return Row(**dict(scores), score=score, relative_error=relative, difference=difference)
 
 
 def _summary(method: str, rows: Sequence[Row]) -> MethodSummary:
@@ -156,7 +161,7 @@ def _summary(method: str, rows: Sequence[Row]) -> MethodSummary:
 def _with_probe(rows: Iterable[Row]) -> float | None:
     groups: dict[tuple[str, float], list[tuple[float, float]]] = {}
     for row in rows:
-        if row.probe is not None and row.accuracy is not None:
+        if row.probe is not None and row.score is not None:
             group = groups.setdefault((row.student, row.fraction), [])
-            group.append((row.probe, row.accuracy.mean))
+            group.append((row.probe, row.score.mean))
     return correlation(groups.values())

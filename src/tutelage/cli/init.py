@@ -96,6 +96,7 @@ seed = 0                          # decides the new head, the order of rows, and
 
 [data]
 source = {_quoted(source)}
+task = "single-label"             # or "multi-label", "regression": see docs/tasks.md
 holdout = 0.1                     # share of the training rows that settings are chosen by:
 evaluate = "test"                 # "holdout" trains on the others and leaves the test rows alone
 

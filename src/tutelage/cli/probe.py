@@ -7,12 +7,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tutelage.analysis.statistics import SampleMean
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, DataError
 from tutelage.experiment import open_data
 from tutelage.probe import Probe, SideBySide, linear_probe
 from tutelage.progress import Progress
 from tutelage.report import print_table
+from tutelage.report.units import ascii_only, score
 from tutelage.result import read_rho
 from tutelage.teachers import evaluated_rows, teacher_rows, teachers_features
 
@@ -45,7 +47,8 @@ def probe_teachers(
     sets = [(name,) for name in names] + ([tuple(names)] if len(names) > 1 else [])
     table = Table(box=None, pad_edge=False)
     table.add_column("features")
-    table.add_column(f"{splits.evaluated.name} accuracy %", justify="right")
+    lead = config.data.lead
+    table.add_column(f"{splits.evaluated.name} {lead.title}", justify="right")
     table.add_column("C", justify="right")
     probes = [(chosen, kind) for chosen in sets for kind in ("", "weighted")[: 2 if rho else 1]]
     with progress.track("probe", len(probes), unit="probes") as update:
@@ -55,13 +58,15 @@ def probe_teachers(
                 splits.training.labels,
                 test_features=SideBySide(held, names=chosen),
                 test_labels=splits.evaluated.labels,
+                kind=data.task,
+                metric=lead,
+                classes=len(data.classes),
                 weights=torch.cat([rho[name] for name in chosen]) if kind else None,
                 seed=config.data.split_seed,
             )
             label = " + ".join(chosen) + (", weighted by rho" if kind else "")
-            table.add_row(
-                Text(label), f"{100 * found.accuracy:.2f} ± {100 * found.error:.2f}", f"{found.c:g}"
-            )
+            reached = ascii_only(score(SampleMean(found.score, found.error, 1), lead))
+            table.add_row(Text(label), reached.removesuffix(" %"), f"{found.c:g}")
             update(done)
     print_table(table, console=console)
 

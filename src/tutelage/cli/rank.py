@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tutelage.cache.files import in_words
-from tutelage.rank import Candidate, Ranking, Score
+from tutelage.rank import Candidate, Ranking
 from tutelage.report import print_table
 
 __all__ = ["print_ranking"]
@@ -15,7 +15,7 @@ def print_ranking(ranking: Ranking, *, console: Console) -> None:
     """Print every candidate, what they are held against, and the advice."""
     table = Table(box=None, pad_edge=False)
     table.add_column("teachers")
-    for name in ("probe %", "LogME", "columns", "cached", "parameters"):
+    for name in (_probe_title(ranking), "LogME", "columns", "cached", "parameters"):
         table.add_column(name, justify="right")
     for candidate in ranking.candidates:
         table.add_row(*_row(candidate))
@@ -24,7 +24,7 @@ def print_ranking(ranking: Ranking, *, console: Console) -> None:
         "the student's own probe": ranking.student,
         "the student, fine-tuned": ranking.fine_tuned,
     }
-    lines = [f"{name}: {_accuracy(score)} %" for name, score in below.items() if score is not None]
+    lines = [f"{name}: {score}" for name, score in below.items() if score is not None]
     lines.append(
         f"Probes were fitted on {ranking.rows} rows and scored on {ranking.holdout} others, the "
         "hold-out; ± is one standard error."
@@ -38,7 +38,7 @@ def _row(candidate: Candidate) -> tuple[Text, ...]:
         Text(cell)
         for cell in (
             " + ".join(candidate.teachers),
-            _accuracy(candidate.probe),
+            str(candidate.probe).removesuffix(" %"),
             f"{candidate.logme:.4f}",
             str(candidate.columns),
             in_words(candidate.bytes),
@@ -47,5 +47,7 @@ def _row(candidate: Candidate) -> tuple[Text, ...]:
     )
 
 
-def _accuracy(score: Score) -> str:
-    return f"{100 * score.accuracy:.1f} ± {100 * score.error:.1f}"
+def _probe_title(ranking: Ranking) -> str:
+    """``probe %`` for accuracies, else with the metric's name."""
+    metric = ranking.candidates[0].probe.metric
+    return "probe %" if metric.name == "accuracy" else f"probe, {metric.title}"

@@ -4,10 +4,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tutelage.analysis.statistics import SampleMean
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError
 from tutelage.progress import Progress
 from tutelage.report import print_result, print_table, write_report
+from tutelage.report.units import ascii_only, score
+from tutelage.tasks import Metric
 from tutelage.tune import AUTO, Trial, Tuning, tune
 
 __all__ = ["method_names", "tune_and_print"]
@@ -54,18 +57,21 @@ def tune_and_print(
 
 def _table(tuning: Tuning) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name in ("tried", "hold-out accuracy %", ""):
-        table.add_column(name, justify="right" if "accuracy" in name else "left")
+    table.add_column("tried")
+    table.add_column(f"hold-out {tuning.metric.title}", justify="right")
+    table.add_column("")
     for trial in tuning.trials:
-        table.add_row(Text(trial.name), _accuracy(trial), Text(_remark(trial, tuning.chosen)))
+        table.add_row(
+            Text(trial.name), _score(trial, tuning.metric), Text(_remark(trial, tuning.chosen))
+        )
     return table
 
 
-def _accuracy(trial: Trial) -> str:
-    if trial.accuracy is None:
+def _score(trial: Trial, metric: Metric) -> str:
+    if trial.score is None:
         return ""
-    error = "" if trial.error is None else f" ± {100 * trial.error:.2f}"
-    return f"{100 * trial.accuracy:.2f}{error}"
+    found = score(SampleMean(trial.score, trial.error, 1), metric)
+    return ascii_only(found).removesuffix(" %")
 
 
 def _remark(trial: Trial, chosen: str) -> str:

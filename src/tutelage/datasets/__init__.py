@@ -1,6 +1,7 @@
 """Kinds of data: one file each, all giving the same thing, splits of rows with stable ids."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tutelage.datasets.base import (
@@ -16,9 +17,11 @@ from tutelage.datasets.base import (
     chained,
 )
 from tutelage.datasets.splits import Splits, choose_splits
+from tutelage.datasets.targets import refuse_useless
 from tutelage.datasets.templates import Template
 from tutelage.errors import ConfigError, DataError
 from tutelage.registry import bind, import_object, split_scheme
+from tutelage.tasks import Kind, has_label, without_label
 
 __all__ = [
     "SCHEMES",
@@ -52,7 +55,9 @@ def read_data(
     image: str | None = None,
     text: str | tuple[str, ...] | list[str] | None = None,
     template: str | None = None,
-    label: str = "label",
+    task: Kind = "single-label",
+    label: str | tuple[str, ...] | list[str] = "label",
+    label_separator: str | None = None,
     id: str | None = None,
     train: str = "train",
     test: str = "test",
@@ -69,7 +74,9 @@ def read_data(
         text: Column or columns with text; by default found.
         template: In place of ``text``: a prompt with columns' names in braces, as in
             ``"Question: {question}\\nAnswer:"``.
-        label: Column with the class.
+        task: What labels are.
+        label: Column with the class, labels or target; or several, a label or target each.
+        label_separator: What stands between the names in a multi-label column of texts.
         id: Column with the row's id; by default ``id`` if there is one, else the row's number.
         train: Name of the training split.
         test: Name of the test split.
@@ -83,11 +90,25 @@ def read_data(
     """
     data = _read(
         source,
-        columns=_columns(image=image, text=text, template=template, label=label, id=id),
+        columns=replace(
+            _columns(image=image, text=text, template=template, id=id),
+            label=label if isinstance(label, str) else tuple(label),
+            separator=label_separator,
+            task=task,
+        ),
         names=SplitNames(train=train, test=test, validation=validation, read_test=read_test),
         params=params or {},
     )
-    if len(data.classes) < 2:
+    if data.task != task:
+        raise DataError(f"{source} has labels for {data.task}; set data.task = {data.task!r}")
+    if task != "single-label":
+        train_labels = data.splits["train"].labels
+        known = train_labels[has_label(train_labels)]
+        regression = task == "regression"
+        refuse_useless(known, data.classes, regression=regression, where=source)
+        if not data.classes:
+            raise DataError(f"no training row of {source} has a label; check data.label")
+    elif len(data.classes) < 2:
         raise DataError(
             f"{source} has {len(data.classes)} class ({', '.join(data.classes) or 'none'}); "
             "at least two are needed to tell apart"
@@ -122,7 +143,7 @@ def read_unlabelled(
     """
     data = _read(
         source,
-        columns=_columns(image=image, text=text, template=template, label=None, id=id),
+        columns=_columns(image=image, text=text, template=template, id=id),
         names=SplitNames(train=split),
         params={},
     )
@@ -132,7 +153,8 @@ def read_unlabelled(
             f"{like.modality}s; give rows of the same kind"
         )
     found = data.splits["train"]
-    return Split("unlabelled", found.rows, found.ids, found.labels)
+    none = without_label(len(found), like=like.splits["train"].labels)
+    return Split("unlabelled", found.rows, found.ids, none)
 
 
 def _read(source: str, *, columns: Columns, names: SplitNames, params: Mapping[str, Any]) -> Data:
@@ -147,16 +169,16 @@ def _columns(
     image: str | None,
     text: str | tuple[str, ...] | list[str] | None,
     template: str | None,
-    label: str | None,
     id: str | None,
 ) -> Columns:
+    """The columns of inputs; labels are left out."""
     if template is None:
         names = (text,) if isinstance(text, str) else None if text is None else tuple(text)
-        return Columns(image=image, text=names, label=label, id=id)
+        return Columns(image=image, text=names, label=None, id=id)
     if text is not None:
         raise ConfigError(
             "data.text and data.template are both set; a template names its columns itself, in "
             "braces, so leave data.text out"
         )
     parsed = Template.parse(template)
-    return Columns(image=image, text=parsed.columns, template=parsed, label=label, id=id)
+    return Columns(image=image, text=parsed.columns, template=parsed, label=None, id=id)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Shaped
 from torch import Tensor
 
 from tutelage.datasets.templates import Template
 from tutelage.errors import DataError
+from tutelage.tasks import UNLABELLED, Kind
 
 __all__ = [
     "UNLABELLED",
@@ -28,8 +29,6 @@ __all__ = [
 Modality = Literal["image", "text", "image+text"]
 Side = Literal["image", "text"]
 """What a teacher sees of a row."""
-UNLABELLED = -100
-"""The label of a row without one: ``torch.nn.CrossEntropyLoss`` leaves such rows out."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,18 @@ class Columns:
     Attributes:
         text: With a template, its columns.
         template: What is said around the columns with text; see ``Template``.
-        label: None where labels are not to be read, whether there are some or not.
+        label: One, or several; None where labels are not to be read, whether there are some or not.
+        separator: What stands between the names in a multi-label column of texts.
+        task: What labels are.
     """
 
     image: str | None = None
     text: tuple[str, ...] | None = None
     template: Template | None = None
-    label: str | None = "label"
+    label: str | tuple[str, ...] | None = "label"
     id: str | None = None
+    separator: str | None = None
+    task: Kind = "single-label"
 
 
 @dataclass(frozen=True)
@@ -113,14 +116,15 @@ class Split:
     Attributes:
         rows: The inputs.
         ids: One unique, stable id a row.
-        labels: Class numbers, or ``UNLABELLED``.
+        labels: Class numbers, or ``UNLABELLED``; or a column each label (0 and 1) or target, and NaN
+            where it is not known.
         selected_from: Where the rows stood in the data; None for a whole split.
     """
 
     name: str
     rows: Rows
     ids: Sequence[str]
-    labels: Int64[Tensor, " rows"]
+    labels: Shaped[Tensor, "rows ..."]
     selected_from: Origin | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
@@ -216,12 +220,15 @@ class Data:
 
     Attributes:
         splits: ``train``, and ``test`` and ``validation`` where the data has them.
-        classes: Their names; a label is a place in this.
+        classes: Their names: a label is a place in this. Of several labels or regression targets,
+            the name of each column.
         modality: What every row is.
         has_test: Whether there are test rows, read or not.
+        task: What labels are.
     """
 
     splits: Mapping[str, Split]
     classes: tuple[str, ...]
     modality: Modality
     has_test: bool = False
+    task: Kind = "single-label"

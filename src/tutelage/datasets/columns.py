@@ -9,9 +9,9 @@ from datasets import ClassLabel, Dataset, Features, Image, Value
 
 from tutelage.datasets.base import Columns, Data, Rows, Split, SplitNames
 from tutelage.datasets.images import EXTENSIONS, ImageColumn, ImageFiles
-from tutelage.datasets.labels import class_name, class_names, class_numbers
 from tutelage.datasets.pairs import ImageTexts
 from tutelage.datasets.roles import find_roles
+from tutelage.datasets.targets import read_labels
 from tutelage.datasets.texts import TextColumns
 from tutelage.datasets.values import as_text, first_blank, is_plain
 from tutelage.errors import DataError, did_you_mean
@@ -58,11 +58,10 @@ def from_tables(
     }
     train = chosen["train"]
     columns = _found(columns, train, where=where)
-    present = {role: _labels(table, columns.label, where=where) for role, table in chosen.items()}
-    feature = None if columns.label is None else train.features[columns.label]
-    classes = (
-        tuple(feature.names) if isinstance(feature, ClassLabel) else class_names(present["train"])
-    )
+    for table in chosen.values():
+        for name in _label_columns(columns):
+            _require(table.features, name, option="label", where=where)
+    classes, labels = read_labels(chosen, columns, where=where)
     splits = {}
     for role, table in chosen.items():
         label = f"the {role} rows of {where}"
@@ -70,9 +69,10 @@ def from_tables(
             role,
             _rows(table, columns, root=root, where=label),
             _ids(table, columns.id, where=label),
-            class_numbers(present[role], classes, split=role),
+            labels[role],
         )
-    return Data(splits, classes, splits["train"].rows.modality, has_test="test" in roles)
+    modality = splits["train"].rows.modality
+    return Data(splits, classes, modality, has_test="test" in roles, task=columns.task)
 
 
 def _found(columns: Columns, table: Dataset, *, where: str) -> Columns:
@@ -88,22 +88,27 @@ def _found(columns: Columns, table: Dataset, *, where: str) -> Columns:
         )
     for asked in columns.text or ():
         _require(features, asked, option="template" if columns.template else "text", where=where)
-    label = columns.label
-    if label is not None:
-        label = _label_column(features, label)
-        _require(features, label, option="label", where=where)
-        if columns.template is not None and label in columns.template.columns:
+    if isinstance(columns.label, str):
+        columns = replace(columns, label=_label_column(features, columns.label))
+    for asked in _label_columns(columns):
+        _require(features, asked, option="label", where=where)
+        if columns.template is not None and asked in columns.template.columns:
             raise DataError(
-                f"data.template tells the label: it names the column {label!r} of {where}; take it out"
+                f"data.template tells the label: it names the column {asked!r} of {where}; take it out"
             )
-    identity = columns.id or ("id" if "id" in features and label != "id" else None)
-    columns = replace(columns, label=label, id=identity)
+    known = "id" in features and "id" not in _label_columns(columns)
+    identity = columns.id or ("id" if known else None)
+    columns = replace(columns, id=identity)
     if columns.image is not None or columns.text is not None:
         return columns
-    besides = (label or "label", identity)
+    besides = (*(_label_columns(columns) or ("label",)), identity)
     if image := _image_column(table, besides=besides):
         return replace(columns, image=image)
     return replace(columns, text=_text_columns(features, besides=besides, where=where))
+
+
+def _label_columns(columns: Columns) -> tuple[str, ...]:
+    return (columns.label,) if isinstance(columns.label, str) else columns.label or ()
 
 
 def _label_column(features: Features, asked: str) -> str:
@@ -156,17 +161,6 @@ def _text_columns(
 
 def _is_string(feature: Any) -> bool:
     return isinstance(feature, Value) and feature.dtype in ("string", "large_string", "string_view")
-
-
-def _labels(table: Dataset, column: str | None, *, where: str) -> list[str | None]:
-    if column is None:
-        return [None] * len(table)
-    _require(table.features, column, option="label", where=where)
-    feature = table.features[column]
-    values = table[column][:]
-    if isinstance(feature, ClassLabel):
-        return [None if v is None or v < 0 else feature.int2str(v) for v in values]
-    return [class_name(value, where=f"column {column!r} of {where}") for value in values]
 
 
 def _ids(table: Dataset, column: str | None, *, where: str) -> list[str]:

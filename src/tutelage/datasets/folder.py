@@ -31,6 +31,11 @@ def read_folder(source: str, *, columns: Columns, names: SplitNames) -> Data:
         DataError: If there is no such folder, a class has no images or occurs outside the
             training rows only, or images lie outside of class folders.
     """
+    if columns.task != "single-label":
+        raise ConfigError(
+            f"a folder's images have the one class whose folder they lie in; for task {columns.task!r} use "
+            "table:FILE with a column of image paths and columns of labels"
+        )
     if columns not in (Columns(), Columns(label=None)):
         raise ConfigError(
             "a folder has no columns: leave data.image, data.text, data.template, data.label and data.id out, "

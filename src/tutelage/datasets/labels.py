@@ -26,9 +26,15 @@ def class_name(value: Any, *, where: str) -> str | None:
             return None
         if not value.is_integer():
             raise DataError(
-                f"{where} holds {value}, a fraction; labels are classes: whole numbers or names"
+                f"{where} holds {value}, a fraction; labels are classes: whole numbers or names. For "
+                "numbers to predict set data.task = 'regression'"
             )
         return str(int(value))
+    if isinstance(value, list):
+        raise DataError(
+            f"{where} holds {value!r}, a list; labels are classes, one a row. For several labels a row "
+            "set data.task = 'multi-label'"
+        )
     if not isinstance(value, str | int):
         raise DataError(f"{where} holds {value!r}; labels are classes: whole numbers or names")
     return str(value)

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tutelage.datasets.base import UNLABELLED, Data, Split
+from tutelage.datasets.base import Data, Split
+from tutelage.datasets.strata import strata
 from tutelage.errors import DataError
+from tutelage.tasks import has_label
 
 __all__ = ["Splits", "choose_splits", "draw"]
 
@@ -41,9 +43,9 @@ def choose_splits(
 ) -> Splits:
     """Choose the rows to train on and those to evaluate.
 
-    What must be drawn is drawn within each class, by a digest of the row's id: the choice does not
-    depend on the order of files, and a row's lot does not change when others are added. Evaluated
-    rows without a label are left out.
+    What must be drawn is drawn within each class (see ``strata`` for other tasks), by a digest of the
+    row's id: the choice does not depend on the order of files, and a row's lot does not change when
+    others are added. Evaluated rows without a label are left out.
 
     Args:
         data: All splits.
@@ -102,11 +104,12 @@ def draw(split: Split, *, share: float, seed: int, purpose: str, data: Data) -> 
     Raises:
         DataError: If a class has a single row, or the share is less than one row.
     """
-    by_class = _by_class(split, seed=seed, purpose=purpose)
+    by_class = _by_class(split, seed=seed, purpose=purpose, data=data)
     for label, rows in by_class.items():
         if len(rows) < 2:
+            kind = f"class {data.classes[label]!r}" if data.task == "single-label" else split.name
             raise DataError(
-                f"class {data.classes[label]!r} has a single row, so no {purpose} rows can be "
+                f"{kind} has a single row, so no {purpose} rows can be "
                 f"drawn from it; add rows of it, or give the data a {_SPLIT[purpose]} split"
             )
     total = round(share * len(split))
@@ -129,7 +132,7 @@ _SPLIT = {"test": "test", "holdout": "validation"}
 
 def _limited(split: Split, limit: int, *, seed: int, data: Data) -> list[int]:
     """Draw ``limit`` rows, at least two of each class that has two."""
-    by_class = _by_class(split, seed=seed, purpose="limit")
+    by_class = _by_class(split, seed=seed, purpose="limit", data=data)
     least = {label: min(2, len(rows)) for label, rows in by_class.items()}
     if limit < sum(least.values()):
         raise DataError(
@@ -158,15 +161,16 @@ def _allot(total: int, quotas: dict[int, float], *, most: dict[int, int]) -> dic
     return counts
 
 
-def _by_class(split: Split, *, seed: int, purpose: str) -> dict[int, list[int]]:
+def _by_class(split: Split, *, seed: int, purpose: str, data: Data) -> dict[int, list[int]]:
     """Each class's rows, and the classes, in an order that ids, seed and purpose decide."""
     lots = [
         hashlib.blake2b(f"{seed}\0{purpose}\0{name}".encode(), digest_size=16).digest()
         for name in split.ids
     ]
+    alike = strata(split.labels, task=data.task).tolist()
     by_class: dict[int, list[int]] = {}
     for i in sorted(range(len(split)), key=lots.__getitem__):
-        by_class.setdefault(int(split.labels[i]), []).append(i)
+        by_class.setdefault(alike[i], []).append(i)
     return by_class
 
 
@@ -176,7 +180,7 @@ def _others(split: Split, drawn: Sequence[int]) -> list[int]:
 
 
 def _labelled(split: Split) -> Split:
-    keep = (split.labels != UNLABELLED).nonzero().flatten().tolist()
+    keep = has_label(split.labels).nonzero().flatten().tolist()
     if not keep:
         hint = "; name another by data.test, for example the validation split"
         raise DataError(
@@ -186,5 +190,5 @@ def _labelled(split: Split) -> Split:
 
 
 def _unlabelled(split: Split) -> Split | None:
-    without = (split.labels == UNLABELLED).nonzero().flatten().tolist()
+    without = (~has_label(split.labels)).nonzero().flatten().tolist()
     return split.select(without, name="unlabelled") if without else None

@@ -102,7 +102,7 @@ def run_demo(
     folders = [one.output.dir for one in configs]
     picked = folder / f"{max(held, key=held.__getitem__).name}-seed-0"
 
-    probes = {"MiniLM-L6": probe.accuracy}
+    probes = {"MiniLM-L6": probe.score}
     page = write_report(
         folders,
         path=folder / "report.html",

@@ -1,17 +1,17 @@
 """Linear probe: how much of a task can be read off frozen features, with C chosen on a hold-out."""
 
-import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from tutelage.datasets.base import UNLABELLED
 from tutelage.errors import DataError
 from tutelage.probe.draws import drawn_holdout
-from tutelage.probe.fit import LinearProbe, SoftmaxRegression, fit_probe, labelled_rows
+from tutelage.probe.fit import LinearProbe, Regression, fit_probe, labelled_rows
 from tutelage.probe.rows import FeatureRows, Selected, feature_rows
+from tutelage.scores import measure, standard_error
+from tutelage.tasks import Kind, Metric, has_label, hidden, metric_of
 
 __all__ = ["HoldoutProbe", "Probe", "linear_probe", "probe_holdout"]
 
@@ -24,39 +24,41 @@ FURTHEST = range(-8, 5)
 
 @dataclass(frozen=True, kw_only=True)
 class HoldoutProbe:
-    """The C that a hold-out chose, and the accuracy there.
+    """The C that a hold-out chose, and the score there.
 
     Attributes:
         c: Inverse strength of the L2 penalty; see ``fit_probe``.
-        holdout_accuracy: On the rows that chose ``c``, 0 to 1: slightly high for being the best of
-            a few.
-        holdout_error: Its standard error from the number of those rows.
+        holdout_score: The metric on the rows that chose ``c``, at most 1: slightly high for being the
+            best of a few.
+        holdout_error: Its standard error from the number of those rows; see ``standard_error``.
     """
 
     c: float
-    holdout_accuracy: float
+    holdout_score: float
     holdout_error: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe(HoldoutProbe):
-    """A probe's accuracy on rows that chose nothing.
+    """A probe's score on rows that chose nothing.
 
     Attributes:
-        accuracy: On the test rows, 0 to 1, of the probe fitted on all rows.
+        score: The metric on the test rows, at most 1, of the probe fitted on all rows.
         error: Its standard error from the number of test rows.
     """
 
-    accuracy: float
+    score: float
     error: float
 
 
 def linear_probe(
     rows: Float[Tensor, "rows width"] | FeatureRows,
-    labels: Int64[Tensor, " rows"],
+    labels: Shaped[Tensor, "rows ..."],
     *,
     test_features: Float[Tensor, "test width"] | FeatureRows,
-    test_labels: Int64[Tensor, " test"],
+    test_labels: Shaped[Tensor, "test ..."],
+    kind: Kind = "single-label",
+    metric: Metric | None = None,
     classes: int | None = None,
     weights: Float[Tensor, " width"] | None = None,
     holdout: float = 0.1,
@@ -65,18 +67,18 @@ def linear_probe(
 ) -> Probe:
     """Choose C on a hold-out of the rows, fit a probe on all of them, and score it on test rows.
 
-    C is the best of 1e-4 to 1 in decades by accuracy on the hold-out, the smallest of equals; where
+    C is the best of 1e-4 to 1 in decades by the metric on the hold-out, the smallest of equals; where
     the best lies at an end, the grid goes on as long as that helps. Each fit begins at the last.
-    Standard errors are those of a share of independent rows:
-
-        sqrt( p (1 - p) / n )
+    Standard errors are ``tutelage.scores.standard_error``'s.
 
     Args:
         rows: Frozen features of the training rows, as ``fit_probe`` takes them.
-        labels: Their classes; rows that are ``UNLABELLED`` are left out.
+        labels: Theirs, as ``fit_probe`` takes them; rows without one are left out.
         test_features: Features of rows to score; they choose nothing.
-        test_labels: Their classes; rows that are ``UNLABELLED`` are left out.
-        classes: How many there are; as many as the labels name where None.
+        test_labels: Theirs; rows without one are left out.
+        kind: Of task.
+        metric: What chooses C and scores; by default the one that leads in such tasks.
+        classes: How many classes, labels or targets there are; as many as the labels name where None.
         weights: What each standardised column is multiplied by: the weighted probe.
         holdout: Share of the labelled rows that C is chosen by, drawn by class.
         seed: Draws the hold-out.
@@ -89,30 +91,47 @@ def linear_probe(
     Example:
         >>> rows = torch.cat([torch.zeros(20, 2), torch.ones(20, 2)]) + 0.1 * torch.randn(40, 2)
         >>> labels = torch.arange(40) // 20
-        >>> linear_probe(rows, labels, test_features=rows, test_labels=labels).accuracy
+        >>> linear_probe(rows, labels, test_features=rows, test_labels=labels).score
         1.0
     """
     classes = _count(labels, classes)
+    asked = _Asked(kind, metric or metric_of(kind))
     chosen, start = _choose(
-        rows, labels, classes=classes, weights=weights, holdout=holdout, seed=seed, device=device
+        rows,
+        labels,
+        asked,
+        classes=classes,
+        weights=weights,
+        holdout=holdout,
+        seed=seed,
+        device=device,
     )
     probe = fit_probe(
-        rows, labels, classes=classes, c=chosen.c, weights=weights, start=start, device=device
+        rows,
+        labels,
+        kind=kind,
+        classes=classes,
+        c=chosen.c,
+        weights=weights,
+        start=start,
+        device=device,
     )
-    accuracy, error = score(probe, test_features, test_labels)
+    outputs, known = scored(probe, test_features, test_labels)
     return Probe(
         c=chosen.c,
-        holdout_accuracy=chosen.holdout_accuracy,
+        holdout_score=chosen.holdout_score,
         holdout_error=chosen.holdout_error,
-        accuracy=accuracy,
-        error=error,
+        score=asked.score(outputs, known),
+        error=asked.error(outputs, known),
     )
 
 
 def probe_holdout(
     rows: Float[Tensor, "rows width"] | FeatureRows,
-    labels: Int64[Tensor, " rows"],
+    labels: Shaped[Tensor, "rows ..."],
     *,
+    kind: Kind = "single-label",
+    metric: Metric | None = None,
     classes: int | None = None,
     weights: Float[Tensor, " width"] | None = None,
     holdout: float = 0.1,
@@ -125,8 +144,10 @@ def probe_holdout(
 
     Args:
         rows: Frozen features of the training rows, as ``fit_probe`` takes them.
-        labels: Their classes; rows that are ``UNLABELLED`` are left out.
-        classes: How many there are; as many as the labels name where None.
+        labels: Theirs, as ``fit_probe`` takes them; rows without one are left out.
+        kind: Of task.
+        metric: What chooses C and scores; by default the one that leads in such tasks.
+        classes: How many classes, labels or targets there are; as many as the labels name where None.
         weights: What each standardised column is multiplied by: the weighted probe.
         holdout: Share of the labelled rows that are held out, drawn by class.
         seed: Draws the hold-out.
@@ -138,12 +159,13 @@ def probe_holdout(
 
     Example:
         >>> rows = torch.cat([torch.zeros(20, 2), torch.ones(20, 2)]) + 0.1 * torch.randn(40, 2)
-        >>> probe_holdout(rows, torch.arange(40) // 20).holdout_accuracy
+        >>> probe_holdout(rows, torch.arange(40) // 20).holdout_score
         1.0
     """
     chosen, _ = _choose(
         rows,
         labels,
+        _Asked(kind, metric or metric_of(kind)),
         classes=_count(labels, classes),
         weights=weights,
         holdout=holdout,
@@ -153,12 +175,12 @@ def probe_holdout(
     return chosen
 
 
-def score(
+def scored(
     probe: LinearProbe,
     features: Float[Tensor, "rows width"] | FeatureRows,
-    labels: Int64[Tensor, " rows"],
-) -> tuple[float, float]:
-    """Return the accuracy on the labelled rows and its standard error.
+    labels: Shaped[Tensor, "rows ..."],
+) -> tuple[Float[Tensor, "labelled outputs"], Shaped[Tensor, "labelled ..."]]:
+    """Return the probe's outputs for the labelled rows, and their labels.
 
     Raises:
         DataError: If there are none, or they do not match.
@@ -166,17 +188,30 @@ def score(
     rows = feature_rows(features)
     if len(rows) != len(labels):
         raise DataError(f"there are {len(rows)} rows of features to score but {len(labels)} labels")
-    labelled = (labels != UNLABELLED).nonzero().flatten()
+    labelled = has_label(labels).nonzero().flatten()
     if not len(labelled):
         raise DataError("no row to score has a label")
-    right = probe.predict(Selected(rows, labelled)) == labels[labelled]
-    accuracy = int(right.sum()) / len(right)
-    return accuracy, math.sqrt(accuracy * (1 - accuracy) / len(right))
+    return probe.outputs(Selected(rows, labelled)), labels[labelled]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is measured."""
+
+    kind: Kind
+    metric: Metric
+
+    def score(self, outputs: Tensor, labels: Tensor) -> float:
+        return measure(self.kind, self.metric, outputs, labels)
+
+    def error(self, outputs: Tensor, labels: Tensor) -> float:
+        return standard_error(self.kind, self.metric, outputs, labels)
 
 
 def _choose(
     rows: Tensor | FeatureRows,
     labels: Tensor,
+    asked: _Asked,
     *,
     classes: int,
     weights: Tensor | None,
@@ -186,41 +221,43 @@ def _choose(
 ) -> tuple[HoldoutProbe, LinearProbe]:
     """The chosen C, and the probe at it of the rows that were not held out."""
     found = feature_rows(rows)
-    labelled_rows(found, labels, classes=classes)
-    held = drawn_holdout(labels, share=holdout, seed=seed)
-    regression = SoftmaxRegression(
+    labelled_rows(found, labels, kind=asked.kind, classes=classes)
+    held = drawn_holdout(labels, kind=asked.kind, share=holdout, seed=seed)
+    regression = Regression(
         found,
-        labels.index_fill(0, held, UNLABELLED),
+        hidden(labels, held),
+        kind=asked.kind,
         classes=classes,
         weights=weights,
         device=device,
     )
-    tried: dict[int, tuple[HoldoutProbe, LinearProbe]] = {}
+    tried: dict[int, tuple[float, LinearProbe]] = {}
 
     def attempt(decade: int, start: LinearProbe | None) -> LinearProbe:
-        c = 10.0**decade
-        probe = regression.fit(c, start=start)
-        accuracy, error = score(probe, Selected(found, held), labels[held])
-        chosen = HoldoutProbe(c=c, holdout_accuracy=accuracy, holdout_error=error)
-        tried[decade] = chosen, probe
+        probe = regression.fit(10.0**decade, start=start)
+        tried[decade] = asked.score(*scored(probe, Selected(found, held), labels[held])), probe
         return probe
 
     probe = None
     for decade in DECADES:
         probe = attempt(decade, probe)
-    best = max(tried, key=lambda decade: tried[decade][0].holdout_accuracy)
+    best = max(tried, key=lambda decade: tried[decade][0])
     while best in (min(tried), max(tried)):
         further = best - 1 if best == min(tried) else best + 1
         if further not in FURTHEST:
             break
         attempt(further, tried[best][1])
-        if tried[further][0].holdout_accuracy <= tried[best][0].holdout_accuracy:
+        if tried[further][0] <= tried[best][0]:
             break
         best = further
-    return tried[best]
+    value, probe = tried[best]
+    error = asked.error(*scored(probe, Selected(found, held), labels[held]))
+    return HoldoutProbe(c=10.0**best, holdout_score=value, holdout_error=error), probe
 
 
 def _count(labels: Tensor, classes: int | None) -> int:
     if classes is not None:
         return classes
+    if labels.is_floating_point():
+        return labels.shape[1]
     return int(labels.max()) + 1 if len(labels) else 0

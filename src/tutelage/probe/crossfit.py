@@ -1,39 +1,43 @@
-"""Logits of rows by probes that did not see their labels."""
+"""Outputs for rows by probes that did not see their labels."""
 
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32, Int64, Shaped
 from torch import Tensor
 
-from tutelage.datasets.base import UNLABELLED
 from tutelage.errors import DataError
 from tutelage.probe.choice import probe_holdout
 from tutelage.probe.draws import stratified_folds
 from tutelage.probe.fit import fit_probe, labelled_rows
 from tutelage.probe.rows import FeatureRows, Selected, feature_rows
+from tutelage.tasks import UNLABELLED, Kind, Metric, has_label, hidden
 
 __all__ = ["cross_fitted"]
 
 
 def cross_fitted(
     rows: Float[Tensor, "rows width"] | FeatureRows,
-    labels: Int64[Tensor, " rows"],
+    labels: Shaped[Tensor, "rows ..."],
     *,
+    kind: Kind = "single-label",
+    metric: Metric | None = None,
     classes: int,
     folds: int | Int64[Tensor, " rows"] = 5,
     c: float | None = None,
     seed: int = 0,
     device: torch.device | None = None,
-) -> Float32[Tensor, "rows classes"]:
-    """Return each row's logits by a probe that was fitted without the row's label.
+) -> Float32[Tensor, "rows outputs"]:
+    """Return each row's outputs by a probe that was fitted without the row's label.
 
-    The labelled rows are dealt out to folds, and the logits of a fold's rows come from the probe
+    The labelled rows are dealt out to folds, and the outputs of a fold's rows come from the probe
     of all other folds: a softmax of them is a soft label that tells more than the row's own. Rows
-    that are ``UNLABELLED`` get theirs from a probe of all labelled rows.
+    without a label get theirs from a probe of all labelled rows.
 
     Args:
         rows: Features, as ``fit_probe`` takes them.
-        labels: Class numbers, or ``UNLABELLED``.
-        classes: How many there are.
+        labels: As ``fit_probe`` takes them.
+        kind: Of task.
+        metric: What chooses ``c``; by default the one that leads in such tasks.
+        classes: How many classes, labels or targets there are.
         folds: How many, drawn by class; or each labelled row's fold, from 0, where some rows must
             stay together (frames of one video) or the draw must not look at labels.
         c: Inverse strength of the penalty; chosen once as ``probe_holdout`` does where None.
@@ -41,7 +45,7 @@ def cross_fitted(
         device: Where to compute; by default the accelerator that is there, else the CPU.
 
     Returns:
-        Logits, on the CPU; a function of the arguments alone.
+        Logits, or targets in their units, on the CPU; a function of the arguments alone.
 
     Raises:
         DataError: If a class has no row or a single one, rows and labels do not match, or a fold
@@ -59,19 +63,22 @@ def cross_fitted(
         tensor(True)
     """
     found = feature_rows(rows)
-    labelled_rows(found, labels, classes=classes)
+    labelled_rows(found, labels, kind=kind, classes=classes)
+    known = has_label(labels)
     if isinstance(folds, int):
-        folds = stratified_folds(labels, folds=folds, seed=seed)
-    elif folds.shape != labels.shape or int(folds[labels != UNLABELLED].min()) < 0:
+        folds = stratified_folds(labels, kind=kind, folds=folds, seed=seed)
+    elif folds.shape != known.shape or int(folds[known].min()) < 0:
         raise DataError(f"folds are {len(labels)} numbers from 0, one a row; got other ones")
-    folds = folds.where(labels != UNLABELLED, UNLABELLED)
+    folds = folds.where(known, UNLABELLED)
     if c is None:
-        c = probe_holdout(found, labels, classes=classes, seed=seed, device=device).c
-    logits = torch.empty(len(labels), classes)
+        c = probe_holdout(
+            found, labels, kind=kind, metric=metric, classes=classes, seed=seed, device=device
+        ).c
+    outputs = torch.empty(len(labels), classes)
     for fold in sorted(set(folds.tolist())):
-        # The fold of rows without a label is no labelled row's: their probe is that of all others.
-        others = labels.where(folds != fold, UNLABELLED)
-        probe = fit_probe(found, others, classes=classes, c=c, device=device)
         mine = (folds == fold).nonzero().flatten()
-        logits[mine] = probe.logits(Selected(found, mine))
-    return logits
+        # The fold of rows without a label is no labelled row's: their probe is that of all others.
+        others = hidden(labels, mine)
+        probe = fit_probe(found, others, kind=kind, classes=classes, c=c, device=device)
+        outputs[mine] = probe.outputs(Selected(found, mine))
+    return outputs

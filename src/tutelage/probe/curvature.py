@@ -1,4 +1,4 @@
-"""How strongly the loss of a softmax regression bends: what its descent is preconditioned with."""
+"""How strongly the loss of a regression bends: what its descent is preconditioned with."""
 
 import torch
 from jaxtyping import Float32
@@ -24,7 +24,9 @@ class Curvature:
 
         (c / K) (I - 11ᵀ / K) ⊗ ZᵀZ + I
 
-    and nowhere is its first part more than ``K / 2`` times that (Böhning's bound). ``ZᵀZ`` is taken
+    and nowhere is its first part more than ``K / 2`` times that (Böhning's bound). Of independent
+    labels it is ``(c / 4) ZᵀZ + I`` where both answers are equally likely, and nowhere more; of squared
+    errors ``c ZᵀZ + I`` everywhere. ``ZᵀZ`` is taken
     as ``V diag(values) Vᵀ + others (I - VVᵀ)``, with its leading directions ``V`` and the mean of
     all other values: an inverse then costs two thin products, whatever ``c`` is.
 
@@ -60,8 +62,8 @@ class Curvature:
         """Return the inverse Hessian's product with a gradient.
 
         Args:
-            gradient: Of the weights, class after class, then of the intercepts.
-            c: What ``ZᵀZ`` is multiplied by.
+            gradient: Of the weights, output after output, then of the intercepts.
+            c: What ``ZᵀZ`` is multiplied by: ``c / K``, ``c / 4`` or ``c``.
         """
         weight, bias = parts(gradient, width=len(self._vectors))
         others = 1 / (1 + c * self._others)

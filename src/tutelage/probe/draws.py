@@ -1,22 +1,24 @@
 """Which rows a probe is fitted on and which it is scored on: hold-outs and folds, drawn by class."""
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int64, Shaped
 from torch import Tensor
 
-from tutelage.datasets.base import UNLABELLED
+from tutelage.datasets.strata import strata
 from tutelage.errors import ConfigError, DataError
+from tutelage.tasks import UNLABELLED, Kind
 
 __all__ = ["drawn_holdout", "stratified_folds"]
 
 
 def drawn_holdout(
-    labels: Int64[Tensor, " rows"], *, share: float, seed: int
+    labels: Shaped[Tensor, "rows ..."], *, kind: Kind = "single-label", share: float, seed: int
 ) -> Int64[Tensor, " holdout"]:
     """Draw a share of the labelled rows, of each class the same as nearly as whole rows allow.
 
     Args:
-        labels: Class numbers, or ``UNLABELLED``.
+        labels: Of all rows, some of which may have none.
+        kind: Of task; ``strata`` says which rows count as one class.
         share: Above 0, at most 0.5: every class of two rows or more keeps one that is not drawn.
         seed: Decides the rows.
 
@@ -34,7 +36,7 @@ def drawn_holdout(
     """
     if not 0 < share <= 0.5:
         raise ConfigError(f"a hold-out is a share above 0 and up to 0.5 of the rows, got {share:g}")
-    by_class = _by_class(labels, seed=seed, purpose="hold-out")
+    by_class = _by_class(strata(labels, task=kind), seed=seed, purpose="hold-out")
     count = round(share * len(by_class))
     if count == 0:
         raise DataError(
@@ -47,12 +49,13 @@ def drawn_holdout(
 
 
 def stratified_folds(
-    labels: Int64[Tensor, " rows"], *, folds: int, seed: int
+    labels: Shaped[Tensor, "rows ..."], *, kind: Kind = "single-label", folds: int, seed: int
 ) -> Int64[Tensor, " rows"]:
     """Deal the labelled rows out to folds; in each, every class's count differs by one at most.
 
     Args:
-        labels: Class numbers, or ``UNLABELLED``.
+        labels: Of all rows, some of which may have none.
+        kind: Of task; ``strata`` says which rows count as one class.
         folds: Two or more.
         seed: Decides which rows go together.
 
@@ -69,8 +72,8 @@ def stratified_folds(
     """
     if folds < 2:
         raise ConfigError(f"cross-fitting needs two folds or more, got {folds}")
-    by_class = _by_class(labels, seed=seed, purpose="folds")
-    found = torch.full_like(labels, UNLABELLED)
+    by_class = _by_class(strata(labels, task=kind), seed=seed, purpose="folds")
+    found = torch.full((len(labels),), UNLABELLED)
     found[by_class] = torch.arange(len(by_class)) % folds
     return found
 

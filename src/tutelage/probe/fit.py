@@ -1,30 +1,30 @@
-"""Fitting a linear probe: softmax regression on standardised features at a given strength."""
+"""Fitting a linear probe: a regression on standardised features at a given strength."""
 
 import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32, Int64, Shaped
 from torch import Tensor
-from torch.nn import functional as F
 
-from tutelage.datasets.base import UNLABELLED
 from tutelage.errors import ConfigError, DataError
+from tutelage.probe.criteria import criterion_of
 from tutelage.probe.curvature import Curvature, parts
 from tutelage.probe.descent import minimise
 from tutelage.probe.rows import FeatureRows, Selected, blocks, feature_rows
 from tutelage.probe.standardised import Standardised
+from tutelage.tasks import UNLABELLED, Kind, has_label
 
-__all__ = ["LinearProbe", "SoftmaxRegression", "fit_probe"]
+__all__ = ["LinearProbe", "Regression", "fit_probe"]
 
 TOLERANCE = 5e-5
 
 
 @dataclass(frozen=True, eq=False)
 class LinearProbe:
-    """A linear classifier on standardised features.
+    """A linear model on standardised features: logits of classes or labels, or targets in their units.
 
-        logits = ((x - mean) / scale) Wᵀ + b
+        outputs = ((x - mean) / scale) Wᵀ + b
 
     Attributes:
         weight: ``W``.
@@ -33,15 +33,15 @@ class LinearProbe:
         scale: Deviation of each column over its weight; infinite where the weight is 0.
     """
 
-    weight: Float32[Tensor, "classes width"]
-    bias: Float32[Tensor, " classes"]
+    weight: Float32[Tensor, "outputs width"]
+    bias: Float32[Tensor, " outputs"]
     mean: Float32[Tensor, " width"]
     scale: Float32[Tensor, " width"]
 
-    def logits(
+    def outputs(
         self, features: Float[Tensor, "rows width"] | FeatureRows
-    ) -> Float32[Tensor, "rows classes"]:
-        """Return each row's logits, on the CPU; features are read block by block.
+    ) -> Float32[Tensor, "rows outputs"]:
+        """Return each row's outputs, on the CPU; features are read block by block.
 
         Raises:
             DataError: If the features have another width, or one is not finite.
@@ -65,28 +65,35 @@ class LinearProbe:
         self, features: Float[Tensor, "rows width"] | FeatureRows
     ) -> Int64[Tensor, " rows"]:
         """Return the class of the greatest logit in each row."""
-        return self.logits(features).argmax(dim=1)
+        return self.outputs(features).argmax(dim=1)
 
 
 def fit_probe(
     rows: Float[Tensor, "rows width"] | FeatureRows,
-    labels: Int64[Tensor, " rows"],
+    labels: Shaped[Tensor, "rows ..."],
     *,
+    kind: Kind = "single-label",
     classes: int,
     c: float,
     weights: Float[Tensor, " width"] | None = None,
     start: LinearProbe | None = None,
     device: torch.device | None = None,
 ) -> LinearProbe:
-    """Fit softmax regression on standardised features.
+    """Fit a linear model on standardised features.
 
     With ``z`` the columns at mean 0 and deviation 1 over the labelled rows, times their weights,
 
-        minimise  c · sum_i CE(y_i, W z_i + b)  +  |W|² / 2
+        minimise  c · sum_i L(y_i, W z_i + b)  +  |W|² / 2
 
-    to within about 1e-4 of the least value; the intercept ``b`` is not penalised. This is what
-    scikit-learn's ``LogisticRegression(C=c)`` minimises for three classes or more; for two it
-    penalises one vector instead of two, and ``C=2 * c`` gives the same probe.
+    to within about 1e-4 of the least value; the intercept ``b`` is not penalised. By task, ``L`` is
+
+        single-label:  CE(y, softmax)
+        multi-label:   sum_j BCE(y_j, sigmoid)    over the labels that are known
+        regression:    sum_j (y_j - x_j)² / 2     over the targets that are known
+
+    This is what scikit-learn's ``LogisticRegression(C=c)`` minimises for three classes or more, and
+    for each label; for two classes it penalises one vector instead of two, and ``C=2 * c`` gives the
+    same probe. For each target it is ``Ridge(alpha=1 / c)``.
 
     A pass over the rows costs two matrix products in float32, block by block; five to forty are
     needed, the more the larger ``c``. Standardised features up to 2 GiB are held on the device
@@ -95,8 +102,9 @@ def fit_probe(
     Args:
         rows: Features: a tensor, cached ``Features``, or anything with ``__len__``, ``width`` and
             ``gather``.
-        labels: Class numbers; rows that are ``UNLABELLED`` are left out.
-        classes: How many there are.
+        labels: Class numbers; or a column each label or target. Those that are not known are left out.
+        kind: Of task.
+        classes: How many classes, labels or targets there are.
         c: Inverse strength of the penalty, above 0.
         weights: What each standardised column is multiplied by (``rho`` of the weighted probe); 1
             where None.
@@ -116,29 +124,32 @@ def fit_probe(
         >>> probe.predict(torch.tensor([[-2.0], [0.5]]))
         tensor([0, 1])
     """
-    regression = SoftmaxRegression(rows, labels, classes=classes, weights=weights, device=device)
+    regression = Regression(
+        rows, labels, kind=kind, classes=classes, weights=weights, device=device
+    )
     return regression.fit(c, start=start)
 
 
-class SoftmaxRegression:
+class Regression:
     """What fits on the same rows at several strengths share; see ``fit_probe``."""
 
     def __init__(
         self,
         rows: Float[Tensor, "rows width"] | FeatureRows,
-        labels: Int64[Tensor, " rows"],
+        labels: Shaped[Tensor, "rows ..."],
         *,
+        kind: Kind = "single-label",
         classes: int,
         weights: Float[Tensor, " width"] | None = None,
         device: torch.device | None = None,
     ) -> None:
         found = feature_rows(rows)
-        labelled = labelled_rows(found, labels, classes=classes)
+        labelled = labelled_rows(found, labels, kind=kind, classes=classes)
         _refuse_weights(weights, width=found.width)
         self.device = device or _accelerator()
         self.classes = classes
         self._columns = Standardised(Selected(found, labelled), weights=weights, device=self.device)
-        self._labels = labels[labelled].to(self.device)
+        self._criterion = criterion_of(kind, labels[labelled], outputs=classes, device=self.device)
         self._curvature = Curvature(self._columns)
 
     def fit(
@@ -148,27 +159,27 @@ class SoftmaxRegression:
 
         Args:
             c: Inverse strength of the penalty.
-            start: Where to begin; where None, at the logarithms of the classes' shares.
+            start: Where to begin; where None, at the best outputs that are blind to features.
             tolerance: How far above its least value the objective may lie, as a share of it, or
                 of a quarter of what the features lower it by, whichever is less.
         """
         if not 0 < c < math.inf:
             raise ConfigError(f"c, the inverse strength of the penalty, lies above 0; got {c:g}")
-        shares = self._labels.bincount().double().cpu() / len(self._labels)
-        blind = -c * len(self._labels) * float((shares * shares.log()).sum())
+        criterion, width = self._criterion, self._columns.width
+        blind = c * criterion.blind()
         if start is None:
-            weight, bias = torch.zeros(self.classes, self._columns.width), shares.log().float()
+            weight, bias = torch.zeros(self.classes, width), criterion.constants()
         else:
-            weight, bias = start.weight, start.bias
+            weight, bias = criterion.from_units(start.weight, start.bias)
         found = minimise(
             lambda at: self.objective(at, c=c),
             torch.cat([weight.flatten(), bias]).to(self.device),
-            inverse_hessian=lambda gradient: self._curvature.solve(gradient, c=c / self.classes),
+            inverse_hessian=lambda gradient: self._curvature.solve(gradient, c=c * criterion.bend),
             # Under a strong penalty the loss hardly falls below a blind probe's, so that what it
             # falls by is the measure. A thousandth of the loss is a floor that float32 can reach.
             enough=lambda loss: tolerance * max(min(loss, (blind - loss) / 4), loss / 1000),
         )
-        weight, bias = parts(found.cpu(), width=self._columns.width)
+        weight, bias = criterion.to_units(*parts(found.cpu(), width=width))
         return LinearProbe(
             weight=weight.clone(),
             bias=bias.clone(),
@@ -189,34 +200,56 @@ class SoftmaxRegression:
         gradient = torch.zeros_like(point)
         of_weight, of_bias = parts(gradient, width=self._columns.width)
         losses, done = [], 0
-        # Classes come first: both products then read what lies together, an eighth faster.
+        # Outputs come first: both products then read what lies together, an eighth faster.
         for block in self._columns.blocks():
-            labels = self._labels[None, done : done + len(block)]
-            log = F.log_softmax(torch.addmm(bias[:, None], weight, block.T), dim=0)
-            losses.append(log.gather(0, labels).sum())
-            residual = log.exp_().scatter_add_(0, labels, log.new_full((), -1.0).expand_as(labels))
+            outputs = torch.addmm(bias[:, None], weight, block.T)
+            loss, residual = self._criterion.residual(outputs, slice(done, done + len(block)))
+            losses.append(loss)
             of_weight.addmm_(residual, block)
             of_bias += residual.sum(dim=1)
             done += len(block)
         gradient *= c
         of_weight += weight
         # Blocks are summed as Python floats: float32 would lose what late iterations gain.
-        loss = -math.fsum(torch.stack(losses).tolist())
-        return c * loss + float(weight.square().sum()) / 2, gradient
+        total = math.fsum(torch.stack(losses).tolist())
+        return c * total + float(weight.square().sum()) / 2, gradient
 
 
 def labelled_rows(
-    rows: FeatureRows, labels: Int64[Tensor, " rows"], *, classes: int
+    rows: FeatureRows, labels: Shaped[Tensor, "rows ..."], *, kind: Kind, classes: int
 ) -> Int64[Tensor, " labelled"]:
     """Return the numbers of rows with a label.
 
     Raises:
-        DataError: If labels do not match the rows or the classes, or a class has no row.
+        DataError: If labels do not match the rows or the task, or a class has no row.
     """
     if len(labels) != len(rows):
         raise DataError(f"there are {len(rows)} rows of features but {len(labels)} labels")
-    labelled = (labels != UNLABELLED).nonzero().flatten()
+    if labels.is_floating_point() == (kind == "single-label"):
+        raise DataError(
+            f"labels of {kind} tasks are "
+            + ("class numbers" if kind == "single-label" else "numbers [rows, outputs]")
+            + f"; got {labels.dtype} {list(labels.shape)}"
+        )
+    labelled = has_label(labels).nonzero().flatten()
     known = labels[labelled]
+    if kind == "single-label":
+        _refuse_classes(known, classes=classes)
+    else:
+        _refuse_columns(known, kind=kind, columns=classes)
+    return labelled
+
+
+def _refuse_columns(known: Float[Tensor, "rows columns"], *, kind: Kind, columns: int) -> None:
+    if known.shape[1] != columns or not len(known):
+        raise DataError(
+            f"a linear probe needs labelled rows of {columns} columns; got {list(known.shape)}"
+        )
+    if kind == "multi-label" and not bool(((known == 0) | (known == 1) | known.isnan()).all()):
+        raise DataError("labels of several classes are 0 and 1, or NaN where they are not known")
+
+
+def _refuse_classes(known: Int64[Tensor, " rows"], *, classes: int) -> None:
     if len(known) and not 0 <= int(known.min()) <= int(known.max()) < classes:
         raise DataError(
             f"labels of {classes} classes are 0 to {classes - 1}, or {UNLABELLED} for rows without "
@@ -234,7 +267,6 @@ def labelled_rows(
             + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
             + f" of {classes}; a probe needs rows of every class that it tells apart"
         )
-    return labelled
 
 
 def _refuse_weights(weights: Tensor | None, *, width: int) -> None:

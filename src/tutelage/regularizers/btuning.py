@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tutelage.logme import Moments, logme
-from tutelage.regularizers.evidence import UNLABELLED, Evidence
+from tutelage.regularizers.evidence import Evidence
 from tutelage.regularizers.prepared import PreparedRegularizer
+from tutelage.tasks import complete
 
 __all__ = ["BTuning"]
 
@@ -23,14 +24,14 @@ class BTuning(PreparedRegularizer):
         w = softmax(LogME_k / 0.1)
 
     ``μ_k`` [classes, columns] is the posterior mean of a Bayesian linear model from teacher k's
-    features to one-hot labels, ``LogME_k`` its evidence; ``μ_0`` is the same for the student as it
-    begins. ``prepare`` computes them from the labelled training rows; nothing is learned beside the
-    student after that.
+    features to one-hot labels, several labels or targets, ``LogME_k`` its evidence; ``μ_0`` is the
+    same for the student as it begins. ``prepare`` computes them from the labelled training rows;
+    nothing is learned beside the student after that.
 
     Args:
         student_width: Columns of the student's features.
         teacher_widths: Columns of each teacher's features, by name or in order.
-        classes: How many classes there are.
+        classes: How many classes, labels or targets there are.
         temperature: What LogME is divided by in the teachers' weights, above 0.
 
     Attributes:
@@ -84,7 +85,7 @@ class BTuning(PreparedRegularizer):
         classes = len(self.student_means)
         if evidence.classes != classes:
             raise ValueError(f"expected {classes} classes, got {evidence.classes}")
-        if not (evidence.labels != UNLABELLED).any():
+        if not complete(evidence.labels).any():
             raise ValueError("B-Tuning needs labelled rows to prepare with, and there are none")
         teachers = (self.teachers.join(block) for block in evidence.blocks(ROWS))
         together = Moments.of(_labelled(teachers, evidence))
@@ -102,8 +103,10 @@ class BTuning(PreparedRegularizer):
 def _labelled(
     blocks: Iterator[Tensor] | Sequence[Tensor], evidence: Evidence
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features and one-hot labels of the rows that have one."""
+    """Features and targets of the rows that have all labels."""
     for features, labels in zip(blocks, torch.split(evidence.labels, ROWS), strict=True):
-        known = labels != UNLABELLED
-        targets = F.one_hot(labels[known], evidence.classes)
+        known = complete(labels)
+        targets = labels[known]
+        if not targets.is_floating_point():
+            targets = F.one_hot(targets, evidence.classes)
         yield features[known.to(features.device)], targets.to(features.device)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
-__all__ = ["UNLABELLED", "Evidence", "FeatureRows"]
+from tutelage.tasks import UNLABELLED
 
-UNLABELLED = -100
+__all__ = ["UNLABELLED", "Evidence", "FeatureRows"]
 
 
 @runtime_checkable
@@ -36,8 +36,9 @@ class Evidence:
 
     Attributes:
         teachers: The teachers' features of the training rows.
-        labels: Class numbers of the same rows; -100 where a row has none.
-        classes: How many classes there are.
+        labels: Of the same rows: class numbers, -100 where a row has none; or, where there are
+            several labels or regression targets, a column each (0 and 1, or standardised), NaN for none.
+        classes: How many classes, labels or targets there are.
         student: Computes the student's features as it begins, of the same rows in the same order.
         seed: Seeds what a method draws; the global random state is left alone.
         device: Where a method computes.
@@ -65,7 +66,7 @@ class Evidence:
     """
 
     teachers: FeatureRows
-    labels: Int64[Tensor, " rows"]
+    labels: Shaped[Tensor, "rows ..."]
     classes: int
     student: Callable[[], Float[Tensor, "rows width"]]
     seed: int

@@ -17,9 +17,9 @@ from matplotlib.lines import Line2D
 from tutelage.analysis.comparison import BASELINE
 from tutelage.analysis.table import ResultTable, Row
 from tutelage.report.plots import clipped
-from tutelage.report.units import percent
+from tutelage.report.units import score
 
-__all__ = ["accuracy_chart", "colors", "probe_chart", "save_chart"]
+__all__ = ["colors", "probe_chart", "save_chart", "score_chart"]
 
 INCH = 72
 FONT = 10
@@ -33,7 +33,7 @@ FILE = {"svg.fonttype": "none", "svg.hashsalt": "tutelage", "font.family": ["Dej
 METADATA = {"svg": {"Date": None}, "png": {"Software": None}}
 
 
-def accuracy_chart(table: ResultTable) -> Figure:
+def score_chart(table: ResultTable) -> Figure:
     """A bar a row, with one standard error; rows of one student and fraction stand together.
 
     Where all bars are long the axis does not begin at 0, and says so.
@@ -41,16 +41,16 @@ def accuracy_chart(table: ResultTable) -> Figure:
     places = _places(table)
     figure, axes = _figure(width=560, height=52 + ROW * (places[-1] + 1))
     ink, muted = colors()["ink"], colors()["muted"]
-    start = _axis_start(table)
+    start, metric, shown = _axis_start(table), table.metric, table.metric.shown
     methods = _method_colors(table)
     for row, where in zip(table.rows, places, strict=True):
         note, end = "failed", start
-        if row.accuracy is not None:
-            mean, error = 100 * row.accuracy.mean, 100 * (row.accuracy.error or 0)
+        if row.score is not None:
+            mean, error = shown * row.score.mean, shown * (row.score.error or 0)
             axes.barh(where, mean - start, left=start, height=0.62, color=methods[row.method])
-            if row.accuracy.error is not None:
+            if row.score.error is not None:
                 axes.errorbar(mean, where, xerr=error, color=ink, lw=1.2, capsize=2.5)
-            note, end = percent(row.accuracy), mean + error
+            note, end = score(row.score, metric), mean + error
         axes.annotate(
             note,
             (end, where),
@@ -58,19 +58,19 @@ def accuracy_chart(table: ResultTable) -> Figure:
             textcoords="offset points",
             va="center",
             fontsize=FONT - 1,
-            color=ink if row.accuracy is not None else muted,
+            color=ink if row.score is not None else muted,
         )
     axes.set_yticks(places, [_label(row, table) for row in table.rows], color=ink)
     axes.set_ylim(places[-1] + 0.6, -0.6)
     axes.set_xlim(left=start)
     axes.margins(x=0.25)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("accuracy, %" + (f" (the axis begins at {start:g})" if start else ""))
+    axes.set_xlabel(metric.axis + (f" (the axis begins at {start:g})" if start else ""))
     return figure
 
 
 def probe_chart(table: ResultTable, *, note: str) -> Figure | None:
-    """A point a row: accuracy, with one standard error, against the linear probe of the row's teachers.
+    """A point a row: score, with one standard error, against the linear probe of the row's teachers.
 
     Standard fine-tuning has no teachers; where it is a single row, it is a dashed line.
 
@@ -81,17 +81,18 @@ def probe_chart(table: ResultTable, *, note: str) -> Figure | None:
     Returns:
         None where no row has a probe.
     """
-    rows = [row for row in table.rows if row.probe is not None and row.accuracy is not None]
+    rows = [row for row in table.rows if row.probe is not None and row.score is not None]
     if not rows:
         return None
+    shown = table.metric.shown
     figure, axes = _figure(width=520, height=340)
     methods = _method_colors(table)
     for row in rows:
-        assert row.accuracy is not None
+        assert row.score is not None
         axes.errorbar(
-            100 * (row.probe or 0),
-            100 * row.accuracy.mean,
-            yerr=None if row.accuracy.error is None else 100 * row.accuracy.error,
+            shown * (row.probe or 0),
+            shown * row.score.mean,
+            yerr=None if row.score.error is None else shown * row.score.error,
             fmt="o",
             color=methods[row.method],
             markersize=6.5,
@@ -105,10 +106,10 @@ def probe_chart(table: ResultTable, *, note: str) -> Figure | None:
         for method, color in methods.items()
         if any(row.method == method for row in rows)
     ]
-    baselines = [row for row in table.rows if row.method == BASELINE and row.accuracy]
-    if len(baselines) == 1 and baselines[0].accuracy is not None:
+    baselines = [row for row in table.rows if row.method == BASELINE and row.score]
+    if len(baselines) == 1 and baselines[0].score is not None:
         grey = methods[BASELINE]
-        line = axes.axhline(100 * baselines[0].accuracy.mean, color=grey, lw=1.2, dashes=(3, 3))
+        line = axes.axhline(shown * baselines[0].score.mean, color=grey, lw=1.2, dashes=(3, 3))
         line.set_label(BASELINE)
         handles.append(line)
     axes.legend(
@@ -120,8 +121,8 @@ def probe_chart(table: ResultTable, *, note: str) -> Figure | None:
         labelcolor=colors()["ink"],
     )
     axes.margins(0.12)
-    axes.set_xlabel("linear probe of the teachers, %")
-    axes.set_ylabel("accuracy, %")
+    axes.set_xlabel("linear probe of the teachers" + (", %" if table.metric.percent else ""))
+    axes.set_ylabel(table.metric.axis)
     figure.supxlabel(_wrapped(note), fontsize=FONT - 2, color=colors()["muted"])
     return figure
 
@@ -169,10 +170,13 @@ def _places(table: ResultTable) -> list[float]:
 
 
 def _axis_start(table: ResultTable) -> float:
-    """A multiple of ten somewhat below all bars, so that they can be told apart; or 0."""
-    lows = [100 * (r.accuracy.mean - (r.accuracy.error or 0)) for r in table.rows if r.accuracy]
-    highs = [100 * r.accuracy.mean for r in table.rows if r.accuracy]
-    if not lows:
+    """A multiple of ten somewhat below all bars, so that they can be told apart; or 0.
+
+    Of a metric that is no share, and may be below 0, it is always 0.
+    """
+    lows = [100 * (r.score.mean - (r.score.error or 0)) for r in table.rows if r.score]
+    highs = [100 * r.score.mean for r in table.rows if r.score]
+    if not lows or not table.metric.percent:
         return 0.0
     room = max(5.0, max(highs) - min(lows))
     start = 10.0 * ((min(lows) - room) // 10)

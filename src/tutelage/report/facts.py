@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tutelage.analysis.comparison import Comparison, accuracy_of
+from tutelage.analysis.comparison import Comparison, score_of
 from tutelage.analysis.statistics import SampleMean, sample_mean
-from tutelage.report.units import bytes_, duration, parameters, percent, points
+from tutelage.report.units import bytes_, duration, gap, parameters, percent, score
 from tutelage.result import Result
+from tutelage.tasks import Metric
 
 __all__ = ["Table", "method_table", "run_table", "setup", "teacher_table", "time_table"]
 
@@ -26,44 +27,53 @@ class Table:
 
 
 def method_table(comparison: Comparison) -> Table:
-    """A row a method: seeds, accuracy and difference, mean ± standard error."""
+    """A row a method: seeds, score and difference, mean ± standard error."""
+    metric = comparison.metric
     rows = [
         (
             method.label,
             str(len(method.runs)),
-            percent(method.accuracy),
-            points(method.above_baseline) if method.above_baseline else "",
+            score(method.score, metric),
+            gap(method.above_baseline, metric) if method.above_baseline else "",
         )
         for method in comparison.methods
     ]
-    table = Table(("Method", "Seeds", "Accuracy", "Difference, points"), tuple(rows), numbers=3)
+    head = ("Method", "Seeds", metric.capital, _difference(metric))
+    table = Table(head, tuple(rows), numbers=3)
     return _without_empty_columns(table)
 
 
 def run_table(comparison: Comparison) -> Table:
     """A row a run."""
-    rows = []
+    metric, rows = comparison.metric, []
     for method in comparison.methods:
         below = (
-            {r.result.seed: accuracy_of(r.result) for r in method.baseline.runs}
+            {r.result.seed: score_of(r.result) for r in method.baseline.runs}
             if method.baseline
             else {}
         )
         for run in method.runs:
             result = run.result
-            accuracy = accuracy_of(result)
-            train = result.metrics.get("train", {}).get("accuracy")
+            reached = score_of(result)
+            train = result.metrics.get("train", {}).get(metric.name)
             rows.append(
                 (
                     method.label,
                     str(result.seed),
-                    percent(_one(accuracy)),
-                    points(_one(accuracy - below[result.seed])) if result.seed in below else "",
-                    percent(_one(train)) if train is not None else "",
+                    score(_one(reached), metric),
+                    gap(_one(reached - below[result.seed]), metric) if result.seed in below else "",
+                    score(_one(train), metric) if train is not None else "",
                     duration(sum(result.seconds.values())),
                 )
             )
-    head = ("Method", "Seed", "Accuracy", "Difference, points", "On training rows", "Time")
+    head = (
+        "Method",
+        "Seed",
+        metric.capital,
+        _difference(metric),
+        "On training rows",
+        "Time",
+    )
     return _without_empty_columns(Table(head, tuple(rows), numbers=5))
 
 
@@ -136,8 +146,11 @@ def _data(result: Result) -> list[tuple[str, str]]:
     rows += [(f"Rows, {split}", f"{count:,}") for split, count in result.rows.items()]
     names = ", ".join(result.classes[:MOST_CLASSES])
     more = len(result.classes) - MOST_CLASSES
+    what = {"single-label": "Classes", "multi-label": "Labels", "regression": "Targets"}[
+        result.task
+    ]
     rows.append(
-        (f"Classes, {len(result.classes)}", names + (f" and {more} more" if more > 0 else ""))
+        (f"{what}, {len(result.classes)}", names + (f" and {more} more" if more > 0 else ""))
     )
     return rows
 
@@ -197,6 +210,10 @@ def _plain(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _difference(metric: Metric) -> str:
+    return "Difference, points" if metric.percent else "Difference"
 
 
 def _one(value: float) -> SampleMean:

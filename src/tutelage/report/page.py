@@ -19,20 +19,21 @@ from tutelage.errors import ConfigError
 from tutelage.report import facts, plots
 from tutelage.report.runs import compare_folders
 from tutelage.report.svg import PLACEHOLDERS, inline_svg
-from tutelage.report.units import percent, points
+from tutelage.report.units import gap, score
 from tutelage.report.verdict import SPLITS, reasons, verdict
 
 __all__ = ["write_report"]
 
 PAGE = "report.html"
 CURVES = {
-    "task": ("Task loss", "Task loss of the training batches, nats."),
+    "task": ("Task loss", "Task loss of the training batches, {unit}."),
     "transfer": (
         "Transfer distance",
         "Distance of the student’s kernel from the teachers’, before\N{NO-BREAK SPACE}β.",
     ),
     "accuracy": ("Training accuracy", "Accuracy on the training batches, %."),
 }
+LOSSES = {"single-label": "nats", "multi-label": "nats", "regression": "squared deviations"}
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,10 @@ def write_report(
         path: The page, or a folder for its ``report.html``; by default the folder of the only
             run, or the folder that holds them all.
         title: By default the run's name.
-        probes: Accuracy, 0 to 1, of a linear probe on a teacher's features, by the teacher's name.
+        probes: The metric of a linear probe on a teacher's features, by the teacher's name.
         notes: Paragraphs of plain text below the headline.
         picked: A run whose method the page is about, because other rows picked it; by default the
-            method with the highest accuracy, which is flattered by that.
+            method with the highest score, which is flattered by that.
 
     Returns:
         Where the page is.
@@ -124,7 +125,8 @@ def render(
         notes=notes,
         split=SPLITS[comparison.split],
         legend=_legend(comparison),
-        accuracy=_accuracy(comparison, probes),
+        scores=_scores(comparison, probes),
+        metric=comparison.metric.capital,
         methods=facts.method_table(comparison),
         runs=facts.run_table(comparison) if many else None,
         curves=list(_curves(comparison)),
@@ -147,25 +149,28 @@ def _subtitle(comparison: Comparison) -> str:
 
 
 def _numbers(comparison: Comparison, probes: Mapping[str, float]) -> list[Number]:
-    foremost = comparison.foremost
+    foremost, metric = comparison.foremost, comparison.metric
     numbers = []
     if foremost is not None:
-        numbers.append(Number(foremost.label, *_split(percent(foremost.accuracy)), accent=True))
+        numbers.append(Number(foremost.label, *_split(score(foremost.score, metric)), accent=True))
         if foremost.baseline is not None and foremost.above_baseline is not None:
-            numbers.append(
-                Number(foremost.baseline.label, *_split(percent(foremost.baseline.accuracy)))
-            )
-            numbers.append(Number("Difference", points(foremost.above_baseline), "points"))
+            below = score(foremost.baseline.score, metric)
+            numbers.append(Number(foremost.baseline.label, *_split(below)))
+            unit = "points" if metric.percent else ""
+            numbers.append(Number("Difference", gap(foremost.above_baseline, metric), unit))
     else:
         only = comparison.methods[0]
-        numbers.append(Number(only.label, *_split(percent(only.accuracy)), accent=True))
+        numbers.append(Number(only.label, *_split(score(only.score, metric)), accent=True))
     for name, value in probes.items():
-        text = percent(SampleMean(mean=value, error=None, count=1))
+        text = score(SampleMean(mean=value, error=None, count=1), metric)
         numbers.append(Number(f"Linear probe, {name}", *_split(text)))
     return numbers
 
 
 def _split(text: str) -> tuple[str, str]:
+    """The number, and its unit if it has one."""
+    if not text.endswith("%"):
+        return text, ""
     value, _, unit = text.rpartition("\N{NO-BREAK SPACE}")
     return value, unit
 
@@ -175,7 +180,7 @@ def _legend(comparison: Comparison) -> list[tuple[str, str]]:
     return [(label, PLACEHOLDERS[color]) for label, color in colors.items()]
 
 
-def _accuracy(comparison: Comparison, probes: Mapping[str, float]) -> Plot | None:
+def _scores(comparison: Comparison, probes: Mapping[str, float]) -> Plot | None:
     if len(comparison.runs) + len(probes) < 2:
         return None
     caption = "A point a run"
@@ -183,16 +188,17 @@ def _accuracy(comparison: Comparison, probes: Mapping[str, float]) -> Plot | Non
         caption = "Large points are means with one standard error, small ones single seeds"
     if any(m.baseline and m.above_baseline and m.above_baseline.paired for m in comparison.methods):
         caption += "; lines join the runs of one seed" if len(comparison.transfers) == 1 else ""
-    title = "Accuracy by method and seed"
-    figure = plots.accuracy_plot(comparison, probes=probes)
-    return Plot(title, f"{caption}.", inline_svg(figure, name="accuracy", title=title))
+    title = f"{comparison.metric.capital} by method and seed"
+    figure = plots.score_plot(comparison, probes=probes)
+    return Plot(title, f"{caption}.", inline_svg(figure, name="scores", title=title))
 
 
 def _curves(comparison: Comparison) -> Iterator[Plot]:
     for key, (title, caption) in CURVES.items():
         figure = plots.curve_plot(comparison, key, scale=100 if key == "accuracy" else 1)
         if figure is not None:
-            yield _plot(figure, f"curve-{key}", title, caption)
+            unit = LOSSES[comparison.runs[0].result.task]
+            yield _plot(figure, f"curve-{key}", title, caption.format(unit=unit))
 
 
 def _rho(comparison: Comparison) -> Iterator[Plot]:

@@ -10,17 +10,17 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from tutelage.analysis.comparison import Comparison, Method, Run, accuracy_of
+from tutelage.analysis.comparison import Comparison, Method, Run, score_of
 from tutelage.report.svg import ACCENT, INK, MUTED, PAPER, RULE, SERIES
 from tutelage.report.units import parameters
 
 __all__ = [
-    "accuracy_plot",
     "clipped",
     "curve_plot",
     "method_colors",
     "rho_limits",
     "rho_plot",
+    "score_plot",
     "size_plot",
 ]
 
@@ -45,20 +45,20 @@ def method_colors(comparison: Comparison) -> dict[str, str]:
     return colors
 
 
-def accuracy_plot(comparison: Comparison, *, probes: Mapping[str, float]) -> Figure:
-    """Every seed's accuracy as a point, a row a method, with the mean and one standard error.
+def score_plot(comparison: Comparison, *, probes: Mapping[str, float]) -> Figure:
+    """Every seed's score as a point, a row a method, with the mean and one standard error.
 
     Seeds that a method shares with standard fine-tuning are joined by a line. Probes are dashed.
     """
     colors = method_colors(comparison)
-    methods = comparison.methods
+    methods, shown = comparison.methods, comparison.metric.shown
     figure, axes = _figure(height=58 + 48 * len(methods) + (18 if probes else 0), width=400)
     rows = {method.label: index for index, method in enumerate(reversed(methods))}
     for method in methods:
         if method.baseline is not None and len(comparison.transfers) == 1:
-            _join_seeds(axes, method, rows)
+            _join_seeds(axes, method, rows, shown=shown)
     for method in methods:
-        values = [100 * accuracy_of(run.result) for run in method.runs]
+        values = [shown * score_of(run.result) for run in method.runs]
         row, color = rows[method.label], colors[method.label]
         axes.plot(
             values,
@@ -69,16 +69,18 @@ def accuracy_plot(comparison: Comparison, *, probes: Mapping[str, float]) -> Fig
             alpha=0.5 if len(values) > 1 else 1,
             mew=0,
         )
-        mean, error = 100 * method.accuracy.mean, method.accuracy.error
+        mean, error = shown * method.score.mean, method.score.error
         if error is not None:
             above = row + MEAN_ABOVE
-            axes.plot([mean - 100 * error, mean + 100 * error], [above, above], color=color, lw=2)
+            axes.plot(
+                [mean - shown * error, mean + shown * error], [above, above], color=color, lw=2
+            )
             axes.plot([mean], [above], "o", color=color, markersize=8.5, mec=PAPER, mew=1.2)
     for name, value in probes.items():
-        axes.axvline(100 * value, color=MUTED, lw=1, dashes=(3, 3))
+        axes.axvline(shown * value, color=MUTED, lw=1, dashes=(3, 3))
         axes.annotate(
             clipped(f"probe, {name}", 30),
-            (100 * value, 1),
+            (shown * value, 1),
             xycoords=("data", "axes fraction"),
             xytext=(0, 4),
             textcoords="offset points",
@@ -91,7 +93,7 @@ def accuracy_plot(comparison: Comparison, *, probes: Mapping[str, float]) -> Fig
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.06)
     axes.xaxis.set_major_locator(_ticks(5))
-    axes.set_xlabel("accuracy, %")
+    axes.set_xlabel(comparison.metric.axis)
     return figure
 
 
@@ -212,13 +214,13 @@ def clipped(text: str, most: int) -> str:
     return text.replace("$", r"\$")
 
 
-def _join_seeds(axes: Axes, method: Method, rows: Mapping[str, int]) -> None:
+def _join_seeds(axes: Axes, method: Method, rows: Mapping[str, int], *, shown: float) -> None:
     assert method.baseline is not None
-    below = {run.result.seed: accuracy_of(run.result) for run in method.baseline.runs}
+    below = {run.result.seed: score_of(run.result) for run in method.baseline.runs}
     for run in method.runs:
         if run.result.seed in below:
             axes.plot(
-                [100 * below[run.result.seed], 100 * accuracy_of(run.result)],
+                [shown * below[run.result.seed], shown * score_of(run.result)],
                 [rows[method.baseline.label], rows[method.label]],
                 color=RULE,
                 lw=1.2,

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from tutelage.analysis.statistics import SampleMean
 from tutelage.analysis.table import ResultTable, Row
 from tutelage.errors import ConfigError
-from tutelage.report.charts import accuracy_chart, probe_chart, save_chart
-from tutelage.report.units import MINUS, SPACE, percent, points
+from tutelage.report.charts import probe_chart, save_chart, score_chart
+from tutelage.report.units import MINUS, SPACE, gap, score
+from tutelage.tasks import Metric
 
 __all__ = [
     "caption",
@@ -42,7 +44,7 @@ def write_table(table: ResultTable, folder: Path) -> list[Path]:
     """
     texts = {"csv": csv_text, "md": markdown_text, "tex": latex_text}
     charts = {
-        "accuracy": accuracy_chart(table),
+        table.metric.name: score_chart(table),
         "probe": probe_chart(table, note=with_probe(table)),
     }
     written = []
@@ -63,7 +65,7 @@ def write_table(table: ResultTable, folder: Path) -> list[Path]:
 
 def csv_text(table: ResultTable) -> str:
     """A line a row, with every digit; what a row does not have is empty."""
-    lines = [_line(row) for row in table.rows]
+    lines = [_line(row, table.metric) for row in table.rows]
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, lines[0], lineterminator="\n")
     writer.writeheader()
@@ -95,11 +97,13 @@ def row_cells(table: ResultTable) -> Cells:
         "method": [row.method for row in table.rows],
         "teachers": ["+".join(row.teachers) for row in table.rows],
         "settings": [_settings(row) for row in table.rows],
-        "seeds": [str(len(row.accuracies)) for row in table.rows],
-        "accuracy %": [_percent(row) for row in table.rows],
+        "seeds": [str(len(row.values)) for row in table.rows],
+        table.metric.title: [_score(row, table) for row in table.rows],
         "relative error": [_number(row.relative_error) for row in table.rows],
-        "difference": [points(row.difference) if row.difference else "" for row in table.rows],
-        "probe %": ["" if r.probe is None else f"{100 * r.probe:.2f}" for r in table.rows],
+        "difference": [
+            gap(row.difference, table.metric) if row.difference else "" for row in table.rows
+        ],
+        _probe_title(table): [_probe(row, table) for row in table.rows],
         "failed": [row.reason for row in table.rows],
     }
     several = {
@@ -134,9 +138,9 @@ def summary_cells(table: ResultTable) -> Cells | None:
 
 
 def caption(table: ResultTable) -> str:
-    """What the columns are, and how accuracy goes with the teachers' probe."""
+    """What the columns are, and how the score goes with the teachers' probe."""
     said = [
-        f"Accuracy on the {table.evaluated} rows of {table.data}, mean ± standard error over seeds.",
+        f"{table.metric.capital} on the {table.evaluated} rows of {table.data}, mean ± standard error over seeds.",
     ]
     if any(row.relative_error is not None for row in table.rows):
         said.append(
@@ -149,31 +153,34 @@ def caption(table: ResultTable) -> str:
 
 
 def with_probe(table: ResultTable) -> str:
-    """How accuracy goes with the teachers' probe, in a sentence; empty where no row has a probe."""
-    rows = [row for row in table.rows if row.probe is not None and row.accuracy is not None]
+    """How the score goes with the teachers' probe, in a sentence; empty where no row has a probe."""
+    rows = [row for row in table.rows if row.probe is not None and row.score is not None]
     if not rows:
         return ""
     if table.correlation is None:
-        return "Too few rows with different probes or accuracies to say how accuracy goes with the probe."
+        what = table.metric.label
+        return (
+            f"Too few rows with different probes or scores to say how {what} goes with the probe."
+        )
     groups = len({(row.student, row.fraction) for row in rows})
     within = ", within each student and fraction" if groups > 1 else ""
     return (
-        f"Accuracy correlates with the teachers' probe by {_number(table.correlation)} over "
+        f"{table.metric.capital} correlates with the teachers' probe by {_number(table.correlation)} over "
         f"{len(rows)} rows{within}."
     )
 
 
-def _line(row: Row) -> dict[str, object]:
-    accuracy, difference = row.accuracy, row.difference
+def _line(row: Row, metric: Metric) -> dict[str, object]:
+    found, difference = row.score, row.difference
     return {
         "student": row.student,
         "fraction": row.fraction,
         "method": row.method,
         "teachers": "+".join(row.teachers),
         **{name: row.settings.get(name) for name in SETTINGS},
-        "seeds": len(row.accuracies),
-        "accuracy": accuracy and accuracy.mean,
-        "accuracy_error": accuracy and accuracy.error,
+        "seeds": len(row.values),
+        metric.name: found and found.mean,
+        f"{metric.name}_error": found and found.error,
         "relative_error": row.relative_error,
         "difference": difference and difference.mean,
         "difference_error": difference and difference.error,
@@ -186,8 +193,18 @@ def _settings(row: Row) -> str:
     return ", ".join(f"{SYMBOLS.get(k, k)} {v:g}" for k, v in row.settings.items())
 
 
-def _percent(row: Row) -> str:
-    return "" if row.accuracy is None else percent(row.accuracy).removesuffix("%").rstrip()
+def _score(row: Row, table: ResultTable) -> str:
+    return "" if row.score is None else score(row.score, table.metric).removesuffix("%").rstrip()
+
+
+def _probe_title(table: ResultTable) -> str:
+    return "probe %" if table.metric.percent else "probe"
+
+
+def _probe(row: Row, table: ResultTable) -> str:
+    if row.probe is None:
+        return ""
+    return score(SampleMean(row.probe, None, 1), table.metric).removesuffix("%").rstrip()
 
 
 def _number(value: float | None) -> str:

@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tutelage.analysis.comparison import Comparison, Method, Run, compare
-from tutelage.analysis.statistics import sample_mean
+from tutelage.analysis.statistics import SampleMean, sample_mean
 from tutelage.report.runs import compare_folders
-from tutelage.report.units import ascii_only, percent, points
+from tutelage.report.units import ascii_only, gap, score
 from tutelage.report.verdict import reasons, verdict
 from tutelage.result import Result
+from tutelage.tasks import Metric
 
 __all__ = ["print_result", "print_table", "result_table"]
 
@@ -22,7 +23,7 @@ ANY_WIDTH = 10_000
 
 
 def result_table(results: Sequence[Result], *, ruled: bool = True) -> Table:
-    """Return a row a method: accuracy, difference from standard fine-tuning, rho, seconds.
+    """Return a row a method: score, difference from standard fine-tuning, rho, seconds.
 
     Runs that differ in nothing but their seed share a row, as mean ± standard error.
 
@@ -49,7 +50,7 @@ def print_result(
 
     Args:
         folders: Finished runs on one task.
-        probes: Accuracy, 0 to 1, of a linear probe on a teacher's features, by the teacher's name.
+        probes: The metric of a linear probe on a teacher's features, by the teacher's name.
         picked: A run whose method the verdict is about; by default the highest.
         console: By default standard output.
 
@@ -60,7 +61,8 @@ def print_result(
     comparison = compare_folders(folders, picked=picked)
     print_table(_table(comparison, ruled=console.is_terminal), console=console)
     for name, value in (probes or {}).items():
-        console.print(Text(f"Linear probe on {name}: {100 * value:.2f} %"), soft_wrap=True)
+        reached = score(SampleMean(value, None, 1), comparison.metric)
+        console.print(Text(ascii_only(f"Linear probe on {name}: {reached}")), soft_wrap=True)
     for sentence in (verdict(comparison), *reasons(comparison, probes=probes or {})):
         console.print(Text(ascii_only(sentence)), soft_wrap=not console.is_terminal)
 
@@ -84,20 +86,20 @@ def _table(comparison: Comparison, *, ruled: bool) -> Table:
         box=box.SIMPLE_HEAD if ruled else None, pad_edge=False, header_style="bold" if ruled else ""
     )
     table.add_column("method")
-    for name in ("seeds", "accuracy %", "difference", "mean rho", "seconds"):
+    for name in ("seeds", comparison.metric.title, "difference", "mean rho", "seconds"):
         table.add_column(name, justify="right")
     for method in comparison.methods:
-        table.add_row(*(Text(ascii_only(cell)) for cell in _row(method)))
+        table.add_row(*(Text(ascii_only(cell)) for cell in _row(method, comparison.metric)))
     return table
 
 
-def _row(method: Method) -> tuple[str, ...]:
+def _row(method: Method, metric: Metric) -> tuple[str, ...]:
     seconds = sample_mean(sum(run.result.seconds.values()) for run in method.runs)
     return (
         method.label,
         str(len(method.runs)),
-        percent(method.accuracy).removesuffix("%").rstrip(),
-        points(method.above_baseline) if method.above_baseline else "",
+        score(method.score, metric).removesuffix("%").rstrip(),
+        gap(method.above_baseline, metric) if method.above_baseline else "",
         _rho(method),
         f"{seconds.mean:.1f}",
     )

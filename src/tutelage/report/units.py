@@ -1,21 +1,56 @@
 """Numbers as people read them; spaces inside a number and its unit do not break."""
 
 from tutelage.analysis.statistics import Difference, SampleMean
+from tutelage.tasks import Metric
 
-__all__ = ["ascii_only", "bytes_", "duration", "parameters", "percent", "points", "short"]
+__all__ = [
+    "ascii_only",
+    "bytes_",
+    "duration",
+    "gap",
+    "parameters",
+    "percent",
+    "points",
+    "score",
+    "short",
+]
 
 SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 
 
+FINE = 3
+"""Decimals of a metric that is no share."""
+
+
+def score(mean: SampleMean, metric: Metric, *, decimals: int = 2) -> str:
+    """A metric with its standard error: ``78.12 ± 0.31 %``, or ``0.781 ± 0.003`` where it is no share.
+
+    Args:
+        mean: As computed, at most 1.
+        metric: Whether it is shown in percent.
+        decimals: Of percent; others have three.
+    """
+    return percent(mean, decimals=decimals) if metric.percent else _plain(mean, f".{FINE}f")
+
+
+def gap(difference: SampleMean, metric: Metric, *, decimals: int = 2) -> str:
+    """A difference of a metric, signed: ``+1.80 ± 0.60`` points, or ``+0.018 ± 0.006``."""
+    return (
+        points(difference, decimals=decimals)
+        if metric.percent
+        else _plain(difference, f"+.{FINE}f")
+    )
+
+
 def percent(mean: SampleMean, *, decimals: int = 2) -> str:
-    """An accuracy with its standard error, in percent: ``78.12 ± 0.31 %``."""
+    """A share with its standard error, in percent: ``78.12 ± 0.31 %``."""
     number = f"{100 * mean.mean:.{decimals}f}"
     return f"{number}{_error(mean, decimals)}{SPACE}%"
 
 
 def points(difference: SampleMean, *, decimals: int = 2) -> str:
-    """A difference of accuracies in points, signed: ``+1.80 ± 0.60``."""
+    """A difference of shares in points, signed: ``+1.80 ± 0.60``."""
     rounded = round(100 * difference.mean, decimals) + 0.0  # so that nothing is not minus nothing
     number = f"{rounded:+.{decimals}f}".replace("-", MINUS)
     return f"{number}{_error(difference, decimals)}"
@@ -51,6 +86,12 @@ def duration(seconds: float) -> str:
 def ascii_only(text: str) -> str:
     """The same for a terminal, a log or a pipe: plain spaces and hyphens."""
     return text.replace(SPACE, " ").replace(MINUS, "-")
+
+
+def _plain(mean: SampleMean, form: str) -> str:
+    number = format(round(mean.mean, FINE) + 0.0, form).replace("-", MINUS)
+    error = "" if mean.error is None else f"{SPACE}±{SPACE}{mean.error:.{FINE}f}"
+    return f"{number}{error}"
 
 
 def _scaled(count: int, units: tuple[str, ...]) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from tutelage.analysis.comparison import Comparison, Method
-from tutelage.analysis.statistics import Difference, row_sampling_error
-from tutelage.report.units import SPACE, percent, points, short
+from tutelage.analysis.statistics import Difference, SampleMean, row_sampling_error
+from tutelage.report.units import SPACE, gap, score, short
+from tutelage.tasks import Metric
 
 __all__ = ["reasons", "verdict"]
 
@@ -14,14 +15,14 @@ SPLITS = {"test": "test", "holdout": "hold-out"}
 
 def verdict(comparison: Comparison) -> str:
     """Return one sentence: above, below, no difference, or not to be told."""
-    method = comparison.foremost
+    method, metric = comparison.foremost, comparison.metric
     if method is None:
         only = comparison.methods[0]
-        return f"{only.label} reaches {percent(only.accuracy, decimals=1)}{_over(only)}."
+        return f"{only.label} reaches {_reached(only, comparison.metric)}{_over(only)}."
     difference = method.above_baseline
     if difference is None:
-        return f"{method.label} reaches {percent(method.accuracy, decimals=1)}{_over(method)}."
-    amount = _amount(difference)
+        return f"{method.label} reaches {_reached(method, comparison.metric)}{_over(method)}."
+    amount = _amount(difference, metric)
     if difference.sign in ("above", "below"):
         return (
             f"{method.label} is {difference.sign} standard fine-tuning by {amount} "
@@ -29,10 +30,10 @@ def verdict(comparison: Comparison) -> str:
         )
     if difference.sign == "none":
         return (
-            f"{method.label} makes no difference beyond noise: {_amount(difference, signed=True)} "
+            f"{method.label} makes no difference beyond noise: {_amount(difference, metric, signed=True)} "
             f"against standard fine-tuning over {_seeds(difference.count)}."
         )
-    if round(100 * difference.mean, 2) == 0:
+    if round(100 * difference.mean, 2 if metric.percent else 1) == 0:
         return (
             f"{method.label} and standard fine-tuning are level, over {_seeds(difference.count)}."
         )
@@ -79,8 +80,8 @@ def _how_sure(comparison: Comparison, method: Method, difference: Difference) ->
             text += f" {difference.count} seeds are few: take it as a lead, not as a fact."
         return [text]
     text = "Three seeds or more are needed to tell a difference from noise."
-    if rows:
-        error = 100 * row_sampling_error(method.accuracy.mean, rows)
+    if rows and comparison.metric.name == "accuracy":
+        error = 100 * row_sampling_error(method.score.mean, rows)
         text += (
             f" Being measured on {rows:,} {SPLITS[comparison.split]} rows alone leaves each "
             f"accuracy uncertain by ±{SPACE}{error:.1f}{SPACE}points (one standard error)."
@@ -109,12 +110,16 @@ def _room(comparison: Comparison, probes: Mapping[str, float]) -> list[str]:
     baseline = next((m for m in comparison.methods if m.is_baseline), None)
     if not probes or baseline is None:
         return []
+    metric = comparison.metric
     name, best = max(probes.items(), key=lambda probe: probe[1])
-    room = 100 * (best - baseline.accuracy.mean)
-    lead = f"A linear probe on {name} reaches {100 * best:.1f}{SPACE}%, "
+    room = best - baseline.score.mean
+    lead = (
+        f"A linear probe on {name} reaches {score(SampleMean(best, None, 1), metric, decimals=1)}, "
+    )
     if room > 0:
+        above = f"{100 * room:.1f}{SPACE}points" if metric.percent else f"{room:.3f}"
         return [
-            f"{lead}{room:.1f}{SPACE}points above standard fine-tuning of the student: that is "
+            f"{lead}{above} above standard fine-tuning of the student: that is "
             "what there is to learn from the teacher."
         ]
     return [
@@ -123,9 +128,16 @@ def _room(comparison: Comparison, probes: Mapping[str, float]) -> list[str]:
     ]
 
 
-def _amount(difference: Difference, *, signed: bool = False) -> str:
-    text = points(difference, decimals=short(difference))
-    return f"{text if signed else text[1:]}{SPACE}points"
+def _amount(difference: Difference, metric: Metric, *, signed: bool = False) -> str:
+    text = gap(difference, metric, decimals=short(difference))
+    unit = f"{SPACE}points" if metric.percent else f" in {metric.label}"
+    return f"{text if signed else text[1:]}{unit}"
+
+
+def _reached(method: Method, metric: Metric) -> str:
+    """The score, and what it is where that is not the accuracy."""
+    text = score(method.score, metric, decimals=1)
+    return text if metric.name == "accuracy" else f"{text} {metric.label}"
 
 
 def _seeds(count: int) -> str:

@@ -9,8 +9,18 @@ from tutelage.errors import ConfigError, StudentError
 from tutelage.registry import build
 from tutelage.students.backbone import freeze_backbone
 from tutelage.students.base import Student
+from tutelage.students.scale import output_layer, unstandardise
+from tutelage.tasks import Kind
 
-__all__ = ["PAIR_SCHEMES", "SCHEMES", "Student", "build_student", "limit_training"]
+__all__ = [
+    "PAIR_SCHEMES",
+    "SCHEMES",
+    "Student",
+    "build_student",
+    "limit_training",
+    "output_layer",
+    "unstandardise",
+]
 
 SCHEMES = {
     "timm": "tutelage.students.timm:TimmStudent",
@@ -29,18 +39,20 @@ def build_student(
     source: str,
     *,
     classes: tuple[str, ...],
+    task: Kind = "single-label",
     modality: Modality,
     params: Mapping[str, Any] | None = None,
     model_input: Mapping[str, Any] | None = None,
     tap: str | None = None,
 ) -> Student:
-    """Build the model that is to be trained, with a new head of one output a class.
+    """Build the model that is to be trained, with a new head of one output a class, label or target.
 
     Args:
         source: ``timm:NAME``, ``hf:NAME_OR_DIR`` or ``python:module:factory``. For rows that are an
             image and a text ``hf:`` or ``openclip:`` with a CLIP-like model, ``python:``, or a model
             of images and one of texts: ``timm:NAME+hf:NAME``.
-        classes: Names of the classes.
+        classes: Names of the classes, labels or targets.
+        task: What outputs mean; saved with the model where its library has a place for that.
         modality: What the rows are.
         params: Options of the scheme (see its class); of two models, ``image`` and ``text`` with the
             options of each.
@@ -51,7 +63,13 @@ def build_student(
         StudentError: If there is no such model, or it cannot take these rows.
         ConfigError: If the string or an option cannot be used.
     """
-    given = {"classes": classes, "modality": modality, "model_input": model_input, "tap": tap}
+    given = {
+        "classes": classes,
+        "task": task,
+        "modality": modality,
+        "model_input": model_input,
+        "tap": tap,
+    }
     schemes = SCHEMES if modality != "image+text" else PAIR_SCHEMES
     if joined := _JOINED.split(source)[1:]:
         return _joined(source, joined, given, params or {})

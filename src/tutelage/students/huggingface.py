@@ -22,8 +22,16 @@ from tutelage.sources.transformers import (
 )
 from tutelage.sources.weights import count_parameters
 from tutelage.tap import FeatureTap
+from tutelage.tasks import Kind
 
 __all__ = ["HuggingFaceStudent"]
+
+PROBLEMS: Mapping[Kind, str] = {
+    "single-label": "single_label_classification",
+    "multi-label": "multi_label_classification",
+    "regression": "regression",
+}
+"""What transformers calls the tasks: how a loaded model's pipeline turns outputs into answers."""
 
 
 class HuggingFaceStudent:
@@ -31,7 +39,8 @@ class HuggingFaceStudent:
 
     Args:
         name: A folder, or a name on the hub.
-        classes: Names of the classes.
+        classes: Names of the classes, labels or targets.
+        task: What outputs mean.
         modality: What the rows are, images or texts.
         tap: Path of the layer to read; by default the one that ``FAMILIES`` states.
         layers: Keep so many of the first layers.
@@ -52,6 +61,7 @@ class HuggingFaceStudent:
         name: str,
         *,
         classes: tuple[str, ...],
+        task: Kind = "single-label",
         modality: Side,
         tap: str | None = None,
         layers: int | None = None,
@@ -72,6 +82,7 @@ class HuggingFaceStudent:
             if dropout is not None:
                 _set_dropout(settings, dropout)
             settings.num_labels = len(classes)
+            settings.problem_type = PROBLEMS[task]
             settings.id2label = dict(enumerate(classes))
             settings.label2id = {label: number for number, label in enumerate(classes)}
             if modality == "text":

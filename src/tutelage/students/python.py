@@ -16,6 +16,7 @@ from tutelage.registry import make_own, own_code
 from tutelage.sources.weights import count_parameters
 from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
+from tutelage.tasks import Kind
 
 __all__ = ["PythonStudent"]
 
@@ -30,7 +31,8 @@ class PythonStudent:
 
     Args:
         name: ``package.module:factory``; a module in the current folder will do.
-        classes: Names of the classes.
+        classes: Names of the classes, labels or targets.
+        task: What outputs mean; the factory is told how many there are, and no more.
         modality: What the rows are.
         model_input: How the input looks: ``image_size``, ``mean``, ``std``, or ``tokenizer``,
             ``max_length``, or all of them.
@@ -47,6 +49,7 @@ class PythonStudent:
         name: str,
         *,
         classes: tuple[str, ...],
+        task: Kind = "single-label",
         modality: Modality,
         model_input: Mapping[str, Any] | None,
         tap: str | None = None,

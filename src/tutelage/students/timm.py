@@ -16,6 +16,7 @@ from tutelage.sources.timm import load_timm
 from tutelage.sources.weights import count_parameters
 from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
+from tutelage.tasks import Kind
 
 __all__ = ["TimmStudent", "save_timm"]
 
@@ -25,7 +26,8 @@ class TimmStudent:
 
     Args:
         name: As ``timm.create_model`` takes it.
-        classes: Names of the classes.
+        classes: Names of the classes, labels or targets.
+        task: What outputs mean.
         modality: What the rows are; must be images.
         tap: Path of the layer to read; by default the classifier.
         weights: ``"pretrained"``, ``"random"``, or a checkpoint's path (safetensors or pth).
@@ -42,6 +44,7 @@ class TimmStudent:
         name: str,
         *,
         classes: tuple[str, ...],
+        task: Kind = "single-label",
         modality: Side,
         tap: str | None = None,
         weights: str = "pretrained",
@@ -66,6 +69,7 @@ class TimmStudent:
         self.widths: Mapping[str, int] = {modality: self.width}
         self.parameters = count_parameters(self.model)
         self._classes = classes
+        self._task: Kind = task
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
         """Return the logits."""
@@ -78,7 +82,14 @@ class TimmStudent:
         Loaded again by ``timm.create_model(architecture, num_classes=classes,
         checkpoint_path="model.safetensors")``, or by ``timm.create_model("local-dir:FOLDER")``.
         """
-        save_timm(self.model, folder, size=self.input.size, width=self.width, classes=self._classes)
+        save_timm(
+            self.model,
+            folder,
+            size=self.input.size,
+            width=self.width,
+            classes=self._classes,
+            task=self._task,
+        )
 
 
 def save_timm(
@@ -88,6 +99,7 @@ def save_timm(
     size: tuple[int, int],
     width: int,
     classes: tuple[str, ...] = (),
+    task: Kind = "single-label",
 ) -> None:
     """Write ``model.safetensors`` and ``config.json`` as timm loads a folder.
 
@@ -97,6 +109,7 @@ def save_timm(
         size: Height and width of its images.
         width: Numbers in its features.
         classes: Names of the classifier's outputs; none where it has no classifier.
+        task: What outputs mean.
     """
     save_weights(model, folder)
     cfg: dict[str, Any] = dict(model.pretrained_cfg)  # type: ignore[arg-type]
@@ -114,6 +127,7 @@ def save_timm(
         "num_classes": len(classes),
         "num_features": width,
         "label_names": list(classes),
+        "task": task,
         "pretrained_cfg": {name: cfg[name] for name in kept if name in cfg}
         | {
             "input_size": (3, *size),

@@ -1,0 +1,161 @@
+"""What a linear probe minimises, by task: each row's loss and its derivative, block by block."""
+
+from typing import Protocol
+
+import torch
+from jaxtyping import Bool, Float32, Int64, Shaped
+from torch import Tensor
+from torch.nn import functional as F
+
+from tutelage.tasks import Kind, Scale
+
+__all__ = ["Criterion", "criterion_of"]
+
+Parameters = tuple[Float32[Tensor, "outputs width"], Float32[Tensor, " outputs"]]
+
+
+class Criterion(Protocol):
+    """The loss of labelled rows.
+
+    Attributes:
+        bend: How strongly a row's loss bends along one output: where it is steepest, or as it does
+            among equally likely classes.
+    """
+
+    bend: float
+
+    def constants(self) -> Float32[Tensor, " outputs"]:
+        """The outputs of least loss that know nothing of the features."""
+
+    def blind(self) -> float:
+        """The loss of those, summed over all rows."""
+
+    def residual(
+        self, outputs: Float32[Tensor, "outputs block"], rows: slice
+    ) -> tuple[Float32[Tensor, ""], Float32[Tensor, "outputs block"]]:
+        """The loss summed over these rows, and its derivative by each output."""
+
+    def to_units(self, weight: Tensor, bias: Tensor) -> Parameters:
+        """From what is fitted to what a probe has."""
+
+    def from_units(self, weight: Tensor, bias: Tensor) -> Parameters:
+        """And back."""
+
+
+def criterion_of(
+    kind: Kind, labels: Shaped[Tensor, "rows ..."], *, outputs: int, device: torch.device
+) -> Criterion:
+    """Return the task's criterion for labelled rows, on a device."""
+    match kind:
+        case "single-label":
+            return _Softmax(labels.to(device), classes=outputs)
+        case "multi-label":
+            return _Sigmoids(labels.T.contiguous().to(device))
+        case "regression":
+            return _Squares(labels, device=device)
+
+
+class _Logits:
+    """Logits have no unit."""
+
+    def to_units(self, weight: Tensor, bias: Tensor) -> Parameters:
+        return weight, bias
+
+    from_units = to_units
+
+
+class _Softmax(_Logits):
+    """Cross-entropy of a softmax."""
+
+    def __init__(self, labels: Int64[Tensor, " rows"], *, classes: int) -> None:
+        self.bend = 1 / classes
+        self._labels = labels
+        self._shares = labels.bincount().double().cpu() / len(labels)
+
+    def constants(self) -> Float32[Tensor, " classes"]:
+        return self._shares.log().float()
+
+    def blind(self) -> float:
+        return -len(self._labels) * float((self._shares * self._shares.log()).sum())
+
+    def residual(
+        self, outputs: Float32[Tensor, "classes block"], rows: slice
+    ) -> tuple[Float32[Tensor, ""], Float32[Tensor, "classes block"]]:
+        labels = self._labels[None, rows]
+        log = F.log_softmax(outputs, dim=0)
+        loss = -log.gather(0, labels).sum()
+        residual = log.exp_().scatter_add_(0, labels, log.new_full((), -1.0).expand_as(labels))
+        return loss, residual
+
+
+class _Known:
+    """Labels of several outputs, some of which may be missing."""
+
+    def __init__(self, labels: Float32[Tensor, "outputs rows"]) -> None:
+        self._known: Bool[Tensor, "outputs rows"] = ~labels.isnan()
+        self._labels = labels.nan_to_num()
+        self._counts = self._known.sum(dim=1).double().cpu()
+
+    def _masked(self, loss: Tensor, residual: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+        known = self._known[:, rows]
+        return (loss * known).sum(), residual.mul_(known)
+
+
+class _Sigmoids(_Known, _Logits):
+    """Cross-entropy of a sigmoid for each label: ``softplus(x) - y x``.
+
+    A label that all rows have, or none, is learned as one that half a row had otherwise would start:
+    its intercept then grows until the loss has next to nothing left.
+    """
+
+    bend = 0.25
+
+    def _shares(self) -> Tensor:
+        counts = self._counts.clamp_min(1)
+        shares = (self._labels * self._known).sum(dim=1).double().cpu() / counts
+        return shares.clamp(0.5 / counts, 1 - 0.5 / counts)
+
+    def constants(self) -> Float32[Tensor, " labels"]:
+        return self._shares().logit().float()
+
+    def blind(self) -> float:
+        shares = self._shares()
+        entropy = -(shares * shares.log() + (1 - shares) * (1 - shares).log())
+        return float((self._counts * entropy).sum())
+
+    def residual(
+        self, outputs: Float32[Tensor, "labels block"], rows: slice
+    ) -> tuple[Float32[Tensor, ""], Float32[Tensor, "labels block"]]:
+        labels = self._labels[:, rows]
+        return self._masked(
+            F.softplus(outputs) - labels * outputs, outputs.sigmoid() - labels, rows
+        )
+
+
+class _Squares(_Known):
+    """Half the squared error of standardised targets; their scale drops out of the best probe."""
+
+    bend = 1.0
+
+    def __init__(self, labels: Float32[Tensor, "rows targets"], *, device: torch.device) -> None:
+        self._scale = Scale.of(labels)
+        super().__init__(self._scale.standardised(labels).T.contiguous().to(device))
+
+    def constants(self) -> Float32[Tensor, " targets"]:
+        return torch.zeros(len(self._counts))
+
+    def blind(self) -> float:
+        return float(self._labels.double().square().sum()) / 2
+
+    def residual(
+        self, outputs: Float32[Tensor, "targets block"], rows: slice
+    ) -> tuple[Float32[Tensor, ""], Float32[Tensor, "targets block"]]:
+        residual = outputs - self._labels[:, rows]
+        return self._masked(residual.square() / 2, residual, rows)
+
+    def to_units(self, weight: Tensor, bias: Tensor) -> Parameters:
+        return weight * weight.new_tensor(self._scale.std)[:, None], self._scale.raw(bias)
+
+    def from_units(self, weight: Tensor, bias: Tensor) -> Parameters:
+        std = weight.new_tensor(self._scale.std)[:, None]
+        return weight / std, self._scale.standardised(bias)

@@ -1,0 +1,95 @@
+"""From a student of standardised targets to the same model in the targets' own units."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tutelage.errors import StudentError
+from tutelage.inputs import empty_batch
+from tutelage.students.base import Student
+from tutelage.tasks import Scale
+
+__all__ = ["output_layer", "unstandardise"]
+
+
+def output_layer(student: Student) -> nn.Linear | nn.Bilinear:
+    """Return the linear or bilinear layer whose outputs are the model's.
+
+    Raises:
+        StudentError: If outputs do not come straight from such a layer with a bias.
+    """
+    seen: list[tuple[nn.Linear | nn.Bilinear, Tensor]] = []
+
+    def note(layer: nn.Module, _: object, output: Tensor) -> None:
+        assert isinstance(layer, nn.Linear | nn.Bilinear)
+        seen.append((layer, output.detach()))
+
+    layers = [m for m in student.model.modules() if isinstance(m, nn.Linear | nn.Bilinear)]
+    hooks = [layer.register_forward_hook(note) for layer in layers]
+    try:
+        outputs = _on_an_empty_row(student)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for layer, output in reversed(seen):
+        if layer.out_features != outputs.shape[1] or layer.bias is None:
+            continue
+        rows = output.reshape(-1, layer.out_features)
+        if (rows == outputs).all(dim=1).any():
+            return layer
+    raise StudentError(
+        f"the outputs of {type(student.model).__name__} do not come straight from a linear layer with a "
+        "bias; regression needs one, whose weights bring predictions into the targets' units: let the "
+        "model end with torch.nn.Linear"
+    )
+
+
+@torch.no_grad()
+def unstandardise(student: Student, scale: Scale) -> None:
+    """Let a student that predicts standardised targets predict them in their own units.
+
+        W ← diag(std) W,    b ← std b + mean    of the layer that gives the outputs
+
+    so that the model that is saved needs no word about its training.
+
+    Args:
+        student: Changed in place; left in evaluation mode.
+        scale: Mean and deviation of each target.
+
+    Raises:
+        StudentError: If there is no such layer, or others share its weights.
+    """
+    layer = output_layer(student)
+    before = _on_an_empty_row(student)
+    std = layer.weight.new_tensor(scale.std)
+    layer.weight.mul_(std.view(-1, *[1] * (layer.weight.ndim - 1)))
+    layer.bias.copy_(scale.raw(layer.bias))
+    wanted = scale.raw(before)
+    if not torch.allclose(_on_an_empty_row(student), wanted, rtol=1e-3, atol=1e-3 * max(scale.std)):
+        raise StudentError(
+            f"the last layer of {type(student.model).__name__} is used elsewhere in the model too, so its "
+            "outputs cannot be brought into the targets' units; give it a layer of its own"
+        )
+
+
+@torch.no_grad()
+def _on_an_empty_row(student: Student) -> Float[Tensor, "1 outputs"]:
+    device = next(student.model.parameters()).device
+    row = {name: value.to(device) for name, value in empty_batch(student.input).items()}
+    with _evaluating(student.model):
+        outputs = student.outputs(row)
+    student.tap.take()
+    return outputs
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)

@@ -1,0 +1,62 @@
+"""A student of standardised targets becomes the same model in the targets' units."""
+
+import pytest
+import torch
+from torch import nn
+
+from tutelage.errors import StudentError
+from tutelage.inputs import ImageInput
+from tutelage.students import output_layer, unstandardise
+from tutelage.tap import FeatureTap
+from tutelage.tasks import Scale
+
+
+class Small:
+    """As little of a student as is looked at."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.input = ImageInput.from_options(4)
+        self.tap = FeatureTap(model)
+
+    def outputs(self, inputs):
+        return self.model(self.input.finish(inputs)["image"])
+
+
+def network(*head: nn.Module) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(48, 2), nn.Tanh(), *head)
+
+
+def test_outputs_come_in_units():
+    student = Small(network(nn.Linear(2, 2), nn.Dropout(0.5)))
+    scale = Scale(mean=(1000.0, -0.1), std=(50.0, 0.01))
+    images = {"image": torch.randint(256, (6, 3, 4, 4), dtype=torch.uint8)}
+    student.model.eval()
+    before = student.outputs(images)
+    student.model.train()
+    assert output_layer(student) is student.model[3]
+    unstandardise(student, scale)
+    assert student.model.training
+    student.model.eval()
+    assert torch.allclose(student.outputs(images), scale.raw(before), rtol=1e-5)
+
+
+@pytest.mark.parametrize("head", [[nn.Linear(2, 2), nn.Softplus()], [nn.Linear(2, 2, bias=False)]])
+def test_a_head_that_cannot_is_refused(head):
+    with pytest.raises(StudentError, match=r"straight from a linear layer with a bias"):
+        output_layer(Small(network(*head)))
+
+
+def test_a_head_that_serves_twice_is_refused():
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.enter, self.layer = nn.Linear(48, 2), nn.Linear(2, 2)
+
+        def forward(self, x):
+            return self.layer(self.layer(self.enter(x.flatten(1))))
+
+    with pytest.raises(StudentError, match="is used elsewhere"):
+        unstandardise(Small(Twice()), Scale((5.0, 5.0), (3.0, 3.0)))
