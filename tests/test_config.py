@@ -55,7 +55,7 @@ def test_all_mistakes_at_once():
         ("teachers.0.name=x", "no entry '0' in a list of 0"),
         ("data.source.x=1", "is not a section"),
         ("train.warmup=5000", "must end before"),
-        ("student.input={image_size = 3, tokenizer = 'x'}", "either image_size"),
+        ("student.input={crop = 0.5}", "give image_size"),
         ("transfer.method=aft", "needs at least one teacher"),
     ],
 )
