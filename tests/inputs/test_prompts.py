@@ -124,7 +124,7 @@ def test_any_prompt(tokenizer):
     special = tokenizer.num_special_tokens_to_add(pair=False)
     bare = count(tokenizer, "".join(LITERALS))
     cut_rows = 0
-    for _ in range(60):
+    for _ in range(30):
         prompt = Prompt(LITERALS, (field(draw), field(draw)))
         limit = bare + special + draw.randint(8, 60)
         text = TextInput.from_tokenizer(tokenizer, max_length=limit)
@@ -153,7 +153,7 @@ def test_any_prompt(tokenizer):
             if kept.fields[i] != prompt.fields[i]:
                 assert after[j] <= after[i] + 4, (before, after)
         assert len(ids) > limit - 5, "more was cut than needed"
-    assert cut_rows > 20
+    assert cut_rows > 10
 
 
 def test_fields_are_cut_at_a_tokens_end():
