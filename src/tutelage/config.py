@@ -126,6 +126,8 @@ class DataConfig(Section):
                 "several label columns are several targets or labels; set task = 'regression' or "
                 "'multi-label', or name one column"
             )
+        if not isinstance(self.label, str) and len(set(self.label)) < len(self.label):
+            raise ValueError(f"label names a column twice: {', '.join(self.label)}; name each once")
         if self.label_separator is not None and (
             self.task != "multi-label" or not isinstance(self.label, str)
         ):
@@ -437,9 +439,11 @@ class ExperimentConfig(Section):
             raise ValueError(
                 "train.class_weights weighs classes, which regression has not; leave it out"
             )
-        if self.transfer.temperature != 1 and task == "regression":
+        temperatures = {self.transfer.temperature, *self.tune.temperature}
+        if task == "regression" and temperatures != {1.0}:
             raise ValueError(
-                "transfer.temperature divides logits, which regression has not; leave it out"
+                "transfer.temperature and tune.temperature divide logits, which regression has not; "
+                "leave them out"
             )
         return self
 

@@ -75,3 +75,25 @@ def test_one_run_is_held_against_the_one_beside_it(tmp_path: Path, write_run) ->
 
 def test_table_has_a_row_for_each_method(folders: list[Path]) -> None:
     assert result_table([read_result(folder) for folder in folders]).row_count == 2
+
+
+def test_regression_is_told_in_its_own_metric(tmp_path: Path, write_run) -> None:
+    folders = [
+        write_run(
+            tmp_path / f"{method}-{seed}",
+            method=method,
+            seed=seed,
+            task="regression",
+            metric="r2",
+            metrics={"test": {"r2": r2 + 0.01 * seed, "rmse": 3.0}},
+        )
+        for method, r2 in (("stl", 0.5), ("aft", 0.525))
+        for seed in range(3)
+    ]
+    text = printed(folders, terminal=False)
+    lines = text.splitlines()
+    assert "R²" in lines[0]
+    assert lines[2].split()[:8] == ["AFT", "3", "0.535", "±", "0.006", "+0.025", "±", "0.000"]
+    assert "AFT is above standard fine-tuning by 0.025 ± 0.000 in R² over 3 seeds." in lines
+    assert "accuracy" not in text
+    assert "%" not in text.replace("84.80 %", "")

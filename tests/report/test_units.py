@@ -3,7 +3,17 @@
 import pytest
 
 from tutelage.analysis.statistics import SampleMean
-from tutelage.report.units import ascii_only, bytes_, duration, parameters, percent, points
+from tutelage.report.units import (
+    ascii_only,
+    bytes_,
+    duration,
+    gap,
+    parameters,
+    percent,
+    points,
+    score,
+)
+from tutelage.tasks import metric_of
 
 
 @pytest.mark.parametrize(
@@ -53,3 +63,14 @@ def test_percent_and_points() -> None:
     assert ascii_only(points(several)) == "-1.23 ± 0.40"
     assert ascii_only(percent(single)) == "78.12 %"
     assert ascii_only(points(SampleMean(mean=-1e-9, error=None, count=1))) == "+0.00"
+
+
+def test_a_metric_that_is_no_share_has_three_decimals() -> None:
+    r2, accuracy = metric_of("regression"), metric_of("single-label")
+    mean = SampleMean(mean=-0.0123, error=0.004, count=3)
+
+    assert ascii_only(score(mean, r2)) == "-0.012 ± 0.004"
+    assert ascii_only(gap(mean, r2)) == "-0.012 ± 0.004"
+    assert gap(SampleMean(mean=0.5, error=None, count=1), r2) == "+0.500"
+    assert score(mean, accuracy) == percent(mean)
+    assert gap(mean, accuracy, decimals=1) == points(mean, decimals=1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from tutelage.analysis.comparison import BASELINE
 from tutelage.analysis.statistics import (
@@ -18,6 +18,8 @@ __all__ = ["MethodSummary", "ResultTable", "Row", "Scores", "result_table"]
 
 
 class Part(BaseModel):
+    """Tables of before said ``accuracies`` and ``accuracy``, and are read as those of now."""
+
     model_config = ConfigDict(frozen=True)
 
 
@@ -41,7 +43,7 @@ class Scores(Part):
     method: str
     teachers: tuple[str, ...]
     settings: dict[str, float]
-    values: dict[int, float]
+    values: dict[int, float] = Field(validation_alias=AliasChoices("values", "accuracies"))
     failures: dict[int, str] = {}
     probe: float | None = None
 
@@ -65,7 +67,7 @@ class Row(Scores):
             None for standard fine-tuning itself, or where that was not run.
     """
 
-    score: SampleMean | None
+    score: SampleMean | None = Field(validation_alias=AliasChoices("score", "accuracy"))
     relative_error: float | None
     difference: Difference | None
 

@@ -88,6 +88,10 @@ def read_data(
         ConfigError: If the source or an option cannot be understood.
         DataError: If files, columns, ids or labels cannot be used.
     """
+    if task == "single-label" and not isinstance(label, str):
+        raise ConfigError(
+            "several label columns are several targets or labels: choose task 'regression' or 'multi-label'"
+        )
     data = _read(
         source,
         columns=replace(

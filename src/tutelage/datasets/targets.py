@@ -35,7 +35,7 @@ def read_labels(
     if columns.label is None:
         return (), {role: torch.full((len(t),), UNLABELLED) for role, t in tables.items()}
     if columns.task == "single-label":
-        assert isinstance(columns.label, str)  # the config allows no several ones
+        assert isinstance(columns.label, str)  # read_data refuses several
         return _classes(tables, columns.label, where=where)
     if columns.task == "multi-label" and isinstance(columns.label, str):
         return _lists(tables, columns.label, separator=columns.separator, where=where)

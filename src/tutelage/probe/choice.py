@@ -8,7 +8,8 @@ from torch import Tensor
 
 from tutelage.errors import DataError
 from tutelage.probe.draws import drawn_holdout
-from tutelage.probe.fit import LinearProbe, Regression, fit_probe, labelled_rows
+from tutelage.probe.fit import LinearProbe, Regression, fit_probe
+from tutelage.probe.labelled import labelled_rows
 from tutelage.probe.rows import FeatureRows, Selected, feature_rows
 from tutelage.scores import measure, standard_error
 from tutelage.tasks import Kind, Metric, has_label, hidden, metric_of

@@ -7,7 +7,8 @@ from torch import Tensor
 from tutelage.errors import DataError
 from tutelage.probe.choice import probe_holdout
 from tutelage.probe.draws import stratified_folds
-from tutelage.probe.fit import fit_probe, labelled_rows
+from tutelage.probe.fit import fit_probe
+from tutelage.probe.labelled import labelled_rows
 from tutelage.probe.rows import FeatureRows, Selected, feature_rows
 from tutelage.tasks import UNLABELLED, Kind, Metric, has_label, hidden
 

@@ -199,6 +199,12 @@ def _curves(comparison: Comparison) -> Iterator[Plot]:
         if figure is not None:
             unit = LOSSES[comparison.runs[0].result.task]
             yield _plot(figure, f"curve-{key}", title, caption.format(unit=unit))
+    metric = comparison.metric
+    if metric.name != "accuracy":
+        figure = plots.curve_plot(comparison, f"holdout_{metric.name}", scale=metric.shown)
+        if figure is not None:
+            title = f"{metric.capital} on the hold-out"
+            yield _plot(figure, "curve-holdout", title, f"During training; {metric.axis}.")
 
 
 def _rho(comparison: Comparison) -> Iterator[Plot]:
