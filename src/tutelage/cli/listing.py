@@ -1,5 +1,7 @@
 """``tutelage list``: what there is to choose from."""
 
+from collections.abc import Callable
+
 from rich.console import Console
 from rich.table import Table
 
@@ -9,6 +11,7 @@ from tutelage.methods import PROBE
 from tutelage.recipes import SCHEME, recipes
 from tutelage.registry import import_object
 from tutelage.regularizers import METHODS, VARIANTS
+from tutelage.report import print_table
 from tutelage.sources import SCHEMES as TEACHERS
 from tutelage.students import PAIR_SCHEMES as PAIR_STUDENTS
 from tutelage.students import SCHEMES as STUDENTS
@@ -28,14 +31,16 @@ def print_listing(what: str | None, console: Console) -> None:
         raise ConfigError(
             f"nothing to list under {what!r}{did_you_mean(what, TOPICS)}; there are: {', '.join(TOPICS)}"
         )
-    tables = {
+    tables: dict[str, Callable[[], Table]] = {
         "methods": _methods,
         "recipes": _recipes,
         "schemes": _schemes,
-        "families": _families,
     }
     for topic in TOPICS if what is None else (what,):
-        console.print(tables[topic]())
+        if topic == "families":  # lists of hundreds of names
+            console.print(_families())
+        else:
+            print_table(tables[topic](), console=console)
 
 
 def _table(title: str, *columns: str) -> Table:
