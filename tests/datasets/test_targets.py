@@ -135,7 +135,7 @@ def test_a_folders_images_have_one_class(digits):
         ({"data": {"task": "regression"}, "train": {"label_smoothing": 0.1}}, "leave it out"),
         ({"data": {"task": "multi-label"}, "train": {"label_smoothing": 0.1}}, "leave it out"),
         ({"data": {"task": "regression"}, "train": {"class_weights": "balanced"}}, "leave it out"),
-        ({"data": {"task": "regression"}, "transfer": {"temperature": 2}}, "divides logits"),
+        ({"data": {"task": "regression"}, "transfer": {"temperature": 2}}, "divide logits"),
     ],
 )
 def test_settings_that_do_not_fit_the_task(settings, message):

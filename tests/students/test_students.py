@@ -71,7 +71,7 @@ def test_transformers_knows_what_outputs_mean(small_bert, tmp_path):
         with torch.inference_mode():
             outputs = student.outputs(student.input.collate([student.input.prepare((text,))]))[0]
         student.save(tmp_path / task)
-        answers = pipeline("text-classification", model=str(tmp_path / task), top_k=None)(text)
+        answers = pipeline("text-classification", model=str(tmp_path / task), top_k=None)([text])[0]
         found = {answer["label"]: answer["score"] for answer in answers}
         expected = outputs.sigmoid() if task == "multi-label" else outputs
         assert found == pytest.approx(dict(zip(CLASSES, expected.tolist(), strict=True)), abs=1e-5)
