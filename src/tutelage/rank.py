@@ -252,6 +252,7 @@ def _candidates(
     sets = _sets([teacher.name for teacher in teachers])
     by_name = {teacher.name: teacher for teacher in teachers}
     with progress.track("probes", len(sets), unit="sets of teachers") as update:
+        alone: dict[str, Probe] = {}
         for done, names in enumerate(sets, start=1):
             probe = linear_probe(
                 SideBySide(rows, names=names),
@@ -261,8 +262,11 @@ def _candidates(
                 kind=task.kind,
                 metric=task.lead,
                 classes=task.outputs,
+                after=[alone[name] for name in names] if len(names) > 1 else (),
                 seed=config.data.split_seed,
             )
+            if len(names) == 1:
+                alone[names[0]] = probe
             update(done)
             members = [by_name[name] for name in names]
             parameters = [teacher.parameters for teacher in members]

@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 from tutelage.errors import DataError
 from tutelage.probe import HoldoutProbe, choice, fit_probe, linear_probe, probe_holdout
 from tutelage.probe.draws import drawn_holdout
+from tutelage.probe.fit import Regression
 
 UNLABELLED = -100
 
@@ -146,3 +147,36 @@ def test_what_cannot_be_scored_is_said(digits):
         )
     with pytest.raises(DataError, match="2 rows of features to score but 3 labels"):
         linear_probe(features, labels, test_features=features[:2], test_labels=labels[:3])
+
+
+def test_after_probes_of_parts_it_finds_the_same_in_fewer_passes(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(1500) % 10
+    means = 0.2 * torch.randn(10, 96, generator=generator)
+    features = means[labels] + torch.randn(1500, 96, generator=generator)
+    train, test = slice(None, 1000), slice(1000, None)
+    passes: list[float] = []
+    plain = Regression.objective
+
+    def counted(self, point, *, c):
+        passes.append(c)
+        return plain(self, point, c=c)
+
+    def probed(columns, **options):
+        passes.clear()
+        found = linear_probe(
+            columns[train],
+            labels[train],
+            test_features=columns[test],
+            test_labels=labels[test],
+            **options,
+        )
+        return found, len(passes)
+
+    monkeypatch.setattr(Regression, "objective", counted)
+    parts = [probed(columns)[0] for columns in (features[:, :48], features[:, 48:])]
+    cold, many = probed(features)
+    warm, few = probed(features, after=parts)
+    assert few < 0.5 * many
+    assert warm.holdout_score == pytest.approx(cold.holdout_score, abs=0.01)
+    assert warm.score == pytest.approx(cold.score, abs=0.01)

@@ -1,6 +1,7 @@
 """Fitting a linear probe: a regression on standardised features at a given strength."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +39,27 @@ class LinearProbe:
     bias: Float32[Tensor, " outputs"]
     mean: Float32[Tensor, " width"]
     scale: Float32[Tensor, " width"]
+
+    @classmethod
+    def beside(cls, probes: "Sequence[LinearProbe]") -> "LinearProbe":
+        """Return the probe of all their columns side by side that gives the mean of their outputs.
+
+        Example:
+            >>> one = LinearProbe(
+            ...     weight=torch.ones(1, 2),
+            ...     bias=torch.ones(1),
+            ...     mean=torch.zeros(2),
+            ...     scale=torch.ones(2),
+            ... )
+            >>> LinearProbe.beside([one, one]).outputs(torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
+            tensor([[6.]])
+        """
+        return cls(
+            weight=torch.cat([probe.weight for probe in probes], dim=1) / len(probes),
+            bias=torch.stack([probe.bias for probe in probes]).mean(dim=0),
+            mean=torch.cat([probe.mean for probe in probes]),
+            scale=torch.cat([probe.scale for probe in probes]),
+        )
 
     def outputs(
         self, features: Float[Tensor, "rows width"] | FeatureRows
