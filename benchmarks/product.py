@@ -12,13 +12,12 @@ allocator). Expected: at least 100 times less memory.
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 from collections.abc import Callable
 
 import torch
-from rkd import clock, peak
+from rkd import peak, side_by_side
 from torch import Tensor
 
 from tutelage.regularizers import ProductAFT
@@ -45,33 +44,17 @@ def main() -> None:
     if options.side is not None:
         print(peak(losses[options.side], student, teacher))
         return
-    seconds = {name: [] for name in SIDES}
-    values, gradients = {}, {}
-    for turn in range(1 + options.repeats):
-        for name, loss in losses.items():
-            student.grad = None
-            began = clock()
-            value = loss(student, teacher)
-            value.backward()
-            if turn:
-                seconds[name].append(clock() - began)
-            values[name], gradients[name] = value.item(), student.grad
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    memory = {name: alone(name, options) for name in SIDES}
     measured = {
         "batch": options.batch,
         "student": options.student,
         "teacher": options.teacher,
-        "device": str(device),
-        "threads": torch.get_num_threads(),
-        **{f"{name}_seconds": round(value, 4) for name, value in medians.items()},
-        **{f"{name}_mib": round(value / 2**20, 1) for name, value in memory.items()},
-        "times_faster": round(medians["built"] / medians["gram"], 1),
-        "times_less_memory": round(memory["built"] / memory["gram"], 1),
-        "value_difference": abs(values["gram"] / values["built"] - 1),
-        "gradient_difference": (
-            (gradients["gram"] - gradients["built"]).norm() / gradients["built"].norm()
-        ).item(),
+        **side_by_side(
+            losses,
+            student,
+            teacher,
+            repeats=options.repeats,
+            memory={name: alone(name, options) for name in SIDES},
+        ),
     }
     print(json.dumps(measured))
 
