@@ -1,0 +1,29 @@
+"""The one schema: what an experiment is, from TOML, the command line or Python.
+
+A pluggable part is a ``source`` or ``method`` string and ``params``; the constructor that the
+string names is the schema of its params (see ``registry.bind``), so no option is declared twice.
+"""
+
+from tutelage.config.data import DataConfig
+from tutelage.config.load import load_config, read_toml
+from tutelage.config.many import CompareConfig, TuneConfig
+from tutelage.config.models import InputConfig, LoraSettings, StudentConfig, TeacherConfig
+from tutelage.config.schema import CacheConfig, ExperimentConfig, OutputConfig
+from tutelage.config.training import TrainConfig, TransferConfig
+
+__all__ = [
+    "CacheConfig",
+    "CompareConfig",
+    "DataConfig",
+    "ExperimentConfig",
+    "InputConfig",
+    "LoraSettings",
+    "OutputConfig",
+    "StudentConfig",
+    "TeacherConfig",
+    "TrainConfig",
+    "TransferConfig",
+    "TuneConfig",
+    "load_config",
+    "read_toml",
+]

@@ -1,0 +1,92 @@
+"""Which rows an experiment is about, and what it is to learn of them."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tutelage.config.section import Positive, Section, Share
+from tutelage.tasks import Kind, Metric, metric_of
+
+__all__ = [
+    "DataConfig",
+]
+
+
+class DataConfig(Section):
+    """Where the rows come from and how they are split.
+
+    Attributes:
+        source: ``hub:NAME[/CONFIG]``, ``folder:DIR``, ``table:FILE_OR_DIR`` or
+            ``python:module:function``.
+        image: Column with an image or an image's path; found by itself if there is one.
+        text: Column, or columns, with text.
+        template: In place of ``text``: a prompt with columns' names in braces, as in
+            ``"Question: {question}\\nAnswer:"``; ``{{`` and ``}}`` are braces themselves.
+        task: ``"single-label"``, ``"multi-label"`` or ``"regression"``.
+        metric: What chooses, and leads reports: a name in ``tasks.METRICS``; by default accuracy,
+            average precision or R².
+        label: Column with the label; in a folder the class folder's name is the label. Several
+            columns: a regression target each, or a label each that is 0 or 1.
+        label_separator: What stands between the names in a multi-label column of texts.
+        id: Column with the row's id; without it the id is the row's number (table, hub) or the
+            file's path relative to the folder.
+        train: Name of the training split.
+        test: Name of the test split; where the data has none, ``test_share`` of the training rows.
+        validation: Name of the split that is the hold-out; where the data has none, ``holdout`` of
+            the training rows.
+        holdout: Share of the training rows that ``evaluate = "holdout"`` sets aside.
+        test_share: Share of the training rows that become the test rows where the data has none.
+        evaluate: ``"test"`` trains on all training rows and reports the test rows;
+            ``"holdout"`` trains on the others and reports the hold-out: the test rows are not read.
+        limit: At most so many training rows, drawn by ``split_seed``.
+        split_seed: Draws hold-out, test share and limit; apart from ``seed``, so that runs with
+            several seeds see the same rows.
+        unlabelled: More rows to train on that have no label, as a ``source`` of its own; what labels
+            it has are not read. Training rows whose label is empty are used likewise.
+        unlabelled_split: The split of ``unlabelled`` to take, where that has several.
+    """
+
+    source: str
+    image: str | None = None
+    text: str | tuple[str, ...] | None = None
+    template: str | None = None
+    task: Kind = "single-label"
+    metric: str | None = None
+    label: str | Annotated[tuple[str, ...], Field(min_length=1)] = "label"
+    label_separator: Annotated[str, Field(min_length=1)] | None = None
+    id: str | None = None
+    train: str = "train"
+    test: str = "test"
+    validation: str = "validation"
+    holdout: Share = 0.1
+    test_share: Share = 0.2
+    evaluate: Literal["test", "holdout"] = "test"
+    limit: Positive | None = None
+    split_seed: int = 0
+    unlabelled: str | None = None
+    unlabelled_split: str = "train"
+    params: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def lead(self) -> Metric:
+        """The metric that chooses."""
+        return metric_of(self.task, self.metric)
+
+    @model_validator(mode="after")
+    def _labels_fit_task(self) -> Self:
+        metric_of(self.task, self.metric)
+        if self.task == "single-label" and not isinstance(self.label, str):
+            raise ValueError(
+                "several label columns are several targets or labels; set task = 'regression' or "
+                "'multi-label', or name one column"
+            )
+        if not isinstance(self.label, str) and len(set(self.label)) < len(self.label):
+            raise ValueError(f"label names a column twice: {', '.join(self.label)}; name each once")
+        if self.label_separator is not None and (
+            self.task != "multi-label" or not isinstance(self.label, str)
+        ):
+            raise ValueError(
+                "label_separator takes one column of names apart, with task = 'multi-label'; leave "
+                "it out"
+            )
+        return self

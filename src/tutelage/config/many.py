@@ -1,0 +1,63 @@
+"""What is tried, and what is put side by side, over many runs."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tutelage.config.models import StudentConfig
+from tutelage.config.section import Positive, Section
+
+__all__ = [
+    "CompareConfig",
+    "TuneConfig",
+]
+
+
+class TuneConfig(Section):
+    """What ``tutelage tune`` tries, on the hold-out of the training rows.
+
+    Attributes:
+        beta: Strengths; by default those that suit the method, see ``methods.BETAS``.
+        mix: Shares of soft labels, for methods with ``probe``.
+        temperature: Temperatures of soft labels, for methods with ``probe``.
+        lr: Learning rates of the student; by default ``train.lr`` alone.
+        teachers: Sets of teachers, each by names; by default all together.
+        samples: Draw so many points between the least and the greatest of each list, on a log scale
+            (shares on a plain one), in place of trying every combination.
+        seeds: Runs of each point, from ``seed`` up; their mean counts.
+        prune: End a point whose first run is, at a quarter, half or three quarters of its steps, below
+            the median of those before it.
+    """
+
+    beta: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = ()
+    mix: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_length=1)] = (
+        0.5,
+        0.7,
+        0.9,
+    )
+    temperature: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (1.0,)
+    lr: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    teachers: tuple[tuple[str, ...], ...] = ()
+    samples: Positive | None = None
+    seeds: Positive = 1
+    prune: bool = False
+
+
+class CompareConfig(Section):
+    """What ``tutelage compare`` puts side by side: every combination of what is listed here.
+
+    Attributes:
+        methods: Their names; by default standard fine-tuning and the config's own.
+        seeds: Runs of each combination, from ``seed`` up.
+        tune: Choose each combination's settings by ``[tune]`` on a hold-out of its training rows first.
+        students: By default the config's own.
+        teachers: Sets of teachers, each by names; by default all together.
+        fractions: Of the training rows; by default all of them.
+    """
+
+    methods: tuple[str, ...] = ()
+    seeds: Positive = 1
+    tune: bool = False
+    students: tuple[StudentConfig, ...] = ()
+    teachers: tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...] = ()
+    fractions: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()

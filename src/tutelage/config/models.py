@@ -1,0 +1,104 @@
+"""Teachers and student."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tutelage.config.section import Positive, Section
+
+__all__ = [
+    "InputConfig",
+    "LoraSettings",
+    "StudentConfig",
+    "TeacherConfig",
+]
+
+
+class InputConfig(Section):
+    """How an own model's input looks: an image's size and statistics, a tokenizer and length, or both."""
+
+    image_size: Positive | None = None
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    interpolation: Literal["nearest", "bilinear", "bicubic"] = "bicubic"
+    crop: Annotated[float, Field(gt=0, le=1)] = 1.0
+    tokenizer: str | None = None
+    max_length: Positive | None = None
+
+    @model_validator(mode="after")
+    def _some_kind(self) -> Self:
+        if self.image_size is None and self.tokenizer is None:
+            raise ValueError(
+                "give image_size (images), tokenizer (text), or both (images with texts)"
+            )
+        return self
+
+
+class TeacherConfig(Section):
+    """A frozen model, or array, that gives features.
+
+    Attributes:
+        source: ``timm:NAME``, ``hf:NAME_OR_DIR``, ``openclip:ARCH/WEIGHTS``, ``onnx:FILE``,
+            ``features:FILE`` or ``python:module:factory``.
+        name: How results call it; by default the source's last part.
+        params: Options of the source (for example ``weights = "random"``, ``pooling = "mean"``).
+        input: For ``python:`` and ``onnx:`` how the input looks.
+        modality: Whether it reads the images or the texts of rows that have both; found by itself
+            where the source reads one kind only.
+        batch_size: Rows at once, or ``"auto"``: by the memory that is free.
+    """
+
+    source: str
+    name: Annotated[str, Field(min_length=1)] | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    input: InputConfig | None = None
+    modality: Literal["image", "text"] | None = None
+    batch_size: Positive | Literal["auto"] = "auto"
+
+
+class LoraSettings(Section):
+    """Low-rank updates of the student's layers, in place of training all its weights.
+
+    Attributes:
+        rank: Of each update ``B A``.
+        alpha: Updates are scaled by ``alpha / rank``.
+        dropout: In front of each update.
+        targets: Names, or ends of names, of the layers; by default all linear layers in front of
+            the head, or, where there are none, all convolutions.
+    """
+
+    rank: Positive = 8
+    alpha: Annotated[float, Field(gt=0)] = 16.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    targets: tuple[str, ...] = ()
+
+
+class StudentConfig(Section):
+    """The small model.
+
+    Attributes:
+        source: ``timm:NAME``, ``hf:NAME_OR_DIR`` or ``python:module:factory``; for rows that are an
+            image and a text also ``openclip:ARCH/WEIGHTS``, or two models joined by ``+``.
+        params: Options of the source (for example ``layers = 2``); of two models, ``image`` and
+            ``text`` with those of each.
+        input: For ``python:`` how the input looks.
+        tap: Path of the layer whose input are the features; found by itself where not given.
+        frozen: Train the head alone.
+        lora: Train the head, and low-rank updates of the layers in front of it; they are merged into
+            the weights when the student is saved.
+    """
+
+    source: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    input: InputConfig | None = None
+    tap: str | None = None
+    frozen: bool = False
+    lora: LoraSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if self.frozen and self.lora is not None:
+            raise ValueError(
+                "frozen trains the head alone, lora more than that; leave one of them out"
+            )
+        return self

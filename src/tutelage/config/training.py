@@ -1,0 +1,108 @@
+"""How the student learns, from its labels and from the teachers."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from tutelage.config.section import Positive, Section
+
+__all__ = [
+    "TrainConfig",
+    "TransferConfig",
+]
+
+
+class TransferConfig(Section):
+    """What the student learns from the teachers beside its own task.
+
+    Attributes:
+        method: A name of ``tutelage list methods``, or ``module:Class`` of one's own; with
+            ``+probe`` behind it the student also learns the soft labels of the teachers' probe.
+        beta: Strength of the transfer term; 0 or more.
+        mix: Of methods with ``probe``: share of the soft labels in the task's loss, 0 to 1.
+        temperature: Of methods with ``probe``: what both sides' logits are divided by.
+        lr: Learning rate of the method's own parameters (AFT's rho); they have no weight decay.
+        standardize: Bring each teacher's columns to mean 0 and deviation 1 (from cached statistics).
+        params: Options of the method.
+    """
+
+    method: str = "aft"
+    beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
+    mix: Annotated[float, Field(ge=0, le=1)] = 0.7
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    lr: Annotated[float, Field(gt=0)] = 1e-2
+    standardize: bool = False
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class TrainConfig(Section):
+    """How the student is trained.
+
+    Attributes:
+        steps: Optimizer steps, exactly.
+        epochs: So many whole epochs, in place of ``steps``.
+        whole_epochs: Round ``steps`` up to whole epochs. An epoch is ``rows // batch`` batches, of the
+            rows with a label; the result states the steps that it came to.
+        batch_size: Examples in one pass; the kernel is taken over these.
+        unlabelled_share: Share of a batch that are rows without a label, where there are such rows
+            and the method learns from them; the labelled rows are the rest of the batch.
+        class_weights: Weigh each class in the loss: ``"balanced"``, so that all count alike, or a
+            table from names to weights; with several labels, where a label is 1.
+        label_smoothing: Share of each label that is spread over all classes; single-label only.
+        accumulate: Passes for one optimizer step.
+        warmup: Steps of linear warm-up before the cosine.
+        inputs: Keep each row's decoded input in ``memory``, on ``disk``, or decode it again each
+            time (``none``, which augmentation implies).
+        augment: ``none``, or ``invariant``: the student sees augmented views, the teachers'
+            features stay those of the plain view.
+        workers: Processes that decode images.
+        checkpoint_every: Steps between checkpoints; 0 for none.
+        log_every: Steps between lines of ``metrics.jsonl``.
+        eval_every: Steps between evaluations on the hold-out where ``data.evaluate = "holdout"``
+            (never on the test rows); 0 for none.
+        tracker: One of accelerate's trackers.
+    """
+
+    steps: Positive = 5000
+    epochs: Positive | None = None
+    whole_epochs: bool = False
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    unlabelled_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    class_weights: (
+        Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None
+    ) = None
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    accumulate: Positive = 1
+    lr: Annotated[float, Field(gt=0)] = 1e-4
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: Annotated[int, Field(ge=0)] = 0
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
+    device: Literal["auto", "cpu"] = "auto"
+    inputs: Literal["memory", "disk", "none"] = "memory"
+    augment: Literal["none", "invariant"] = "none"
+    workers: Annotated[int, Field(ge=0)] = 2
+    checkpoint_every: Annotated[int, Field(ge=0)] = 500
+    log_every: Positive = 10
+    eval_every: Annotated[int, Field(ge=0)] = 0
+    tracker: Literal["none", "tensorboard", "wandb", "mlflow", "trackio"] = "none"
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _only_invariant_views(cls, value: object) -> object:
+        if isinstance(value, str) and value not in ("none", "invariant"):
+            raise ValueError(
+                f"{value!r} would need teachers' features of the changed inputs, and the cache holds "
+                "those of the plain rows only; choose 'none', or 'invariant' for views whose target "
+                "stays that of the plain row"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _warmup_ends(self) -> Self:
+        if self.epochs is None and self.warmup >= self.steps and self.warmup > 0:
+            raise ValueError(f"warmup ({self.warmup}) must end before the {self.steps} steps do")
+        return self
