@@ -32,12 +32,13 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from tutelage.cache import FeatureStore, extract
-from tutelage.cache.batching import choose_budget, cut
-from tutelage.cache.extract import compute_dtype, part_rows
-from tutelage.datasets.base import Split
+from tutelage.cache import FeatureStore
+from tutelage.data.base import Split
+from tutelage.extraction import extract
+from tutelage.extraction.batching import choose_budget, cut
+from tutelage.extraction.extract import compute_dtype, part_rows
 from tutelage.inputs import ImageInput, TextInput
-from tutelage.sources.module import ModuleEncoder
+from tutelage.teachers.module import ModuleEncoder
 
 
 class Photos:

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tutelage.logme import Moments, logme
+from tutelage.regularizers.logme import Moments, logme
 
 BLOCK = 4096
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from tutelage import Objective
 from tutelage.registry import bind, lookup
-from tutelage.regularizers import METHODS
-from tutelage.regularizers.teachers import TeacherFeatures, Teachers
+from tutelage.regularizers.catalogue import METHODS
+from tutelage.regularizers.columns import TeacherFeatures, Teachers
 
 
 class CentredAlignment(nn.Module):

@@ -17,10 +17,10 @@ from safetensors.torch import load_file
 
 from tutelage import ExperimentConfig, run
 from tutelage.config import load_config
-from tutelage.datasets import read_data
+from tutelage.data import read_data
 from tutelage.inputs import ImageInput
 from tutelage.progress import Silent
-from tutelage.result import read_history, read_result, read_rho
+from tutelage.results.result import read_history, read_result, read_rho
 
 
 def settings(**train: object) -> dict[str, object]:

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 from tutelage import run
 from tutelage.config import load_config
 from tutelage.errors import ConfigError
-from tutelage.rank import rank
-from tutelage.result import read_rho
+from tutelage.results.result import read_rho
+from tutelage.sweeps.rank import rank
 
 WORDS = {"three": "film of critics", "five": "music and plot", "eight": "acting in the story"}
 

@@ -36,7 +36,7 @@ def config(reviews, small_bert, tmp_path) -> dict[str, object]:
 
 
 def test_rows_that_were_cut_are_counted_for_teachers_and_student(config, small_bert, reviews):
-    from tutelage.datasets import read_data
+    from tutelage.data import read_data
 
     notes = Notes()
     run(load_config([config]), progress=notes)
@@ -78,8 +78,8 @@ def test_nothing_is_said_where_all_fits(config):
 
 def test_a_prompt_alone_has_the_features_it_has_in_a_batch(config):
     """Also where it was cut: padding changes nothing."""
-    from tutelage.datasets import read_data
-    from tutelage.sources import open_teacher
+    from tutelage.data import read_data
+    from tutelage.teachers import open_teacher
 
     teacher = open_teacher(
         config["teachers"][0]["source"],

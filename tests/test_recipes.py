@@ -7,9 +7,9 @@ from PIL import Image as Picture
 
 import tutelage
 from tutelage.config import ExperimentConfig, load_config
-from tutelage.datasets import choose_splits
+from tutelage.data import choose_splits
 from tutelage.errors import ConfigError
-from tutelage.experiment import open_data
+from tutelage.experiment.run import open_data
 from tutelage.recipes import recipe, recipes
 
 STUDENT = {"student": {"source": "hf:student"}, "teachers": [{"source": "hf:teacher"}]}
@@ -202,6 +202,6 @@ def test_a_recipe_on_data_of_ones_own(command, reviews, small_bert, tmp_path):
     )
     assert code == 0, err
     assert "train rows were cut to 20 tokens (max_length)" in err
-    result = tutelage.result.read_result(tmp_path / "runs/imdb")
+    result = tutelage.results.result.read_result(tmp_path / "runs/imdb")
     assert (result.steps, result.method) == (6, "aft"), "two epochs of three batches"
     assert result.config["data"]["template"].endswith("the sentiment of my review is")

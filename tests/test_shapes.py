@@ -9,7 +9,8 @@ CHECKED = ["tutelage.regularizers", "tutelage.objective", "tutelage.inputs"]
 with install_import_hook(CHECKED, "beartype.beartype"):
     import tutelage
     from tutelage.inputs import ImageInput
-    from tutelage.regularizers import METHODS, Evidence
+    from tutelage.regularizers.catalogue import METHODS
+    from tutelage.regularizers import Evidence
 from tutelage.registry import import_object
 import torch
 from PIL import Image

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score, f1_score, r2_score, root_mean_squared_error
 
-from tutelage.result import read_history, read_result
+from tutelage.results.result import read_history, read_result
 
 MODELS = """
 import torch
@@ -211,7 +211,7 @@ def test_methods_side_by_side(begin, tmp_path, data, title, leads):
 def test_a_run_goes_on_as_if_it_had_not_been_stopped(begin, tmp_path):
     settings = ("--set", "train.steps=20", "--set", "train.checkpoint_every=10")
     begin("train", VALUES, "--out", tmp_path / "whole", *settings)
-    from tutelage import training
+    from tutelage.training import loop as training
 
     def stopped(*_, **__):
         raise KeyboardInterrupt

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from tutelage import ExperimentConfig, run
-from tutelage.batches import Endless, Together
 from tutelage.cache import ChainedRows, FeatureKey, FeatureStore, TeacherRows
 from tutelage.config import load_config
-from tutelage.datasets import UNLABELLED, chained, choose_splits, read_data, read_unlabelled
+from tutelage.data import chained, choose_splits, read_data, read_unlabelled
 from tutelage.demo.data import snippets
 from tutelage.errors import CacheError, DataError
+from tutelage.tasks.base import UNLABELLED
+from tutelage.training.batches import Endless, Together
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 from torch import Tensor, nn
 
-from tutelage.datasets import Split
+from tutelage.data import Split
 
 CLASSES = [
     "t-shirt",

@@ -12,9 +12,9 @@ from tutelage.tap import FeatureTap
 
 if TYPE_CHECKING:
     from tutelage.config import ExperimentConfig
-    from tutelage.experiment import run
+    from tutelage.experiment.run import run
     from tutelage.recipes import recipe
-    from tutelage.result import Result
+    from tutelage.results.result import Result
 
 __all__ = [
     "AFTLoss",
@@ -34,9 +34,9 @@ __version__ = "0.1.0"
 
 _LATER = {
     "ExperimentConfig": "tutelage.config",
-    "Result": "tutelage.result",
+    "Result": "tutelage.results.result",
     "recipe": "tutelage.recipes",
-    "run": "tutelage.experiment",
+    "run": "tutelage.experiment.run",
 }
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tutelage.regularizers.teachers import TeacherFeatures
+from tutelage.regularizers.columns import TeacherFeatures
 
 __all__ = ["Objective", "Terms"]
 

@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from tutelage.cache import FeatureStore, extract
-from tutelage.datasets.base import UNLABELLED, Split
+from tutelage.cache import FeatureStore
+from tutelage.data.base import UNLABELLED, Split
+from tutelage.extraction import extract
 
 WORDS = tuple("abcdefghijklmno")
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 from small_teachers import ImageTeacher, TextTeacher, images, texts
 
-from tutelage.cache import FeatureStore, TeacherRows, extract
+from tutelage.cache import FeatureStore, TeacherRows
 from tutelage.errors import CacheError
+from tutelage.extraction import extract
 
 
 @pytest.fixture

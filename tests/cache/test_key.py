@@ -9,9 +9,9 @@ import pytest
 from small_teachers import TextRows, TextTeacher, split_of, texts
 
 from tutelage.cache import FeatureKey, rows_digest
-from tutelage.cache.extract import feature_key
-from tutelage.datasets.base import Split
+from tutelage.data.base import Split
 from tutelage.errors import CacheError
+from tutelage.extraction.extract import feature_key
 
 KEY = FeatureKey(
     {"source": "timm:x", "weights": "1f"}, split="train", rows=3, content="c0", dtype="float16"
@@ -49,7 +49,7 @@ def test_survives_json():
 def test_same_in_another_process():
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); from small_teachers import *; "
-        "from tutelage.cache.extract import feature_key; "
+        "from tutelage.extraction.extract import feature_key; "
         "print(feature_key(TextTeacher(), texts(50)).digest)"
     )
     here = os.path.dirname(__file__)

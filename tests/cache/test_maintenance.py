@@ -6,8 +6,9 @@ import time
 import pytest
 from small_teachers import TextTeacher, texts
 
-from tutelage.cache import FeatureStore, extract
+from tutelage.cache import FeatureStore
 from tutelage.errors import CacheError
+from tutelage.extraction import extract
 
 
 @pytest.fixture

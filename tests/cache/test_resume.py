@@ -15,9 +15,10 @@ import pytest
 import torch
 from small_teachers import TextTeacher, texts
 
-from tutelage.cache import FeatureKey, FeatureStore, extract
+from tutelage.cache import FeatureKey, FeatureStore
 from tutelage.cache.writer import FeatureWriter
 from tutelage.errors import CacheError, SourceError
+from tutelage.extraction import extract
 
 # Children are killed before they could meet a lock that a thread of pytest's held.
 pytestmark = pytest.mark.filterwarnings(

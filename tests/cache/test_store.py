@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file
 from small_teachers import TextTeacher, texts
 
-from tutelage.cache import FeatureKey, FeatureStore, extract
+from tutelage.cache import FeatureKey, FeatureStore
 from tutelage.errors import CacheError, SourceError
+from tutelage.extraction import extract
 
 WIDTH, ROWS = 6, 1000
 IDS = [f"row {i} ü\n" for i in range(ROWS)]

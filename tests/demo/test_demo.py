@@ -4,7 +4,7 @@ from rich.console import Console
 
 from tutelage.demo.run import Way, demo_config, run_demo
 from tutelage.progress import Silent
-from tutelage.result import read_result
+from tutelage.results.result import read_result
 
 SHORT = (
     "train.steps=3",

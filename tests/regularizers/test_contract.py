@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.registry import bind, import_object
-from tutelage.regularizers import METHODS, VARIANTS, Standardized
+from tutelage.regularizers import Standardized
+from tutelage.regularizers.catalogue import METHODS, VARIANTS
 
 CASES = {**{name: (name, {}) for name in METHODS}, **VARIANTS}
 TRANSFERRING = [name for name in CASES if name != "stl"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tutelage.logme import LogME, Moments, logme
+from tutelage.regularizers.logme import LogME, Moments, logme
 
 
 def one_hot(rows: int, classes: int) -> Tensor:
@@ -71,7 +71,7 @@ def test_blocks_and_dtypes_do_not_matter():
 
 def test_strips_of_columns_do_not_matter(monkeypatch):
     features, targets = draw(40, 7), one_hot(40, 3)
-    monkeypatch.setattr("tutelage.logme.STRIP", 3)
+    monkeypatch.setattr("tutelage.regularizers.logme.STRIP", 3)
     moments = Moments.of([(features, targets)])
     torch.testing.assert_close(moments.gram, features.T @ features, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(moments.cross, features.T @ targets)

@@ -6,9 +6,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tutelage import AFTLoss, Objective, Standardized
-from tutelage.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
-from tutelage.regularizers import SoftLabels
-from tutelage.tasks import Scale, right_rows
+from tutelage.tasks.base import Scale, right_rows
+from tutelage.tasks.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from tutelage.tasks.soft_labels import SoftLabels
 
 WAITING = {
     torch.ops.aten._local_scalar_dense,  # item, bool, int, float

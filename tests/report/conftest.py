@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tutelage.result import Result, StudentInfo, TeacherInfo
+from tutelage.results.result import Result, StudentInfo, TeacherInfo
 
 TEACHERS = {"mpnet": (768, 109_486_464), "glove": (50, None)}
 

@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from tutelage.analysis.table import ResultTable, Scores, result_table
 from tutelage.report.charts import colors
 from tutelage.report.svg import VARIABLES
 from tutelage.report.tables import (
@@ -21,7 +20,8 @@ from tutelage.report.tables import (
     summary_cells,
     write_table,
 )
-from tutelage.tasks import metric_of
+from tutelage.results.table import ResultTable, Scores, result_table
+from tutelage.tasks.base import metric_of
 
 STL = {0: 0.70, 1: 0.72, 2: 0.71}
 NASTY = r"a_b|c&d%e$f#{g}~h^i\j[k]*<l> 漢"

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from tutelage.report import print_result, result_table
-from tutelage.result import read_result
+from tutelage.results.result import read_result
 
 
 def printed(folders: list[Path], *, terminal: bool, width: int = 80, **options: object) -> str:

@@ -2,7 +2,6 @@
 
 import pytest
 
-from tutelage.analysis.statistics import SampleMean
 from tutelage.report.units import (
     ascii_only,
     bytes_,
@@ -13,7 +12,8 @@ from tutelage.report.units import (
     points,
     score,
 )
-from tutelage.tasks import metric_of
+from tutelage.results.statistics import SampleMean
+from tutelage.tasks.base import metric_of
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from PIL import Image
 from small_models import FAMILIES, SMALL_VIT, TEXTS, by_hand, save_vision
 
 from tutelage import ExperimentConfig, run
-from tutelage.families import FAMILIES as TABLE
+from tutelage.backbones.families import FAMILIES as TABLE
 from tutelage.students import build_student
 
 CLASSES = ("good", "bad", "neither")

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from small_models import FAMILIES, small_clip, word_tokenizer
 from torch import nn
 
-from tutelage.datasets.pairs import ImageText
+from tutelage.data.pairs import ImageText
 from tutelage.errors import ConfigError, StudentError
 from tutelage.students import build_student
 

@@ -8,7 +8,7 @@ from tutelage.errors import StudentError
 from tutelage.inputs import ImageInput
 from tutelage.students import output_layer, unstandardise
 from tutelage.tap import FeatureTap
-from tutelage.tasks import Scale
+from tutelage.tasks.base import Scale
 
 
 class Small:

@@ -11,9 +11,9 @@ from torch import nn
 
 from tutelage.demo.data import minilm
 from tutelage.errors import ConfigError, StudentError
-from tutelage.sources import open_teacher
 from tutelage.students import build_student, unstandardise
-from tutelage.tasks import Scale
+from tutelage.tasks.base import Scale
+from tutelage.teachers import open_teacher
 
 CLASSES = ("fresh", "rotten", "stale")
 TEXTS = [("Bold and often moving.",), ("It never comes together, and it is two hours long.",)]

@@ -9,8 +9,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tutelage.cache.files import telling_full_disk
 from tutelage.cache.key import canonical, digest_of
+from tutelage.files import telling_full_disk
 
 __all__ = ["derived"]
 

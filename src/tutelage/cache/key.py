@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tutelage.datasets.base import Split
+from tutelage.data.base import Split
 from tutelage.errors import CacheError
 
 __all__ = ["FORMAT", "Dtype", "FeatureKey", "canonical", "digest_of", "rows_digest"]

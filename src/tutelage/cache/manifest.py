@@ -12,11 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, from_numpy
 
-from tutelage.cache.files import write_whole
 from tutelage.cache.key import FeatureKey, canonical, digest_of
 from tutelage.cache.layout import Layout, read_header
 from tutelage.cache.statistics import Moments
 from tutelage.errors import CacheError
+from tutelage.files import write_whole
 
 __all__ = [
     "IDS",

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from tutelage.cache.files import sync_folder
 from tutelage.cache.layout import DTYPES, Layout
 from tutelage.cache.manifest import (
     IDS,
@@ -20,6 +19,7 @@ from tutelage.cache.manifest import (
     write_statistics,
 )
 from tutelage.cache.statistics import Moments
+from tutelage.files import sync_folder
 
 __all__ = ["seal"]
 

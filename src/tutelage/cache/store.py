@@ -9,7 +9,6 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tutelage.cache.features import MAP_UP_TO, Features
-from tutelage.cache.files import telling_full_disk
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import SHARD_BYTES, Layout
 from tutelage.cache.maintenance import Entry, Freed, Problem, list_entries, problems, prune_entries
@@ -24,6 +23,7 @@ from tutelage.cache.manifest import (
 )
 from tutelage.cache.writer import FeatureWriter
 from tutelage.errors import CacheError
+from tutelage.files import telling_full_disk
 
 __all__ = ["FeatureStore"]
 

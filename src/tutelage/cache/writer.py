@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.cache.files import allocate, sync_folder, telling_full_disk, write_whole
 from tutelage.cache.key import FeatureKey, digest_of
 from tutelage.cache.layout import DTYPES, Layout, read_header
 from tutelage.cache.manifest import IDS, JOURNAL, KEY, Manifest
 from tutelage.cache.seal import seal
 from tutelage.errors import CacheError, SourceError
+from tutelage.files import allocate, sync_folder, telling_full_disk, write_whole
 
 __all__ = ["FeatureWriter"]
 

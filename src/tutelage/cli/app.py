@@ -74,7 +74,7 @@ def train(
     """Train a student under teachers: extract what is not cached, train, evaluate, report."""
     from accelerate import PartialState
 
-    from tutelage.experiment import run
+    from tutelage.experiment.run import run
     from tutelage.report import print_result, write_report
 
     resolved = _resolve(
@@ -134,7 +134,7 @@ def rank(
 ) -> None:
     """Say before spending which teachers are worth it, and whether transfer is likely to help."""
     from tutelage.cli.rank import print_ranking
-    from tutelage.rank import rank as rank_teachers
+    from tutelage.sweeps.rank import rank as rank_teachers
 
     resolved = _resolve(config, data=data, student=student, teacher=teacher, settings=settings)
     print_ranking(rank_teachers(resolved, progress=for_console(err)), console=out)

@@ -8,12 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tutelage.cli.tune import method_names
-from tutelage.compare import compare
 from tutelage.config import ExperimentConfig
 from tutelage.progress import Progress
 from tutelage.report import print_table, write_table
 from tutelage.report.tables import TEXT_COLUMNS, caption, row_cells, summary_cells
 from tutelage.report.units import ascii_only
+from tutelage.sweeps.compare import compare
 
 __all__ = ["compare_and_print"]
 

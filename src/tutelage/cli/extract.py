@@ -5,14 +5,20 @@ from datetime import timedelta
 from rich.console import Console
 from rich.table import Table
 
-from tutelage.cache import FeatureStore, estimate
-from tutelage.cache.extract import feature_key
+from tutelage.cache import FeatureStore
 from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig
-from tutelage.experiment import open_data
+from tutelage.experiment.run import open_data
+from tutelage.experiment.teacher_features import (
+    open_config,
+    teacher_names,
+    teacher_side,
+    teachers_features,
+)
+from tutelage.extraction import estimate
+from tutelage.extraction.extract import feature_key
 from tutelage.progress import Progress
 from tutelage.report import print_table
-from tutelage.teachers import open_config, teacher_names, teacher_side, teachers_features
 
 __all__ = ["extract_all"]
 

@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from tutelage.datasets import Data, choose_splits, read_data
+from tutelage.data import Data, choose_splits, read_data
 from tutelage.errors import ConfigError
 from tutelage.recipes import SCHEME, recipe, recipe_text
 

@@ -5,16 +5,15 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tutelage.datasets import SCHEMES as DATA
+from tutelage.data import SCHEMES as DATA
 from tutelage.errors import ConfigError, did_you_mean
-from tutelage.methods import PROBE
 from tutelage.recipes import SCHEME, recipes
 from tutelage.registry import import_object
-from tutelage.regularizers import METHODS, VARIANTS
+from tutelage.regularizers.catalogue import METHODS, PROBE, VARIANTS
 from tutelage.report import print_table
-from tutelage.sources import SCHEMES as TEACHERS
 from tutelage.students import PAIR_SCHEMES as PAIR_STUDENTS
 from tutelage.students import SCHEMES as STUDENTS
+from tutelage.teachers import SCHEMES as TEACHERS
 
 __all__ = ["print_listing"]
 
@@ -58,7 +57,7 @@ def _methods() -> Table:
     for name, (method, params) in VARIANTS.items():
         changed = ", ".join(f"{key} = {value}" for key, value in params.items())
         table.add_row(name, f"{method} with {changed}")
-    table.add_row(PROBE, _first_line("tutelage.regularizers.soft:SoftLabels"))
+    table.add_row(PROBE, _first_line("tutelage.tasks.soft_labels:SoftLabels"))
     table.add_row(f"NAME+{PROBE}", f"any of them together with {PROBE}")
     return table
 
@@ -82,7 +81,7 @@ def _schemes() -> Table:
 def _families() -> Table:
     from timm import list_modules
 
-    from tutelage.families import FAMILIES, TOWERS
+    from tutelage.backbones.families import FAMILIES, TOWERS
 
     table = _table("families", "library", "known")
     table.add_row("hf", " ".join(sorted(FAMILIES)))

@@ -7,16 +7,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tutelage.analysis.statistics import SampleMean
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, DataError
-from tutelage.experiment import open_data
+from tutelage.experiment.run import open_data
+from tutelage.experiment.teacher_features import evaluated_rows, teacher_rows, teachers_features
 from tutelage.probe import Probe, SideBySide, linear_probe
 from tutelage.progress import Progress
 from tutelage.report import print_table
 from tutelage.report.units import ascii_only, score
-from tutelage.result import read_rho
-from tutelage.teachers import evaluated_rows, teacher_rows, teachers_features
+from tutelage.results.result import read_rho
+from tutelage.results.statistics import SampleMean
 
 __all__ = ["probe_teachers"]
 

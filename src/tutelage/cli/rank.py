@@ -4,9 +4,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tutelage.cache.files import in_words
-from tutelage.rank import Candidate, Ranking
+from tutelage.files import in_words
 from tutelage.report import print_table
+from tutelage.sweeps.rank import Candidate, Ranking
 
 __all__ = ["print_ranking"]
 

@@ -4,14 +4,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tutelage.analysis.statistics import SampleMean
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError
 from tutelage.progress import Progress
 from tutelage.report import print_result, print_table, write_report
 from tutelage.report.units import ascii_only, score
-from tutelage.tasks import Metric
-from tutelage.tune import AUTO, Trial, Tuning, tune
+from tutelage.results.statistics import SampleMean
+from tutelage.sweeps.tune import AUTO, Trial, Tuning, tune
+from tutelage.tasks.base import Metric
 
 __all__ = ["method_names", "tune_and_print"]
 

@@ -6,9 +6,9 @@ string names is the schema of its params (see ``registry.bind``), so no option i
 
 from tutelage.config.data import DataConfig
 from tutelage.config.load import load_config, read_toml
-from tutelage.config.many import CompareConfig, TuneConfig
 from tutelage.config.models import InputConfig, LoraSettings, StudentConfig, TeacherConfig
 from tutelage.config.schema import CacheConfig, ExperimentConfig, OutputConfig
+from tutelage.config.sweeps import CompareConfig, TuneConfig
 from tutelage.config.training import TrainConfig, TransferConfig
 
 __all__ = [

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from tutelage.config.section import Positive, Section, Share
-from tutelage.tasks import Kind, Metric, metric_of
+from tutelage.tasks.base import Kind, Metric, metric_of
 
 __all__ = [
     "DataConfig",

@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from tutelage.config.data import DataConfig
-from tutelage.config.many import CompareConfig, TuneConfig
 from tutelage.config.models import StudentConfig, TeacherConfig
 from tutelage.config.section import Place, Section
+from tutelage.config.sweeps import CompareConfig, TuneConfig
 from tutelage.config.training import TrainConfig, TransferConfig
 
 __all__ = [

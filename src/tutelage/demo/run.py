@@ -11,15 +11,15 @@ from rich.console import Console
 
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.demo.data import minilm
-from tutelage.experiment import open_data, run
-from tutelage.pool import Pool, cores, pool
+from tutelage.experiment.run import open_data, run
+from tutelage.experiment.teacher_features import evaluated_rows, teacher_rows, teachers_features
 from tutelage.probe import Probe, SideBySide, linear_probe
 from tutelage.progress import Progress
 from tutelage.report import print_result, write_report
-from tutelage.result import Result
-from tutelage.space import Point
-from tutelage.teachers import evaluated_rows, teacher_rows, teachers_features
-from tutelage.tune import extract_first
+from tutelage.results.result import Result
+from tutelage.sweeps.processes import Pool, cores, pool
+from tutelage.sweeps.search_space import Point
+from tutelage.sweeps.tune import extract_first
 
 __all__ = ["SEEDS", "TRIED", "Way", "demo_config", "run_demo"]
 

@@ -1,17 +1,7 @@
-"""How a row becomes a model's input; teachers and students share this.
+"""From a row to a model's input; teachers and students share this."""
 
-``prepare`` and ``collate`` run on the CPU, in worker processes where there are some, and hold no
-weights; ``finish`` runs where the model is. Images stay uint8 until then: a quarter of the bytes
-to keep and to move.
-"""
-
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
-
-import torch
-from torch import Tensor
-
-from tutelage.errors import ConfigError
+from tutelage.inputs.base import ModelInput
+from tutelage.inputs.build import empty_batch, own_input
 from tutelage.inputs.image import ImageInput
 from tutelage.inputs.pair import PairInput
 from tutelage.inputs.prompt import Prompt
@@ -32,69 +22,3 @@ __all__ = [
     "own_input",
     "padding_id",
 ]
-
-
-@runtime_checkable
-class ModelInput(Protocol):
-    """How rows become the input of a model: an ``ImageInput``, a ``TextInput`` or the like."""
-
-    def prepare(self, row: Any, /) -> Any:
-        """One row, decoded and transformed."""
-
-    def cost(self, prepared: Any, /) -> int:
-        """Memory that a row takes."""
-
-    def collate(self, prepared: Sequence[Any], /) -> Mapping[str, Tensor]:
-        """A batch, padded."""
-
-    def finish(self, batch: Mapping[str, Tensor], *, dtype: torch.dtype) -> Mapping[str, Tensor]:
-        """The batch as the model takes it, on its device."""
-
-    def identity(self) -> Mapping[str, str]:
-        """What decides the numbers."""
-
-
-def empty_batch(model_input: ModelInput) -> Mapping[str, Tensor]:
-    """Return a batch of one black image, of one text of one letter, or of both."""
-    if isinstance(model_input, PairInput):
-        return {**empty_batch(model_input.image), **empty_batch(model_input.text)}
-    if isinstance(model_input, ImageInput):
-        return {"image": torch.zeros(1, 3, *model_input.size, dtype=torch.uint8)}
-    return model_input.collate([model_input.prepare(("a",))])
-
-
-def own_input(
-    settings: Mapping[str, Any] | None, *, modality: str, where: str
-) -> ImageInput | TextInput | PairInput:
-    """Build the input of somebody's own model from what the config says of it.
-
-    Args:
-        settings: ``image_size`` with ``mean``, ``std``, ``interpolation`` and ``crop``;
-            ``tokenizer`` with ``max_length``; for images with texts all of these.
-        modality: What the rows are: ``"image"``, ``"text"`` or ``"image+text"``.
-        where: The dotted path of the settings, for messages.
-
-    Raises:
-        ConfigError: If there are none, or they are for rows of another kind.
-    """
-    needed = " and ".join(_NEEDED[side] for side in modality.split("+"))
-    given = {name: value for name, value in (settings or {}).items() if value is not None}
-    if not given:
-        raise ConfigError(f"{where} is missing: say how the model's input looks by {needed}")
-    has = {"image": "image_size" in given, "text": "tokenizer" in given}
-    if {side for side, there in has.items() if there} != set(modality.split("+")):
-        raise ConfigError(
-            f"the rows are {modality}s, but {where} is for rows of another kind; give {needed}"
-        )
-    if modality == "text":
-        return _own_text(given)
-    options = {n: v for n, v in given.items() if n in ("mean", "std", "interpolation", "crop")}
-    image = ImageInput.from_options(given["image_size"], **options)
-    return image if modality == "image" else PairInput(image, _own_text(given))
-
-
-_NEEDED = {"image": "image_size (and mean, std)", "text": "tokenizer (and max_length)"}
-
-
-def _own_text(given: Mapping[str, Any]) -> TextInput:
-    return TextInput.from_tokenizer(given["tokenizer"], max_length=given.get("max_length"))

@@ -13,8 +13,8 @@ from tutelage.probe.draws import drawn_holdout
 from tutelage.probe.fit import LinearProbe, Regression, fit_probe
 from tutelage.probe.labelled import labelled_rows
 from tutelage.probe.rows import FeatureRows, Selected, feature_rows
-from tutelage.scores import measure, standard_error
-from tutelage.tasks import Kind, Metric, has_label, hidden, metric_of
+from tutelage.tasks.base import Kind, Metric, has_label, hidden, metric_of
+from tutelage.tasks.scores import measure, standard_error
 
 __all__ = ["HoldoutProbe", "Probe", "linear_probe", "probe_holdout"]
 
@@ -75,7 +75,7 @@ def linear_probe(
 
     C is the best of 1e-4 to 1 in decades by the metric on the hold-out, the smallest of equals; where
     the best lies at an end, the grid goes on as long as that helps. Each fit begins at the last.
-    Standard errors are ``tutelage.scores.standard_error``'s.
+    Standard errors are ``tutelage.tasks.scores.standard_error``'s.
 
     Args:
         rows: Frozen features of the training rows, as ``fit_probe`` takes them.

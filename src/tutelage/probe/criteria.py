@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float32, Int64, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
-from tutelage.tasks import Kind, Scale
+from tutelage.tasks.base import Kind, Scale
 
 __all__ = ["Criterion", "criterion_of"]
 

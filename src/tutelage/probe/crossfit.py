@@ -10,7 +10,7 @@ from tutelage.probe.draws import stratified_folds
 from tutelage.probe.fit import fit_probe
 from tutelage.probe.labelled import labelled_rows
 from tutelage.probe.rows import FeatureRows, Selected, feature_rows
-from tutelage.tasks import UNLABELLED, Kind, Metric, has_label, hidden
+from tutelage.tasks.base import UNLABELLED, Kind, Metric, has_label, hidden
 
 __all__ = ["cross_fitted"]
 

@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Int64, Shaped
 from torch import Tensor
 
-from tutelage.datasets.strata import strata
 from tutelage.errors import ConfigError, DataError
-from tutelage.tasks import UNLABELLED, Kind
+from tutelage.tasks.base import UNLABELLED, Kind
+from tutelage.tasks.strata import strata
 
 __all__ = ["drawn_holdout", "stratified_folds"]
 

@@ -15,7 +15,7 @@ from tutelage.probe.descent import minimise
 from tutelage.probe.labelled import labelled_rows
 from tutelage.probe.rows import FeatureRows, Selected, blocks, feature_rows
 from tutelage.probe.standardised import Standardised
-from tutelage.tasks import Kind
+from tutelage.tasks.base import Kind
 
 __all__ = ["LinearProbe", "Regression", "fit_probe"]
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from tutelage.errors import DataError
 from tutelage.probe.rows import FeatureRows
-from tutelage.tasks import UNLABELLED, Kind, has_label
+from tutelage.tasks.base import UNLABELLED, Kind, has_label
 
 __all__ = ["labelled_rows"]
 

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tutelage.regularizers.gram import centred, kernel_of, root_mean_square
-from tutelage.regularizers.teachers import TeacherFeatures, Teachers
+from tutelage.regularizers.columns import TeacherFeatures, Teachers
+from tutelage.regularizers.kernels import centred, kernel_of, root_mean_square
 
 __all__ = ["AFTLoss", "Kernel", "Weights", "kernel_distance"]
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tutelage.regularizers.teachers import TeacherFeatures, Teachers
+from tutelage.regularizers.columns import TeacherFeatures, Teachers
 
 __all__ = ["Regularizer"]
 

@@ -7,10 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from tutelage.logme import Moments, logme
-from tutelage.regularizers.evidence import Evidence
+from tutelage.regularizers.logme import Moments, logme
+from tutelage.regularizers.preparation import Evidence
 from tutelage.regularizers.prepared import PreparedRegularizer
-from tutelage.tasks import complete
+from tutelage.tasks.base import complete
 
 __all__ = ["BTuning"]
 

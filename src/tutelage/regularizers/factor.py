@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tutelage.regularizers.evidence import Evidence
+from tutelage.regularizers.preparation import Evidence
 from tutelage.regularizers.prepared import PreparedRegularizer
 
 __all__ = ["FactorTransfer"]

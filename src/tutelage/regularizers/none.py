@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from tutelage.regularizers.teachers import TeacherFeatures
+from tutelage.regularizers.columns import TeacherFeatures
 
 __all__ = ["NoTransfer"]
 

@@ -5,8 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutelage.regularizers.base import Regularizer
-from tutelage.regularizers.evidence import Evidence
-from tutelage.regularizers.teachers import TeacherFeatures
+from tutelage.regularizers.columns import TeacherFeatures
+from tutelage.regularizers.preparation import Evidence
 
 __all__ = ["PreparedRegularizer"]
 

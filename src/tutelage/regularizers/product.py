@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tutelage.regularizers.gram import centred, kernel_of, root_mean_square
+from tutelage.regularizers.columns import TeacherFeatures
+from tutelage.regularizers.kernels import centred, kernel_of, root_mean_square
 from tutelage.regularizers.sides import Sides
-from tutelage.regularizers.teachers import TeacherFeatures
 
 __all__ = ["ProductAFT", "product_kernel_distance"]
 

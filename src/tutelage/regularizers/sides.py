@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutelage.errors import did_you_mean
-from tutelage.regularizers.teachers import TeacherFeatures, Teachers
+from tutelage.regularizers.columns import TeacherFeatures, Teachers
 
 __all__ = ["Sides"]
 

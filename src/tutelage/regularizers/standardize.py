@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from tutelage.regularizers.evidence import Evidence, FeatureRows
+from tutelage.regularizers.preparation import Evidence, FeatureRows
 
 __all__ = ["Standardized"]
 

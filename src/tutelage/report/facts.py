@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tutelage.analysis.comparison import Comparison, score_of
-from tutelage.analysis.statistics import SampleMean, sample_mean
 from tutelage.report.units import bytes_, duration, gap, parameters, percent, score
-from tutelage.result import Result
-from tutelage.tasks import Metric
+from tutelage.results.comparison import Comparison, score_of
+from tutelage.results.result import Result
+from tutelage.results.statistics import SampleMean, sample_mean
+from tutelage.tasks.base import Metric
 
 __all__ = ["Table", "method_table", "run_table", "setup", "teacher_table", "time_table"]
 

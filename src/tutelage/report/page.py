@@ -13,14 +13,14 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 import tutelage
-from tutelage.analysis.comparison import Comparison, Method
-from tutelage.analysis.statistics import SampleMean, sample_mean
 from tutelage.errors import ConfigError
 from tutelage.report import facts, plots
 from tutelage.report.runs import compare_folders
 from tutelage.report.svg import PLACEHOLDERS, inline_svg
 from tutelage.report.units import gap, score
 from tutelage.report.verdict import SPLITS, reasons, verdict
+from tutelage.results.comparison import Comparison, Method
+from tutelage.results.statistics import SampleMean, sample_mean
 
 __all__ = ["write_report"]
 

@@ -10,9 +10,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from tutelage.analysis.comparison import Comparison, Method, Run, score_of
 from tutelage.report.svg import ACCENT, INK, MUTED, PAPER, RULE, SERIES
 from tutelage.report.units import parameters
+from tutelage.results.comparison import Comparison, Method, Run, score_of
 
 __all__ = [
     "clipped",

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tutelage.analysis.comparison import (
+from tutelage.errors import DataError
+from tutelage.results.comparison import (
     BASELINE,
     Comparison,
     compare,
@@ -11,8 +12,7 @@ from tutelage.analysis.comparison import (
     same_task,
     same_training,
 )
-from tutelage.errors import DataError
-from tutelage.result import Result, read_result
+from tutelage.results.result import Result, read_result
 
 __all__ = ["compare_folders", "stl_beside"]
 

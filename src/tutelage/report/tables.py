@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tutelage.analysis.statistics import SampleMean
-from tutelage.analysis.table import ResultTable, Row
 from tutelage.errors import ConfigError
 from tutelage.report.charts import probe_chart, save_chart, score_chart
 from tutelage.report.units import MINUS, SPACE, gap, score
-from tutelage.tasks import Metric
+from tutelage.results.statistics import SampleMean
+from tutelage.results.table import ResultTable, Row
+from tutelage.tasks.base import Metric
 
 __all__ = [
     "caption",

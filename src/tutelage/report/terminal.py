@@ -9,13 +9,13 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from tutelage.analysis.comparison import Comparison, Method, Run, compare
-from tutelage.analysis.statistics import SampleMean, sample_mean
 from tutelage.report.runs import compare_folders
 from tutelage.report.units import ascii_only, gap, score
 from tutelage.report.verdict import reasons, verdict
-from tutelage.result import Result
-from tutelage.tasks import Metric
+from tutelage.results.comparison import Comparison, Method, Run, compare
+from tutelage.results.result import Result
+from tutelage.results.statistics import SampleMean, sample_mean
+from tutelage.tasks.base import Metric
 
 __all__ = ["print_result", "print_table", "result_table"]
 

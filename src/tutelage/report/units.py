@@ -1,7 +1,7 @@
 """Numbers as people read them; spaces inside a number and its unit do not break."""
 
-from tutelage.analysis.statistics import Difference, SampleMean
-from tutelage.tasks import Metric
+from tutelage.results.statistics import Difference, SampleMean
+from tutelage.tasks.base import Metric
 
 __all__ = [
     "ascii_only",

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from tutelage.analysis.comparison import Comparison, Method
-from tutelage.analysis.statistics import Difference, SampleMean, row_sampling_error
 from tutelage.report.units import SPACE, gap, score, short
-from tutelage.tasks import Metric
+from tutelage.results.comparison import Comparison, Method
+from tutelage.results.statistics import Difference, SampleMean, row_sampling_error
+from tutelage.tasks.base import Metric
 
 __all__ = ["reasons", "verdict"]
 

@@ -8,10 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.datasets import Side
-from tutelage.errors import ConfigError, StudentError, TutelageError, did_you_mean
-from tutelage.inputs import ImageInput, TextInput, empty_batch
-from tutelage.sources.transformers import (
+from tutelage.backbones.transformers import (
     Loading,
     family_of,
     image_input,
@@ -20,9 +17,12 @@ from tutelage.sources.transformers import (
     quietly,
     text_input,
 )
-from tutelage.sources.weights import count_parameters
+from tutelage.backbones.weights import count_parameters
+from tutelage.data import Side
+from tutelage.errors import ConfigError, StudentError, TutelageError, did_you_mean
+from tutelage.inputs import ImageInput, TextInput, empty_batch
 from tutelage.tap import FeatureTap
-from tutelage.tasks import Kind
+from tutelage.tasks.base import Kind
 
 __all__ = ["HuggingFaceStudent"]
 

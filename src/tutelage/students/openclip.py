@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tutelage.datasets import Modality
+from tutelage.data import Modality
 from tutelage.errors import ConfigError, StudentError, TutelageError
 from tutelage.inputs import PairInput
-from tutelage.sources.openclip import load_openclip, openclip_inputs
 from tutelage.students.base import save_weights
 from tutelage.students.pair import PairStudent
+from tutelage.teachers.openclip import load_openclip, openclip_inputs
 
 __all__ = ["openclip_student"]
 

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tutelage.backbones.weights import count_parameters
 from tutelage.inputs import PairInput, empty_batch
-from tutelage.sources.weights import count_parameters
 from tutelage.tap import FeatureTap
 
 __all__ = ["PairStudent", "Towers"]

@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tutelage.datasets import Modality
+from tutelage.backbones.weights import count_parameters
+from tutelage.data import Modality
 from tutelage.errors import StudentError
 from tutelage.inputs import empty_batch, own_input
 from tutelage.registry import make_own, own_code
-from tutelage.sources.weights import count_parameters
 from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
-from tutelage.tasks import Kind
+from tutelage.tasks.base import Kind
 
 __all__ = ["PythonStudent"]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tutelage.errors import StudentError
 from tutelage.inputs import empty_batch
 from tutelage.students.base import Student
-from tutelage.tasks import Scale
+from tutelage.tasks.base import Scale
 
 __all__ = ["output_layer", "unstandardise"]
 

@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tutelage.datasets import Side
+from tutelage.backbones.weights import count_parameters
+from tutelage.data import Side
 from tutelage.errors import StudentError, TutelageError
 from tutelage.inputs import ImageInput
-from tutelage.sources.timm import load_timm
-from tutelage.sources.weights import count_parameters
 from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
-from tutelage.tasks import Kind
+from tutelage.tasks.base import Kind
+from tutelage.teachers.timm import load_timm
 
 __all__ = ["TimmStudent", "save_timm"]
 

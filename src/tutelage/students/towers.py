@@ -8,13 +8,8 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tutelage.datasets import Modality, Side
-from tutelage.errors import ConfigError, StudentError, TutelageError
-from tutelage.families import TOWERS
-from tutelage.inputs import ImageInput, PairInput, TextInput
-from tutelage.registry import build
-from tutelage.sources.timm import load_timm
-from tutelage.sources.transformers import (
+from tutelage.backbones.families import TOWERS
+from tutelage.backbones.transformers import (
     Loading,
     image_input,
     load_config,
@@ -22,12 +17,17 @@ from tutelage.sources.transformers import (
     quietly,
     text_input,
 )
+from tutelage.data import Modality, Side
+from tutelage.errors import ConfigError, StudentError, TutelageError
+from tutelage.inputs import ImageInput, PairInput, TextInput
+from tutelage.registry import build
 from tutelage.students.backbone import backbone_of
 from tutelage.students.base import Student
 from tutelage.students.huggingface import HuggingFaceStudent
 from tutelage.students.pair import PairStudent
 from tutelage.students.python import PythonStudent
 from tutelage.students.timm import save_timm
+from tutelage.teachers.timm import load_timm
 
 __all__ = ["SCHEMES", "TowerPair", "clip_student", "join_towers"]
 

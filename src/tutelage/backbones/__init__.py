@@ -1,0 +1,1 @@
+"""Loading of timm, transformers and OpenCLIP models, shared by teachers and students."""

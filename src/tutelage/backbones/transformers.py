@@ -1,0 +1,273 @@
+"""Loading models of transformers, and what their inputs look like; for teachers and students."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors import SafetensorError
+from torch import nn
+
+from tutelage.backbones.families import FAMILIES, TOWERS, Family, Tower
+from tutelage.errors import ConfigError, SourceError, did_you_mean, first_line
+from tutelage.inputs import ImageInput, TextInput, load_tokenizer, padding_id
+
+__all__ = [
+    "Loaded",
+    "Loading",
+    "family_of",
+    "image_input",
+    "load_classifier",
+    "load_config",
+    "load_encoder",
+    "load_tower",
+    "position_limit",
+    "quietly",
+    "text_input",
+]
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How a model is loaded.
+
+    Attributes:
+        weights: ``"pretrained"``, or ``"random"`` for the architecture from a random start.
+        revision: Of the hub's repository.
+        trust_remote_code: Run code that comes with the model.
+        dtype: In which its weights are kept.
+        device_map: Where accelerate puts its layers, such as ``"auto"``; None for one device.
+    """
+
+    weights: str = "pretrained"
+    revision: str | None = None
+    trust_remote_code: bool = False
+    dtype: str = "float32"
+    device_map: str | None = None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model, and the names of weights that its checkpoint did not have."""
+
+    model: nn.Module
+    missing: frozenset[str]
+
+
+def load_config(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> Any:
+    """Load a model's config from a folder or by its name on the hub.
+
+    Raises:
+        SourceError: If there is none.
+    """
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(
+            _place(name), revision=revision or "main", trust_remote_code=trust_remote_code
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise SourceError(_cannot_load(name, error)) from error
+
+
+def family_of(config: Any, *, name: str, kind: str) -> Family:
+    """Return where the features of a model for classification are.
+
+    Raises:
+        SourceError: If the table does not have its type, or it is for the other kind of rows.
+    """
+    family = FAMILIES.get(config.model_type)
+    if family is None:
+        raise SourceError(
+            f"hf:{name} is of type {config.model_type!r}, whose features are not known"
+            f"{did_you_mean(config.model_type, FAMILIES)}; as a teacher, choose pooling = 'mean', "
+            "'cls' or 'last' ('tutelage list families' lists the known types)"
+        )
+    if family.kind != kind:
+        raise SourceError(f"hf:{name} takes {family.kind}s, but the rows are {kind}s")
+    return family
+
+
+def load_classifier(
+    name: str, config: Any, *, kind: Literal["text", "image"], loading: Loading
+) -> Loaded:
+    """Load a model for classification; its head is new where the checkpoint has none."""
+    from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification
+
+    auto = AutoModelForSequenceClassification if kind == "text" else AutoModelForImageClassification
+    config.architectures = config.architectures or []  # where None, some automatic classes fail
+    return _load(auto, name, config, loading)
+
+
+def load_encoder(name: str, config: Any, *, loading: Loading) -> Loaded:
+    """Load a model without a head; of an encoder-decoder, the encoder."""
+    from transformers import AutoModel
+
+    loaded = _load(AutoModel, name, config, loading)
+    if not getattr(config, "is_encoder_decoder", False):
+        return loaded
+    encoder = loaded.model.get_encoder()  # type: ignore[operator]
+    return Loaded(encoder, frozenset(n for n in loaded.missing if not n.startswith("decoder.")))
+
+
+def load_tower(
+    name: str, config: Any, *, kind: Literal["text", "image"], loading: Loading
+) -> tuple[Loaded, Tower]:
+    """Load one side of a model that embeds images and texts in one space."""
+    import transformers
+
+    tower = TOWERS[config.model_type][kind]
+    own = config.text_config if kind == "text" else config.vision_config
+    if hasattr(config, "projection_dim"):
+        own.projection_dim = config.projection_dim
+    model = getattr(transformers, tower.model)
+    return _load(model, name, own, loading), tower
+
+
+def position_limit(config: Any) -> int | None:
+    """Return how many tokens a model can tell apart by position; None if it has no such limit."""
+    if config.model_type in ("t5", "mt5", "umt5", "bloom"):
+        return None
+    limit = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    if limit is None:
+        return None
+    if config.model_type in _FROM_PADDING:
+        return int(limit) - int(config.pad_token_id) - 1
+    return int(limit)
+
+
+_FROM_PADDING = ("camembert", "data2vec-text", "longformer", "mpnet", "roberta", "xlm-roberta")
+"""These number positions from the padding token's id on, so the first ones are never used."""
+
+
+def text_input(
+    name: str,
+    config: Any,
+    *,
+    max_length: int | None = None,
+    reads_end: bool | None = None,
+    fixed_length: bool = False,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+) -> TextInput:
+    """Return how texts become the input of a model, and tell the model how they are padded.
+
+    Args:
+        name: Where the tokenizer is.
+        config: The model's; its padding token is set where the features are read at the end,
+            because decoders look for the last token by it.
+        max_length: Tokens at most; by default what tokenizer and model allow.
+        reads_end: Whether features stand at the end; by default as the family's do.
+        fixed_length: Whether all texts are padded to ``max_length``.
+        revision: Of the hub's repository.
+        trust_remote_code: Run code that comes with the tokenizer.
+    """
+    tokenizer = load_tokenizer(_place(name), revision=revision, trust_remote_code=trust_remote_code)
+    family = FAMILIES.get(config.model_type)
+    if reads_end is None:
+        reads_end = family is not None and family.reads_end
+    accepts = set(tokenizer.model_input_names) & {"input_ids", "attention_mask", "token_type_ids"}
+    if not getattr(config, "type_vocab_size", 0):
+        accepts -= {"token_type_ids"}
+    if fixed_length:
+        accepts = {"input_ids"}
+    else:
+        accepts |= {"input_ids", "attention_mask"}
+    made = TextInput.from_tokenizer(
+        tokenizer,
+        max_length=max_length,
+        positions=position_limit(config),
+        vocabulary=getattr(config, "vocab_size", None),
+        accepts=accepts,
+        keep_end=reads_end and not getattr(config, "is_encoder_decoder", False),
+        literal=reads_end or fixed_length,
+        fixed_length=fixed_length,
+    )
+    if family is not None and family.pool == "last":
+        config.pad_token_id = padding_id(made.tokenizer, vocabulary=made.vocabulary)
+    return made
+
+
+def image_input(name: str, *, revision: str | None = None) -> ImageInput:
+    """Return how images become the input of a model of transformers.
+
+    Raises:
+        SourceError: If the model comes without an image processor.
+    """
+    from transformers import AutoImageProcessor
+
+    try:
+        processor = AutoImageProcessor.from_pretrained(_place(name), revision=revision or "main")
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise SourceError(
+            f"hf:{name} has no image processor ({first_line(error)}); it needs the file "
+            "preprocessor_config.json"
+        ) from error
+    try:
+        return ImageInput.from_processor(processor)
+    except ConfigError as error:
+        raise ConfigError(f"the image processor of hf:{name}: {error}") from error
+
+
+def _load(model_class: Any, name: str, config: Any, loading: Loading) -> Loaded:
+    if loading.weights not in ("pretrained", "random"):
+        raise SourceError(
+            f"weights of hf:{name} must be 'pretrained' or 'random', not {loading.weights!r}"
+            f"{did_you_mean(loading.weights, ['pretrained', 'random'])}"
+        )
+    automatic = hasattr(model_class, "from_config")
+    trust = {"trust_remote_code": loading.trust_remote_code} if automatic else {}
+    try:
+        if loading.weights == "random":
+            make = model_class.from_config if automatic else model_class
+            return Loaded(make(config, **trust), frozenset())
+        with quietly():
+            model, information = model_class.from_pretrained(
+                _place(name),
+                config=config,
+                revision=loading.revision or "main",
+                use_safetensors=True,
+                dtype=loading.dtype,
+                device_map=loading.device_map,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                **trust,
+            )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        raise SourceError(_cannot_load(name, error)) from error
+    mismatched = {entry[0] for entry in information.get("mismatched_keys", ())}
+    return Loaded(model, frozenset(information["missing_keys"]) | mismatched)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Silence bars and the report of missing weights; what matters of that we say ourselves."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _place(name: str) -> str:
+    folder = Path(name).expanduser()
+    return str(folder) if folder.is_dir() else name
+
+
+def _cannot_load(name: str, error: BaseException) -> str:
+    if Path(name).expanduser().is_dir():
+        return (
+            f"cannot load the model in the folder {name}: {first_line(error)}; "
+            "it needs config.json and model.safetensors"
+        )
+    return (
+        f"cannot load hf:{name}: {first_line(error)}; give a folder, or a name of the hub (its "
+        "files are downloaded once and then found in the cache; HF_HUB_OFFLINE keeps off the hub)"
+    )

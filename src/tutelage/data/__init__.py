@@ -1,0 +1,32 @@
+"""Data sources: one file each, all returning splits of rows with stable ids."""
+
+from tutelage.data.base import (
+    Columns,
+    Data,
+    Modality,
+    Origin,
+    Rows,
+    Side,
+    Split,
+    SplitNames,
+    chained,
+)
+from tutelage.data.read import SCHEMES, read_data, read_unlabelled
+from tutelage.data.splits import Splits, choose_splits
+
+__all__ = [
+    "SCHEMES",
+    "Columns",
+    "Data",
+    "Modality",
+    "Origin",
+    "Rows",
+    "Side",
+    "Split",
+    "SplitNames",
+    "Splits",
+    "chained",
+    "choose_splits",
+    "read_data",
+    "read_unlabelled",
+]

@@ -1,0 +1,71 @@
+"""Data of the Hugging Face hub, or a folder that is laid out like it."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import datasets
+from datasets import DatasetDict
+from datasets.exceptions import DatasetNotFoundError, DatasetsError
+
+from tutelage.data.base import Columns, Data, SplitNames
+from tutelage.data.columns import from_tables
+from tutelage.data.table import quiet
+from tutelage.errors import DataError, first_line
+
+__all__ = ["read_hub"]
+
+
+def read_hub(
+    source: str, *, columns: Columns, names: SplitNames, revision: str | None = None
+) -> Data:
+    """Load data by its name; code that comes with data is never run.
+
+    Args:
+        source: ``NAME`` or ``NAME/CONFIG``, where ``NAME`` may have an owner in front.
+        columns: Which columns to use.
+        names: How the data calls its splits.
+        revision: Branch, tag or commit.
+
+    Raises:
+        DataError: If there is no such data, or it is not in the local cache while offline.
+    """
+    with quiet():
+        loaded = _load(source, revision)
+        tables = {str(name): partial(loaded.__getitem__, name) for name in loaded}
+        return from_tables(tables, columns=columns, names=names, where=source)
+
+
+def _load(source: str, revision: str | None) -> DatasetDict:
+    parts = source.split("/")
+    tries: list[tuple[str, str | None]]
+    if Path(source).is_dir():
+        tries = [(source, None)]
+    elif len(parts) == 2:
+        tries = [(source, None), (parts[0], parts[1])]
+    elif len(parts) == 3:
+        tries = [("/".join(parts[:2]), parts[2])]
+    else:
+        tries = [(source, None)]
+    failures: list[str] = []
+    for name, config in tries:
+        try:
+            loaded = datasets.load_dataset(name, config, revision=revision)
+        except (DatasetNotFoundError, ConnectionError, FileNotFoundError) as error:
+            failures.append(first_line(error))
+        except (DatasetsError, ValueError, RuntimeError, OSError) as error:
+            raise DataError(f"hub:{source} cannot be loaded: {first_line(error)}") from error
+        else:
+            if not isinstance(loaded, DatasetDict):
+                raise DataError(f"hub:{source} has no splits")
+            return loaded
+    offline = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE")
+    raise DataError(
+        f"found no data {source!r} on the hub or in its local cache: {failures[0]}. "
+        + (
+            "The hub is switched off (HF_HUB_OFFLINE); unset that to download it once, or use "
+            "table: or folder: with local files"
+            if offline
+            else "Check the name (NAME or NAME/CONFIG) and the network"
+        )
+    )

@@ -1,0 +1,59 @@
+"""Data that a function of one's own gives."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from datasets import Dataset
+
+from tutelage.data.base import Columns, Data, SplitNames
+from tutelage.data.columns import from_tables
+from tutelage.errors import DataError, first_line
+from tutelage.registry import make_own
+
+__all__ = ["read_python"]
+
+
+def read_python(source: str, *, columns: Columns, names: SplitNames, **params: Any) -> Data:
+    """Call ``module:function`` with the table's params and take what it returns.
+
+    Args:
+        source: ``module:function``; the module is installed, or lies in the current folder.
+        columns: Which columns to use.
+        names: How the splits are called.
+        **params: For the function.
+
+    Returns:
+        The function's own ``Data``; or made from a mapping of split names to
+        ``datasets.Dataset`` or lists of dicts with a ``label`` and texts or images.
+
+    Raises:
+        ConfigError: If there is no such function, or it does not take the params.
+        DataError: If it raises, or returns something else.
+    """
+    made = make_own(source, {}, params, where="data.params", kind=DataError)
+    if isinstance(made, Data):
+        return made
+    if not isinstance(made, Mapping):
+        raise DataError(
+            f"python:{source} returned {type(made).__name__}; it must return a mapping from split "
+            "names to datasets.Dataset or lists of dicts"
+        )
+    tables = {str(name): partial(_table, rows, source, str(name)) for name, rows in made.items()}
+    return from_tables(tables, columns=columns, names=names, where=f"python:{source}")
+
+
+def _table(rows: Any, source: str, name: str) -> Dataset:
+    if isinstance(rows, Dataset):
+        return rows
+    if isinstance(rows, Sequence) and rows and all(isinstance(row, Mapping) for row in rows):
+        try:
+            return Dataset.from_list(list(rows))
+        except (TypeError, ValueError) as error:  # what Arrow says of values of several kinds
+            raise DataError(
+                f"the {name} rows of python:{source} are no table: {first_line(error)}"
+            ) from error
+    raise DataError(
+        f"the {name} rows of python:{source} are {type(rows).__name__}; give a "
+        "datasets.Dataset, or a list of dicts with at least one row"
+    )

@@ -1,0 +1,194 @@
+"""Which rows are trained on, and which are only looked at afterwards."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tutelage.data.base import Data, Split
+from tutelage.errors import DataError
+from tutelage.tasks.base import has_label
+from tutelage.tasks.strata import strata
+
+__all__ = ["Splits", "choose_splits", "draw"]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What a run uses of its data.
+
+    Attributes:
+        training: Rows to train on.
+        evaluated: Rows to report; its name is ``test`` or ``holdout``.
+        pool: Training rows with those of a drawn hold-out, in the data's order: the same for both
+            ways to evaluate, so that teachers' features of it serve both.
+        unlabelled: Training rows without a label, by where they come from.
+    """
+
+    training: Split
+    evaluated: Split
+    pool: Split
+    unlabelled: tuple[Split, ...] = ()
+
+
+def choose_splits(
+    data: Data,
+    *,
+    evaluate: Literal["test", "holdout"] = "test",
+    holdout: float = 0.1,
+    test_share: float = 0.2,
+    limit: int | None = None,
+    split_seed: int = 0,
+    unlabelled: Split | None = None,
+) -> Splits:
+    """Choose the rows to train on and those to evaluate.
+
+    What must be drawn is drawn within each class (see ``strata`` for other tasks), by a digest of the
+    row's id: the choice does not depend on the order of files, and a row's lot does not change when
+    others are added. Evaluated rows without a label are left out.
+
+    Args:
+        data: All splits.
+        evaluate: ``"test"`` trains on all training rows. ``"holdout"`` trains on the others and
+            evaluates the validation split, or, where there is none, a share of the training rows;
+            test rows are not looked at.
+        holdout: That share.
+        test_share: Share of the training rows that become the test rows where there are none.
+        limit: At most so many training rows.
+        split_seed: Decides what is drawn.
+        unlabelled: Rows without labels from elsewhere.
+
+    Raises:
+        DataError: If a class has too few rows, or a split no labelled ones.
+    """
+    pool = _labelled(data.splits["train"])
+    without = tuple(s for s in (_unlabelled(data.splits["train"]), unlabelled) if s is not None)
+    test = data.splits.get("test")
+    if test is None and not data.has_test:
+        drawn = draw(pool, share=test_share, seed=split_seed, purpose="test", data=data)
+        test = pool.select(drawn, name="test")
+        pool = pool.select(_others(pool, drawn))
+    if limit is not None and limit < len(pool):
+        drawn = _limited(pool, limit, seed=split_seed, data=data)
+        pool = pool.select(drawn)
+    if evaluate == "test":
+        if test is None:
+            raise DataError("the test rows were not read, so nothing can be evaluated on them")
+        return Splits(training=pool, evaluated=_labelled(test), pool=pool, unlabelled=without)
+    if validation := data.splits.get("validation"):
+        labelled = _labelled(validation)
+        evaluated = labelled.select(range(len(labelled)), name="holdout")
+        return Splits(training=pool, evaluated=evaluated, pool=pool, unlabelled=without)
+    drawn = draw(pool, share=holdout, seed=split_seed, purpose="holdout", data=data)
+    return Splits(
+        training=pool.select(_others(pool, drawn)),
+        evaluated=pool.select(drawn, name="holdout"),
+        pool=pool,
+        unlabelled=without,
+    )
+
+
+def draw(split: Split, *, share: float, seed: int, purpose: str, data: Data) -> list[int]:
+    """Draw a share of the rows, the same share of each class as nearly as whole rows allow.
+
+    Args:
+        split: Labelled rows.
+        share: Between 0 and 1.
+        seed: Decides the rows.
+        purpose: Makes draws for different ends independent of each other.
+        data: Knows the classes' names, for messages.
+
+    Returns:
+        Numbers of rows, rising. Each class keeps at least one row that is not drawn.
+
+    Raises:
+        DataError: If a class has a single row, or the share is less than one row.
+    """
+    by_class = _by_class(split, seed=seed, purpose=purpose, data=data)
+    for label, rows in by_class.items():
+        if len(rows) < 2:
+            kind = f"class {data.classes[label]!r}" if data.task == "single-label" else split.name
+            raise DataError(
+                f"{kind} has a single row, so no {purpose} rows can be "
+                f"drawn from it; add rows of it, or give the data a {_SPLIT[purpose]} split"
+            )
+    total = round(share * len(split))
+    counts = _allot(
+        total,
+        {label: share * len(rows) for label, rows in by_class.items()},
+        most={label: len(rows) - 1 for label, rows in by_class.items()},
+    )
+    drawn = sorted(i for label, rows in by_class.items() for i in rows[: counts[label]])
+    if not drawn:
+        raise DataError(
+            f"{share:g} of {len(split)} rows is less than one {purpose} row; give more rows, "
+            f"a larger share, or a {_SPLIT[purpose]} split"
+        )
+    return drawn
+
+
+_SPLIT = {"test": "test", "holdout": "validation"}
+
+
+def _limited(split: Split, limit: int, *, seed: int, data: Data) -> list[int]:
+    """Draw ``limit`` rows, at least two of each class that has two."""
+    by_class = _by_class(split, seed=seed, purpose="limit", data=data)
+    least = {label: min(2, len(rows)) for label, rows in by_class.items()}
+    if limit < sum(least.values()):
+        raise DataError(
+            f"data.limit = {limit} is too few rows for {len(by_class)} classes; "
+            f"give at least {sum(least.values())}"
+        )
+    spare = limit - sum(least.values())
+    rest = {label: len(rows) - least[label] for label, rows in by_class.items()}
+    quota = {label: spare * count / max(1, sum(rest.values())) for label, count in rest.items()}
+    counts = _allot(spare, quota, most=rest)
+    return sorted(
+        i for label, rows in by_class.items() for i in rows[: least[label] + counts[label]]
+    )
+
+
+def _allot(total: int, quotas: dict[int, float], *, most: dict[int, int]) -> dict[int, int]:
+    """Whole numbers near the quotas that sum to ``total``, as far as ``most`` allows."""
+    counts = {label: min(int(quota), most[label]) for label, quota in quotas.items()}
+    by_need = sorted(quotas, key=lambda label: counts[label] - quotas[label])
+    while sum(counts.values()) < total:
+        open_classes = [label for label in by_need if counts[label] < most[label]]
+        if not open_classes:
+            break
+        for label in open_classes[: total - sum(counts.values())]:
+            counts[label] += 1
+    return counts
+
+
+def _by_class(split: Split, *, seed: int, purpose: str, data: Data) -> dict[int, list[int]]:
+    """Each class's rows, and the classes, in an order that ids, seed and purpose decide."""
+    lots = [
+        hashlib.blake2b(f"{seed}\0{purpose}\0{name}".encode(), digest_size=16).digest()
+        for name in split.ids
+    ]
+    alike = strata(split.labels, task=data.task).tolist()
+    by_class: dict[int, list[int]] = {}
+    for i in sorted(range(len(split)), key=lots.__getitem__):
+        by_class.setdefault(alike[i], []).append(i)
+    return by_class
+
+
+def _others(split: Split, drawn: Sequence[int]) -> list[int]:
+    taken = set(drawn)
+    return [i for i in range(len(split)) if i not in taken]
+
+
+def _labelled(split: Split) -> Split:
+    keep = has_label(split.labels).nonzero().flatten().tolist()
+    if not keep:
+        hint = "; name another by data.test, for example the validation split"
+        raise DataError(
+            f"the {split.name} rows have no labels{hint if split.name == 'test' else ''}"
+        )
+    return split if len(keep) == len(split) else split.select(keep)
+
+
+def _unlabelled(split: Split) -> Split | None:
+    without = (~has_label(split.labels)).nonzero().flatten().tolist()
+    return split.select(without, name="unlabelled") if without else None

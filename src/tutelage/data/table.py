@@ -1,0 +1,159 @@
+"""Tables in files: csv, tsv, jsonl, json, parquet."""
+
+import csv
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import datasets
+from datasets import Dataset, Features, Value
+
+from tutelage.data.base import Columns, Data, SplitNames
+from tutelage.data.columns import from_tables
+from tutelage.errors import DataError, did_you_mean, first_line
+
+__all__ = ["quiet", "read_table"]
+
+READERS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".parquet": "parquet",
+}
+IN_MEMORY = 2**28
+"""A larger file is not held in memory but mapped, from a copy that goes when the process ends."""
+
+
+def read_table(
+    source: str, *, columns: Columns, names: SplitNames, delimiter: str | None = None
+) -> Data:
+    """Read one file as training rows, or a folder's files as the splits that they are named for.
+
+    A row's id is its ``id`` column, else its number. Paths of images start from the file's folder.
+    In csv files every value is read as it stands: ``007`` stays ``007``, and ``NA`` is a text.
+
+    Args:
+        source: A file, or a folder with ``train.csv`` and the like.
+        columns: Which columns to use.
+        names: How the files of splits are called.
+        delimiter: Between a csv file's values; by default a comma, and a tab in tsv files.
+
+    Raises:
+        DataError: If files or columns are missing, or cannot be read or used.
+    """
+    path = Path(source).expanduser()
+    files = _files(path)
+    with quiet():
+        tables = {n: partial(_read, file, delimiter=delimiter) for n, file in files.items()}
+        root = path if path.is_dir() else path.parent
+        return from_tables(
+            tables, columns=columns, names=names, where=str(path), root=root.absolute()
+        )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the progress bars of ``datasets`` from standing among ours."""
+    shown = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not shown:
+            datasets.enable_progress_bars()
+
+
+def _files(path: Path) -> dict[str, Path]:
+    known = ", ".join(READERS)
+    if path.is_file():
+        if path.suffix.lower() not in READERS:
+            raise DataError(f"{path} is not a table; known endings are {known}")
+        return {path.stem: path}
+    if not path.is_dir():
+        beside = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
+        raise DataError(f"there is no table {path}{did_you_mean(path.name, beside)}")
+    files: dict[str, Path] = {}
+    for file in sorted(path.iterdir()):
+        if file.suffix.lower() in READERS and not file.name.startswith("."):
+            if file.is_dir():
+                raise DataError(
+                    f"{file} is a folder, not a table; name a folder whose files are tables, or "
+                    "give this one another name"
+                )
+            if file.stem in files:
+                raise DataError(
+                    f"{files[file.stem]} and {file} are both a table of the split {file.stem!r}; "
+                    "leave one"
+                )
+            files[file.stem] = file
+    if not files:
+        raise DataError(f"the folder {path} has no tables; known endings are {known}")
+    return files
+
+
+def _read(file: Path, *, delimiter: str | None) -> Dataset:
+    if file.stat().st_size == 0:
+        raise DataError(f"{file} is empty")
+    kind = READERS[file.suffix.lower()]
+    options: dict[str, Any] = {}
+    if kind == "csv":
+        options["sep"] = delimiter or ("\t" if file.suffix.lower() == ".tsv" else ",")
+        options["features"] = Features(
+            dict.fromkeys(_header(file, options["sep"]), Value("string"))
+        )
+        options["keep_default_na"] = False
+        options["na_filter"] = False
+    small = file.stat().st_size <= IN_MEMORY
+    try:
+        if small:
+            with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
+                return _load(kind, file, folder, options, in_memory=True)
+        return _load(kind, file, _scratch().name, options, in_memory=False)
+    except DataError:
+        raise
+    except (OSError, ValueError, TypeError, datasets.exceptions.DatasetsError) as error:
+        reason: BaseException = error
+        while reason.__cause__ is not None:
+            reason = reason.__cause__
+        raise DataError(f"{file} cannot be read as {kind}: {first_line(reason)}") from error
+
+
+def _load(
+    kind: str, file: Path, folder: str, options: dict[str, Any], *, in_memory: bool
+) -> Dataset:
+    loaded = datasets.load_dataset(
+        kind,
+        data_files={"train": str(file)},
+        split="train",
+        cache_dir=folder,
+        keep_in_memory=in_memory,
+        **options,
+    )
+    assert isinstance(loaded, Dataset)
+    return loaded
+
+
+def _header(file: Path, delimiter: str) -> list[str]:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            header = next(csv.reader(lines, delimiter=delimiter), [])
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is not UTF-8 ({error.reason}); save it as UTF-8") from None
+    except csv.Error as error:
+        raise DataError(f"the first line of {file} cannot be read as csv: {error}") from None
+    if not header or len(set(header)) < len(header) or not all(header):
+        raise DataError(
+            f"the first line of {file} must name each column once, but is: {', '.join(header)}"
+        )
+    return header
+
+
+@cache
+def _scratch() -> "tempfile.TemporaryDirectory[str]":
+    """A folder that goes when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="tutelage-")

@@ -1,0 +1,107 @@
+"""Cutting rows into batches: of similar length, and as large as the memory takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from tutelage.data.base import Rows
+from tutelage.teachers.base import Encoder
+
+__all__ = ["Budget", "choose_budget", "cut"]
+
+_MOST_ROWS = 512
+_SHARE = 0.6
+"""Of free memory: the rest is for fragmentation, and for others on the device."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How large a batch may be.
+
+    Attributes:
+        rows: Rows at most.
+        cost: Rows times the highest cost among them (tokens after padding) at most; None does
+            not limit it.
+    """
+
+    rows: int
+    cost: int | None = None
+
+
+def cut(costs: Sequence[int], budget: Budget) -> list[list[int]]:
+    """Group rows of similar cost into batches within a budget, the most costly first.
+
+    So padding is small, and memory that does not suffice shows in the first batch.
+
+    Example:
+        >>> cut([2, 9, 3, 8], Budget(rows=2))
+        [[1, 3], [2, 0]]
+    """
+    batches: list[list[int]] = []
+    highest = 0
+    for index in sorted(range(len(costs)), key=lambda i: (-costs[i], i)):
+        batch = batches[-1] if batches else None
+        fits = (
+            batch is not None
+            and len(batch) < budget.rows
+            and (budget.cost is None or (len(batch) + 1) * highest <= budget.cost)
+        )
+        if batch is not None and fits:
+            batch.append(index)
+        else:
+            batches.append([index])
+            highest = costs[index]
+    return batches
+
+
+def choose_budget(
+    source: Encoder,
+    rows: Rows,
+    *,
+    batch_size: int | Literal["auto"],
+    device: torch.device,
+) -> Budget:
+    """Return the budget for a teacher on a device.
+
+    A number is taken as it is. ``"auto"`` measures, on CUDA, what two small batches of the most
+    costly of some rows take, and uses a share of what is free; elsewhere it is 32 images, or
+    4,096 tokens in at most 128 texts.
+    """
+    if batch_size != "auto":
+        return Budget(rows=batch_size)
+    if device.type == "cuda":
+        return _measured(source, rows, device)
+    return Budget(rows=32) if source.modality == "image" else Budget(rows=128, cost=4096)
+
+
+def _measured(source: Encoder, rows: Rows, device: torch.device) -> Budget:
+    step = max(1, len(rows) // 64)
+    prepared = [source.prepare(rows[i]) for i in range(0, len(rows), step)]
+    prepared.sort(key=source.cost, reverse=True)
+    costly, longest = prepared[0], source.cost(prepared[0])
+
+    def peak(count: int) -> int:
+        batch = {
+            name: tensor.to(device) for name, tensor in source.collate([costly] * count).items()
+        }
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        with torch.inference_mode():
+            source.encode(batch)
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - before
+
+    peak(1)  # libraries take their own memory at the first call
+    small, large = 4, 16
+    try:
+        a_row = (peak(large) - peak(small)) / (large - small)
+    except torch.OutOfMemoryError:
+        return Budget(rows=small)
+    free, _ = torch.cuda.mem_get_info(device)
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    fitting = max(1, int(_SHARE * free / max(a_row, 1.0)))
+    if longest <= 1:
+        return Budget(rows=min(fitting, _MOST_ROWS))
+    return Budget(rows=_MOST_ROWS, cost=fitting * longest)

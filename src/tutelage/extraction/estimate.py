@@ -1,0 +1,128 @@
+"""What an extraction will take, before it is started: rows, bytes, and measured seconds."""
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from tutelage.cache.key import Dtype
+from tutelage.cache.layout import Layout
+from tutelage.cache.manifest import JOURNAL
+from tutelage.cache.store import FeatureStore
+from tutelage.data.base import Split
+from tutelage.extraction.batching import Budget, choose_budget
+from tutelage.extraction.encoding import encode_rows
+from tutelage.extraction.extract import (
+    compute_dtype,
+    feature_key,
+    is_encoder,
+    part_rows,
+    pick_device,
+)
+from tutelage.teachers.base import Encoder, Source
+
+__all__ = ["Estimate", "estimate"]
+
+_SECONDS = 10.0
+_BATCHES = 6
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What extracting one split with one teacher takes.
+
+    Attributes:
+        rows: Rows of the split.
+        cached: Rows that are cached already.
+        width: Columns.
+        bytes: Size on disk of all rows.
+        seconds: For the rows that are not cached, from ``measured`` rows on this machine.
+        measured: Rows that were timed; 0 where nothing is to be computed.
+    """
+
+    rows: int
+    cached: int
+    width: int
+    bytes: int
+    seconds: float
+    measured: int
+
+
+def estimate(
+    source: Source,
+    split: Split,
+    *,
+    store: FeatureStore,
+    dtype: Dtype = "float16",
+    workers: int = 0,
+    batch_size: int | Literal["auto"] = "auto",
+    device: torch.device | str | None = None,
+) -> Estimate:
+    """Measure a few batches of rows from all over the split, and extrapolate.
+
+    The first batch is not counted: it warms up. Takes about ten seconds at most, unless one
+    batch takes longer. Arguments are those of ``extract``.
+    """
+    key = feature_key(source, split, dtype=dtype)
+    layout = Layout.plan(
+        len(split),
+        source.width,
+        dtype=dtype,
+        part_rows=part_rows(source),
+        shard_bytes=store.shard_bytes,
+    )
+    complete = store.open(key, split.ids) is not None
+    cached = len(split) if complete else _noted_rows(store, key.digest, layout)
+    measured, seconds = 0, 0.0
+    if cached < len(split) and is_encoder(source):
+        where = pick_device(device)
+        source.to(where, compute_dtype(where, dtype))
+        with torch.inference_mode():
+            budget = choose_budget(source, split.rows, batch_size=batch_size, device=where)
+        measured, seconds = _timed(source, split, budget=budget, device=where, workers=workers)
+    elif cached < len(split):
+        start = time.perf_counter()
+        measured = min(len(split), layout.part_rows)
+        source.read(split, range(measured))  # type: ignore[attr-defined]
+        seconds = time.perf_counter() - start
+    return Estimate(
+        rows=len(split),
+        cached=cached,
+        width=source.width,
+        bytes=sum(layout.shard_bytes(shard, key=key.digest) for shard in range(layout.shards)),
+        seconds=seconds * (len(split) - cached) / max(measured, 1),
+        measured=measured,
+    )
+
+
+def _noted_rows(store: FeatureStore, digest: str, layout: Layout) -> int:
+    """Rows of an unfinished folder, by its journal."""
+    try:
+        lines = (store.root / digest / JOURNAL).read_bytes().count(b"\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    return min(max(lines - 1, 0) * layout.part_rows, layout.rows)
+
+
+def _timed(
+    source: Encoder, split: Split, *, budget: Budget, device: torch.device, workers: int
+) -> tuple[int, float]:
+    count = min(len(split), budget.rows * _BATCHES)
+    sample = split.rows.select([i * len(split) // count for i in range(count)])
+    half = max(1, count // 2)
+    parts = [range(start, min(start + half, count)) for start in range(0, count, half)]
+    begin = start = time.perf_counter()
+    first = measured = 0
+    elapsed = 0.0
+    for batch in encode_rows(
+        source, sample, parts=parts, budget=budget, device=device, workers=workers
+    ):
+        now = time.perf_counter()
+        if not first:
+            first, start, elapsed = len(batch.rows), now, now - begin
+            continue
+        measured, elapsed = measured + len(batch.rows), now - start
+        if now - begin > _SECONDS:
+            break
+    return (measured, elapsed) if measured else (first, elapsed)

@@ -1,0 +1,61 @@
+"""Build the input of a model that does not define its own, and the smallest batch of any input."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tutelage.errors import ConfigError
+from tutelage.inputs.base import ModelInput
+from tutelage.inputs.image import ImageInput
+from tutelage.inputs.pair import PairInput
+from tutelage.inputs.text import TextInput
+
+__all__ = ["empty_batch", "own_input"]
+
+
+def empty_batch(model_input: ModelInput) -> Mapping[str, Tensor]:
+    """Return a batch of one black image, of one text of one letter, or of both."""
+    if isinstance(model_input, PairInput):
+        return {**empty_batch(model_input.image), **empty_batch(model_input.text)}
+    if isinstance(model_input, ImageInput):
+        return {"image": torch.zeros(1, 3, *model_input.size, dtype=torch.uint8)}
+    return model_input.collate([model_input.prepare(("a",))])
+
+
+def own_input(
+    settings: Mapping[str, Any] | None, *, modality: str, where: str
+) -> ImageInput | TextInput | PairInput:
+    """Build the input of somebody's own model from what the config says of it.
+
+    Args:
+        settings: ``image_size`` with ``mean``, ``std``, ``interpolation`` and ``crop``;
+            ``tokenizer`` with ``max_length``; for images with texts all of these.
+        modality: What the rows are: ``"image"``, ``"text"`` or ``"image+text"``.
+        where: The dotted path of the settings, for messages.
+
+    Raises:
+        ConfigError: If there are none, or they are for rows of another kind.
+    """
+    needed = " and ".join(_NEEDED[side] for side in modality.split("+"))
+    given = {name: value for name, value in (settings or {}).items() if value is not None}
+    if not given:
+        raise ConfigError(f"{where} is missing: say how the model's input looks by {needed}")
+    has = {"image": "image_size" in given, "text": "tokenizer" in given}
+    if {side for side, there in has.items() if there} != set(modality.split("+")):
+        raise ConfigError(
+            f"the rows are {modality}s, but {where} is for rows of another kind; give {needed}"
+        )
+    if modality == "text":
+        return _own_text(given)
+    options = {n: v for n, v in given.items() if n in ("mean", "std", "interpolation", "crop")}
+    image = ImageInput.from_options(given["image_size"], **options)
+    return image if modality == "image" else PairInput(image, _own_text(given))
+
+
+_NEEDED = {"image": "image_size (and mean, std)", "text": "tokenizer (and max_length)"}
+
+
+def _own_text(given: Mapping[str, Any]) -> TextInput:
+    return TextInput.from_tokenizer(given["tokenizer"], max_length=given.get("max_length"))

@@ -1,0 +1,165 @@
+"""What a run leaves behind, and the only thing that reports read.
+
+A run's folder:
+
+    config.toml         the resolved config
+    result.json         this schema
+    metrics.jsonl       one line each ``log_every`` steps
+    rho.safetensors     the learned weight of every teacher column, one tensor a teacher
+    student/            the student alone, as its own library loads it
+    report.html
+"""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from tutelage.errors import DataError
+from tutelage.tasks.base import Kind, Metric, metric_of
+
+__all__ = ["Result", "StudentInfo", "TeacherInfo", "read_history", "read_result", "read_rho"]
+
+SCHEMA_VERSION: Literal[1] = 1
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StudentInfo(Part):
+    """The model that was trained."""
+
+    source: str
+    parameters: int
+    width: int
+    tap: str
+
+
+class TeacherInfo(Part):
+    """A teacher as the run used it.
+
+    Attributes:
+        parameters: None where it is not known (an array computed elsewhere).
+        cache_key: Keys of its cached features, by split.
+        bytes: Size of those on disk.
+        rho_mean: Mean weight over its columns; None where the method has no weights.
+        share: Its part of the weighted features' energy, sum_k rho_k² var_k over all teachers'; 0 to 1.
+    """
+
+    name: str
+    source: str
+    width: int
+    parameters: int | None
+    cache_key: dict[str, str]
+    bytes: int
+    rho_mean: float | None
+    share: float | None
+
+
+class Result(Part):
+    """A finished run.
+
+    Attributes:
+        task: What labels are.
+        metric: The metric that leads, one of those in ``metrics``.
+        metrics: By split (``train`` and ``test`` or ``holdout``), by name: those of ``scores``, and
+            ``loss`` (mean cross-entropy in nats, or squared error of standardised targets). What was
+            undefined on the rows is not there.
+        rows: Rows by split.
+        classes: Their names, or those of the labels or targets.
+        seconds: Wall time by phase: ``extract``, ``prepare``, ``train``, ``evaluate``.
+        command: Reproduces the run, from the folder in which it was started.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str
+    method: str
+    beta: float
+    seed: int
+    steps: int
+    task: Kind = "single-label"
+    metric: str = "accuracy"
+    metrics: dict[str, dict[str, float]]
+    rows: dict[str, int]
+    classes: list[str]
+    student: StudentInfo
+    teachers: list[TeacherInfo]
+    seconds: dict[str, float]
+    versions: dict[str, str]
+    device: str
+    started: str
+    command: str
+    config: dict[str, Any]
+
+    @property
+    def lead(self) -> Metric:
+        """The metric that leads."""
+        return metric_of(self.task, self.metric)
+
+
+def read_result(folder: Path) -> Result:
+    """Read the result in a run's folder.
+
+    Raises:
+        DataError: If there is none, or it is not one of ours.
+    """
+    path = folder / "result.json"
+    try:
+        return Result.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(
+            f"no result in {folder}; a finished 'tutelage train' leaves one there"
+        ) from None
+    except (OSError, ValidationError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a result of this version of tutelage: {error}") from None
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Read ``metrics.jsonl``: rows with ``step`` and what was logged there.
+
+    Keys: ``step``, ``task``, ``transfer``, ``total`` (means since the last row), of single-label tasks
+    ``accuracy`` (of the training batches since the last row), ``lr``; rows of an evaluation have
+    ``step``, and ``holdout_`` before each metric's name. A last line that was cut, as in a process that was
+    killed, is passed over.
+
+    Raises:
+        DataError: If a line is not such a row.
+    """
+    path = folder / "metrics.jsonl"
+    if not path.is_file():
+        return []
+    *lines, rest = path.read_bytes().split(b"\n")
+    rows = [_row(line, where=f"line {n} of {path}") for n, line in enumerate(lines, 1) if line]
+    with suppress(DataError):
+        rows.append(_row(rest, where="the rest"))
+    return rows
+
+
+def _row(line: bytes, *, where: str) -> dict[str, float]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    numbers = isinstance(row, dict) and all(isinstance(v, int | float) for v in row.values())
+    if not numbers or "step" not in row:
+        raise DataError(
+            f"{where} is not a row of a run's log, but {line[:40]!r}; remove that line, or train again"
+        )
+    return dict(row)
+
+
+def read_rho(folder: Path) -> dict[str, torch.Tensor]:
+    """Read the learned weights, a vector a teacher; empty where the method has none."""
+    path = folder / "rho.safetensors"
+    if not path.is_file():
+        return {}
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise DataError(f"{path} is damaged: {error}") from None

@@ -1,0 +1,1 @@
+"""Many runs: search, comparison and ranking."""

@@ -1,0 +1,297 @@
+"""Methods x seeds (x students, teachers, shares of the rows): one table of runs, gone on with when killed.
+
+A comparison's folder:
+
+    compare.toml     the resolved config: what is compared
+    runs/            a folder a run
+    tuning/          likewise, of the runs on the hold-out that chose settings
+    compare.json     the finished table
+
+A run that fails is a failed row with its reason; what was not foreseen leaves ``error.txt`` in the run's
+folder. Failed runs are tried again when the comparison is started again.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+
+import tomli_w
+from filelock import FileLock
+
+from tutelage.config import ExperimentConfig, load_config, read_toml
+from tutelage.errors import ConfigError, TrainingError
+from tutelage.experiment.run import open_data
+from tutelage.experiment.teacher_probe import probe_score
+from tutelage.progress import Progress, Silent
+from tutelage.regularizers.catalogue import parse_method
+from tutelage.results.run_folder import identity
+from tutelage.results.statistics import sample_mean
+from tutelage.results.table import ResultTable, Scores, result_table
+from tutelage.sweeps.grid import Cell, cells_of
+from tutelage.sweeps.jobs import Failed, attempt, attempt_all, run_score
+from tutelage.sweeps.processes import Pool, pool
+from tutelage.sweeps.search_space import Point, space_of
+from tutelage.sweeps.tune import extract_first
+
+__all__ = ["compare"]
+
+Choice = Point | Failed
+
+
+def compare(
+    config: ExperimentConfig,
+    *,
+    methods: Sequence[str] | None = None,
+    seeds: int | None = None,
+    tune: bool | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> ResultTable:
+    """Run every combination that ``[compare]`` asks for over several seeds, and gather the numbers.
+
+    A comparison that was killed goes on where it was, and several processes may share a folder. More
+    methods or seeds may be asked for later. With ``tune`` the settings of each combination are chosen
+    on a hold-out of its own training rows; the test rows, and the teachers' probe, choose nothing.
+
+    Args:
+        config: What to compare; ``output.dir`` receives the comparison.
+        methods: In place of ``compare.methods``.
+        seeds: In place of ``compare.seeds``.
+        tune: In place of ``compare.tune``.
+        jobs: Processes.
+        progress: Is told where the comparison is.
+
+    Raises:
+        ConfigError: If a setting cannot be used, or the folder holds another comparison.
+        TrainingError: If no run could be finished, or nothing can be written.
+    """
+    progress = progress or Silent()
+    given = {"methods": methods, "seeds": seeds, "tune": tune}
+    config = load_config(
+        [config.model_dump(mode="json", exclude_none=True)]
+        + [{"compare": {name: value}} for name, value in given.items() if value is not None]
+    )
+    _refuse_what_tuning_cannot(config)
+    cells = cells_of(config, rows=len(open_data(config)[1].pool))
+    _begin(config)
+    choices = _usable(cells, progress)
+    with pool(jobs) as processes:
+        if config.compare.tune:
+            choices = _choose(cells, choices, processes=processes, progress=progress)
+        seeds = config.compare.seeds
+        runs = _run_all(cells, choices, seeds=seeds, processes=processes, progress=progress)
+        probes = _probe_all(cells, choices, processes=processes, progress=progress)
+    scores = [
+        _scores(cell, choice, outcomes=outcomes, probe=probe)
+        for cell, choice, outcomes, probe in zip(cells, choices, runs, probes, strict=True)
+    ]
+    table = result_table(
+        scores,
+        name=config.name,
+        data=config.data.source,
+        evaluated=config.data.evaluate,
+        tuned=config.compare.tune,
+        metric=config.data.lead,
+    )
+    with FileLock(config.output.dir / ".lock"):
+        text = table.model_dump_json(indent=2) + "\n"
+        (config.output.dir / "compare.json").write_text(text, encoding="utf-8")
+    if all(row.score is None for row in table.rows):
+        raise TrainingError(f"no run could be finished; the first said: {table.rows[0].reason}")
+    return table
+
+
+def _refuse_what_tuning_cannot(config: ExperimentConfig) -> None:
+    if not config.compare.tune:
+        return
+    if config.data.evaluate == "holdout":
+        raise ConfigError(
+            "data.evaluate = 'holdout' would report the rows that settings are chosen by; leave it "
+            "out, or compare without --tune"
+        )
+    for name in ("samples", "teachers"):
+        if getattr(config.tune, name):
+            raise ConfigError(
+                f"tune.{name} is for 'tutelage tune'; a comparison tries every combination, for the "
+                "sets of teachers in compare.teachers: leave it out"
+            )
+
+
+def _begin(config: ExperimentConfig) -> None:
+    """Take the folder, and keep there what is compared."""
+    folder = config.output.dir
+    path = folder / "compare.toml"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            if path.is_file() and _about(load_config([read_toml(path)])) != _about(config):
+                raise ConfigError(
+                    f"{folder} holds a comparison with other settings, those in {path}; choose "
+                    "another output.dir (--out), or remove that folder"
+                )
+            temporary = folder / "compare.toml.tmp"
+            text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path)
+    except OSError as error:
+        raise TrainingError(
+            f"cannot write to output.dir {folder}: {error.strerror or error}"
+        ) from None
+
+
+def _about(config: ExperimentConfig) -> str:
+    """All that decides a row's numbers; methods and seeds may be added."""
+    asked = config.compare.model_dump(mode="json", exclude={"methods", "seeds"})
+    tried = config.tune.model_dump(mode="json") if config.compare.tune else None
+    return json.dumps([identity(config), asked, tried], sort_keys=True)
+
+
+def _usable(cells: Sequence[Cell], progress: Progress) -> list[Choice]:
+    """Cache all features before any run; a cell fails whose teachers cannot be used."""
+    tried: dict[tuple[str, float], Failed | None] = {}
+    choices: list[Choice] = []
+    for cell in cells:
+        choice: Choice = Point(cell.method)
+        for name, teacher in zip(cell.teachers, cell.config.teachers, strict=False):
+            key = name, cell.fraction
+            if key not in tried:
+                work = partial(extract_first, methods=[cell.method], progress=progress)
+                tried[key] = attempt(work, cell.config.model_copy(update={"teachers": (teacher,)}))
+            choice = tried[key] or choice
+        choices.append(choice)
+    return choices
+
+
+def _choose(
+    cells: Sequence[Cell], choices: Sequence[Choice], *, processes: Pool, progress: Progress
+) -> list[Choice]:
+    """Each cell's best point on the hold-out; of equal ones the first."""
+    seeds = range(cells[0].config.tune.seeds)
+    spaces = {
+        number: space_of(cell.config, [cell.method]).points
+        for number, (cell, choice) in enumerate(zip(cells, choices, strict=True))
+        if isinstance(choice, Point)
+    }
+    configs = [
+        _run_config(cells[number], point, seed=seed, held_out=True)
+        for number, points in spaces.items()
+        if len(points) > 1
+        for point in points
+        for seed in seeds
+    ]
+    scores = iter(
+        attempt_all(
+            run_score,
+            configs,
+            processes=processes,
+            label="choose settings on the hold-out",
+            unit="runs",
+            progress=progress,
+        )
+    )
+    chosen = list(choices)
+    for number, points in spaces.items():
+        chosen[number] = (
+            _best([(point, [next(scores) for _ in seeds]) for point in points])
+            if len(points) > 1
+            else points[0]
+        )
+    return chosen
+
+
+def _best(tried: Sequence[tuple[Point, Sequence[float | Failed]]]) -> Choice:
+    finished, reasons = [], []
+    for point, scores in tried:
+        numbers = [one for one in scores if not isinstance(one, Failed)]
+        reasons += [one.reason for one in scores if isinstance(one, Failed)]
+        if len(numbers) == len(scores):
+            finished.append((sample_mean(numbers).mean, point))
+    if not finished:
+        return Failed(f"nothing could be finished on the hold-out; the first said: {reasons[0]}")
+    return max(finished, key=lambda one: one[0])[1]
+
+
+def _run_all(
+    cells: Sequence[Cell],
+    choices: Sequence[Choice],
+    *,
+    seeds: int,
+    processes: Pool,
+    progress: Progress,
+) -> list[list[float | Failed]]:
+    """Each cell's scores over the seeds, trained on all its training rows."""
+    configs = [
+        _run_config(cell, choice, seed=seed)
+        for cell, choice in zip(cells, choices, strict=True)
+        if isinstance(choice, Point)
+        for seed in range(seeds)
+    ]
+    scores = iter(
+        attempt_all(
+            run_score,
+            configs,
+            processes=processes,
+            label="compare",
+            unit="runs",
+            progress=progress,
+        )
+    )
+    return [
+        [next(scores) if isinstance(choice, Point) else choice for _ in range(seeds)]
+        for choice in choices
+    ]
+
+
+def _probe_all(
+    cells: Sequence[Cell], choices: Sequence[Choice], *, processes: Pool, progress: Progress
+) -> list[float | None]:
+    """The probe of each cell's teachers; once for all cells with the same rows."""
+    different = {
+        (cell.teachers, cell.fraction): cell.config
+        for cell, choice in zip(cells, choices, strict=True)
+        if cell.teachers and isinstance(choice, Point)
+    }
+    probes = attempt_all(
+        probe_score,
+        list(different.values()),
+        processes=processes,
+        label="probe the teachers",
+        unit="probes",
+        progress=progress,
+    )
+    known = {
+        key: None if isinstance(probe, Failed) else probe
+        for key, probe in zip(different, probes, strict=True)
+    }
+    return [known.get((cell.teachers, cell.fraction)) for cell in cells]
+
+
+def _scores(
+    cell: Cell, choice: Choice, *, outcomes: Sequence[float | Failed], probe: float | None
+) -> Scores:
+    by_seed = dict(enumerate(outcomes, start=cell.config.seed))
+    return Scores(
+        student=cell.student,
+        fraction=cell.fraction,
+        method=cell.method,
+        teachers=cell.teachers,
+        settings=_settings(cell, choice) if isinstance(choice, Point) else {},
+        values={s: one for s, one in by_seed.items() if not isinstance(one, Failed)},
+        failures={s: one.reason for s, one in by_seed.items() if isinstance(one, Failed)},
+        probe=probe,
+    )
+
+
+def _run_config(cell: Cell, point: Point, *, seed: int, held_out: bool = False) -> ExperimentConfig:
+    settings = "".join(f"-{name}-{value:g}" for name, value in point.settings.items())
+    root = cell.config.output.dir / ("tuning" if held_out else "runs")
+    config = point.applied(cell.config, folder=root / cell.place(settings) / f"seed-{seed}")
+    data = config.data.model_copy(update={"evaluate": "holdout"}) if held_out else config.data
+    return config.model_copy(update={"data": data, "seed": config.seed + seed})
+
+
+def _settings(cell: Cell, point: Point) -> dict[str, float]:
+    """What the method was given, chosen or not."""
+    method, transfer = parse_method(cell.method), cell.config.transfer
+    given = {"beta": transfer.beta} if method.transfers else {}
+    return given | ({"mix": transfer.mix} if method.soft else {}) | dict(point.settings)

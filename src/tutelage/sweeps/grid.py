@@ -1,0 +1,134 @@
+"""What a comparison consists of: cells, each a student, a part of the rows, a method and teachers."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from tutelage.config import CompareConfig, ExperimentConfig, StudentConfig
+from tutelage.errors import ConfigError, did_you_mean
+from tutelage.experiment.teacher_features import teacher_names
+from tutelage.regularizers.catalogue import BASELINE, parse_method
+
+__all__ = ["Cell", "cells_of"]
+
+PARTS = ("student", "fraction", "method", "teachers")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of a comparison, whatever the seed.
+
+    Attributes:
+        student: What the table calls it.
+        fraction: Of the training rows.
+        method: The method's name.
+        teachers: Their names; empty for a method without teachers, which so stands once beside all
+            sets of them.
+        config: Of its runs, but for the settings that are tuned, the seed and the folder.
+        shown: Which of these parts tell the comparison's cells apart.
+    """
+
+    student: str
+    fraction: float
+    method: str
+    teachers: tuple[str, ...]
+    config: ExperimentConfig
+    shown: frozenset[str]
+
+    def place(self, settings: str = "") -> PurePath:
+        """The folder of its runs, below that of all runs: what is the same in all cells is left out."""
+        parts = {
+            "student": self.student,
+            "fraction": f"fraction-{self.fraction:g}",
+            "method": self.method.replace(":", ".") + settings,
+            "teachers": "+".join(self.teachers),
+        }
+        return PurePath(*(_file_name(parts[part]) for part in PARTS if part in self.shown))
+
+
+def cells_of(config: ExperimentConfig, *, rows: int) -> list[Cell]:
+    """Return every combination that ``[compare]`` asks for: by student, fraction, method, teachers.
+
+    Args:
+        config: The config; its own method is compared with standard fine-tuning where
+            ``compare.methods`` names none, and its own student where ``compare.students`` has none.
+        rows: How many training rows the fractions are of.
+
+    Raises:
+        ConfigError: If there is no such method or teacher, or a method has no teachers.
+    """
+    asked = config.compare
+    methods = list(dict.fromkeys(asked.methods or (BASELINE, config.transfer.method)))
+    taught = {method: parse_method(method).taught for method in methods}
+    sets = _teacher_sets(config, asked)
+    students = asked.students or ((config.student,) if config.student else ())
+    if not students:
+        raise ConfigError("setting student is missing; give --student, or [student] with a source")
+    for method in methods:
+        if taught[method] and not config.teachers:
+            raise ConfigError(
+                f"method {method!r} needs at least one teacher; add [[teachers]] with a source"
+            )
+    fractions = tuple(dict.fromkeys(asked.fractions)) or (1.0,)
+    several = {"student": students, "fraction": fractions, "teachers": sets}
+    shown = {part for part, values in several.items() if len(values) > 1} | {"method"}
+    return [
+        Cell(
+            label,
+            fraction,
+            method,
+            names,
+            _cell_config(config, student, teachers=names, limit=_limit(config, fraction, rows)),
+            frozenset(shown if taught[method] else shown - {"teachers"}),
+        )
+        for (label, student), fraction, method in itertools.product(
+            zip(_labels(students), students, strict=True), fractions, methods
+        )
+        for names in (sets if taught[method] else ((),))
+    ]
+
+
+def _teacher_sets(config: ExperimentConfig, asked: CompareConfig) -> tuple[tuple[str, ...], ...]:
+    known = teacher_names(config.teachers)
+    for name in itertools.chain.from_iterable(asked.teachers):
+        if name not in known:
+            raise ConfigError(
+                f"compare.teachers names {name!r}, which is no teacher of this config"
+                f"{did_you_mean(name, known)} (there are: {', '.join(known)})"
+            )
+    unique = dict.fromkeys(tuple(dict.fromkeys(names)) for names in asked.teachers)
+    return tuple(unique) or (tuple(known),)
+
+
+def _cell_config(
+    config: ExperimentConfig, student: StudentConfig, *, teachers: Sequence[str], limit: int | None
+) -> ExperimentConfig:
+    known = teacher_names(config.teachers)
+    chosen = tuple(config.teachers[known.index(name)] for name in teachers)
+    return config.model_copy(
+        update={
+            "student": student,
+            "teachers": chosen or config.teachers,
+            "data": config.data.model_copy(update={"limit": limit}),
+            "compare": CompareConfig(),
+        }
+    )
+
+
+def _limit(config: ExperimentConfig, fraction: float, rows: int) -> int | None:
+    return config.data.limit if fraction == 1 else max(1, round(fraction * rows))
+
+
+def _labels(students: Sequence[StudentConfig]) -> list[str]:
+    """The last part of each source; numbered where that stands twice."""
+    labels = [s.source.rstrip("/").replace(":", "/").rpartition("/")[2] for s in students]
+    return [
+        f"{label} {labels[: number + 1].count(label)}" if labels.count(label) > 1 else label
+        for number, label in enumerate(labels)
+    ]
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.+=-]+", "-", text).lstrip(".") or "-"

@@ -1,0 +1,113 @@
+"""Work that may fail without sinking what is beside it, shared out among processes."""
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+
+from tutelage.config import ExperimentConfig
+from tutelage.errors import TutelageError, first_line
+from tutelage.experiment.run import run
+from tutelage.progress import Progress
+from tutelage.sweeps.processes import Pool
+
+__all__ = ["Failed", "attempt", "attempt_all", "run_score"]
+
+Made = TypeVar("Made")
+
+PATIENCE = 1.0
+"""Seconds between looks at work that other processes have taken."""
+TRACE = "error.txt"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Work that was given up, and why, in one line."""
+
+    reason: str
+
+
+def attempt(work: Callable[[ExperimentConfig], Made], config: ExperimentConfig) -> Made | Failed:
+    """Do some work; whatever it raises becomes its result.
+
+    What no message of ours foresees leaves its traceback as ``error.txt`` in ``config.output.dir``.
+    """
+    trace = config.output.dir / TRACE
+    try:
+        made = work(config)
+    except TutelageError as error:
+        return Failed(first_line(error))
+    except Exception as error:  # noqa: BLE001  # somebody's own code may raise anything
+        with suppress(OSError):
+            trace.parent.mkdir(parents=True, exist_ok=True)
+            trace.write_text(traceback.format_exc(), encoding="utf-8")
+        return Failed(f"{type(error).__name__}: {first_line(error)}")
+    with suppress(OSError):
+        trace.unlink(missing_ok=True)
+    return made
+
+
+def attempt_all(
+    work: Callable[[ExperimentConfig], float | None],
+    configs: Sequence[ExperimentConfig],
+    *,
+    processes: Pool,
+    label: str,
+    unit: str,
+    progress: Progress,
+) -> list[float | Failed]:
+    """Do the same work for several configs, and wait for what other processes have taken.
+
+    Args:
+        work: A function of a module; gives None where another process is at it.
+        configs: One for each piece.
+        processes: Who works.
+        label: What is done.
+        unit: What the pieces are.
+        progress: Is told how many are done, and which failed.
+
+    Returns:
+        What came of each, in the order of the configs.
+    """
+    if not configs:
+        return []
+    made: dict[int, float | Failed] = {}
+    with progress.track(label, len(configs), unit=unit) as update:
+        while waiting := [number for number in range(len(configs)) if number not in made]:
+            before = len(made)
+            for place, one in processes.run(
+                partial(attempt, work), [configs[number] for number in waiting]
+            ):
+                if one is None:
+                    continue
+                made[waiting[place]] = one
+                update(len(made))
+                if isinstance(one, Failed):
+                    progress.note(f"{label}: {configs[waiting[place]].output.dir}: {one.reason}")
+            if len(made) == before:
+                time.sleep(PATIENCE)
+    return [made[number] for number in range(len(configs))]
+
+
+def run_score(config: ExperimentConfig) -> float | None:
+    """Run an experiment, or go on with it, or read it; None where another process is at it.
+
+    Returns:
+        The config's metric on the rows that it evaluates.
+    """
+    folder = config.output.dir
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    try:
+        return run(config, resume=True).metrics[config.data.evaluate][config.data.lead.name]
+    finally:
+        lock.release()

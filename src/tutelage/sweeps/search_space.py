@@ -1,0 +1,130 @@
+"""What a search tries: points, each a few settings on top of a config."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tutelage.config import ExperimentConfig
+from tutelage.errors import ConfigError, did_you_mean
+from tutelage.experiment.teacher_features import teacher_names
+from tutelage.regularizers.catalogue import parse_method
+
+__all__ = ["Dimension", "Point", "Space", "space_of"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One thing to try.
+
+    Attributes:
+        method: The method's name.
+        settings: Values by the dimension's name: ``beta``, ``mix``, ``temperature``, ``lr``.
+        teachers: Names of the teachers; empty for all.
+    """
+
+    method: str
+    settings: Mapping[str, float] = field(default_factory=dict)
+    teachers: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """A name that serves as a folder's: ``aft-beta-3``."""
+        method = self.method.rpartition(":")[2] if ":" in self.method else self.method
+        parts = [method, *("-".join((key, f"{value:g}")) for key, value in self.settings.items())]
+        return "-".join([*parts, *(["with", "-".join(self.teachers)] if self.teachers else [])])
+
+    def applied(self, config: ExperimentConfig, *, folder: Path) -> ExperimentConfig:
+        """Return a config with these settings, whose output goes to a folder."""
+        transfer: dict[str, Any] = {"method": self.method}
+        transfer |= {key: value for key, value in self.settings.items() if key != "lr"}
+        if self.method != config.transfer.method:
+            transfer["params"] = {}
+        changes: dict[str, Any] = {
+            "transfer": config.transfer.model_copy(update=transfer),
+            "output": config.output.model_copy(update={"dir": folder}),
+        }
+        if "lr" in self.settings:
+            changes["train"] = config.train.model_copy(update={"lr": self.settings["lr"]})
+        if self.teachers:
+            names = teacher_names(config.teachers)
+            changes["teachers"] = tuple(
+                config.teachers[names.index(teacher)] for teacher in self.teachers
+            )
+        return config.model_copy(update=changes)
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One number that is searched for.
+
+    Attributes:
+        name: As in ``Point.settings``.
+        values: To try, or the range between the least and the greatest of them.
+        log: Whether the range is drawn from on a log scale.
+    """
+
+    name: str
+    values: tuple[float, ...]
+    log: bool = True
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is searched, method by method.
+
+    Attributes:
+        dimensions: By method.
+        teachers: Sets of teachers; an empty one stands for all.
+    """
+
+    dimensions: Mapping[str, tuple[Dimension, ...]]
+    teachers: tuple[tuple[str, ...], ...] = ((),)
+
+    @property
+    def points(self) -> list[Point]:
+        """Every combination, in a fixed order: method by method, strong values last."""
+        return [
+            Point(method, dict(zip((d.name for d in dimensions), values, strict=True)), names)
+            for method, dimensions in self.dimensions.items()
+            for names in (self.teachers if parse_method(method).taught else ((),))
+            for values in itertools.product(*(d.values for d in dimensions))
+        ]
+
+
+def space_of(config: ExperimentConfig, methods: Sequence[str] | None = None) -> Space:
+    """Return what a config's ``[tune]`` says to try.
+
+    Args:
+        config: The config.
+        methods: Names of methods; by default the config's own.
+
+    Raises:
+        ConfigError: If there is no such method or teacher.
+    """
+    names = teacher_names(config.teachers)
+    for name in (name for one in config.tune.teachers for name in one):
+        if name not in names:
+            raise ConfigError(
+                f"tune.teachers names {name!r}, which is no teacher of this config"
+                f"{did_you_mean(name, names)} (there are: {', '.join(names)})"
+            )
+    methods = list(dict.fromkeys(methods or [config.transfer.method]))
+    return Space(
+        {method: _dimensions(config, method) for method in methods}, config.tune.teachers or ((),)
+    )
+
+
+def _dimensions(config: ExperimentConfig, name: str) -> tuple[Dimension, ...]:
+    method, tune = parse_method(name), config.tune
+    found = []
+    if method.transfers:
+        found.append(Dimension("beta", tune.beta or method.betas))
+    if method.soft:
+        found.append(Dimension("mix", tune.mix, log=False))
+        if tune.temperature != (config.transfer.temperature,):
+            found.append(Dimension("temperature", tune.temperature))
+    if tune.lr:
+        found.append(Dimension("lr", tune.lr))
+    return tuple(found)

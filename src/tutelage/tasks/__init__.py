@@ -1,0 +1,1 @@
+"""Tasks: what labels and outputs mean, how they are learned and scored."""

@@ -1,0 +1,44 @@
+"""Open the teacher that a source string names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tutelage.data.base import Side
+from tutelage.registry import build
+from tutelage.teachers.base import Source
+
+__all__ = ["SCHEMES", "open_teacher"]
+
+SCHEMES = {
+    "timm": "tutelage.teachers.timm:TimmSource",
+    "hf": "tutelage.teachers.huggingface:HuggingFaceSource",
+    "openclip": "tutelage.teachers.openclip:OpenClipSource",
+    "onnx": "tutelage.teachers.onnx:OnnxSource",
+    "features": "tutelage.teachers.features:FeaturesSource",
+    "python": "tutelage.teachers.python:open_python",
+}
+
+
+def open_teacher(
+    source: str,
+    *,
+    modality: Side,
+    params: Mapping[str, Any] | None = None,
+    model_input: Mapping[str, Any] | None = None,
+) -> Source:
+    """Open a teacher.
+
+    Args:
+        source: ``timm:NAME``, ``hf:NAME_OR_DIR``, ``openclip:ARCH/WEIGHTS``, ``onnx:FILE``,
+            ``features:FILE`` or ``python:module:factory``.
+        modality: What the rows are.
+        params: Options of the scheme (see its class); of ``python:``, the factory's own.
+        model_input: How the input of an ``onnx:`` or ``python:`` teacher looks.
+
+    Raises:
+        SourceError: If there is no such teacher, or it cannot take these rows.
+        ConfigError: If the string or an option cannot be used.
+    """
+    given = {"modality": modality, "model_input": model_input}
+    opened: Source = build(source, SCHEMES, given, params or {}, kind="teacher", where="teachers")
+    return opened

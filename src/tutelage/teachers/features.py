@@ -1,0 +1,108 @@
+"""Features that somebody computed elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from jaxtyping import Float
+from torch import Tensor
+
+from tutelage.data.base import Split
+from tutelage.errors import SourceError
+from tutelage.teachers.arrays import FeatureFile, open_file
+from tutelage.teachers.digests import files_digest
+
+__all__ = ["FeaturesSource"]
+
+PLACE = "{split}"
+SPLITS = ("validation", "test", "unlabelled")
+"""Beside ``train``: whose files, where they are there, decide what is cached."""
+
+
+class FeaturesSource:
+    """Features in npy, safetensors or parquet files, one row an example.
+
+    A parquet file with a column ``id`` is matched by it. Other files hold one row for each row of
+    the split, in its order, and need one file a split: ``features:emb_{split}.npy``.
+
+    Args:
+        name: The file, with ``{split}`` where the split's name stands.
+        column: Name of the features in parquet and safetensors files.
+        id: Name of the ids in parquet files.
+
+    Raises:
+        SourceError: If there is no such file, or its content is no matrix of numbers.
+    """
+
+    def __init__(self, name: str, *, column: str = "features", id: str = "id") -> None:
+        self.parameters: int | None = None
+        self._name = name
+        self._column = column
+        self._id = id
+        self._open: dict[str, FeatureFile] = {}
+        self._places: dict[str, Mapping[str, int]] = {}
+        self.width = self._file("train").shape[1]
+
+    def identity(self) -> Mapping[str, str]:
+        """The files' content."""
+        return {"scheme": "features", "column": self._column, "content": self._content}
+
+    @cached_property
+    def _content(self) -> str:
+        if PLACE not in self._name:
+            return files_digest([Path(self._name).expanduser()])
+        first = self._file("train").path
+        beside = [Path(self._name.replace(PLACE, split)).expanduser() for split in SPLITS]
+        return files_digest([first, *(path for path in beside if path.is_file())])
+
+    def read(self, split: Split, rows: Sequence[int]) -> Float[Tensor, "rows width"]:
+        """The features of some rows of a split.
+
+        Raises:
+            SourceError: Naming the row that has none, or the two counts that differ.
+        """
+        origin = split.origin
+        file = self._file(origin.split)
+        if file.ids is None:
+            if PLACE not in self._name:
+                raise SourceError(
+                    f"{file.path} has no ids, so it cannot be told which split its rows are of; "
+                    "name one file a split, as in features:emb_{split}.npy, or give a parquet file "
+                    "with ids"
+                )
+            if file.shape[0] != origin.rows:
+                raise SourceError(
+                    f"{file.path} has {file.shape[0]} rows, but the {origin.split} split has "
+                    f"{origin.rows}; without ids there must be one row for each, in the same order"
+                )
+            return file.rows([origin.numbers[row] for row in rows])
+        places = self._places_of(file)
+        wanted = [split.ids[row] for row in rows]
+        missing = [name for name in wanted if name not in places]
+        if missing:
+            absent = sum(name not in places for name in split.ids)
+            raise SourceError(
+                f"{file.path} has no features for the row {missing[0]!r} of the {split.name} split "
+                f"({absent} of {len(split)} rows have none); its ids look like "
+                f"{next(iter(places), 'nothing')!r}"
+            )
+        return file.rows([places[name] for name in wanted])
+
+    def _file(self, split: str) -> FeatureFile:
+        path = Path(self._name.replace(PLACE, split)).expanduser()
+        if split not in self._open:
+            self._open[split] = open_file(path, column=self._column, id_column=self._id)
+            widths = {file.shape[1] for file in self._open.values()}
+            if len(widths) > 1:
+                raise SourceError(f"the files {self._name} have different widths: {sorted(widths)}")
+        return self._open[split]
+
+    def _places_of(self, file: FeatureFile) -> Mapping[str, int]:
+        key = str(file.path)
+        if key not in self._places:
+            places: dict[str, int] = {}
+            for place, name in enumerate(file.ids or ()):
+                if places.setdefault(name, place) != place:
+                    raise SourceError(f"{file.path} has the id {name!r} twice; ids must be unique")
+            self._places[key] = places
+        return self._places[key]

@@ -1,0 +1,200 @@
+"""Text and image teachers of transformers."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tutelage.backbones.families import TOWERS
+from tutelage.backbones.pooling import POOLINGS, Pooling, pool, sentence_model
+from tutelage.backbones.transformers import (
+    Loaded,
+    Loading,
+    family_of,
+    image_input,
+    load_classifier,
+    load_config,
+    load_encoder,
+    load_tower,
+    text_input,
+)
+from tutelage.data.base import Side
+from tutelage.errors import SourceError, StudentError
+from tutelage.tap import FeatureTap
+from tutelage.teachers.module import ModuleEncoder
+
+__all__ = ["HuggingFaceSource", "image_input", "text_input"]
+
+_DTYPES = ("float32", "bfloat16", "float16")
+Features = Callable[[Mapping[str, Tensor]], Float[Tensor, "batch width"]]
+
+
+class HuggingFaceSource(ModuleEncoder):
+    """A model of transformers; its features are what its head would read, or a pooling of states.
+
+    Without ``pooling``, a sentence-transformers model is pooled as it says itself, CLIP and SigLIP
+    give the embedding of the tower that fits the rows, and other models what the table
+    ``FAMILIES`` says.
+
+    Args:
+        name: A folder, or a name on the hub.
+        modality: What the rows are.
+        pooling: ``"mean"`` over tokens, ``"cls"``, ``"last"`` token that is not padding, or
+            ``"pooler"`` (the model's own). Of an encoder-decoder these are the encoder's.
+        max_length: Tokens at most; by default what tokenizer and model allow.
+        weights: ``"pretrained"``, or ``"random"`` (only to compare with).
+        seed: Decides random weights.
+        dtype: In which the weights are kept: by default float32, moved to half precision where the
+            device computes that fast; ``"bfloat16"`` or ``"float16"`` for a model whose float32
+            weights do not fit.
+        device_map: ``"auto"`` spreads the layers over the devices that there are, by accelerate.
+        revision: Of the hub's repository.
+        trust_remote_code: Run code that comes with the model.
+
+    Raises:
+        SourceError: If there is no such model, it does not take these rows, or its features would
+            pass through weights that the checkpoint does not have.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        modality: Side,
+        pooling: Pooling | None = None,
+        max_length: int | None = None,
+        weights: str = "pretrained",
+        seed: int = 0,
+        dtype: str | None = None,
+        device_map: str | None = None,
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+    ) -> None:
+        if pooling is not None and pooling not in POOLINGS:
+            raise SourceError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}")
+        if modality == "text" and (sentence := sentence_model(name, revision=revision)):
+            pooling = pooling or sentence.pooling
+            max_length = max_length or sentence.max_length
+            name = str(Path(name) / sentence.subfolder) if sentence.subfolder else name
+        hub: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+        config = load_config(name, **hub)
+        if dtype is not None and dtype not in _DTYPES:
+            raise SourceError(
+                f"dtype of hf:{name} must be one of {', '.join(_DTYPES)}, not {dtype!r}"
+            )
+        loading = Loading(weights, **hub, dtype=dtype or "float32", device_map=device_map)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            built = _build(name, config, modality, pooling=pooling, loading=loading)
+        model = built.loaded.model
+        super().__init__(
+            model,
+            image_input(name, revision=revision)
+            if modality == "image"
+            else text_input(
+                name,
+                model.config,
+                max_length=max_length,
+                reads_end=built.reads_end,
+                fixed_length=built.fixed_length,
+                **hub,
+            ),
+            features=built.features,
+            placed=device_map is not None,
+            dtype=None if dtype is None else getattr(torch, dtype),
+            identity={
+                "scheme": "hf",
+                "model": type(model).__name__,
+                "config": _settings(model.config),
+                "features": built.meaning,
+            },
+        )
+        if built.tap is not None:
+            try:
+                built.tap.refuse_random(built.loaded.missing, self.run_empty)
+            except StudentError as error:
+                raise SourceError(f"hf:{name}: {error} (pooling = 'mean' or 'cls')") from error
+
+
+@dataclass(frozen=True)
+class _Built:
+    """A model, and how its features come out of it."""
+
+    loaded: Loaded
+    features: Features
+    meaning: str
+    tap: FeatureTap | None = None
+    reads_end: bool | None = None
+    fixed_length: bool = False
+
+
+def _build(
+    name: str, config: Any, kind: Side, *, pooling: Pooling | None, loading: Loading
+) -> _Built:
+    if pooling is not None:
+        loaded = load_encoder(name, config, loading=loading)
+        _refuse_missing(loaded, name, besides=() if pooling == "pooler" else ("pooler.", "head."))
+        return _Built(loaded, _pooled(loaded, pooling), pooling, reads_end=pooling == "last")
+    if config.model_type in TOWERS:
+        loaded, tower = load_tower(name, config, kind=kind, loading=loading)
+        _refuse_missing(loaded, name)
+        return _Built(
+            loaded,
+            lambda ready: getattr(loaded.model(**_named(ready)), tower.output),
+            tower.output,
+            reads_end=True,
+            fixed_length=tower.fixed_length,
+        )
+    family = family_of(config, name=name, kind=kind)
+    loaded = load_classifier(name, config, kind=kind, loading=loading)
+    tap = FeatureTap(loaded.model, family.tap, pool=family.pool)
+    return _Built(loaded, _tapped(loaded, tap), f"enters {family.tap}", tap=tap)
+
+
+def _pooled(loaded: Loaded, pooling: Pooling) -> Features:
+    return lambda ready: pool(
+        loaded.model(**_named(ready)), ready.get("attention_mask"), how=pooling
+    )
+
+
+def _tapped(loaded: Loaded, tap: FeatureTap) -> Features:
+    def features(ready: Mapping[str, Tensor]) -> Tensor:
+        loaded.model(**_named(ready))
+        return tap.take()
+
+    return features
+
+
+def _named(ready: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The batch as transformers calls it."""
+    return {"pixel_values" if name == "image" else name: value for name, value in ready.items()}
+
+
+def _refuse_missing(loaded: Loaded, name: str, *, besides: tuple[str, ...] = ()) -> None:
+    missing = sorted(key for key in loaded.missing if not key.startswith(besides))
+    if missing:
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise SourceError(
+            f"the checkpoint of hf:{name} has no weights for {missing[0]}{others}, so features "
+            "would be random; use another checkpoint, or another pooling (mean, cls, last)"
+        )
+
+
+def _settings(config: Any) -> str:
+    """All of a config that may change a number."""
+    settings = config.to_diff_dict()
+    for name in ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"):
+        settings.pop(name, None)
+    for name in (
+        "id2label",
+        "label2id",
+        "num_labels",
+        "problem_type",
+    ):  # of the head, which is unused
+        settings.pop(name, None)
+    return json.dumps(settings, sort_keys=True, default=str)

@@ -1,0 +1,112 @@
+"""Teachers that a function of one's own makes."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tutelage.data.base import Side
+from tutelage.errors import SourceError
+from tutelage.inputs import own_input
+from tutelage.registry import make_own, own_code
+from tutelage.teachers.base import Source
+from tutelage.teachers.module import ModuleEncoder, refuse_modality
+
+__all__ = ["open_python"]
+
+MEMBERS = {
+    "encode": ("identity", "width", "modality", "prepare", "cost", "collate", "to", "encode"),
+    "read": ("identity", "width", "read"),
+}
+
+
+def open_python(
+    name: str,
+    *,
+    modality: Side,
+    model_input: Mapping[str, Any] | None,
+    own_params: Mapping[str, Any],
+) -> Source:
+    """Call ``module:factory`` and take the module, or the teacher, that it returns.
+
+    A module is called with the batch of images, or with the tokenizer's tensors by name, and
+    returns features ``[batch, width]``. Its identity is its name, its params and its weights: a
+    change of its code alone is not seen, so delete its cached features after one.
+
+    Args:
+        name: ``package.module:factory``; a module in the current folder will do.
+        modality: What the rows are.
+        model_input: How a module's input looks.
+        own_params: For the factory.
+
+    Raises:
+        ConfigError: If there is no such factory, it does not take the params, or it is not said
+            how the input looks.
+        SourceError: If it raises or returns something else, or its features are not a matrix.
+    """
+    made = make_own(name, {}, own_params, where="teachers.params", kind=SourceError)
+    if isinstance(made, nn.Module):
+        module = made
+        return ModuleEncoder(
+            module,
+            own_input(model_input, modality=modality, where="teachers.input"),
+            features=_Guarded(name, lambda ready: _call(module, ready)),
+            identity={
+                "scheme": "python",
+                "factory": name,
+                "params": json.dumps(own_params, sort_keys=True, default=str),
+            },
+        )
+    kind = "read" if hasattr(made, "read") else "encode"
+    missing = [member for member in MEMBERS[kind] if not hasattr(made, member)]
+    if missing:
+        raise SourceError(
+            f"python:{name} returned {type(made).__name__}, which is no torch.nn.Module and, as a "
+            f"teacher of its own, has no {', '.join(missing)}; see tutelage.teachers.Encoder"
+        )
+    if kind == "encode":
+        refuse_modality(f"python:{name}", made.modality, rows=modality, instead="choose another")
+    teacher: Any = _Own(name, made, MEMBERS[kind])
+    width, identity = teacher.width, teacher.identity()
+    if not isinstance(width, int) or width < 1:
+        raise SourceError(f"the width of python:{name} is {width!r}; it must be a number above 0")
+    if not isinstance(identity, Mapping) or not all(
+        isinstance(text, str) for pair in identity.items() for text in pair
+    ):
+        raise SourceError(
+            f"identity() of python:{name} gave {identity!r}; it must give strings by name"
+        )
+    opened: Source = teacher
+    return opened
+
+
+@dataclass(frozen=True)
+class _Guarded:
+    """A function whose errors name the factory; a class, so that worker processes can receive it."""
+
+    name: str
+    function: Callable[..., Any]
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        with own_code(self.name, kind=SourceError):
+            return self.function(*arguments, **named)
+
+
+class _Own:
+    """A teacher of somebody's own, its functions guarded."""
+
+    def __init__(self, name: str, made: Any, members: tuple[str, ...]) -> None:
+        count = getattr(made, "parameters", None)
+        self.parameters = count if isinstance(count, int) else None
+        for member in members:
+            part = getattr(made, member)
+            setattr(self, member, _Guarded(name, part) if callable(part) else part)
+
+
+def _call(module: nn.Module, ready: Mapping[str, Tensor]) -> Tensor:
+    with torch.inference_mode():
+        features: Tensor = module(ready["image"]) if "image" in ready else module(**ready)
+    return features

@@ -1,0 +1,1 @@
+"""Train a student: batches, loop, checkpoints, inference."""

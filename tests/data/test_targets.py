@@ -1,0 +1,179 @@
+"""Labels of each task from tables: several columns, lists, texts with a separator, and mistakes."""
+
+import json
+import math
+from pathlib import Path
+
+import datasets
+import pytest
+import torch
+
+from tutelage.config import load_config
+from tutelage.data import Data, Split, choose_splits, read_data, read_unlabelled
+from tutelage.errors import ConfigError, DataError
+from tutelage.tasks.strata import strata
+
+NAN = math.nan
+
+
+def save(path: Path, labels: list[object], name: str = "label") -> str:
+    rows = [{"text": f"row {n}", name: label} for n, label in enumerate(labels)]
+    if path.suffix == ".csv":
+        lines = [f"text,{name}", *(f"row {n},{label}" for n, label in enumerate(labels))]
+        path.write_text("\n".join(lines) + "\n")
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return f"table:{path}"
+
+
+def labels_of(data: Data, split: str = "train") -> list[list[float | None]]:
+    return [
+        [None if math.isnan(x) else x for x in row] for row in data.splits[split].labels.tolist()
+    ]
+
+
+def test_lists_of_names(tmp_path):
+    source = save(tmp_path / "a.jsonl", [["cat", "dog"], [], None, ["dog"]])
+    data = read_data(source, task="multi-label")
+    assert data.classes == ("cat", "dog")
+    assert data.task == "multi-label"
+    assert data.splits["train"].labels.dtype == torch.float32
+    assert labels_of(data) == [[1, 1], [0, 0], [None, None], [0, 1]]
+
+
+def test_names_in_one_text(tmp_path):
+    source = save(tmp_path / "a.csv", ["cat; dog", "", "dog"])
+    data = read_data(source, task="multi-label", label_separator=";")
+    assert labels_of(data) == [[1, 1], [0, 0], [0, 1]]
+    with pytest.raises(DataError, match=r"row 0 of the train rows .* set data.label_separator"):
+        read_data(source, task="multi-label")
+
+
+def test_numbers_that_the_table_names(tmp_path, monkeypatch):
+    features = datasets.Features(
+        {
+            "text": datasets.Value("string"),
+            "label": datasets.List(datasets.ClassLabel(names=["cat", "dog", "eel"])),
+        }
+    )
+    rows = {"text": ["a", "b", "c"], "label": [[2], [0, 1], []]}
+    table = datasets.Dataset.from_dict(rows, features=features)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "own_marks.py").write_text("tables = {}\ndef give(): return tables\n")
+    import own_marks
+
+    own_marks.tables["train"] = table
+    data = read_data("python:own_marks:give", task="multi-label")
+    assert data.classes == ("cat", "dog", "eel")
+    assert labels_of(data) == [[0, 0, 1], [1, 1, 0], [0, 0, 0]]
+
+
+def test_columns_of_0_and_1_and_of_numbers(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,wet,cold\na,1,0\nb,0,1\nc,,1\nd,,\n")
+    data = read_data(f"table:{path}", task="multi-label", label=["wet", "cold"])
+    assert data.classes == ("wet", "cold")
+    assert labels_of(data) == [[1, 0], [0, 1], [None, 1], [None, None]]
+    splits = choose_splits(data, evaluate="holdout", holdout=0.4)
+    assert len(splits.unlabelled[0]) == 1
+    path.write_text("text,height,mass\na,1.5,20\nb,-3,1e3\nc,,7\n")
+    data = read_data(f"table:{path}", task="regression", label=["height", "mass"])
+    assert labels_of(data) == [[1.5, 20], [-3, 1000], [None, 7]]
+    one = read_data(f"table:{path}", task="regression", label="mass", text="text")
+    assert labels_of(one) == [[20], [1000], [7]]
+    more = read_unlabelled(f"table:{path}", like=one, text="text")
+    assert more.labels.isnan().all()
+    assert more.labels.shape == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "message"),
+    [
+        ([0.5, 1.5], {}, r"a fraction; .* set data.task = 'regression'"),
+        ([["a"], ["b"]], {}, r"a list; .* set data.task = 'multi-label'"),
+        ([1, "tall"], {"task": "regression"}, r"row 1 of the train rows .* 'tall', which is no number"),
+        ([1, "nan"], {"task": "regression"}, r"'nan'; targets are finite numbers: leave it empty"),
+        ([1, "inf"], {"task": "regression"}, r"'inf'; targets are finite numbers"),
+        ([2, 2, 2], {"task": "regression"}, r"the target 'label' is 2 in all training rows"),
+        ([None, None], {"task": "regression"}, r"no training row .* has a value of 'label'"),
+        ([["a"], ["a"]], {"task": "multi-label"}, r"every training row .* has the label 'a'"),
+        ([[], []], {"task": "multi-label"}, r"no training row .* has a label"),
+        ([3, 4], {"task": "multi-label"}, r"a multi-label column holds lists of names"),
+        ([0, 0], {"task": "multi-label", "label": ["label"]}, r"no training row .* the label 'label'"),
+        ([0, 2], {"task": "multi-label", "label": ["label"]}, r"holds '?2'?; labels in columns are 0 or 1"),
+        ([0, 1], {"task": "multi-label", "label": ["labl"]}, r"no column 'labl' .* 'label'"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(tmp_path, labels, options, message):
+    mixed = any(isinstance(label, str) for label in labels)
+    source = save(tmp_path / ("a.csv" if mixed else "a.jsonl"), labels)
+    with pytest.raises(DataError, match=message):
+        read_data(source, **options)
+
+
+def test_a_name_that_only_test_rows_have(tmp_path):
+    save(tmp_path / "train.jsonl", [["a"], ["b"]])
+    save(tmp_path / "test.jsonl", [["a", "c"]])
+    with pytest.raises(
+        DataError, match=r"class 'c' occurs in the test rows but not in the training"
+    ):
+        read_data(f"table:{tmp_path}", task="multi-label")
+
+
+def test_a_folders_images_have_one_class(digits):
+    with pytest.raises(ConfigError, match=r"the one class whose folder .* task 'regression'"):
+        read_data(f"folder:{digits}", task="regression")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"data": {"metric": "acuracy"}}, r"no metric 'acuracy' for single-label .*'accuracy'"),
+        ({"data": {"label": ["a", "b"]}}, r"several label columns .* set task = 'regression'"),
+        ({"data": {"label_separator": ";"}}, r"label_separator takes one column of names apart"),
+        ({"data": {"task": "multilabel"}}, r"data.task = 'multilabel'"),
+        ({"data": {"task": "regression"}, "train": {"label_smoothing": 0.1}}, "leave it out"),
+        ({"data": {"task": "multi-label"}, "train": {"label_smoothing": 0.1}}, "leave it out"),
+        ({"data": {"task": "regression"}, "train": {"class_weights": "balanced"}}, "leave it out"),
+        ({"data": {"task": "regression"}, "transfer": {"temperature": 2}}, "divide logits"),
+    ],
+)
+def test_settings_that_do_not_fit_the_task(settings, message):
+    base = {"data": {"source": "table:a.csv"}, "transfer": {"method": "stl"}}
+    with pytest.raises(ConfigError, match=message):
+        load_config([base, settings])
+
+
+def test_rare_labels_lie_on_both_sides_of_a_draw():
+    labels = torch.zeros(60, 3)
+    labels[:40, 0] = 1
+    labels[:4, 1] = 1  # rare, and always with the first
+    labels[50, 2] = 1  # a single row of it
+    found = strata(labels, task="multi-label")
+    assert found[:4].tolist() == [1] * 4
+    assert found[50] == 3  # among those without any
+    split = Split("train", _Texts(60), [str(n) for n in range(60)], labels)
+    data = Data({"train": split}, ("a", "b", "c"), "text", task="multi-label")
+    splits = choose_splits(data, evaluate="holdout", holdout=0.25)
+    for part in (splits.training, splits.evaluated):
+        assert part.labels[:, 1].sum() >= 1
+    assert strata(torch.tensor([[1.0], [NAN]]), task="regression").tolist() == [0, -100]
+
+
+class _Texts:
+    modality = "text"
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, index: int) -> tuple[str]:
+        return (str(index),)
+
+    def content(self, index: int) -> bytes:
+        return str(index).encode()
+
+    def select(self, indices) -> "_Texts":
+        return _Texts(len(indices))

@@ -1,0 +1,258 @@
+"""Features through the whole pipeline against one row at a time."""
+
+import pytest
+import torch
+from small_teachers import ImageTeacher, TextRows, TextTeacher, images, split_of, texts
+
+from tutelage.cache import FeatureStore
+from tutelage.cache.manifest import Manifest
+from tutelage.errors import CacheError, DataError, SourceError
+from tutelage.extraction import estimate, extract
+from tutelage.extraction.batching import Budget, cut
+
+
+def one_by_one(teacher, split) -> torch.Tensor:
+    """The definition: prepare, collate and encode each row alone."""
+    found = []
+    for index in range(len(split)):
+        batch = teacher.collate([teacher.prepare(split.rows[index])])
+        with torch.no_grad():
+            found.append(teacher.encode(batch)[0])
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 7])
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("kind", ["text", "image"])
+def test_every_row_gets_its_own_features(tmp_path, kind, workers, batch_size):
+    # More than one part each, and a last part that is not full.
+    teacher, split = (
+        (TextTeacher(), texts(2300)) if kind == "text" else (ImageTeacher(), images(700))
+    )
+    told: list[int] = []
+    features = extract(
+        teacher,
+        split,
+        store=FeatureStore(tmp_path),
+        dtype="float32",
+        workers=workers,
+        batch_size=batch_size,
+        on_progress=told.append,
+    )
+    torch.testing.assert_close(features.read(0, len(split)), one_by_one(teacher, split))
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0, len(split))
+
+
+def test_workers_change_no_bit(tmp_path):
+    found = []
+    for workers in (0, 1, 2):
+        store = FeatureStore(tmp_path / str(workers))
+        extract(TextTeacher(), texts(2300), store=store, workers=workers, device="cpu")
+        (path,) = store.root.rglob("features-*")
+        found.append(path.read_bytes())
+    assert found[0] == found[1] == found[2]
+
+
+def test_cached_features_are_not_computed_again(tmp_path):
+    store, split = FeatureStore(tmp_path), texts(60)
+    first = extract(TextTeacher(), split, store=store, device="cpu")
+    assert Manifest.read(first.folder).computed == "float32 on cpu"
+    teacher, told = TextTeacher(), []
+    extract(teacher, split, store=store, on_progress=told.append)
+    assert teacher.batches == []
+    assert told == [60]
+
+
+def test_texts_are_sorted_so_that_padding_is_small(tmp_path):
+    teacher = TextTeacher()
+    extract(teacher, texts(2048), store=FeatureStore(tmp_path))
+    padded = sum(rows * length for rows, length, _ in teacher.batches)
+    tokens = sum(count for _, _, count in teacher.batches)
+    assert tokens / padded > 0.93  # in the order of the rows: 0.53
+    assert all(rows * length <= 4096 and rows <= 128 for rows, length, _ in teacher.batches)
+
+
+def test_cut_holds_every_row_once_within_the_budget():
+    costs = torch.randint(1, 300, (500,), generator=torch.Generator().manual_seed(0)).tolist()
+    batches = cut(costs, Budget(rows=20, cost=900))
+    assert sorted(index for batch in batches for index in batch) == list(range(500))
+    for batch in batches:
+        assert len(batch) <= 20
+        assert len(batch) == 1 or len(batch) * max(costs[i] for i in batch) <= 900
+    highest = [max(costs[i] for i in batch) for batch in batches]
+    assert highest == sorted(highest, reverse=True)
+
+
+class Cramped(TextTeacher):
+    """A teacher whose device holds so many rows at most."""
+
+    def __init__(self, most: int, error: Exception) -> None:
+        super().__init__()
+        self.most, self.error = most, error
+        self.tried: list[int] = []
+
+    def encode(self, batch):
+        self.tried.append(len(batch["input_ids"]))
+        if self.tried[-1] > self.most:
+            raise self.error
+        return super().encode(batch)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+    ids=["device", "host", "python"],
+)
+def test_batches_are_halved_until_they_fit(tmp_path, error):
+    teacher, split = Cramped(5, error), texts(90)
+    features = extract(teacher, split, store=FeatureStore(tmp_path), dtype="float32", batch_size=32)
+    assert teacher.tried[:4] == [32, 16, 8, 4]
+    assert teacher.tried.count(32) == 1  # later batches are cut beforehand
+    torch.testing.assert_close(features.read(0, 90), one_by_one(TextTeacher(), split))
+
+
+def test_not_even_one_row_fits(tmp_path):
+    teacher = Cramped(0, torch.OutOfMemoryError("out of memory"))
+    with pytest.raises(SourceError, match="not even one row fits the memory of cpu"):
+        extract(teacher, texts(9), store=FeatureStore(tmp_path), device="cpu")
+
+
+def test_real_memory_ends(tmp_path):
+    """The allocator's own error, not one that is made up here."""
+
+    class Greedy(TextTeacher):
+        def encode(self, batch):
+            if len(batch["input_ids"]) > 4:
+                torch.empty(2**60, dtype=torch.uint8)
+            return super().encode(batch)
+
+    split = texts(40)
+    features = extract(Greedy(), split, store=FeatureStore(tmp_path), dtype="float32")
+    torch.testing.assert_close(features.read(0, 40), one_by_one(TextTeacher(), split))
+
+
+def test_errors_that_are_not_memory_are_left_alone(tmp_path):
+    with pytest.raises(RuntimeError, match="shapes"):
+        extract(Cramped(0, RuntimeError("shapes")), texts(9), store=FeatureStore(tmp_path))
+
+
+def test_a_wrong_width_is_named(tmp_path):
+    teacher = TextTeacher(24)
+    teacher.width = 25
+    with pytest.raises(SourceError, match=r"\(9, 24\) for 9 rows, but says that it has 25"):
+        extract(teacher, texts(9), store=FeatureStore(tmp_path))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_unreadable_row_is_one_clear_message(tmp_path, workers):
+    class Broken(TextRows):
+        def __getitem__(self, index: int):
+            if index == 5:
+                raise DataError("row 'text/5' cannot be decoded")
+            return super().__getitem__(index)
+
+    split = split_of(Broken(["a f"] * 9))
+    with pytest.raises(DataError) as caught:
+        extract(TextTeacher(), split, store=FeatureStore(tmp_path), workers=workers)
+    assert str(caught.value) == "row 'text/5' cannot be decoded"
+
+
+def test_a_worker_that_dies_is_explained(tmp_path):
+    class Deadly(TextRows):
+        def __getitem__(self, index: int):
+            import os
+
+            os.kill(os.getpid(), 9)
+
+    with pytest.raises(SourceError, match="fewer workers"):
+        extract(TextTeacher(), split_of(Deadly(["a"])), store=FeatureStore(tmp_path), workers=1)
+
+
+class Table:
+    """Features that somebody computed elsewhere."""
+
+    parameters = None
+
+    def __init__(self, rows: torch.Tensor) -> None:
+        self.rows, self.width = rows, rows.shape[1]
+        self.asked: list[int] = []
+
+    def identity(self):
+        return {"source": "features:x.npy", "content": "0"}
+
+    def read(self, split, rows):
+        assert split.name == "train"
+        self.asked.append(len(rows))
+        return self.rows[[int(split.ids[row].split("/")[1]) for row in rows]]
+
+
+def test_features_computed_elsewhere_are_read_block_by_block(tmp_path):
+    rows = torch.randn(5000, 7, generator=torch.Generator().manual_seed(0))
+    source = Table(rows)
+    features = extract(source, texts(5000), store=FeatureStore(tmp_path), dtype="float32")
+    assert torch.equal(features.read(0, 5000), rows)
+    assert source.asked == [4096, 904]
+
+
+def test_neither_encode_nor_read(tmp_path):
+    source = Table(torch.ones(9, 2))
+    source.__class__ = type("Empty", (), {"identity": Table.identity})
+    with pytest.raises(SourceError, match="Empty has neither"):
+        extract(source, texts(9), store=FeatureStore(tmp_path))
+
+
+def test_dtype_is_checked(tmp_path):
+    with pytest.raises(CacheError, match="float16 or float32, not 'int8'"):
+        extract(TextTeacher(), texts(9), store=FeatureStore(tmp_path), dtype="int8")
+
+
+@pytest.mark.parametrize("kind", ["text", "image", "table"])
+def test_estimate_before_and_after(tmp_path, kind):
+    teacher, split = {
+        "text": lambda: (TextTeacher(pause=0.002), texts(3000)),
+        "image": lambda: (ImageTeacher(pause=0.002), images(700)),
+        "table": lambda: (Table(torch.ones(5000, 7)), texts(5000)),
+    }[kind]()
+    store = FeatureStore(tmp_path)
+    before = estimate(teacher, split, store=store, dtype="float16")
+    assert (before.rows, before.width, before.cached) == (len(split), teacher.width, 0)
+    assert 0 < before.measured <= len(split)
+    assert before.seconds > 0
+    assert not list(tmp_path.iterdir())
+    features = extract(teacher, split, store=store)
+    sizes = [path.stat().st_size for path in features.folder.glob("features-*")]
+    assert before.bytes == sum(sizes)
+    after = estimate(teacher, split, store=store)
+    assert (after.cached, after.seconds, after.measured) == (len(split), 0.0, 0)
+
+
+def test_estimate_counts_what_is_cached_of_an_unfinished_split(tmp_path):
+    store, split, teacher = FeatureStore(tmp_path), texts(5000), TextTeacher()
+    seen = 0
+
+    def stop(rows: int) -> None:
+        nonlocal seen
+        seen = rows
+        if rows > 4500:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(teacher, split, store=store, on_progress=stop)
+    found = estimate(teacher, split, store=store)
+    assert found.cached == 4096
+    assert store.entries()[0].status == "unfinished"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_gpu(tmp_path):
+    split = texts(2300)
+    half = extract(TextTeacher(), split, store=FeatureStore(tmp_path / "half"), workers=2)
+    full = extract(TextTeacher(), split, store=FeatureStore(tmp_path / "full"), dtype="float32")
+    expected = one_by_one(TextTeacher(), split)
+    torch.testing.assert_close(full.read(0, 2300), expected, atol=2e-2, rtol=2e-2)
+    torch.testing.assert_close(half.read(0, 2300).float(), expected, atol=0.3, rtol=0.1)

@@ -1,0 +1,127 @@
+"""Which runs are one method, and what each method is held against."""
+
+from typing import Any
+
+import pytest
+
+from tutelage.errors import DataError
+from tutelage.results.comparison import Run, compare
+from tutelage.results.result import Result, StudentInfo
+
+
+def run(
+    method: str,
+    seed: int,
+    accuracy: float,
+    *,
+    beta: float = 3.0,
+    name: str = "run",
+    data: str = "table:x",
+    split: str = "test",
+    train: dict[str, Any] | None = None,
+    params: dict[str, Any] | None = None,
+) -> Run:
+    config = {
+        "name": name,
+        "seed": seed,
+        "data": {"source": data},
+        "student": {"source": "timm:s"},
+        "transfer": {"method": method, "beta": beta, "params": params or {}},
+        "train": {"steps": 100, **(train or {})},
+        "output": {"dir": f"runs/{method}-{seed}"},
+    }
+    return Run(
+        Result(
+            name=name,
+            method=method,
+            beta=beta,
+            seed=seed,
+            steps=100,
+            metrics={split: {"accuracy": accuracy}},
+            rows={"train": 100, split: 50},
+            classes=["a", "b"],
+            student=StudentInfo(source="timm:s", parameters=1000, width=8, tap="head"),
+            teachers=[],
+            seconds={"train": 1.0},
+            versions={},
+            device="cpu",
+            started="2025-01-01T00:00:00+00:00",
+            command="tutelage train config.toml",
+            config=config,
+        )
+    )
+
+
+def test_seeds_are_gathered_and_held_against_fine_tuning() -> None:
+    comparison = compare(
+        [
+            run("aft", 1, 0.82),
+            run("stl", 0, 0.70),
+            run("aft", 0, 0.80),
+            run("stl", 1, 0.74),
+        ]
+    )
+    stl, aft = comparison.methods
+
+    assert (stl.label, aft.label) == ("Standard fine-tuning", "AFT")
+    assert aft.seeds == (0, 1)
+    assert aft.score.mean == pytest.approx(0.81)
+    assert aft.above_baseline is not None
+    assert aft.above_baseline.mean == pytest.approx((0.10 + 0.08) / 2)
+    assert stl.above_baseline is None
+
+
+def test_other_settings_are_other_methods() -> None:
+    runs = [run("aft", 0, 0.8, beta=3), run("aft", 0, 0.7, beta=10), run("stl", 0, 0.7)]
+    runs.append(run("aft", 0, 0.75, beta=3, name="fixed", params={"weights": "identity"}))
+    labels = [method.label for method in compare(runs).methods]
+
+    assert labels == ["Standard fine-tuning", "AFT, β 3 (run)", "AFT, β 10", "AFT, β 3 (fixed)"]
+
+
+def test_labels_differ_where_even_names_agree() -> None:
+    runs = [run("aft", 0, 0.8, params={"kernel": kernel}) for kernel in ("linear", "rbf")]
+    labels = [method.label for method in compare(runs).methods]
+
+    assert len(set(labels)) == 2
+
+
+def test_own_method_is_called_by_its_class() -> None:
+    assert compare([run("my.package:Warmth", 0, 0.8)]).methods[0].label == "Warmth"
+
+
+def test_baseline_with_the_same_training_is_preferred() -> None:
+    aft = run("aft", 0, 0.8, train={"lr": 1e-3})
+    other, same = run("stl", 0, 0.5), run("stl", 0, 0.7, train={"lr": 1e-3})
+    fair = compare([other, same, aft]).transfers[0]
+    unfair = compare([other, aft]).transfers[0]
+
+    assert fair.fair
+    assert fair.above_baseline is not None
+    assert fair.above_baseline.mean == pytest.approx(0.1)
+    assert not unfair.fair
+
+
+def test_what_does_not_change_numbers_keeps_runs_together() -> None:
+    runs = [run("aft", 0, 0.8, train={"workers": 2}), run("aft", 1, 0.8, train={"workers": 8})]
+
+    assert len(compare(runs).methods) == 1
+
+
+def test_fine_tuning_is_one_method_whatever_beta_it_was_given() -> None:
+    assert len(compare([run("stl", 0, 0.7, beta=3), run("stl", 1, 0.7, beta=10)]).methods) == 1
+
+
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        ([], "no runs"),
+        ([run("aft", 0, 0.8), run("aft", 0, 0.81)], "each seed once"),
+        ([run("aft", 0, 0.8), run("stl", 0, 0.7, data="table:y")], "differ in data"),
+        ([run("aft", 0, 0.8), run("stl", 0, 0.7, split="holdout")], "differ in data"),
+        ([run("aft", 0, 0.8, split="train")], "no accuracy on test"),
+    ],
+)
+def test_what_cannot_stand_side_by_side_is_refused(runs: list[Run], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        compare(runs)

@@ -1,0 +1,129 @@
+"""Ranking teachers: the rule of the advice, real scores, and test rows that are left alone."""
+
+import shutil
+
+import pytest
+import tomli_w
+import torch
+
+from tutelage.config import ExperimentConfig, load_config
+from tutelage.experiment.run import open_data, run
+from tutelage.experiment.teacher_features import teachers_features
+from tutelage.progress import Silent
+from tutelage.regularizers.logme import Moments, logme
+from tutelage.sweeps.rank import Candidate, Score, advise, rank
+
+
+def candidate(*teachers: str, probe: float, columns: int = 100, error: float = 0.01) -> Candidate:
+    return Candidate(
+        teachers=teachers,
+        columns=columns,
+        bytes=0,
+        parameters=None,
+        logme=0.0,
+        probe=Score(value=probe, error=error),
+    )
+
+
+def test_the_smallest_set_within_one_error_of_the_highest_is_kept():
+    a, b = candidate("a", probe=0.80), candidate("b", probe=0.70)
+    both = candidate("a", "b", probe=0.805, columns=200)
+    keep, advice = advise([both, a, b], student=None, fine_tuned=None)
+    assert keep == ("a",)
+    assert "within one standard error" in advice[0]
+    better = candidate("a", "b", probe=0.83, columns=200)
+    assert advise([better, a, b], student=None, fine_tuned=None)[0] == ("a", "b")
+    narrow = candidate("c", probe=0.80, columns=50)
+    assert advise([a, narrow], student=None, fine_tuned=None)[0] == ("c",)
+
+
+@pytest.mark.parametrize(
+    ("student", "fine_tuned", "expected"),
+    [
+        (None, 0.70, "is likely to help"),
+        (None, 0.78, "is unlikely to help"),  # above, but within two errors of the difference
+        (None, 0.85, "is unlikely to help"),
+        (0.60, None, "may help"),
+        (0.79, None, "is unlikely to help"),
+        (0.60, 0.85, "is unlikely to help"),  # fine-tuned counts, not the student's probe
+        (None, None, "may help"),
+    ],
+)
+def test_whether_transfer_is_likely_to_help(student, fine_tuned, expected):
+    def score(accuracy: float | None) -> Score | None:
+        return None if accuracy is None else Score(value=accuracy, error=0.01)
+
+    _, advice = advise(
+        [candidate("a", probe=0.80)], student=score(student), fine_tuned=score(fine_tuned)
+    )
+    assert expected in advice[1]
+
+
+@pytest.fixture
+def table(reviews, small_bert, tmp_path) -> dict[str, object]:
+    shutil.copytree(reviews, tmp_path / "reviews")
+    params = [{"pooling": "mean"}, {"pooling": "cls"}, {"pooling": "mean", "max_length": 8}]
+    return {
+        "data": {"source": f"table:{tmp_path / 'reviews'}", "holdout": 0.3},
+        "teachers": [
+            {"source": f"hf:{small_bert}", "name": name, "params": options}
+            for name, options in zip("abc", params, strict=True)
+        ],
+        "student": {"source": f"hf:{small_bert}", "params": {"layers": 1, "max_length": 32}},
+        "train": {"steps": 3, "batch_size": 12, "lr": 1e-3, "device": "cpu"},
+        "cache": {"dir": str(tmp_path / "cache")},
+        "output": {"dir": str(tmp_path / "runs" / "aft")},
+    }
+
+
+def with_(config: dict[str, object], *assignments: str) -> ExperimentConfig:
+    return load_config([config], assignments=assignments)
+
+
+def test_every_teacher_every_pair_and_all_without_the_test_rows(table, tmp_path):
+    run(
+        with_(
+            table, "data.evaluate=holdout", "transfer.method=stl", f"output.dir={tmp_path}/runs/stl"
+        )
+    )
+    (tmp_path / "reviews" / "test.jsonl").write_bytes(b"\x00not a table")
+    ranking = rank(with_(table))
+    sets = {frozenset(one.teachers) for one in ranking.candidates}
+    assert len(ranking.candidates) == len(sets) == 3 + 3 + 1
+    accuracies = [one.probe.value for one in ranking.candidates]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert (ranking.rows, ranking.holdout) == (42, 18)
+    assert ranking.student is not None
+    assert ranking.fine_tuned_run == str(tmp_path / "runs" / "stl")
+    assert ranking.keep in [one.teachers for one in ranking.candidates]
+
+    # What one pass over all columns gave is what each teacher alone would give.
+    config = with_(table, "data.evaluate=holdout")
+    data, splits = open_data(config)
+    teachers = teachers_features(config, splits.pool, modality=data.modality, progress=Silent())
+    places = [splits.pool.ids.index(name) for name in splits.training.ids]
+    for teacher in teachers:
+        features = teacher.features.gather(torch.tensor(places))
+        targets = torch.nn.functional.one_hot(splits.training.labels, 2)
+        alone = logme(Moments.of([(features, targets)])).score
+        found = next(one for one in ranking.candidates if one.teachers == (teacher.name,))
+        assert found.logme == pytest.approx(alone, rel=1e-9)
+
+
+def test_the_verbs_print_a_table_and_advice(table, tmp_path, command):
+    file = tmp_path / "config.toml"
+    file.write_text(tomli_w.dumps(table))
+    status, said, _ = command("rank", file)
+    assert status == 0
+    assert "a + b + c" in said
+    assert "Transfer" in said
+    assert "Keep" in said
+    status, said, _ = command("train", file)
+    assert status == 0
+    status, said, _ = command("probe", file, "--weighted", tmp_path / "runs" / "aft")
+    assert status == 0
+    assert "a, weighted by rho" in said
+    assert "test accuracy %" in said
+    status, _, wrong = command("probe", file, "--weighted", tmp_path)
+    assert status == 2
+    assert "no learned weights" in wrong

@@ -1,0 +1,159 @@
+"""The search: what it chooses, that it leaves test rows alone, and that it survives."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tomli_w
+
+from tutelage.config import ExperimentConfig, load_config
+from tutelage.errors import ConfigError, DataError, TrainingError
+from tutelage.sweeps.search_space import space_of
+from tutelage.sweeps.tune import tune
+
+
+@pytest.fixture
+def table(reviews, small_bert, tmp_path) -> dict[str, object]:
+    """A search on the snippets: one layer of a small BERT under the whole."""
+    shutil.copytree(reviews, tmp_path / "reviews")
+    return {
+        "data": {"source": f"table:{tmp_path / 'reviews'}", "holdout": 0.3},
+        "teachers": [{"source": f"hf:{small_bert}", "name": "bert", "params": {"pooling": "mean"}}],
+        "student": {"source": f"hf:{small_bert}", "params": {"layers": 1, "max_length": 32}},
+        "train": {"steps": 4, "batch_size": 12, "lr": 1e-3, "log_every": 2, "device": "cpu"},
+        "tune": {"beta": [1.0, 10.0]},
+        "cache": {"dir": str(tmp_path / "cache")},
+        "output": {"dir": str(tmp_path / "search")},
+    }
+
+
+def with_(config: dict[str, object], *assignments: str) -> ExperimentConfig:
+    return load_config([config], assignments=assignments)
+
+
+def test_points_are_all_combinations(table):
+    space = space_of(with_(table, "tune.lr=[0.1, 0.2]"), ["stl", "aft", "aft-rbf+probe"])
+    names = [point.name for point in space.points]
+    assert names[:2] == ["stl-lr-0.1", "stl-lr-0.2"]
+    assert names[2:6] == [f"aft-beta-{b}-lr-{lr}" for b in (1, 10) for lr in (0.1, 0.2)]
+    assert len(names) == len(set(names)) == 2 + 4 + 2 * 3 * 2
+    with pytest.raises(ConfigError, match="did you mean 'aft'"):
+        space_of(with_(table), ["atf"])
+    with pytest.raises(ConfigError, match=r"tune\.teachers names 'brt'"):
+        space_of(with_(table, 'tune.teachers=[["brt"]]'))
+
+
+def test_test_rows_are_not_touched_before_the_end(table, tmp_path):
+    test = tmp_path / "reviews" / "test.jsonl"
+    kept = test.read_bytes()
+    test.write_bytes(b"\x00not a table")
+    searched = tune(with_(table), methods=["stl", "aft"], retrain=False)
+    assert [trial.name for trial in searched.trials] == ["stl", "aft-beta-1", "aft-beta-10"]
+    assert all(trial.state == "finished" for trial in searched.trials)
+    assert searched.best.score == max(trial.score for trial in searched.trials)
+    with pytest.raises(DataError, match=r"test\.jsonl"):
+        tune(with_(table), methods=["stl", "aft"])
+    test.write_bytes(kept)
+    results = sorted((tmp_path / "search" / "trials").rglob("result.json"))
+    written = [path.stat().st_mtime_ns for path in results]
+    tuned = tune(with_(table), methods=["stl", "aft"])
+    assert [path.stat().st_mtime_ns for path in results] == written
+    assert tuned.trials == searched.trials
+    assert tuned.result.rows == {"train": 60, "test": 24}
+    assert tuned.result.method == tuned.best.method
+    assert json.loads((tmp_path / "search" / "tune.json").read_text())["chosen"] == tuned.chosen
+
+
+def test_another_search_in_the_same_folder_is_refused(table):
+    tune(with_(table), retrain=False)
+    with pytest.raises(ConfigError, match="holds a search with other settings"):
+        tune(with_(table, "train.lr=0.5"), retrain=False)
+
+
+def test_a_point_that_does_not_train_is_told_and_passed_over(table):
+    table["tune"] = {"beta": [1.0], "lr": [1e-3, 1e30]}
+    searched = tune(with_(table), retrain=False)
+    assert [trial.state for trial in searched.trials] == ["finished", "failed"]
+    assert "the loss is" in searched.trials[1].reason
+    assert searched.chosen == "aft-beta-1-lr-0.001"
+    table["tune"] = {"beta": [1.0], "lr": [1e30]}
+    table["output"] = {"dir": table["output"]["dir"] + "-2"}
+    with pytest.raises(TrainingError, match="no point could be finished"):
+        tune(with_(table), retrain=False)
+
+
+def test_a_range_is_drawn_from_and_repeats(table, tmp_path):
+    config = with_(table, "tune.samples=4")
+    first = tune(config, methods=["aft", "probe"], retrain=False)
+    values = [value for trial in first.trials for value in trial.settings.values()]
+    assert len(set(values)) == 4
+    assert all(0.5 <= value <= 10 for value in values)
+    again = tune(
+        with_(table, "tune.samples=4", f"output.dir={tmp_path / 'again'}"),
+        methods=["aft", "probe"],
+        retrain=False,
+    )
+    assert again.trials == first.trials
+
+
+def test_points_that_lag_behind_are_ended_early(table):
+    table["tune"] = {"beta": [1.0, 1.0001, 1.0002, 1.0003, 1e5, 1e6], "prune": True, "lr": [3e-3]}
+    table["train"]["steps"] = 16
+    searched = tune(with_(table, "cache.dtype=float32"), retrain=False)
+    states = [trial.state for trial in searched.trials]
+    assert states[:4] == ["finished"] * 4
+    assert searched.best.state == "finished"
+    pruned = [trial for trial in searched.trials if trial.state == "pruned"]
+    assert all(trial.score is None for trial in pruned)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from tutelage.config import load_config, read_toml
+from tutelage.sweeps.tune import tune
+if __name__ == "__main__":
+    tune(load_config([read_toml(Path(sys.argv[1]))]), methods=["stl", "aft", "probe"], retrain=False)
+"""
+
+
+def started(tmp_path: Path, config: dict[str, object]) -> subprocess.Popen[bytes]:
+    (tmp_path / "config.toml").write_text(tomli_w.dumps(config))
+    (tmp_path / "program.py").write_text(PROGRAM)
+    return subprocess.Popen([sys.executable, tmp_path / "program.py", tmp_path / "config.toml"])
+
+
+def test_killed_three_times_the_table_is_the_same(table, tmp_path):
+    table["train"] |= {"steps": 30, "checkpoint_every": 5}
+    whole = dict(table, output={"dir": str(tmp_path / "whole")})
+    expected = tune(with_(whole), methods=["stl", "aft", "probe"], retrain=False)
+    trials = tmp_path / "search" / "trials"
+    for finished in (0, 1, 3):  # killed in the first run, and after one and three results
+        process = started(tmp_path, table)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            done = len(list(trials.rglob("result.json")))
+            if done > finished or (done == finished and list(trials.rglob("checkpoint*"))):
+                break
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    resumed = tune(with_(table), methods=["stl", "aft", "probe"], retrain=False)
+    assert resumed.trials == expected.trials
+    assert resumed.chosen == expected.chosen
+
+
+def test_two_processes_share_a_search(table, tmp_path):
+    table["train"] |= {"steps": 20}
+    other = started(tmp_path, table)
+    mine = tune(with_(table), methods=["stl", "aft", "probe"], retrain=False)
+    assert other.wait(timeout=120) == 0
+    assert len(mine.trials) == 1 + 2 + 3
+    theirs = json.loads((tmp_path / "search" / "tune.json").read_text())
+    assert theirs["chosen"] == mine.chosen
