@@ -211,7 +211,7 @@ def test_methods_side_by_side(begin, tmp_path, data, title, leads):
 def test_a_run_goes_on_as_if_it_had_not_been_stopped(begin, tmp_path):
     settings = ("--set", "train.steps=20", "--set", "train.checkpoint_every=10")
     begin("train", VALUES, "--out", tmp_path / "whole", *settings)
-    from tutelage.training import loop as training
+    from tutelage.training import state as training
 
     def stopped(*_, **__):
         raise KeyboardInterrupt

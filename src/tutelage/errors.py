@@ -8,6 +8,7 @@
     ├── CacheError           cached features: wrong rows, changed or damaged files
     ├── StudentError         the model being trained
     └── TrainingError        a run that cannot start, go on or resume
+        ├── BusyError        another process trains in the output folder
         └── DivergedError    the loss stopped being a number
 
 The command line prints the message of a ``TutelageError`` without a traceback and leaves
@@ -18,6 +19,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 __all__ = [
+    "BusyError",
     "CacheError",
     "ConfigError",
     "DataError",
@@ -67,6 +69,10 @@ class StudentError(TutelageError):
 
 class TrainingError(TutelageError):
     """A run cannot start, go on or resume."""
+
+
+class BusyError(TrainingError):
+    """Another process trains in the output folder."""
 
 
 class DivergedError(TrainingError):

@@ -45,7 +45,7 @@ import random, sys
 from pathlib import Path
 import numpy as np, torch
 from torch import nn
-from tutelage.training.state import load_checkpoint, random_states, save_checkpoint
+from tutelage.training.checkpoint import load_checkpoint, random_states, save_checkpoint
 torch.distributed.init_process_group("gloo")
 rank, path, model = torch.distributed.get_rank(), Path(sys.argv[1]), nn.Linear(2, 2)
 

@@ -40,7 +40,7 @@ def tune_and_print(
 ) -> None:
     """Search, print what was tried, and report the run on all training rows."""
     if methods is not None and "auto" in methods:
-        config = config.model_copy(update={"tune": config.tune.model_copy(update={"prune": True})})
+        config = config.replace({"tune.prune": True})
     tuning = tune(config, methods=method_names(methods), jobs=jobs, progress=progress)
     print_table(_table(tuning), console=console)
     folder = config.output.dir / "chosen"

@@ -3,12 +3,14 @@
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from tutelage.config.mistakes import all_mistakes
+from tutelage.config.paths import assign
 from tutelage.config.schema import ExperimentConfig
-from tutelage.errors import ConfigError, did_you_mean
+from tutelage.errors import ConfigError
 
 __all__ = [
     "load_config",
@@ -38,11 +40,11 @@ def load_config(
             raise ConfigError(
                 f"--set takes path=value (for example train.lr=1e-3), not {assignment!r}"
             )
-        _assign(merged, path.strip().split("."), _toml_value(value.strip()), assignment)
+        assign(merged, path.strip(), _toml_value(value.strip()), where=f"--set {assignment}")
     try:
         return ExperimentConfig.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(_all_mistakes(error)) from None
+        raise ConfigError(all_mistakes(error, ExperimentConfig)) from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -65,64 +67,8 @@ def _merge(into: dict[str, Any], table: Mapping[str, Any]) -> None:
             into[key] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _assign(root: dict[str, Any], path: list[str], value: Any, assignment: str) -> None:
-    target: Any = root
-    for part in path[:-1]:
-        if isinstance(target, list):
-            if not part.isdigit() or int(part) >= len(target):
-                raise ConfigError(
-                    f"--set {assignment}: there is no entry {part!r} in a list of {len(target)}"
-                )
-            target = target[int(part)]
-        elif isinstance(target, dict):
-            target = target.setdefault(part, {})
-        else:
-            raise ConfigError(f"--set {assignment}: {part!r} is not a section")
-    if isinstance(target, list):
-        raise ConfigError(f"--set {assignment}: name an entry and a key, as in teachers.0.name")
-    if not isinstance(target, dict):
-        raise ConfigError(f"--set {assignment}: {path[-2]!r} is not a section")
-    target[path[-1]] = value
-
-
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-
-
-def _all_mistakes(error: ValidationError) -> str:
-    lines = []
-    for mistake in error.errors():
-        path = ".".join(str(part) for part in mistake["loc"])
-        match mistake["type"]:
-            case "extra_forbidden":
-                known = _keys_at(mistake["loc"][:-1])
-                hint = did_you_mean(str(mistake["loc"][-1]), known)
-                lines.append(
-                    f"unknown setting {path}{hint or ' (there are: ' + ', '.join(known) + ')'}"
-                )
-            case "missing":
-                lines.append(f"setting {path} is missing")
-            case "value_error":
-                message = mistake["msg"].removeprefix("Value error, ")
-                lines.append(f"{path}: {message}" if path else message)
-            case _:
-                lines.append(
-                    f"{path} = {mistake['input']!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
-                )
-    return "\n".join(dict.fromkeys(lines))
-
-
-def _keys_at(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that a section of the schema knows."""
-    model: Any = ExperimentConfig
-    for part in location:
-        if isinstance(part, int):
-            continue
-        annotation = model.model_fields[part].annotation
-        while get_origin(annotation) is not None or not isinstance(annotation, type):
-            annotation = next(a for a in get_args(annotation) if a is not type(None))
-        model = annotation
-    return list(model.model_fields) if issubclass(model, BaseModel) else []

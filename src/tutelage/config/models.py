@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tutelage.config.section import Positive, Section
+from tutelage.config.section import NoEffect, Positive, Section
 
 __all__ = [
     "InputConfig",
@@ -53,7 +53,7 @@ class TeacherConfig(Section):
     params: dict[str, Any] = Field(default_factory=dict)
     input: InputConfig | None = None
     modality: Literal["image", "text"] | None = None
-    batch_size: Positive | Literal["auto"] = "auto"
+    batch_size: Annotated[Positive | Literal["auto"], NoEffect] = "auto"
 
 
 class LoraSettings(Section):

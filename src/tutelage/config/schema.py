@@ -1,15 +1,21 @@
-"""The whole of an experiment."""
+"""The schema of a whole experiment."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tutelage.config.data import DataConfig
+from tutelage.config.mistakes import all_mistakes
 from tutelage.config.models import StudentConfig, TeacherConfig
-from tutelage.config.section import Place, Section
+from tutelage.config.paths import assign
+from tutelage.config.section import NoEffect, Place, Section
 from tutelage.config.sweeps import CompareConfig, TuneConfig
 from tutelage.config.training import TrainConfig, TransferConfig
+from tutelage.errors import ConfigError
 
 __all__ = [
     "CacheConfig",
@@ -27,9 +33,9 @@ class CacheConfig(Section):
         workers: Processes that decode images during extraction.
     """
 
-    dir: Place | None = None
+    dir: Annotated[Place | None, NoEffect] = None
     dtype: Literal["float16", "float32"] = "float16"
-    workers: Annotated[int, Field(ge=0)] = 2
+    workers: Annotated[int, Field(ge=0), NoEffect] = 2
 
 
 class OutputConfig(Section):
@@ -40,9 +46,17 @@ class OutputConfig(Section):
 
 
 class ExperimentConfig(Section):
-    """One experiment: data, teachers, a student (extraction needs none), a method, how to train."""
+    """One experiment: data, teachers, a student (extraction needs none), a method, how to train.
 
-    name: str = "run"
+    Example:
+        >>> config = ExperimentConfig.model_validate(
+        ...     {"data": {"source": "folder:flowers"}, "teachers": [{"source": "timm:vit"}]}
+        ... )
+        >>> config.replace({"train.lr": 1e-3, "seed": 3}).train.lr
+        0.001
+    """
+
+    name: Annotated[str, NoEffect] = "run"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     data: DataConfig
     teachers: tuple[TeacherConfig, ...] = ()
@@ -50,9 +64,31 @@ class ExperimentConfig(Section):
     transfer: TransferConfig = TransferConfig()
     train: TrainConfig = TrainConfig()
     cache: CacheConfig = CacheConfig()
-    output: OutputConfig = OutputConfig()
-    tune: TuneConfig = TuneConfig()
-    compare: CompareConfig = CompareConfig()
+    output: Annotated[OutputConfig, NoEffect] = OutputConfig()
+    tune: Annotated[TuneConfig, NoEffect] = TuneConfig()
+    compare: Annotated[CompareConfig, NoEffect] = CompareConfig()
+
+    def replace(self, changes: Mapping[str, Any]) -> Self:
+        """Return the config with other values at dotted paths, checked like any config.
+
+        Args:
+            changes: New values by path: ``{"train.lr": 1e-3, "teachers.0.name": "dino"}``.
+
+        Raises:
+            ConfigError: All mistakes at once, as from a file.
+        """
+        table = self.model_dump()
+        for path, value in changes.items():
+            assign(table, path, value, where=f"{path} = {value!r}")
+        try:
+            return type(self).model_validate(table)
+        except ValidationError as error:
+            raise ConfigError(all_mistakes(error, type(self))) from None
+
+    def digest(self) -> str:
+        """Return a digest of every setting that decides the run's numbers."""
+        text = json.dumps(self.deciding(self.model_dump(mode="json")), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     @model_validator(mode="after")
     def _teachers_fit_method(self) -> Self:

@@ -1,16 +1,26 @@
-"""What all parts of the config are made of."""
+"""The base class of all config sections, and the annotations that their fields share."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 __all__ = [
+    "NoEffect",
     "Place",
     "Positive",
     "Section",
     "Share",
 ]
+
+
+class NoEffect:
+    """Marks a setting that decides no number of a run, in ``Annotated[int, NoEffect]``.
+
+    Such a setting may differ when a run is resumed, and two runs that differ in nothing else are
+    the same training. Everything that is not marked decides numbers.
+    """
 
 
 Positive = Annotated[int, Field(gt=0)]
@@ -31,3 +41,36 @@ class Section(BaseModel):
     """A frozen part of the config; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def deciding(cls, table: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings of a table that decide numbers: all that are not ``NoEffect``.
+
+        Args:
+            table: This section as JSON or TOML has it; keys that the schema does not know stay.
+        """
+        settings = {}
+        for key, value in table.items():
+            field = cls.model_fields.get(key)
+            if field is None:
+                settings[key] = value
+            elif NoEffect not in field.metadata:
+                settings[key] = _deciding(_section_in(field.annotation), value)
+        return settings
+
+
+def _deciding(section: type[Section] | None, value: Any) -> Any:
+    match value:
+        case Mapping() if section is not None:
+            return section.deciding(value)
+        case list() | tuple() if section is not None:
+            return [_deciding(section, entry) for entry in value]
+        case _:
+            return value
+
+
+def _section_in(annotation: Any) -> type[Section] | None:
+    """The section that an annotation such as ``tuple[TeacherConfig, ...]`` holds, if any."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(_section_in, get_args(annotation))), None)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from tutelage.config.section import Positive, Section
+from tutelage.config.section import NoEffect, Positive, Section
 
 __all__ = [
     "TrainConfig",
@@ -82,13 +82,15 @@ class TrainConfig(Section):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     mixed_precision: Literal["no", "fp16", "bf16"] = "no"
     device: Literal["auto", "cpu"] = "auto"
-    inputs: Literal["memory", "disk", "none"] = "memory"
+    inputs: Annotated[Literal["memory", "disk", "none"], NoEffect] = "memory"
     augment: Literal["none", "invariant"] = "none"
-    workers: Annotated[int, Field(ge=0)] = 2
-    checkpoint_every: Annotated[int, Field(ge=0)] = 500
-    log_every: Positive = 10
-    eval_every: Annotated[int, Field(ge=0)] = 0
-    tracker: Literal["none", "tensorboard", "wandb", "mlflow", "trackio"] = "none"
+    workers: Annotated[int, Field(ge=0), NoEffect] = 2
+    checkpoint_every: Annotated[int, Field(ge=0), NoEffect] = 500
+    log_every: Annotated[Positive, NoEffect] = 10
+    eval_every: Annotated[int, Field(ge=0), NoEffect] = 0
+    tracker: Annotated[Literal["none", "tensorboard", "wandb", "mlflow", "trackio"], NoEffect] = (
+        "none"
+    )
 
     @field_validator("augment", mode="before")
     @classmethod

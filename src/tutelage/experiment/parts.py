@@ -21,14 +21,13 @@ from tutelage.progress import Progress
 from tutelage.registry import bind, import_object, own_code
 from tutelage.regularizers import EachModality, Evidence, Standardized
 from tutelage.regularizers.catalogue import PRODUCTS, Method
-from tutelage.results.run_folder import identity
 from tutelage.students import Student
 from tutelage.tasks.base import Task, as_list
 from tutelage.tasks.losses import task_loss
 from tutelage.tasks.soft_labels import SoftLabels
 from tutelage.training.batches import Batches, PreparedPairs, PreparedRows, prepare_rows
+from tutelage.training.inference import represent
 from tutelage.training.lengths import with_steps
-from tutelage.training.represent import represent
 
 __all__ = ["RunBatches", "RunRows", "batches_for", "objective_for", "prepare_regularizer"]
 
@@ -72,12 +71,12 @@ class RunRows:
             unlabelled=sum(map(len, self.unlabelled)),
             processes=processes,
         )
-        return config.model_copy(update={"train": train})
+        return config.replace({"train.steps": train.steps})
 
     def identity(self, config: ExperimentConfig, teachers: Sequence[Teacher]) -> str:
         """A digest of settings, rows and features: a checkpoint of others is not gone on with."""
         content = [
-            identity(config),
+            config.digest(),
             list(self.training.ids),
             as_list(self.training.labels),
             [list(split.ids) for split in self.unlabelled],

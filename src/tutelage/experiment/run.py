@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
@@ -18,7 +19,7 @@ from tutelage.progress import Progress, Silent
 from tutelage.regularizers import Standardized
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.result import Result, StudentInfo, TeacherInfo
-from tutelage.results.run_folder import claim, leave
+from tutelage.results.run_folder import RunFolder
 from tutelage.students import (
     Student,
     build_student,
@@ -29,8 +30,8 @@ from tutelage.students import (
 from tutelage.tasks.base import Task
 from tutelage.tasks.scores import refuse_unmeasurable
 from tutelage.training.accelerator import accelerator_for, device_name, versions
-from tutelage.training.loop import fit
-from tutelage.training.metrics import evaluate
+from tutelage.training.inference import evaluate
+from tutelage.training.loop import Holdout, OnEvaluation, TrainingRows, fit
 
 __all__ = ["build", "open_data", "run", "task_for"]
 
@@ -66,15 +67,25 @@ def run(
         >>> result = run(config)  # doctest: +SKIP
     """
     progress = progress or Silent()
-    folder = config.output.dir
+    accelerator = accelerator_for(config)
+    with RunFolder.claim(config, resume=resume, main=accelerator.is_main_process) as folder:
+        accelerator.wait_for_everyone()
+        if folder.result is not None:
+            progress.note(f"{folder.path} is finished; nothing is left to do")
+            return folder.result
+        return _train(config, folder, accelerator, progress=progress, on_evaluation=on_evaluation)
+
+
+def _train(
+    config: ExperimentConfig,
+    folder: RunFolder,
+    accelerator: Accelerator,
+    *,
+    progress: Progress,
+    on_evaluation: OnEvaluation | None,
+) -> Result:
     method = parse_method(config.transfer.method)
     started, clock = datetime.now(UTC), _Clock()
-    accelerator = accelerator_for(config)
-    finished = claim(config, resume=resume, main=accelerator.is_main_process)
-    accelerator.wait_for_everyone()
-    if finished is not None:
-        progress.note(f"{folder} is finished; nothing is left to do")
-        return finished
     accelerator.init_trackers(config.name)
 
     with clock("prepare"):
@@ -120,16 +131,12 @@ def run(
         fit(
             student,
             objective,
-            batches.training,
-            task=task,
-            settings=config.train,
-            transfer_lr=config.transfer.lr,
-            seed=config.seed,
+            TrainingRows(batches.training, task, rows.identity(config, teachers)),
+            config=config,
             folder=folder,
-            identity=rows.identity(config, teachers),
-            resume=resume,
-            holdout=batches.evaluated if splits.evaluated.name == "holdout" else None,
-            on_evaluation=on_evaluation,
+            holdout=Holdout(batches.evaluated, on_evaluation)
+            if splits.evaluated.name == "holdout"
+            else None,
             accelerator=accelerator,
             progress=progress,
         )
@@ -174,12 +181,12 @@ def run(
         device=device_name(accelerator.device),
         started=started.isoformat(timespec="seconds"),
         command=shlex.join(
-            ["tutelage", "train", str(folder / "config.toml"), "--out", f"{folder}-again"]
+            ["tutelage", "train", str(folder.config), "--out", f"{folder.path}-again"]
         ),
         config=config.model_dump(mode="json", exclude_none=True),
     )
     if accelerator.is_main_process:
-        leave(folder, result, student, rho)
+        folder.finish(result, student, rho=rho)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return result

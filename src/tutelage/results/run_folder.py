@@ -1,21 +1,22 @@
-"""A run's folder: who may take it, when it is gone on with, and what is left in it."""
+"""Claim, resume and finish a run's output folder."""
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import tomli_w
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from tutelage.config import ExperimentConfig, load_config, read_toml
-from tutelage.errors import TrainingError
+from tutelage.errors import BusyError, TrainingError
 from tutelage.results.result import Result, read_result
 
-__all__ = ["claim", "identity", "leave"]
+__all__ = ["RunFolder", "differing"]
 
 
 class Saveable(Protocol):
@@ -28,67 +29,157 @@ class Saveable(Protocol):
 OURS = ("result.json", "checkpoint.safetensors", "metrics.jsonl", "rho.safetensors", "report.html")
 
 
-def claim(config: ExperimentConfig, *, resume: bool, main: bool) -> Result | None:
-    """Take the output folder for this run; return its result if it is finished and resumed."""
-    folder = config.output.dir
-    finished = (folder / "result.json").is_file()
-    begun = finished or (folder / "checkpoint.safetensors").is_file()
-    if begun and resume:
-        before = load_config([read_toml(folder / "config.toml")])
-        if identity(before) != identity(config):
+@dataclass(frozen=True)
+class RunFolder:
+    """The output folder of one run, held by one process at a time.
+
+    Attributes:
+        path: The folder.
+        resume: Whether to continue from a checkpoint that is there.
+        result: The result of a run that was finished before; else None.
+    """
+
+    path: Path
+    resume: bool = False
+    result: Result | None = None
+
+    @property
+    def config(self) -> Path:
+        """The resolved config."""
+        return self.path / "config.toml"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The last checkpoint; there is none after the run is finished."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """The training log, one JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    @classmethod
+    @contextmanager
+    def claim(cls, config: ExperimentConfig, *, resume: bool, main: bool = True) -> Iterator[Self]:
+        """Hold ``output.dir`` for a run; other processes are refused until it is released.
+
+        Args:
+            config: The run; its settings are written to the folder.
+            resume: Continue an unfinished run, and return a finished one as it is.
+            main: Whether this is the process that writes, among those that train together.
+
+        Raises:
+            TrainingError: If the folder holds a run and neither ``resume`` nor ``output.overwrite``
+                is set, holds one with other settings, is held by another process, or cannot be
+                written.
+        """
+        path = config.output.dir
+        folder = cls(path, resume)
+        finished = (path / "result.json").is_file()
+        begun = finished or folder.checkpoint.is_file()
+        if begun and resume:
+            _refuse_other_settings(folder, config)
+        if finished and resume:
+            yield cls(path, resume, read_result(path))
+            return
+        if not main:
+            yield folder
+            return
+        if begun and not resume and not config.output.overwrite:
+            what = "a finished" if finished else "an unfinished"
             raise TrainingError(
-                f"{folder} was begun under other settings than these; go on with those in "
-                f"{folder / 'config.toml'}, choose another output.dir (--out), or leave --resume out "
-                "and set output.overwrite = true"
+                f"{path} holds {what} run; continue it with --resume (resume=True in Python), choose "
+                "another output.dir (--out), or set output.overwrite = true"
             )
-        if finished:
-            return read_result(folder)
-    if not main:
-        return None
-    if begun and not resume and not config.output.overwrite:
-        what = "a finished" if finished else "an unfinished"
+        with _locked(path):
+            _begin(folder, config)
+            yield folder
+
+    def finish(self, result: Result, student: Saveable, *, rho: Mapping[str, Tensor]) -> None:
+        """Write the student, its weights ``rho`` where there are some, and the result last.
+
+        Raises:
+            TrainingError: If something cannot be written; the checkpoint then stays.
+        """
+        try:
+            student.save(self.path / "student")
+            if rho:
+                save_file(dict(rho), self.path / "rho.safetensors")
+            temporary = self.path / "result.json.tmp"
+            temporary.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            temporary.replace(self.path / "result.json")
+            self.checkpoint.unlink(missing_ok=True)
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(
+                f"cannot write the result to {self.path}: {error}; free some space, "
+                "then continue with --resume"
+            ) from error
+
+
+def differing(before: ExperimentConfig, now: ExperimentConfig) -> list[str]:
+    """Return the settings that decide numbers and differ: ``train.lr = 0.1, now 0.2``."""
+    old, new = (
+        dict(_flat(config.deciding(config.model_dump(mode="json")))) for config in (before, now)
+    )
+    return [
+        f"{path} = {old.get(path)!r}, now {new.get(path)!r}"
+        for path in dict.fromkeys([*old, *new])
+        if old.get(path) != new.get(path)
+    ]
+
+
+def _flat(settings: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    match settings:
+        case {}:
+            for key, value in settings.items():
+                yield from _flat(value, f"{path}.{key}" if path else key)
+        case [_, *_] if isinstance(settings[0], Mapping):
+            for number, value in enumerate(settings):
+                yield from _flat(value, f"{path}.{number}")
+        case _:
+            yield path, settings
+
+
+def _refuse_other_settings(folder: RunFolder, config: ExperimentConfig) -> None:
+    before = load_config([read_toml(folder.config)])
+    if before.digest() != config.digest():
         raise TrainingError(
-            f"{folder} holds {what} run; go on with --resume, choose another output.dir (--out), or "
-            "set output.overwrite = true"
+            f"{folder.path} was begun under other settings than these "
+            f"({'; '.join(differing(before, config))}); continue with those in {folder.config}, "
+            "choose another output.dir (--out), or leave --resume out and set "
+            "output.overwrite = true"
         )
-    text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            for name in OURS:
-                (folder / name).unlink(missing_ok=True)
-        (folder / "config.toml").write_text(text, encoding="utf-8")
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise BusyError(
+            f"another process is training in {path}; wait until it has ended, or choose another "
+            "output.dir (--out)"
+        ) from None
     except OSError as error:
         raise TrainingError(
-            f"cannot write to output.dir {folder}: {error.strerror or error}"
+            f"cannot write to output.dir {path}: {error.strerror or error}"
         ) from None
-    return None
-
-
-def identity(config: ExperimentConfig) -> str:
-    """A digest of every setting that decides the run's numbers."""
-    settings = config.model_dump(
-        mode="json", exclude={"name", "output", "cache", "tune", "compare"}
-    )
-    for name in ("checkpoint_every", "workers", "tracker", "inputs"):
-        del settings["train"][name]
-    return hashlib.blake2b(
-        json.dumps(settings, sort_keys=True).encode(), digest_size=16
-    ).hexdigest()
-
-
-def leave(folder: Path, result: Result, student: Saveable, rho: Mapping[str, Tensor]) -> None:
-    """Write what the run leaves; the result comes last."""
     try:
-        student.save(folder / "student")
-        if rho:
-            save_file(dict(rho), folder / "rho.safetensors")
-        temporary = folder / "result.json.tmp"
-        temporary.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        temporary.replace(folder / "result.json")
-        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-    except (OSError, SafetensorError) as error:
+        yield
+    finally:
+        lock.release()
+
+
+def _begin(folder: RunFolder, config: ExperimentConfig) -> None:
+    text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+    try:
+        if not folder.resume:
+            for name in OURS:
+                (folder.path / name).unlink(missing_ok=True)
+        folder.config.write_text(text, encoding="utf-8")
+    except OSError as error:
         raise TrainingError(
-            f"cannot write the result to {folder}: {error}; free some space, "
-            "then go on with --resume"
-        ) from error
+            f"cannot write to output.dir {folder.path}: {error.strerror or error}"
+        ) from None

@@ -14,6 +14,7 @@ folder. Failed runs are tried again when the comparison is started again.
 import json
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import tomli_w
 from filelock import FileLock
@@ -24,7 +25,6 @@ from tutelage.experiment.run import open_data
 from tutelage.experiment.teacher_probe import probe_score
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
-from tutelage.results.run_folder import identity
 from tutelage.results.statistics import sample_mean
 from tutelage.results.table import ResultTable, Scores, result_table
 from tutelage.sweeps.grid import Cell, cells_of
@@ -143,7 +143,7 @@ def _about(config: ExperimentConfig) -> str:
     """All that decides a row's numbers; methods and seeds may be added."""
     asked = config.compare.model_dump(mode="json", exclude={"methods", "seeds"})
     tried = config.tune.model_dump(mode="json") if config.compare.tune else None
-    return json.dumps([identity(config), asked, tried], sort_keys=True)
+    return json.dumps([config.digest(), asked, tried], sort_keys=True)
 
 
 def _usable(cells: Sequence[Cell], progress: Progress) -> list[Choice]:
@@ -156,7 +156,7 @@ def _usable(cells: Sequence[Cell], progress: Progress) -> list[Choice]:
             key = name, cell.fraction
             if key not in tried:
                 work = partial(extract_first, methods=[cell.method], progress=progress)
-                tried[key] = attempt(work, cell.config.model_copy(update={"teachers": (teacher,)}))
+                tried[key] = attempt(work, cell.config.replace({"teachers": (teacher,)}))
             choice = tried[key] or choice
         choices.append(choice)
     return choices
@@ -286,8 +286,8 @@ def _run_config(cell: Cell, point: Point, *, seed: int, held_out: bool = False) 
     settings = "".join(f"-{name}-{value:g}" for name, value in point.settings.items())
     root = cell.config.output.dir / ("tuning" if held_out else "runs")
     config = point.applied(cell.config, folder=root / cell.place(settings) / f"seed-{seed}")
-    data = config.data.model_copy(update={"evaluate": "holdout"}) if held_out else config.data
-    return config.model_copy(update={"data": data, "seed": config.seed + seed})
+    changes: dict[str, Any] = {"data.evaluate": "holdout"} if held_out else {}
+    return config.replace(changes | {"seed": config.seed + seed})
 
 
 def _settings(cell: Cell, point: Point) -> dict[str, float]:

@@ -107,11 +107,11 @@ def _cell_config(
 ) -> ExperimentConfig:
     known = teacher_names(config.teachers)
     chosen = tuple(config.teachers[known.index(name)] for name in teachers)
-    return config.model_copy(
-        update={
+    return config.replace(
+        {
             "student": student,
             "teachers": chosen or config.teachers,
-            "data": config.data.model_copy(update={"limit": limit}),
+            "data.limit": limit,
             "compare": CompareConfig(),
         }
     )

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from filelock import FileLock, Timeout
-
 from tutelage.config import ExperimentConfig
-from tutelage.errors import TutelageError, first_line
+from tutelage.errors import BusyError, TutelageError, first_line
 from tutelage.experiment.run import run
 from tutelage.progress import Progress
 from tutelage.sweeps.processes import Pool
@@ -100,14 +98,8 @@ def run_score(config: ExperimentConfig) -> float | None:
     Returns:
         The config's metric on the rows that it evaluates.
     """
-    folder = config.output.dir
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
+        result = run(config, resume=True)
+    except BusyError:
         return None
-    try:
-        return run(config, resume=True).metrics[config.data.evaluate][config.data.lead.name]
-    finally:
-        lock.release()
+    return result.metrics[config.data.evaluate][config.data.lead.name]

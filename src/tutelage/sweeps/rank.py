@@ -29,7 +29,7 @@ from tutelage.results.result import Result, read_result
 from tutelage.tasks.base import Metric, complete, metric_of
 from tutelage.training.accelerator import accelerator_for
 from tutelage.training.batches import Batches, prepare_rows
-from tutelage.training.represent import represent
+from tutelage.training.inference import represent
 
 __all__ = ["Candidate", "Ranking", "Score", "advise", "rank"]
 
@@ -134,8 +134,7 @@ def rank(config: ExperimentConfig, *, progress: Progress | None = None) -> Ranki
     progress = progress or Silent()
     if not config.teachers:
         raise ConfigError("there is no teacher to rank; add --teacher or [[teachers]]")
-    held_out = config.data.model_copy(update={"evaluate": "holdout"})
-    config = config.model_copy(update={"data": held_out})
+    config = config.replace({"data.evaluate": "holdout"})
     data, splits = open_data(config)
     teachers = teachers_features(config, splits.pool, modality=data.modality, progress=progress)
     candidates = sorted(

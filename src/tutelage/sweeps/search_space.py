@@ -37,22 +37,17 @@ class Point:
 
     def applied(self, config: ExperimentConfig, *, folder: Path) -> ExperimentConfig:
         """Return a config with these settings, whose output goes to a folder."""
-        transfer: dict[str, Any] = {"method": self.method}
-        transfer |= {key: value for key, value in self.settings.items() if key != "lr"}
+        changes: dict[str, Any] = {"transfer.method": self.method, "output.dir": folder}
+        for key, value in self.settings.items():
+            changes["train.lr" if key == "lr" else f"transfer.{key}"] = value
         if self.method != config.transfer.method:
-            transfer["params"] = {}
-        changes: dict[str, Any] = {
-            "transfer": config.transfer.model_copy(update=transfer),
-            "output": config.output.model_copy(update={"dir": folder}),
-        }
-        if "lr" in self.settings:
-            changes["train"] = config.train.model_copy(update={"lr": self.settings["lr"]})
+            changes["transfer.params"] = {}
         if self.teachers:
             names = teacher_names(config.teachers)
             changes["teachers"] = tuple(
                 config.teachers[names.index(teacher)] for teacher in self.teachers
             )
-        return config.model_copy(update=changes)
+        return config.replace(changes)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,6 @@ from tutelage.experiment.teacher_features import teachers_features
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.result import Result
-from tutelage.results.run_folder import identity
 from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.processes import pool
 from tutelage.sweeps.search_space import Dimension, Point, Space, space_of
@@ -191,11 +190,10 @@ class Search:
     def held_out(self) -> ExperimentConfig:
         """The config of all runs of the search: without the test rows."""
         config = self.config
-        changes: dict[str, Any] = {"data": config.data.model_copy(update={"evaluate": "holdout"})}
+        changes: dict[str, Any] = {"data.evaluate": "holdout"}
         if config.tune.prune and not config.train.eval_every:
-            quarter = {"eval_every": max(1, config.train.steps // 4)}
-            changes["train"] = config.train.model_copy(update=quarter)
-        return config.model_copy(update=changes)
+            changes["train.eval_every"] = max(1, config.train.steps // 4)
+        return config.replace(changes)
 
     def begin(self) -> None:
         """Make the folder and the study, or go on with them.
@@ -204,7 +202,7 @@ class Search:
             ConfigError: If the folder holds another search.
             TrainingError: If nothing can be written there.
         """
-        about = digest_of(canonical([identity(self.held_out), repr(self.space)]))
+        about = digest_of(canonical([self.held_out.digest(), repr(self.space)]))
         try:
             (self.folder / "trials").mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -311,8 +309,7 @@ def _try(search: Search, trial: optuna.Trial) -> None:
         for seed in seeds:
             folder = search.folder / "trials" / point.name
             folder = folder / f"seed-{seed}" if len(seeds) > 1 else folder
-            applied = point.applied(config, folder=folder)
-            applied = applied.model_copy(update={"seed": config.seed + seed})
+            applied = point.applied(config, folder=folder).replace({"seed": config.seed + seed})
             result = run(applied, resume=True, on_evaluation=None if seed else watch)
             scores.append(result.metrics["holdout"][metric])
     except optuna.TrialPruned:

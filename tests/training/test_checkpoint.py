@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tutelage.errors import TrainingError
-from tutelage.training.state import load_checkpoint, save_checkpoint
+from tutelage.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 def trained(seed: int = 0) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -72,7 +72,7 @@ def test_a_full_disk_keeps_the_older_checkpoint(tmp_path):
     program = f"""
 import resource, signal, torch
 from pathlib import Path
-from tutelage.training.state import save_checkpoint
+from tutelage.training.checkpoint import save_checkpoint
 from tutelage.errors import TrainingError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 small, large, path = torch.nn.Linear(2, 2), torch.nn.Linear(999, 99), Path({str(path)!r})

@@ -1,0 +1,175 @@
+"""A training run's whole state in one safetensors file: continued, it goes on bit for bit.
+
+Tensors (weights, optimizer moments, random states) are stored as they are, numbers as JSON in
+the file's metadata. Nothing is pickled.
+"""
+
+import json
+import os
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from tutelage.errors import TrainingError
+
+__all__ = ["load_checkpoint", "random_states", "save_checkpoint"]
+
+RandomState = Mapping[str, Any]
+
+
+def save_checkpoint(
+    path: Path,
+    learner: nn.Module,
+    *,
+    optimizers: Mapping[str, Optimizer],
+    numbers: Mapping[str, Any],
+    random: Sequence[RandomState] | None = None,
+) -> None:
+    """Write a checkpoint to a temporary name, sync it, and rename it.
+
+    Args:
+        path: The file; an older one is replaced at once.
+        learner: Weights and buffers.
+        optimizers: By name.
+        numbers: What else the loop needs, as JSON knows it (step, schedule, digest of the config).
+        random: From ``random_states``; by default this process's own alone.
+
+    Raises:
+        TrainingError: If the file cannot be written, for example on a full disk.
+    """
+    tensors = {f"model.{name}": value for name, value in learner.state_dict().items()}
+    plain: dict[str, Any] = {"numbers": dict(numbers), "optimizers": {}}
+    for name, optimizer in optimizers.items():
+        plain["optimizers"][name] = _pack(optimizer.state_dict(), f"optimizer.{name}", into=tensors)
+    plain["random"] = _pack(random or [_random_state()], "random", into=tensors)
+    stored = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(stored, temporary, metadata={"tutelage": json.dumps(plain)})
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise TrainingError(
+            f"cannot write the checkpoint {path}: {error}; free some space or choose another "
+            "output.dir, then continue with --resume"
+        ) from error
+
+
+def load_checkpoint(
+    path: Path, learner: nn.Module, *, optimizers: Mapping[str, Optimizer]
+) -> dict[str, Any]:
+    """Restore weights, optimizers and random states; return the numbers that were stored.
+
+    Each process takes its own random state; one that has none there draws from a new stream, which
+    follows from the first process's.
+
+    Raises:
+        TrainingError: If the file is damaged or of another model.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            plain = json.loads(file.metadata()["tutelage"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        weights = {
+            n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")
+        }
+        learner.load_state_dict(weights)
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(_unpack(plain["optimizers"][name], tensors))
+        _restore_random(_unpack(plain["random"], tensors))
+    except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise TrainingError(
+            f"cannot continue from {path}: {error}; remove it to start this run anew"
+        ) from error
+    return dict(plain["numbers"])
+
+
+def random_states() -> list[RandomState]:
+    """Return the random state of every process, in their order; all processes must call this."""
+    own = _random_state()
+    if not (dist.is_available() and dist.is_initialized()):
+        return [own]
+    states = [own] * dist.get_world_size()
+    dist.all_gather_object(states, own)
+    return states
+
+
+def _pack(value: Any, path: str, *, into: dict[str, Tensor]) -> Any:
+    """JSON of nested state, with tensors put aside under their path."""
+    match value:
+        case Tensor():
+            into[path] = value
+            return {"tensor": path}
+        case dict():
+            return {"items": [[k, _pack(v, f"{path}.{k}", into=into)] for k, v in value.items()]}
+        case list() | tuple():
+            return {"list": [_pack(v, f"{path}.{i}", into=into) for i, v in enumerate(value)]}
+        case _:
+            return {"value": value}
+
+
+def _unpack(packed: dict[str, Any], tensors: Mapping[str, Tensor]) -> Any:
+    match packed:
+        case {"tensor": path}:
+            return tensors[path]
+        case {"items": items}:
+            return {key: _unpack(value, tensors) for key, value in items}
+        case {"list": values}:
+            return [_unpack(value, tensors) for value in values]
+        case _:
+            return packed["value"]
+
+
+def _restore_random(states: Sequence[RandomState]) -> None:
+    rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+    if rank < len(states):
+        return _set_random_state(states[rank])
+    _set_random_state(states[0])
+    seed = int(torch.randint(2**32, (rank,))[-1])
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    return None
+
+
+def _random_state() -> RandomState:
+    version, words, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    state: dict[str, Any] = {
+        "python": {"version": version, "words": list(words), "gauss": gauss},
+        "numpy": {
+            "name": name,
+            "keys": torch.from_numpy(np.asarray(keys, dtype=np.int64)),
+            "position": int(position),
+            "has_gauss": int(has_gauss),
+            "cached": float(cached),
+        },
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def _set_random_state(state: RandomState) -> None:
+    python, numpy = state["python"], state["numpy"]
+    random.setstate((python["version"], tuple(python["words"]), python["gauss"]))
+    keys = numpy["keys"].numpy().astype(np.uint32)
+    np.random.set_state(
+        (numpy["name"], keys, numpy["position"], numpy["has_gauss"], numpy["cached"])
+    )
+    torch.set_rng_state(state["torch"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])

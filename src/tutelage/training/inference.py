@@ -1,0 +1,105 @@
+"""A student in evaluation mode: its outputs and features of rows, and how good they are."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from accelerate import Accelerator
+from jaxtyping import Float
+from torch import Tensor
+
+from tutelage.inputs.workers import raising
+from tutelage.students import Student
+from tutelage.tasks.base import Task, has_label
+from tutelage.tasks.losses import plain_loss
+from tutelage.tasks.scores import scores
+from tutelage.training.batches import Batches
+
+__all__ = ["Forwarded", "evaluate", "forward_pass", "represent"]
+
+
+class Forwarded(NamedTuple):
+    """What a student says of a batch.
+
+    Attributes:
+        rows: Where the batch lies among all rows.
+        outputs: As the student gives them, on its device.
+        features: From its tap.
+    """
+
+    rows: slice
+    outputs: Float[Tensor, "batch outputs"]
+    features: Float[Tensor, "batch width"]
+
+
+def forward_pass(
+    student: Student, batches: Batches, *, batch_size: int, accelerator: Accelerator
+) -> Iterator[Forwarded]:
+    """Run a student over all rows, in order, in evaluation mode and without gradients.
+
+    Args:
+        student: Left in evaluation mode.
+        batches: The rows; only their inputs are used.
+        batch_size: Rows at once.
+        accelerator: Device and precision. Every process sees all rows.
+    """
+    student.model.eval()
+    done = 0
+    for batch in raising(batches.in_order(batch_size)):
+        with torch.inference_mode():
+            inputs = {
+                name: value.to(accelerator.device, non_blocking=True)
+                for name, value in batch.inputs.items()
+            }
+            with accelerator.autocast():
+                outputs = student.outputs(inputs)
+            features = student.tap.take()
+        yield Forwarded(slice(done, done + len(outputs)), outputs, features)
+        done += len(outputs)
+
+
+def evaluate(
+    student: Student, batches: Batches, *, task: Task, batch_size: int, accelerator: Accelerator
+) -> dict[str, float]:
+    """Return the task's metrics and loss over all labelled rows.
+
+    Outputs are gathered on the CPU, and measured there at once.
+
+    Args:
+        student: Left in evaluation mode.
+        batches: The rows; their teachers' features are not read.
+        task: The meaning of outputs and labels.
+        batch_size: Rows at once.
+        accelerator: Device and precision. Every process evaluates all rows.
+
+    Returns:
+        The task's scores, and ``loss``: the mean cross-entropy in nats, of regression the mean
+        squared error of standardized targets. Neither class weights nor label smoothing count in it.
+
+    Raises:
+        DivergedError: If an output is not a finite number.
+    """
+    outputs = torch.empty(len(batches), task.outputs)
+    for batch in forward_pass(student, batches, batch_size=batch_size, accelerator=accelerator):
+        outputs[batch.rows] = batch.outputs.float()
+    known = has_label(batches.labels)
+    outputs, labels = outputs[known], batches.labels[known]
+    measured = scores(task.kind, task.raw(outputs), labels, names=task.names)
+    return measured | {"loss": float(plain_loss(task)(outputs.double(), labels))}
+
+
+def represent(
+    student: Student, batches: Batches, *, batch_size: int, accelerator: Accelerator
+) -> Float[Tensor, "rows width"]:
+    """Return the student's features of all rows, in order, as float32 on the CPU.
+
+    Args:
+        student: Left in evaluation mode.
+        batches: The rows.
+        batch_size: Rows at once.
+        accelerator: Device and precision.
+    """
+    features = torch.empty(len(batches), student.width)
+    for batch in forward_pass(student, batches, batch_size=batch_size, accelerator=accelerator):
+        features[batch.rows] = batch.features.float()
+    return features

@@ -1,0 +1,117 @@
+"""The optimizers of a run: one for each step, and one for weights that are updated on their own."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from tutelage.config import TrainConfig
+
+__all__ = ["Optimizers", "learning_rate"]
+
+
+@dataclass(frozen=True)
+class Optimizers:
+    """The optimizers of a run.
+
+    Attributes:
+        main: Trains the student and, where these are learned by the same loss, the regularizer's
+            own parameters.
+        inner: Trains the regularizer's own parameters alone; None for all but bi-level methods.
+    """
+
+    main: Optimizer
+    inner: Optimizer | None
+
+    @classmethod
+    def of(
+        cls,
+        student: nn.Module,
+        regularizer: nn.Module,
+        *,
+        settings: TrainConfig,
+        transfer_lr: float,
+    ) -> "Optimizers":
+        """Build the optimizers.
+
+        Args:
+            student: The model; parameters that require no gradient are left out.
+            regularizer: Its parameters have a learning rate of their own and no weight decay.
+            settings: Optimizer, learning rate and weight decay of the student.
+            transfer_lr: Learning rate of the regularizer's parameters.
+        """
+        own = list(regularizer.parameters())
+        trained = [p for p in student.parameters() if p.requires_grad]
+        groups: list[dict[str, Any]] = [
+            {"params": trained, "lr": settings.lr, "weight_decay": settings.weight_decay}
+        ]
+        bilevel = bool(own) and getattr(regularizer, "inner_steps", 0) > 0
+        if own and not bilevel:
+            groups.append({"params": own, "lr": transfer_lr, "weight_decay": 0.0})
+        main: Optimizer
+        match settings.optimizer:
+            case "adam":
+                main = Adam(groups, fused=True)
+            case "adamw":
+                main = AdamW(groups, fused=True)
+            case "sgd":
+                main = SGD(groups, lr=settings.lr, momentum=settings.momentum)
+        return cls(main, Adam(own, lr=transfer_lr) if bilevel else None)
+
+    @property
+    def by_name(self) -> dict[str, Optimizer]:
+        """All of them, as a checkpoint names them."""
+        return {"main": self.main} | ({} if self.inner is None else {"inner": self.inner})
+
+    def inner_updates(
+        self,
+        regularizer: nn.Module,
+        features: Tensor,
+        teacher: Mapping[str, Tensor],
+        *,
+        accelerator: Accelerator,
+    ) -> Tensor:
+        """Update the regularizer's own parameters with the student held; return its new value.
+
+        Args:
+            regularizer: A bi-level method; takes ``inner_steps`` steps.
+            features: The student's features of a batch.
+            teacher: The teachers' features of the batch.
+            accelerator: Averages gradients over processes.
+        """
+        assert self.inner is not None
+        parameters = list(regularizer.parameters())
+        for _ in range(int(getattr(regularizer, "inner_steps", 0))):
+            value = regularizer(features.detach(), teacher)
+            gradients = torch.autograd.grad(value, parameters)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = accelerator.reduce(gradient, "mean")
+            self.inner.step()
+        self.inner.zero_grad()
+        updated: Tensor = regularizer(features, teacher)
+        return updated
+
+
+def learning_rate(settings: TrainConfig) -> Callable[[int], float]:
+    """Return the share of the learning rate at each step: linear warm-up, then half a cosine to 0.
+
+    Example:
+        >>> share = learning_rate(TrainConfig(steps=100, warmup=10))
+        >>> [round(share(step), 2) for step in (0, 9, 10, 55, 100)]
+        [0.1, 1.0, 1.0, 0.5, 0.0]
+    """
+
+    def share(step: int) -> float:
+        if step < settings.warmup:
+            return (step + 1) / settings.warmup
+        if settings.schedule == "constant":
+            return 1.0
+        done = (step - settings.warmup) / (settings.steps - settings.warmup)
+        return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+    return share
