@@ -268,7 +268,7 @@ MISTAKES = [
         *TEACHER,
         "--teacher",
         "timm:test_vit",
-        says=("names of their own", "test_vit"),
+        says=("a name of its own", "test_vit"),
     ),
     # data
     Mistake(

@@ -9,7 +9,7 @@ import tutelage
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.data import choose_splits
 from tutelage.errors import ConfigError
-from tutelage.experiment.run import open_data
+from tutelage.experiment.plan import open_data
 from tutelage.recipes import recipe, recipes
 
 STUDENT = {"student": {"source": "hf:student"}, "teachers": [{"source": "hf:teacher"}]}

@@ -7,11 +7,12 @@ import tomli_w
 import torch
 
 from tutelage.config import ExperimentConfig, load_config
-from tutelage.experiment.run import open_data, run
-from tutelage.experiment.teacher_features import teachers_features
-from tutelage.progress import Silent
+from tutelage.experiment.extract import extract
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.run import run
 from tutelage.regularizers.logme import Moments, logme
-from tutelage.sweeps.rank import Candidate, Score, advise, rank
+from tutelage.sweeps.advice import Candidate, Score, advise
+from tutelage.sweeps.rank import rank
 
 
 def candidate(*teachers: str, probe: float, columns: int = 100, error: float = 0.01) -> Candidate:
@@ -99,8 +100,7 @@ def test_every_teacher_every_pair_and_all_without_the_test_rows(table, tmp_path)
 
     # What one pass over all columns gave is what each teacher alone would give.
     config = with_(table, "data.evaluate=holdout")
-    data, splits = open_data(config)
-    teachers = teachers_features(config, splits.pool, modality=data.modality, progress=Silent())
+    splits, teachers = Plan.of(config, trains=False).splits, extract(config)
     places = [splits.pool.ids.index(name) for name in splits.training.ids]
     for teacher in teachers:
         features = teacher.features.gather(torch.tensor(places))

@@ -151,10 +151,10 @@ def probe(
     settings: SetOption = None,
 ) -> None:
     """Fit linear probes on the teachers' features and score them on the evaluated rows."""
-    from tutelage.cli.probe import probe_teachers
+    from tutelage.cli.probe import probe_and_print
 
     resolved = _resolve(config, data=data, teacher=teacher, settings=settings)
-    probe_teachers(resolved, weighted=weighted, console=out, progress=for_console(err))
+    probe_and_print(resolved, weighted=weighted, console=out, progress=for_console(err))
 
 
 @app.command()
@@ -208,10 +208,6 @@ def extract(
     from tutelage.cli.extract import extract_all
 
     given = _resolve(config, data=data, teacher=teacher, settings=settings)
-    if not given.teachers:
-        raise ConfigError(
-            "there is no teacher to extract features of; add --teacher or [[teachers]]"
-        )
     extract_all(given, dry_run=dry_run, console=out, progress=for_console(err))
 
 

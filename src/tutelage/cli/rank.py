@@ -6,7 +6,8 @@ from rich.text import Text
 
 from tutelage.files import in_words
 from tutelage.report import print_table
-from tutelage.sweeps.rank import Candidate, Ranking
+from tutelage.sweeps.advice import Candidate
+from tutelage.sweeps.rank import Ranking
 
 __all__ = ["print_ranking"]
 

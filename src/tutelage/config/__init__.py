@@ -6,7 +6,13 @@ string names is the schema of its params (see ``registry.bind``), so no option i
 
 from tutelage.config.data import DataConfig
 from tutelage.config.load import load_config, read_toml
-from tutelage.config.models import InputConfig, LoraSettings, StudentConfig, TeacherConfig
+from tutelage.config.models import (
+    InputConfig,
+    LoraSettings,
+    StudentConfig,
+    TeacherConfig,
+    short_name,
+)
 from tutelage.config.schema import CacheConfig, ExperimentConfig, OutputConfig
 from tutelage.config.sweeps import CompareConfig, TuneConfig
 from tutelage.config.training import TrainConfig, TransferConfig
@@ -26,4 +32,5 @@ __all__ = [
     "TuneConfig",
     "load_config",
     "read_toml",
+    "short_name",
 ]

@@ -11,6 +11,7 @@ __all__ = [
     "LoraSettings",
     "StudentConfig",
     "TeacherConfig",
+    "short_name",
 ]
 
 
@@ -32,6 +33,16 @@ class InputConfig(Section):
                 "give image_size (images), tokenizer (text), or both (images with texts)"
             )
         return self
+
+
+def short_name(source: str) -> str:
+    """Return the last part of a source string.
+
+    Example:
+        >>> short_name("hf:google/flan-t5-large")
+        'flan-t5-large'
+    """
+    return source.rstrip("/").replace(":", "/").rpartition("/")[2]
 
 
 class TeacherConfig(Section):

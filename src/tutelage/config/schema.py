@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from tutelage.config.data import DataConfig
 from tutelage.config.mistakes import all_mistakes
-from tutelage.config.models import StudentConfig, TeacherConfig
+from tutelage.config.models import StudentConfig, TeacherConfig, short_name
 from tutelage.config.paths import assign
 from tutelage.config.section import NoEffect, Place, Section
 from tutelage.config.sweeps import CompareConfig, TuneConfig
@@ -68,6 +68,11 @@ class ExperimentConfig(Section):
     tune: Annotated[TuneConfig, NoEffect] = TuneConfig()
     compare: Annotated[CompareConfig, NoEffect] = CompareConfig()
 
+    @property
+    def teacher_names(self) -> list[str]:
+        """The teachers' names in results: as they are named, else the last part of the source."""
+        return [teacher.name or short_name(teacher.source) for teacher in self.teachers]
+
     def replace(self, changes: Mapping[str, Any]) -> Self:
         """Return the config with other values at dotted paths, checked like any config.
 
@@ -89,6 +94,16 @@ class ExperimentConfig(Section):
         """Return a digest of every setting that decides the run's numbers."""
         text = json.dumps(self.deciding(self.model_dump(mode="json")), sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    @model_validator(mode="after")
+    def _teacher_names_differ(self) -> Self:
+        names = self.teacher_names
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(
+                f"several teachers are called {', '.join(repeated)}; give each a name of its own in "
+                "teachers.N.name"
+            )
+        return self
 
     @model_validator(mode="after")
     def _teachers_fit_method(self) -> Self:

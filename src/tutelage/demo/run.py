@@ -1,4 +1,4 @@
-"""The demo: what a small student gains from its teacher, by several methods, and the truth about it."""
+"""The packaged demo: one student, several methods, five seeds."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,12 @@ from rich.console import Console
 
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.demo.data import minilm
-from tutelage.experiment.run import open_data, run
-from tutelage.experiment.teacher_features import evaluated_rows, teacher_rows, teachers_features
-from tutelage.probe import Probe, SideBySide, linear_probe
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.run import run
+from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.teacher_features import extract_features
+from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
+from tutelage.probe import Probe
 from tutelage.progress import Progress
 from tutelage.report import print_result, write_report
 from tutelage.results.result import Result
@@ -178,12 +181,6 @@ def _run_all(
 
 def _probe(config: ExperimentConfig, progress: Progress) -> Probe:
     """The teacher's linear probe on the rows that the students saw."""
-    data, splits = open_data(config)
-    teachers = teachers_features(config, splits.pool, modality=data.modality, progress=progress)
-    held = evaluated_rows(config, teachers, splits, modality=data.modality, progress=progress)
-    return linear_probe(
-        SideBySide(teacher_rows(teachers, splits.training)),
-        splits.training.labels,
-        test_features=SideBySide(held),
-        test_labels=splits.evaluated.labels,
-    )
+    plan, runtime = Plan.of(config), Runtime.of(config, progress)
+    rows = ProbedRows.of(plan, extract_features(plan, runtime), runtime)
+    return teacher_probe(plan, rows, runtime)

@@ -1,4 +1,4 @@
-"""What a run is made of: rows, what the student is trained on, batches, what comes before training."""
+"""Build the parts of a run from its plan: student, objective, batches, prepared regularizer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -11,87 +11,40 @@ from torch import Tensor, nn
 
 from tutelage.cache.derived import derived
 from tutelage.cache.key import canonical, digest_of
-from tutelage.cache.place import default_root
-from tutelage.config import ExperimentConfig
-from tutelage.data import Split, Splits, chained
+from tutelage.data import Split
 from tutelage.errors import ConfigError, TrainingError
-from tutelage.experiment.teacher_features import Teacher, soft_labels, teacher_rows
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.teacher_features import Teacher, teacher_rows
+from tutelage.experiment.teacher_probe import soft_labels
 from tutelage.objective import Objective
-from tutelage.progress import Progress
 from tutelage.registry import bind, import_object, own_code
 from tutelage.regularizers import EachModality, Evidence, Standardized
-from tutelage.regularizers.catalogue import PRODUCTS, Method
-from tutelage.students import Student
-from tutelage.tasks.base import Task, as_list
+from tutelage.regularizers.catalogue import PRODUCTS
+from tutelage.students import Student, limit_training, output_layer
+from tutelage.students import build_student as build_model
 from tutelage.tasks.losses import task_loss
 from tutelage.tasks.soft_labels import SoftLabels
 from tutelage.training.batches import Batches, PreparedPairs, PreparedRows, prepare_rows
 from tutelage.training.inference import represent
-from tutelage.training.lengths import with_steps
 
-__all__ = ["RunBatches", "RunRows", "batches_for", "objective_for", "prepare_regularizer"]
-
-
-@dataclass(frozen=True)
-class RunRows:
-    """The rows of a run.
-
-    Attributes:
-        training: With labels.
-        unlabelled: Those without that this run learns from, by where they come from.
-        evaluated: Test or hold-out rows.
-    """
-
-    training: Split
-    unlabelled: tuple[Split, ...]
-    evaluated: Split
-
-    @classmethod
-    def of(cls, config: ExperimentConfig, method: Method, splits: Splits) -> "RunRows":
-        """A method without teachers, or a share of 0, leaves unlabelled rows aside."""
-        used = method.taught and config.train.unlabelled_share > 0
-        return cls(splits.training, splits.unlabelled if used else (), splits.evaluated)
-
-    @property
-    def all(self) -> Split:
-        """The training rows, then the unlabelled ones."""
-        return chained([self.training, *self.unlabelled])
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many there are of each."""
-        more = {"unlabelled": sum(map(len, self.unlabelled))} if self.unlabelled else {}
-        return {"train": len(self.training), self.evaluated.name: len(self.evaluated), **more}
-
-    def settle(self, config: ExperimentConfig, *, processes: int) -> ExperimentConfig:
-        """The config with the steps that whole epochs of these rows come to."""
-        train = with_steps(
-            config.train,
-            labelled=len(self.training),
-            unlabelled=sum(map(len, self.unlabelled)),
-            processes=processes,
-        )
-        return config.replace({"train.steps": train.steps})
-
-    def identity(self, config: ExperimentConfig, teachers: Sequence[Teacher]) -> str:
-        """A digest of settings, rows and features: a checkpoint of others is not gone on with."""
-        content = [
-            config.digest(),
-            list(self.training.ids),
-            as_list(self.training.labels),
-            [list(split.ids) for split in self.unlabelled],
-            [f.key.digest for t in teachers for f in (t.features, *t.unlabelled)],
-        ]
-        return digest_of(canonical(content))
+__all__ = [
+    "Prepared",
+    "build_objective",
+    "build_student",
+    "prepare_batches",
+    "prepare_regularizer",
+]
 
 
 @dataclass(frozen=True)
-class RunBatches:
+class Prepared:
     """A run's rows as the student reads them.
 
     Attributes:
-        training: To train on: augmented where that is asked for, with the teachers' features.
-        plain: The same rows as they are.
+        training: The rows to train on, with the teachers' features and soft labels; augmented views
+            where these are asked for.
+        plain: The same rows, not augmented.
         evaluated: Test or hold-out rows.
     """
 
@@ -100,27 +53,46 @@ class RunBatches:
     evaluated: Batches
 
 
-def objective_for(
-    config: ExperimentConfig,
-    method: Method,
-    student: Student,
-    teachers: Sequence[Teacher],
-    *,
-    task: Task,
-    labels: Tensor,
-) -> Objective:
+def build_student(plan: Plan) -> Student:
+    """Build the student, with a head of one output a class, label or target.
+
+    Raises:
+        ConfigError: If the config has no student, or an option cannot be used.
+        StudentError: If there is no such model, or it cannot take these rows.
+    """
+    settings = plan.config.student
+    if settings is None:
+        raise ConfigError("setting student is missing; give --student, or [student] with a source")
+    student = build_model(
+        settings.source,
+        classes=plan.data.classes,
+        task=plan.data.task,
+        modality=plan.data.modality,
+        params=settings.params,
+        model_input=None if settings.input is None else settings.input.model_dump(),
+        tap=settings.tap,
+    )
+    student = limit_training(
+        student,
+        frozen=settings.frozen,
+        lora=None if settings.lora is None else settings.lora.model_dump(),
+    )
+    if plan.task.scale is not None:
+        output_layer(student)  # refused now rather than after training
+    return student
+
+
+def build_objective(plan: Plan, student: Student, teachers: Sequence[Teacher]) -> Objective:
     """Return the task's loss, which training rows' labels may weigh, and the method's term.
 
     Raises:
         ConfigError: If the method does not take its params, or weights name no class.
     """
-    settings = config.transfer
+    method, settings, train = plan.method, plan.config.transfer, plan.config.train
     own = ":" in method.regularizer
     try:
         with own_code(method.regularizer, kind=ConfigError) if own else nullcontext():
-            regularizer = _regularizer(
-                method, student, teachers, classes=task.outputs, params=settings.params
-            )
+            regularizer = _regularizer(plan, student, teachers)
     except ConfigError:
         raise
     except ValueError as error:
@@ -134,31 +106,26 @@ def objective_for(
             std={teacher.name: teacher.features.std for teacher in teachers},
         )
     loss = task_loss(
-        task,
-        labels,
-        class_weights=config.train.class_weights,
-        label_smoothing=config.train.label_smoothing,
+        plan.task,
+        plan.training.labels,
+        class_weights=train.class_weights,
+        label_smoothing=train.label_smoothing,
     )
     soft = SoftLabels(mix=settings.mix, temperature=settings.temperature, loss=loss)
     beta = settings.beta if method.transfers else 0.0
     return Objective(soft if method.soft else loss, regularizer, beta=beta)
 
 
-def _regularizer(
-    method: Method,
-    student: Student,
-    teachers: Sequence[Teacher],
-    *,
-    classes: int,
-    params: Mapping[str, Any],
-) -> nn.Module:
+def _regularizer(plan: Plan, student: Student, teachers: Sequence[Teacher]) -> nn.Module:
     """The method's term; where the student's features are a product, in the form for that."""
+    method = plan.method
     widths = {teacher.name: teacher.features.width for teacher in teachers}
-    sides = {teacher.name: teacher.side for teacher in teachers}
-    params = {**method.params, **params}
+    sides = {teacher.name: teacher.plan.side for teacher in teachers}
+    params = {**method.params, **plan.config.transfer.params}
 
     def built(path: type[nn.Module], **given: Any) -> nn.Module:
-        made: nn.Module = bind(path, given | {"classes": classes}, params, where="transfer.params")
+        given["classes"] = plan.task.outputs
+        made: nn.Module = bind(path, given, params, where="transfer.params")
         return made
 
     if len(student.widths) < 2 or not method.transfers:
@@ -194,61 +161,46 @@ def _name_errors(regularizer: nn.Module, *, path: str) -> None:
         regularizer.prepare = own_code(path, kind=TrainingError)(prepare)
 
 
-def batches_for(
-    config: ExperimentConfig,
-    method: Method,
-    rows: RunRows,
-    student: Student,
-    teachers: Sequence[Teacher],
-    *,
-    task: Task,
-    progress: Progress,
-) -> RunBatches:
-    """Decode the rows, and put the teachers' features and soft labels beside them."""
-    settings = config.train
-    seen = rows.all
-    if settings.augment == "invariant" and seen.rows.modality == "text":
-        raise ConfigError("train.augment = 'invariant' changes images; for texts choose 'none'")
-    keep, workers = settings.inputs, settings.workers
+def prepare_batches(
+    plan: Plan, student: Student, teachers: Sequence[Teacher], runtime: Runtime
+) -> Prepared:
+    """Decode the rows, and join the teachers' features and soft labels to them."""
+    settings, method = plan.config.train, plan.method
 
     def prepared(split: Split, *, augment: bool = False) -> PreparedRows | PreparedPairs:
         return prepare_rows(
-            split, student.input, keep=keep, augment=augment, workers=workers, progress=progress
+            split,
+            student.input,
+            keep=settings.inputs,
+            augment=augment,
+            workers=settings.workers,
+            progress=runtime.progress,
         )
 
-    plain = prepared(seen)
-    views = prepared(seen, augment=True) if settings.augment == "invariant" else plain
-    features = (
-        teacher_rows(teachers, rows.training, unlabelled=rows.unlabelled) if teachers else None
-    )
-    soft = None
-    if method.soft and features is not None:
-        soft = soft_labels(
-            config,
-            teachers,
-            features,
-            training=rows.training,
-            labels=seen.labels,
-            task=task,
-            progress=progress,
-        )
-    return RunBatches(
-        training=Batches(seen, views, teachers=features if method.transfers else None, soft=soft),
-        plain=Batches(seen, plain),
-        evaluated=Batches(rows.evaluated, prepared(rows.evaluated)),
+    plain = prepared(plan.seen)
+    augmented = settings.augment == "invariant"
+    views = prepared(plan.seen, augment=True) if augmented else plain
+    features = soft = None
+    if teachers:
+        features = teacher_rows(teachers, plan.training, unlabelled=plan.unlabelled)
+        soft = soft_labels(plan, teachers, features, runtime) if method.soft else None
+    shown = features if method.transfers else None
+    return Prepared(
+        training=Batches(plan.seen, views, teachers=shown, soft=soft),
+        plain=Batches(plan.seen, plain),
+        evaluated=Batches(plan.evaluated, prepared(plan.evaluated)),
     )
 
 
 def prepare_regularizer(
     regularizer: nn.Module,
     student: Student,
-    batches: RunBatches,
+    prepared: Prepared,
     *,
-    config: ExperimentConfig,
-    rows: RunRows,
+    plan: Plan,
     teachers: Sequence[Teacher],
-    task: Task,
     accelerator: Accelerator,
+    runtime: Runtime,
 ) -> None:
     """Let a method that learns something before training look at the training rows.
 
@@ -256,15 +208,18 @@ def prepare_regularizer(
     """
     prepare: Callable[[Evidence], None] | None = getattr(regularizer, "prepare", None)
     inner = regularizer.regularizer if isinstance(regularizer, Standardized) else regularizer
-    if prepare is None or not isinstance(inner, nn.Module) or batches.training.teachers is None:
+    if prepare is None or not isinstance(inner, nn.Module) or prepared.training.teachers is None:
         return
     regularizer.to(accelerator.device)
-    size, labels = config.train.batch_size, batches.training.labels
+    config, task, labels = plan.config, plan.task, prepared.training.labels
+    size = config.train.batch_size
     evidence = Evidence(
-        teachers=batches.training.teachers,
+        teachers=prepared.training.teachers,
         labels=labels if task.scale is None else task.scale.standardised(labels),
         classes=task.outputs,
-        student=lambda: represent(student, batches.plain, batch_size=size, accelerator=accelerator),
+        student=lambda: represent(
+            student, prepared.plain, batch_size=size, accelerator=accelerator
+        ),
         seed=config.seed,
         device=accelerator.device,
     )
@@ -281,11 +236,11 @@ def prepare_regularizer(
         "version": 1,
         "method": [config.transfer.method, config.transfer.params, config.transfer.standardize],
         "seed": config.seed,
-        "features": [f.key.digest for t in teachers for f in (t.features, *t.unlabelled)],
-        "rows": digest_of(canonical(list(rows.all.ids))),
+        "features": [key for teacher in teachers for key in teacher.keys],
+        "rows": digest_of(canonical(list(plan.seen.ids))),
         "device": accelerator.device.type,
     }
-    kept = derived(config.cache.dir or default_root(), about, compute=learn)
-    for name, value in kept.items():
+    learned = derived(runtime.cache.root, about, compute=learn)
+    for name, value in learned.items():
         inner.get_buffer(name).copy_(value)
     inner.set_extra_state(torch.tensor(True))

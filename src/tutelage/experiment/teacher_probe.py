@@ -1,30 +1,94 @@
-"""The linear probe of a config's teachers, on the rows that its students are evaluated on."""
+"""Linear probes on the teachers' features of a run's rows, and the soft labels that they give."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from tutelage.cache import rows_digest
+from tutelage.cache import ChainedRows, TeacherRows, rows_digest
 from tutelage.cache.derived import derived
-from tutelage.cache.place import default_root
+from tutelage.cache.key import canonical, digest_of
 from tutelage.config import ExperimentConfig
-from tutelage.experiment.run import open_data
-from tutelage.experiment.teacher_features import evaluated_rows, teacher_rows, teachers_features
-from tutelage.probe import SideBySide, linear_probe
-from tutelage.progress import Progress, Silent
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.teacher_features import (
+    Teacher,
+    evaluated_rows,
+    extract_features,
+    teacher_rows,
+)
+from tutelage.probe import Probe, SideBySide, cross_fitted, linear_probe
+from tutelage.progress import Progress
 from tutelage.tasks.base import as_list
-from tutelage.training.accelerator import computing_device
 
-__all__ = ["probe_score"]
+__all__ = ["ProbedRows", "probe_score", "soft_labels", "teacher_probe"]
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class ProbedRows:
+    """The teachers' features of the rows that probes are fitted on and scored on.
+
+    Attributes:
+        training: Of the training rows.
+        evaluated: Of the test or hold-out rows.
+    """
+
+    training: TeacherRows | ChainedRows
+    evaluated: TeacherRows | ChainedRows
+
+    @classmethod
+    def of(cls, plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) -> "ProbedRows":
+        """Join the features to the rows; evaluated rows that are not cached are extracted."""
+        return cls(teacher_rows(teachers, plan.training), evaluated_rows(plan, teachers, runtime))
+
+
+def teacher_probe(
+    plan: Plan,
+    rows: ProbedRows,
+    runtime: Runtime,
+    *,
+    names: Sequence[str] | None = None,
+    weights: Float[Tensor, " columns"] | None = None,
+    after: Sequence[Probe] = (),
+) -> Probe:
+    """Fit a linear probe on the training rows and score it on the evaluated ones.
+
+    Args:
+        plan: Labels, task, and the seed of the draws.
+        rows: The features.
+        runtime: The device.
+        names: The teachers whose features are read side by side; all by default.
+        weights: What each column is multiplied by.
+        after: Probes of the single teachers, from which this one starts.
+    """
+    return linear_probe(
+        SideBySide(rows.training, names=names),
+        plan.training.labels,
+        test_features=SideBySide(rows.evaluated, names=names),
+        test_labels=plan.evaluated.labels,
+        kind=plan.task.kind,
+        metric=plan.task.lead,
+        classes=plan.task.outputs,
+        weights=weights,
+        after=after,
+        seed=plan.config.data.split_seed,
+        device=runtime.device,
+    )
 
 
 def probe_score(config: ExperimentConfig, *, progress: Progress | None = None) -> float:
-    """Return how much of the task can be read off the teachers' features, side by side.
+    """Return how much of the task a linear probe reads off all teachers' features, side by side.
 
-    The probe is fitted on the training rows, and scored on the rows that the config evaluates. It is
-    kept in the cache. Evaluated rows choose nothing in it, and it must choose nothing either.
+    The probe is fitted on the training rows, scored on the evaluated rows, and kept in the cache.
+    Evaluated rows choose nothing in it, and it must choose nothing either.
 
     Args:
-        config: Whose teachers, and whose rows.
-        progress: Is told where the extraction is.
+        config: The teachers and the rows.
+        progress: Receives progress reports. Silent by default.
 
     Returns:
         The config's metric on the evaluated rows, at most 1.
@@ -32,33 +96,69 @@ def probe_score(config: ExperimentConfig, *, progress: Progress | None = None) -
     Raises:
         TutelageError: If a teacher or the rows cannot be used.
     """
-    progress = progress or Silent()
-    data, splits = open_data(config)
-    training, evaluated = splits.training, splits.evaluated
-    teachers = teachers_features(config, splits.pool, modality=data.modality, progress=progress)
-    seen = teacher_rows(teachers, training)
-    unseen = evaluated_rows(config, teachers, splits, modality=data.modality, progress=progress)
-    lead = config.data.lead
+    plan, runtime = Plan.of(config, trains=False), Runtime.of(config, progress)
+    teachers = extract_features(plan, runtime)
+    rows = ProbedRows.of(plan, teachers, runtime)
+    lead = plan.task.lead.name
     about = {
-        "what": f"{lead.name} of a linear probe",
+        "what": f"{lead} of a linear probe",
         "version": 1,
         "seed": config.data.split_seed,
         "features": [teacher.features.key.digest for teacher in teachers],
-        "rows": [[rows_digest(s), as_list(s.labels)] for s in (training, evaluated)],
+        "rows": [[rows_digest(s), as_list(s.labels)] for s in (plan.training, plan.evaluated)],
+        **_computed_on(runtime),
     }
 
-    def fit() -> dict[str, torch.Tensor]:
-        probe = linear_probe(
-            SideBySide(seen),
-            training.labels,
-            test_features=SideBySide(unseen),
-            test_labels=evaluated.labels,
-            kind=data.task,
-            metric=lead,
-            classes=len(data.classes),
-            seed=config.data.split_seed,
-            device=computing_device(config),
-        )
-        return {lead.name: torch.tensor(probe.score, dtype=torch.float64)}
+    def fit() -> dict[str, Tensor]:
+        score = teacher_probe(plan, rows, runtime).score
+        return {lead: torch.tensor(score, dtype=torch.float64)}
 
-    return derived(config.cache.dir or default_root(), about, compute=fit)[lead.name].item()
+    return derived(runtime.cache.root, about, compute=fit)[lead].item()
+
+
+def soft_labels(
+    plan: Plan, teachers: Sequence[Teacher], rows: TeacherRows | ChainedRows, runtime: Runtime
+) -> Float[Tensor, "rows outputs"]:
+    """Return the outputs of the teachers' probe, cross-fitted, from the cache or newly fitted.
+
+    Args:
+        plan: Labels, task, and the seed that draws the folds.
+        teachers: The teachers.
+        rows: Their features of the training rows, then of the unlabelled ones.
+        runtime: The device and the cache.
+    """
+    task, labels, seed = plan.task, plan.seen.labels, plan.config.data.split_seed
+    about = {
+        "what": "logits of a cross-fitted linear probe",
+        "version": 1,
+        "folds": FOLDS,
+        "seed": seed,
+        "features": [key for teacher in teachers for key in teacher.keys],
+        "rows": digest_of(canonical([list(plan.training.ids), as_list(labels), task.outputs])),
+        **_computed_on(runtime),
+    }
+    if (task.kind, task.lead.name) != ("single-label", "accuracy"):
+        about |= {"task": task.kind, "metric": task.lead.name}
+
+    def fit() -> dict[str, Tensor]:
+        with runtime.progress.track("probe for soft labels", 1, unit="probe") as update:
+            logits = cross_fitted(
+                SideBySide(rows),
+                labels,
+                kind=task.kind,
+                metric=task.lead,
+                classes=task.outputs,
+                folds=FOLDS,
+                seed=seed,
+                device=runtime.device,
+            )
+            update(1)
+        return {"logits": logits}
+
+    return derived(runtime.cache.root, about, compute=fit)["logits"]
+
+
+def _computed_on(runtime: Runtime) -> dict[str, str]:
+    """Part of a cache key: the device's kind, which the CPU's keys leave out."""
+    kind = runtime.device.type
+    return {} if kind == "cpu" else {"device": kind}

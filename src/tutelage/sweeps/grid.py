@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from tutelage.config import CompareConfig, ExperimentConfig, StudentConfig
+from tutelage.config import CompareConfig, ExperimentConfig, StudentConfig, short_name
 from tutelage.errors import ConfigError, did_you_mean
-from tutelage.experiment.teacher_features import teacher_names
 from tutelage.regularizers.catalogue import BASELINE, parse_method
 
 __all__ = ["Cell", "cells_of"]
@@ -91,7 +90,7 @@ def cells_of(config: ExperimentConfig, *, rows: int) -> list[Cell]:
 
 
 def _teacher_sets(config: ExperimentConfig, asked: CompareConfig) -> tuple[tuple[str, ...], ...]:
-    known = teacher_names(config.teachers)
+    known = config.teacher_names
     for name in itertools.chain.from_iterable(asked.teachers):
         if name not in known:
             raise ConfigError(
@@ -105,7 +104,7 @@ def _teacher_sets(config: ExperimentConfig, asked: CompareConfig) -> tuple[tuple
 def _cell_config(
     config: ExperimentConfig, student: StudentConfig, *, teachers: Sequence[str], limit: int | None
 ) -> ExperimentConfig:
-    known = teacher_names(config.teachers)
+    known = config.teacher_names
     chosen = tuple(config.teachers[known.index(name)] for name in teachers)
     return config.replace(
         {
@@ -123,7 +122,7 @@ def _limit(config: ExperimentConfig, fraction: float, rows: int) -> int | None:
 
 def _labels(students: Sequence[StudentConfig]) -> list[str]:
     """The last part of each source; numbered where that stands twice."""
-    labels = [s.source.rstrip("/").replace(":", "/").rpartition("/")[2] for s in students]
+    labels = [short_name(student.source) for student in students]
     return [
         f"{label} {labels[: number + 1].count(label)}" if labels.count(label) > 1 else label
         for number, label in enumerate(labels)

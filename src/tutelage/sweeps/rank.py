@@ -1,4 +1,4 @@
-"""Before spending: which teachers are worth it for this data and student, and whether any is."""
+"""Rank teachers by linear probes and LogME on a hold-out, and say whether transfer may help."""
 
 import itertools
 import math
@@ -11,83 +11,27 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from tutelage.config import ExperimentConfig
-from tutelage.data import Data, Split, Splits
+from tutelage.data import Split
 from tutelage.errors import ConfigError, DataError, TutelageError
-from tutelage.experiment.run import build, open_data, task_for
-from tutelage.experiment.teacher_features import (
-    Teacher,
-    evaluated_rows,
-    teacher_rows,
-    teachers_features,
-)
+from tutelage.experiment.parts import build_student
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.teacher_features import Teacher, extract_features
+from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
 from tutelage.probe import Probe, SideBySide, linear_probe
-from tutelage.progress import Progress, Silent
+from tutelage.progress import Progress
 from tutelage.regularizers.catalogue import BASELINE
 from tutelage.regularizers.logme import Moments, logme
 from tutelage.results.comparison import same_data, score_of
 from tutelage.results.result import Result, read_result
-from tutelage.tasks.base import Metric, complete, metric_of
+from tutelage.students import Student
+from tutelage.sweeps.advice import Candidate, Score, advise
+from tutelage.tasks.base import complete
 from tutelage.training.accelerator import accelerator_for
 from tutelage.training.batches import Batches, prepare_rows
 from tutelage.training.inference import represent
 
-__all__ = ["Candidate", "Ranking", "Score", "advise", "rank"]
-
-CLEARLY = 2.0
-"""Standard errors of the difference from which on one score counts as above another."""
-
-
-class Score(BaseModel):
-    """A metric on the hold-out, with its standard error.
-
-    Attributes:
-        value: At most 1.
-        error: Of an accuracy ``sqrt(p (1 - p) / n)``; of others see ``scores.standard_error``. None
-            for a fine-tuned student, whose outputs are not kept, where it is not an accuracy.
-        metric: What it is.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    value: float
-    error: float | None
-    metric: Metric = metric_of("single-label")
-
-    def __str__(self) -> str:
-        decimals = 1 if self.metric.percent else 3
-        number = f"{self.metric.shown * self.value:.{decimals}f}"
-        error = "" if self.error is None else f" ± {self.metric.shown * self.error:.{decimals}f}"
-        return f"{number}{error} %" if self.metric.percent else f"{number}{error}"
-
-    def clearly_above(self, other: "Score") -> bool:
-        """Whether it lies above by more than two standard errors of the difference.
-
-        Where the other's error is not known, on the same rows, it is taken to be as large.
-        """
-        error = math.hypot(self.error or 0.0, other.error or self.error or 0.0)
-        return self.value - other.value > CLEARLY * error
-
-
-class Candidate(BaseModel):
-    """A teacher, or several together.
-
-    Attributes:
-        teachers: Their names.
-        columns: Columns of their features.
-        bytes: Size of the cached features.
-        parameters: Of the teachers; None where it is not known.
-        logme: Evidence of a Bayesian linear model, nats a row; comparable on the same rows only.
-        probe: Of a linear probe on their features.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    teachers: tuple[str, ...]
-    columns: int
-    bytes: int
-    parameters: int | None
-    logme: float
-    probe: Score
+__all__ = ["Ranking", "rank"]
 
 
 class Ranking(BaseModel):
@@ -126,32 +70,30 @@ def rank(config: ExperimentConfig, *, progress: Progress | None = None) -> Ranki
     Args:
         config: Data, teachers, and perhaps a student; ``output.dir`` and the folders in and beside
             it are searched for a run of standard fine-tuning.
-        progress: Is told where it is.
+        progress: Receives progress reports. Silent by default.
 
     Raises:
         ConfigError: If there is no teacher.
     """
-    progress = progress or Silent()
     if not config.teachers:
         raise ConfigError("there is no teacher to rank; add --teacher or [[teachers]]")
     config = config.replace({"data.evaluate": "holdout"})
-    data, splits = open_data(config)
-    teachers = teachers_features(config, splits.pool, modality=data.modality, progress=progress)
+    plan, runtime = Plan.of(config, trains=False), Runtime.of(config, progress)
+    student = None if config.student is None else _new_student(plan)
+    teachers = extract_features(plan, runtime)
     candidates = sorted(
-        _candidates(config, data, splits, teachers, progress=progress),
+        _candidates(plan, teachers, runtime),
         key=lambda one: (-one.probe.value, len(one.teachers), one.columns),
     )
-    student = None
-    if config.student is not None:
-        student = _student_probe(config, data, splits, progress=progress)
-    fine_tuned = _fine_tuned(config, holdout=len(splits.evaluated))
+    begun = None if student is None else _student_probe(plan, student, runtime)
+    fine_tuned = _fine_tuned(config, holdout=len(plan.evaluated))
     score = None if fine_tuned is None else _score(fine_tuned[1])
-    keep, advice = advise(candidates, student=student, fine_tuned=score)
+    keep, advice = advise(candidates, student=begun, fine_tuned=score)
     return Ranking(
         candidates=tuple(candidates),
-        rows=len(splits.training),
-        holdout=len(splits.evaluated),
-        student=student,
+        rows=len(plan.training),
+        holdout=len(plan.evaluated),
+        student=begun,
         fine_tuned=score,
         fine_tuned_run=None if fine_tuned is None else str(fine_tuned[0]),
         keep=keep,
@@ -159,111 +101,24 @@ def rank(config: ExperimentConfig, *, progress: Progress | None = None) -> Ranki
     )
 
 
-def advise(
-    candidates: Sequence[Candidate], *, student: Score | None, fine_tuned: Score | None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the teachers to keep, and plain advice.
-
-    The rule. Keep the smallest set (fewest teachers, then fewest columns) whose probe is within one
-    standard error of the highest. Transfer is likely to help if that set's probe is above the
-    fine-tuned student by more than two standard errors of the difference; where no such run exists,
-    above the student's own probe it may, and if not even that, it is unlikely to.
-
-    Args:
-        candidates: All that were scored, on the same hold-out.
-        student: The student's own probe.
-        fine_tuned: The student after standard fine-tuning.
-
-    Source:
-        The rule is ours: transfer was seen to help only where the teachers' probe is clearly above
-        the fine-tuned student's.
-    """
-    best = max(candidates, key=lambda one: one.probe.value)
-    enough = best.probe.value - (best.probe.error or 0.0)
-    kept = min(
-        (one for one in candidates if one.probe.value >= enough),
-        key=lambda one: (len(one.teachers), one.columns),
-    )
-    names = " and ".join(kept.teachers)
-    sentences = [f"Keep {names}: its probe reaches {kept.probe} on the hold-out."]
-    if kept is not best:
-        sentences[0] = (
-            f"Keep {names}: its probe reaches {kept.probe} on the hold-out, within one standard "
-            f"error of the highest ({' and '.join(best.teachers)}, {best.probe}), for less."
-        )
-    if fine_tuned is not None:
-        if kept.probe.clearly_above(fine_tuned):
-            sentences.append(
-                f"Transfer is likely to help: that is clearly above the fine-tuned student, "
-                f"{fine_tuned}."
-            )
-        else:
-            sentences.append(
-                f"Transfer is unlikely to help: that is not clearly above the fine-tuned student, "
-                f"{fine_tuned}. Look for a teacher that knows more of this task."
-            )
-    elif student is not None and not kept.probe.clearly_above(student):
-        sentences.append(
-            f"Transfer is unlikely to help: that is not clearly above the student's own probe, "
-            f"{student}, and fine-tuning will raise the student further."
-        )
-    else:
-        above = "" if student is None else f" clearly above the student's own probe, {student}"
-        sentences.append(
-            f"Transfer may help{':' + ' that is' + above if above else ''}. What counts is the student "
-            "after fine-tuning without teachers: train it with --method stl --set "
-            "data.evaluate=holdout and rank again."
-        )
-    return kept.teachers, tuple(sentences)
-
-
-def _candidates(
-    config: ExperimentConfig,
-    data: Data,
-    splits: Splits,
-    teachers: Sequence[Teacher],
-    *,
-    progress: Progress,
-) -> Iterator[Candidate]:
-    rows = teacher_rows(teachers, splits.training)
-    held = evaluated_rows(config, teachers, splits, modality=data.modality, progress=progress)
-    together, labels = SideBySide(rows), splits.training.labels
-    task = task_for(config, data, splits)
-    numbers = complete(labels).nonzero().flatten()
-    if not len(numbers):
-        raise DataError("LogME needs training rows that have all labels, and there are none")
-    with progress.track("LogME", len(numbers), unit="rows") as update:
-
-        def blocks() -> Iterator[tuple[Tensor, Tensor]]:
-            done = 0
-            for some in torch.split(numbers, 4096):
-                yield together.gather(some), task.columns(labels[some])
-                update(done := done + len(some))
-
-        moments = Moments.of(blocks())
+def _candidates(plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) -> Iterator[Candidate]:
+    rows = ProbedRows.of(plan, teachers, runtime)
+    widths, task = rows.training.widths, plan.task
+    moments = _moments(plan, rows, runtime)
     columns = dict(
         zip(
-            rows.widths,
-            torch.split(torch.arange(together.width), list(rows.widths.values())),
+            widths,
+            torch.split(torch.arange(sum(widths.values())), list(widths.values())),
             strict=True,
         )
     )
     sets = _sets([teacher.name for teacher in teachers])
     by_name = {teacher.name: teacher for teacher in teachers}
-    with progress.track("probes", len(sets), unit="sets of teachers") as update:
+    with runtime.progress.track("probes", len(sets), unit="sets of teachers") as update:
         alone: dict[str, Probe] = {}
         for done, names in enumerate(sets, start=1):
-            probe = linear_probe(
-                SideBySide(rows, names=names),
-                labels,
-                test_features=SideBySide(held, names=names),
-                test_labels=splits.evaluated.labels,
-                kind=task.kind,
-                metric=task.lead,
-                classes=task.outputs,
-                after=[alone[name] for name in names] if len(names) > 1 else (),
-                seed=config.data.split_seed,
-            )
+            after = [alone[name] for name in names] if len(names) > 1 else ()
+            probe = teacher_probe(plan, rows, runtime, names=names, after=after)
             if len(names) == 1:
                 alone[names[0]] = probe
             update(done)
@@ -271,12 +126,29 @@ def _candidates(
             parameters = [teacher.parameters for teacher in members]
             yield Candidate(
                 teachers=names,
-                columns=sum(rows.widths[name] for name in names),
+                columns=sum(widths[name] for name in names),
                 bytes=sum(teacher.features.bytes for teacher in members),
                 parameters=None if None in parameters else sum(p or 0 for p in parameters),
                 logme=logme(moments.select(torch.cat([columns[name] for name in names]))).score,
                 probe=Score(value=probe.score, error=probe.error, metric=task.lead),
             )
+
+
+def _moments(plan: Plan, rows: ProbedRows, runtime: Runtime) -> Moments:
+    """Sums over the training rows that LogME of any set of teachers follows from."""
+    labels, together = plan.training.labels, SideBySide(rows.training)
+    numbers = complete(labels).nonzero().flatten()
+    if not len(numbers):
+        raise DataError("LogME needs training rows that have all labels, and there are none")
+    with runtime.progress.track("LogME", len(numbers), unit="rows") as update:
+
+        def blocks() -> Iterator[tuple[Tensor, Tensor]]:
+            done = 0
+            for block in torch.split(numbers, 4096):
+                yield together.gather(block), plan.task.columns(labels[block])
+                update(done := done + len(block))
+
+        return Moments.of(blocks())
 
 
 def _sets(names: Sequence[str]) -> list[tuple[str, ...]]:
@@ -285,12 +157,15 @@ def _sets(names: Sequence[str]) -> list[tuple[str, ...]]:
     return list(dict.fromkeys([*found, tuple(names)]))
 
 
-def _student_probe(
-    config: ExperimentConfig, data: Data, splits: Splits, *, progress: Progress
-) -> Score:
+def _new_student(plan: Plan) -> Student:
+    torch.manual_seed(plan.config.seed)
+    return build_student(plan)
+
+
+def _student_probe(plan: Plan, student: Student, runtime: Runtime) -> Score:
+    """The probe of the student's features as it begins."""
+    config = plan.config
     accelerator = accelerator_for(config)
-    torch.manual_seed(config.seed)
-    student = build(config, data)
     student.model.to(accelerator.device)
 
     def features(split: Split) -> Float[Tensor, "rows width"]:
@@ -299,22 +174,23 @@ def _student_probe(
             student.input,
             keep=config.train.inputs,
             workers=config.train.workers,
-            progress=progress,
+            progress=runtime.progress,
         )
         size = config.train.batch_size
         return represent(student, Batches(split, inputs), batch_size=size, accelerator=accelerator)
 
     probe: Probe = linear_probe(
-        features(splits.training),
-        splits.training.labels,
-        test_features=features(splits.evaluated),
-        test_labels=splits.evaluated.labels,
-        kind=data.task,
-        metric=config.data.lead,
-        classes=len(data.classes),
+        features(plan.training),
+        plan.training.labels,
+        test_features=features(plan.evaluated),
+        test_labels=plan.evaluated.labels,
+        kind=plan.task.kind,
+        metric=plan.task.lead,
+        classes=plan.task.outputs,
         seed=config.data.split_seed,
+        device=runtime.device,
     )
-    return Score(value=probe.score, error=probe.error, metric=config.data.lead)
+    return Score(value=probe.score, error=probe.error, metric=plan.task.lead)
 
 
 def _fine_tuned(config: ExperimentConfig, *, holdout: int) -> tuple[Path, Result] | None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, did_you_mean
-from tutelage.experiment.teacher_features import teacher_names
 from tutelage.regularizers.catalogue import parse_method
 
 __all__ = ["Dimension", "Point", "Space", "space_of"]
@@ -43,7 +42,7 @@ class Point:
         if self.method != config.transfer.method:
             changes["transfer.params"] = {}
         if self.teachers:
-            names = teacher_names(config.teachers)
+            names = config.teacher_names
             changes["teachers"] = tuple(
                 config.teachers[names.index(teacher)] for teacher in self.teachers
             )
@@ -98,7 +97,7 @@ def space_of(config: ExperimentConfig, methods: Sequence[str] | None = None) -> 
     Raises:
         ConfigError: If there is no such method or teacher.
     """
-    names = teacher_names(config.teachers)
+    names = config.teacher_names
     for name in (name for one in config.tune.teachers for name in one):
         if name not in names:
             raise ConfigError(

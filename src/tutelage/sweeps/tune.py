@@ -22,8 +22,10 @@ from pydantic import BaseModel, ConfigDict
 from tutelage.cache.key import canonical, digest_of
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, DivergedError, TrainingError
-from tutelage.experiment.run import open_data, run
-from tutelage.experiment.teacher_features import teachers_features
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.run import run
+from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.teacher_features import extract_features
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.result import Result
@@ -146,17 +148,11 @@ def tune(
 
 
 def extract_first(config: ExperimentConfig, *, methods: Sequence[str], progress: Progress) -> None:
-    """Cache the teachers' features before any run, so that runs beside each other do not wait."""
-    if any(parse_method(method).taught for method in methods):
-        data, splits = open_data(config)
-        used = config.train.unlabelled_share > 0
-        teachers_features(
-            config,
-            splits.pool,
-            unlabelled=splits.unlabelled if used else (),
-            modality=data.modality,
-            progress=progress,
-        )
+    """Check the runs to come, and cache the teachers' features, so that no run waits for another."""
+    method = next(filter(lambda name: parse_method(name).taught, methods), methods[0])
+    if method != config.transfer.method:
+        config = config.replace({"transfer.method": method, "transfer.params": {}})
+    extract_features(Plan.of(config), Runtime.of(config, progress))
 
 
 @dataclass(frozen=True)

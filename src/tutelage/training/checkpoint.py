@@ -7,7 +7,8 @@ the file's metadata. Nothing is pickled.
 import json
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from torch.optim import Optimizer
 
 from tutelage.errors import TrainingError
 
-__all__ = ["load_checkpoint", "random_states", "save_checkpoint"]
+__all__ = ["load_checkpoint", "random_states", "save_checkpoint", "unchanged_random_state"]
 
 RandomState = Mapping[str, Any]
 
@@ -104,6 +105,19 @@ def random_states() -> list[RandomState]:
     states = [own] * dist.get_world_size()
     dist.all_gather_object(states, own)
     return states
+
+
+@contextmanager
+def unchanged_random_state() -> Iterator[None]:
+    """Give Python, NumPy and PyTorch back the random states that they have now.
+
+    What is drawn afterwards then does not depend on how much of the work inside was cached.
+    """
+    state = _random_state()
+    try:
+        yield
+    finally:
+        _set_random_state(state)
 
 
 def _pack(value: Any, path: str, *, into: dict[str, Tensor]) -> Any:

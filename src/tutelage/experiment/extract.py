@@ -1,0 +1,96 @@
+"""Extract the teachers' features of a config's rows, or estimate what that takes."""
+
+from dataclasses import dataclass
+
+from tutelage.config import ExperimentConfig
+from tutelage.errors import ConfigError
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.teacher_features import Teacher, extract_features
+from tutelage.extraction import Estimate, estimate
+from tutelage.extraction.extract import feature_key
+from tutelage.progress import Progress
+
+__all__ = ["ExtractionEstimate", "estimate_extraction", "extract"]
+
+
+@dataclass(frozen=True)
+class ExtractionEstimate:
+    """What the extraction of one teacher's features takes.
+
+    Attributes:
+        name: The teacher.
+        estimate: Rows, disk and time.
+        why_missing: How the most similar cache entry differs; None where there is none.
+    """
+
+    name: str
+    estimate: Estimate
+    why_missing: str | None
+
+
+def extract(config: ExperimentConfig, *, progress: Progress | None = None) -> list[Teacher]:
+    """Compute the teachers' features of the training rows and cache them; cached ones are read.
+
+    Args:
+        config: Data and teachers.
+        progress: Receives progress reports. Silent by default.
+
+    Returns:
+        Every teacher with its features, memory-mapped from the cache.
+
+    Raises:
+        ConfigError: If there is no teacher.
+        TutelageError: If data or a teacher cannot be used.
+
+    Example:
+        >>> config = ExperimentConfig.model_validate({
+        ...     "data": {"source": "folder:flowers/"},
+        ...     "teachers": [{"source": "timm:vit_giant_patch14_dinov2.lvd142m"}],
+        ... })
+        >>> dino, = extract(config)  # doctest: +SKIP
+        >>> dino.features.width  # doctest: +SKIP
+        1536
+    """
+    plan = _plan(config)
+    return extract_features(plan, Runtime.of(config, progress))
+
+
+def estimate_extraction(
+    config: ExperimentConfig, *, progress: Progress | None = None
+) -> list[ExtractionEstimate]:
+    """Estimate rows, disk and time of an extraction by running each teacher on a few rows.
+
+    Args:
+        config: Data and teachers.
+        progress: Receives progress reports. Silent by default.
+
+    Raises:
+        ConfigError: If there is no teacher.
+        TutelageError: If data or a teacher cannot be used.
+    """
+    plan, runtime = _plan(config), Runtime.of(config, progress)
+    estimates = []
+    for teacher in plan.teachers:
+        source, split = teacher.open(), plan.splits.pool.side(teacher.side)
+        expected = estimate(
+            source,
+            split,
+            store=runtime.cache,
+            dtype=config.cache.dtype,
+            workers=config.cache.workers,
+            batch_size=teacher.config.batch_size,
+            device=runtime.device,
+        )
+        key = feature_key(source, split, dtype=config.cache.dtype)
+        reason = None if expected.cached else runtime.cache.why_missing(key)
+        estimates.append(ExtractionEstimate(teacher.name, expected, reason))
+    return estimates
+
+
+def _plan(config: ExperimentConfig) -> Plan:
+    if not config.teachers:
+        raise ConfigError(
+            "there is no teacher to extract features of; add --teacher or [[teachers]]"
+        )
+    return Plan.of(config, trains=False)

@@ -1,0 +1,264 @@
+"""A run as a value: everything that is known, and checked, before anything is computed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import TypeVar
+
+from tutelage.cache.key import canonical, digest_of
+from tutelage.config import ExperimentConfig, TeacherConfig
+from tutelage.data import (
+    Data,
+    Modality,
+    Side,
+    Split,
+    Splits,
+    chained,
+    choose_splits,
+    read_data,
+    read_unlabelled,
+)
+from tutelage.errors import ConfigError, TutelageError
+from tutelage.regularizers.catalogue import Method, parse_method
+from tutelage.tasks.base import Task, as_list
+from tutelage.tasks.losses import task_loss
+from tutelage.tasks.scores import refuse_unmeasurable
+from tutelage.teachers import Source, open_teacher
+from tutelage.teachers.sides import side_of
+from tutelage.training.lengths import batch_sizes, with_steps
+
+__all__ = ["Plan", "TeacherPlan", "open_data"]
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class TeacherPlan:
+    """A teacher whose settings are checked and whose weights are not loaded.
+
+    Attributes:
+        name: The teacher's name in results.
+        config: Its settings.
+        side: What it reads of the rows: images or texts.
+    """
+
+    name: str
+    config: TeacherConfig
+    side: Side
+
+    def open(self) -> Source:
+        """Load the teacher."""
+        return open_teacher(
+            self.config.source,
+            modality=self.side,
+            params=self.config.params,
+            model_input=None if self.config.input is None else self.config.input.model_dump(),
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, checked: data opened, splits drawn, task, method, teachers and student known.
+
+    Attributes:
+        config: The settings, with the number of steps resolved.
+        method: What the student learns from the teachers.
+        data: The source of the rows.
+        splits: The rows to train and to evaluate on.
+        task: The meaning of outputs and labels.
+        teachers: The teachers, in the order of the config.
+        unlabelled: Rows without a label that this run learns from, by source.
+    """
+
+    config: ExperimentConfig
+    method: Method
+    data: Data
+    splits: Splits
+    task: Task
+    teachers: tuple[TeacherPlan, ...]
+    unlabelled: tuple[Split, ...]
+
+    @classmethod
+    def of(cls, config: ExperimentConfig, *, trains: bool = True, processes: int = 1) -> "Plan":
+        """Check a config against its data, without loading a model.
+
+        Args:
+            config: The settings.
+            trains: Whether a student is trained; else student, method and training settings are
+                not looked at.
+            processes: How many train together.
+
+        Raises:
+            TutelageError: The only mistake there is; or a ``ConfigError`` with all of them.
+        """
+        mistakes = _Mistakes()
+        method = mistakes.tell(partial(parse_method, config.transfer.method))
+        opened = mistakes.tell(partial(open_data, config))
+        if trains and config.student is None:
+            mistakes.add("setting student is missing; give --student, or [student] with a source")
+        if opened is None or method is None:
+            raise mistakes.error()
+        data, splits = opened
+        task = mistakes.tell(partial(_task, config, data, splits))
+        teachers = [
+            mistakes.tell(partial(_teacher, name, teacher, data.modality))
+            for name, teacher in zip(config.teacher_names, config.teachers, strict=True)
+            if method.taught or not trains
+        ]
+        used = trains and method.taught and config.train.unlabelled_share > 0
+        unlabelled = tuple(splits.unlabelled) if used else ()
+        if trains:
+            mistakes.tell(partial(_check_loss, config, task, splits))
+            if config.train.augment == "invariant" and data.modality == "text":
+                mistakes.add("train.augment = 'invariant' changes images; for texts choose 'none'")
+            counts = {
+                "labelled": len(splits.training),
+                "unlabelled": sum(map(len, unlabelled)),
+            }
+            train = mistakes.tell(partial(with_steps, config.train, **counts, processes=processes))
+            if train is not None:
+                mistakes.tell(partial(batch_sizes, **counts, settings=train))
+                config = config.replace({"train.steps": train.steps})
+        if mistakes:
+            raise mistakes.error()
+        known = tuple(teacher for teacher in teachers if teacher is not None)
+        assert task is not None
+        return cls(config, method, data, splits, task, known, unlabelled)
+
+    @property
+    def training(self) -> Split:
+        """The rows with a label to train on."""
+        return self.splits.training
+
+    @property
+    def evaluated(self) -> Split:
+        """The test or hold-out rows."""
+        return self.splits.evaluated
+
+    @cached_property
+    def seen(self) -> Split:
+        """All rows that the student sees in training: those with a label, then those without."""
+        return chained([self.training, *self.unlabelled])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of rows by split."""
+        more = {"unlabelled": sum(map(len, self.unlabelled))} if self.unlabelled else {}
+        return {"train": len(self.training), self.evaluated.name: len(self.evaluated), **more}
+
+    def digest(self, features: Sequence[str]) -> str:
+        """Return a digest of settings, rows and features; other checkpoints are not continued.
+
+        Args:
+            features: Digests of the cached features' keys.
+        """
+        content = [
+            self.config.digest(),
+            list(self.training.ids),
+            as_list(self.training.labels),
+            [list(split.ids) for split in self.unlabelled],
+            list(features),
+        ]
+        return digest_of(canonical(content))
+
+
+@dataclass
+class _Mistakes:
+    """Mistakes that are collected, so that all are told at once."""
+
+    errors: list[TutelageError] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.errors)
+
+    def tell(self, work: Callable[[], Made]) -> Made | None:
+        """Do some work; the error that it raises is kept."""
+        try:
+            return work()
+        except TutelageError as error:
+            self.errors.append(error)
+            return None
+
+    def add(self, *messages: str) -> None:
+        """Keep mistakes that were found without raising."""
+        self.errors.extend(ConfigError(message) for message in messages)
+
+    def error(self) -> TutelageError:
+        """The only mistake as it was raised, or one error with all of them."""
+        lines = dict.fromkeys(str(error) for error in self.errors)
+        return self.errors[0] if len(lines) == 1 else ConfigError("\n".join(lines))
+
+
+def open_data(config: ExperimentConfig) -> tuple[Data, Splits]:
+    """Read the data and choose the rows to train and to evaluate on."""
+    options = config.data
+    data = read_data(
+        options.source,
+        image=options.image,
+        text=options.text,
+        template=options.template,
+        task=options.task,
+        label=options.label,
+        label_separator=options.label_separator,
+        id=options.id,
+        train=options.train,
+        test=options.test,
+        validation=options.validation,
+        read_test=options.evaluate == "test",
+        params=options.params,
+    )
+    splits = choose_splits(
+        data,
+        evaluate=options.evaluate,
+        holdout=options.holdout,
+        test_share=options.test_share,
+        limit=options.limit,
+        split_seed=options.split_seed,
+        unlabelled=None
+        if options.unlabelled is None
+        else read_unlabelled(
+            options.unlabelled,
+            like=data,
+            image=options.image,
+            text=options.text,
+            template=options.template,
+            id=options.id,
+            split=options.unlabelled_split,
+        ),
+    )
+    return data, splits
+
+
+def _task(config: ExperimentConfig, data: Data, splits: Splits) -> Task:
+    """The task of the training rows, whose leading metric the evaluated rows can measure."""
+    task = Task.of(data.task, data.classes, splits.training.labels, metric=config.data.metric)
+    refuse_unmeasurable(
+        task.kind,
+        task.lead,
+        splits.evaluated.labels,
+        outputs=task.outputs,
+        where=f"the {splits.evaluated.name} rows",
+    )
+    return task
+
+
+def _teacher(name: str, teacher: TeacherConfig, modality: Modality) -> TeacherPlan:
+    side = side_of(
+        teacher.source,
+        rows=modality,
+        stated=teacher.modality,
+        params=teacher.params,
+        model_input=None if teacher.input is None else teacher.input.model_dump(),
+    )
+    return TeacherPlan(name, teacher, side)
+
+
+def _check_loss(config: ExperimentConfig, task: Task | None, splits: Splits) -> None:
+    """Refuse class weights and label smoothing that the task's loss cannot take."""
+    if task is not None:
+        task_loss(
+            task,
+            splits.training.labels,
+            class_weights=config.train.class_weights,
+            label_smoothing=config.train.label_smoothing,
+        )

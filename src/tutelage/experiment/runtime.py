@@ -1,0 +1,35 @@
+"""Device, cache and progress of a run: one argument in place of several."""
+
+from dataclasses import dataclass
+
+import torch
+
+from tutelage.cache import FeatureStore
+from tutelage.cache.place import default_root
+from tutelage.config import ExperimentConfig
+from tutelage.progress import Progress, Silent
+from tutelage.training.accelerator import computing_device
+
+__all__ = ["Runtime"]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where a run computes, where it keeps features, and who follows it.
+
+    Attributes:
+        device: The accelerator that is there, unless ``train.device`` says ``cpu``; teachers,
+            probes, rankings and soft labels all compute here.
+        cache: The teachers' features.
+        progress: Receives progress reports.
+    """
+
+    device: torch.device
+    cache: FeatureStore
+    progress: Progress
+
+    @classmethod
+    def of(cls, config: ExperimentConfig, progress: Progress | None = None) -> "Runtime":
+        """Take device and cache from a config; progress is silent by default."""
+        store = FeatureStore(config.cache.dir or default_root())
+        return cls(computing_device(config), store, progress or Silent())
