@@ -7,6 +7,7 @@
     ├── SourceError          a teacher: unknown, random where trained was meant, wrong features
     ├── CacheError           cached features: wrong rows, changed or damaged files
     ├── StudentError         the model being trained
+    ├── OutputError          files that cannot be written: no room, no permission
     └── TrainingError        a run that cannot start, go on or resume
         ├── BusyError        another process trains in the output folder
         └── DivergedError    the loss stopped being a number
@@ -25,6 +26,7 @@ __all__ = [
     "DataError",
     "DivergedError",
     "MissingExtraError",
+    "OutputError",
     "SourceError",
     "StudentError",
     "TrainingError",
@@ -65,6 +67,10 @@ class CacheError(TutelageError):
 
 class StudentError(TutelageError):
     """The model to be trained cannot be built, read or saved."""
+
+
+class OutputError(TutelageError):
+    """A file or folder cannot be written: no room, or no permission."""
 
 
 class TrainingError(TutelageError):

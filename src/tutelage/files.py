@@ -1,55 +1,87 @@
-"""Files that are there whole or not at all, and full disks that say so."""
+"""Atomic writes, errors of writing, sizes in words, and digests of content."""
 
 import errno
+import hashlib
+import json
 import os
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from tutelage.errors import CacheError
+from safetensors import SafetensorError
 
-__all__ = ["allocate", "in_words", "sync_folder", "telling_full_disk", "write_whole"]
+from tutelage.errors import OutputError
+
+__all__ = [
+    "allocate",
+    "atomic_path",
+    "canonical",
+    "digest_of",
+    "human_size",
+    "is_forbidden",
+    "is_full",
+    "remove_leftovers",
+    "sync_folder",
+    "write_atomically",
+    "writing_to",
+]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 _UNSUPPORTED = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
+_SUFFIX = ".tmp"
 
 
-def in_words(size: float) -> str:
-    """Return a number of bytes as people read it.
+def write_atomically(path: Path, content: str | bytes | Iterable[bytes]) -> None:
+    """Replace a file in one step: a reader sees the old content or all of the new.
 
-    Example:
-        >>> in_words(3_200_000_000)
-        '3.2 GB'
+    The content is written under a temporary name next to the file, synced and renamed.
+
+    Args:
+        path: The file. Its folder must exist.
+        content: Text (written as UTF-8), bytes, or bytes in pieces.
     """
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        if isinstance(content, str):
+            file.write(content.encode())
+        elif isinstance(content, bytes):
+            file.write(content)
+        else:
+            file.writelines(content)
 
 
 @contextmanager
-def telling_full_disk(folder: Path, *, needed: Callable[[], int]) -> Iterator[None]:
-    """Turn a full or forbidden disk into one ``CacheError`` that says what is needed."""
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to, then sync it and rename it to ``path``.
+
+    The temporary name differs between processes and calls, so several may write the same file; the
+    last one wins. If the block raises, the temporary file is removed and ``path`` is unchanged.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}")
     try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise CacheError(
-                f"no room for features in {folder}: {in_words(needed())} more are needed "
-                f"({error.strerror}). What was extracted so far is kept: make room, or choose "
-                "another cache folder, and run the same command again"
-            ) from error
-        if error.errno in _REFUSED:
-            raise CacheError(
-                f"{folder} cannot be written ({error.strerror}); choose another cache folder"
-            ) from error
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
         raise
+    sync_folder(path.parent)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove temporary files that killed processes left next to ``path``.
+
+    Only for files that one process at a time may write: a temporary file in use is removed too.
+    """
+    for leftover in path.parent.glob(f"{path.name}.*{_SUFFIX}"):
+        leftover.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable."""
+    """Make the renames in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -57,19 +89,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write under a temporary name, sync, rename: a reader sees all of it or nothing."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)
-
-
 def allocate(descriptor: int, size: int) -> None:
-    """Reserve a file's whole size, so that a full disk shows before hours of work."""
+    """Reserve a file's whole size, so that a full disk is reported before hours of work."""
     if hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(descriptor, 0, size)
@@ -78,3 +99,71 @@ def allocate(descriptor: int, size: int) -> None:
             if error.errno not in _UNSUPPORTED:
                 raise
     os.ftruncate(descriptor, size)
+
+
+@contextmanager
+def writing_to(path: Path, *, name: str = "", advice: str = "") -> Iterator[None]:
+    """Turn a failed write into an ``OutputError`` that names the path and the way out.
+
+    Args:
+        path: The file or folder that is written.
+        name: The setting or thing that it is, e.g. ``"output.dir"``; put before the path.
+        advice: What to do. By default: free some space where the disk is full, else choose another
+            path.
+
+    Raises:
+        OutputError: If the block raises an ``OSError``, or safetensors cannot write a file.
+
+    Example:
+        >>> with writing_to(Path("/proc/1"), name="output.dir"):
+        ...     Path("/proc/1/runs").mkdir()
+        Traceback (most recent call last):
+        tutelage.errors.OutputError: cannot write to output.dir /proc/1: No such file or directory; \
+choose another path
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        full = isinstance(error, OSError) and is_full(error)
+        default = "free some space, or choose another path" if full else "choose another path"
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise OutputError(
+            f"cannot write to {f'{name} {path}' if name else path}: {reason}; {advice or default}"
+        ) from error
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a write failed because the disk or a quota is full."""
+    return error.errno in _FULL
+
+
+def is_forbidden(error: OSError) -> bool:
+    """Whether a write failed because this user may not write there."""
+    return error.errno in _FORBIDDEN
+
+
+def human_size(size: float) -> str:
+    """Return a number of bytes in three digits and powers of 1000.
+
+    Example:
+        >>> human_size(3_210_000_000), human_size(999_960), human_size(12)
+        ('3.21 GB', '1 MB', '12 B')
+    """
+    units = ("B", "kB", "MB", "GB", "TB")
+    unit = 0
+    while float(f"{size:.3g}") >= 1000 and unit < len(units) - 1:
+        size, unit = size / 1000, unit + 1
+    # Thousands of terabytes stay plain digits; .3g would write an exponent.
+    return f"{size:.0f} {units[unit]}" if size >= 999.5 else f"{size:.3g} {units[unit]}"
+
+
+def canonical(content: Any) -> bytes:
+    """Return the one JSON text of some content: sorted keys, no spaces, UTF-8."""
+    return json.dumps(
+        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def digest_of(content: bytes | memoryview) -> str:
+    """Return the 128-bit BLAKE2b digest in hexadecimal."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

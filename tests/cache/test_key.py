@@ -97,3 +97,17 @@ def test_content_is_read_once_for_several_teachers():
 def test_duplicate_ids_are_named():
     with pytest.raises(CacheError, match="'same'"):
         rows_digest(replace(split_of(TextRows(["a", "b", "c"])), ids=["x", "same", "same"]))
+
+
+def test_keys_are_the_same_as_ever():
+    """Written down once: another digest means that every cached feature is computed again."""
+    assert KEY.digest == "2b5550788de5129ad145362c9f3687f6"
+    assert rows_digest(texts(50)) == "ec7b2a2b87abaeedab016a5612bcb7bf"
+    keys = [
+        feature_key(TextTeacher(), texts(50)),
+        feature_key(TextTeacher(weights="2"), texts(50), dtype="float32"),
+    ]
+    assert [key.digest for key in keys] == [
+        "163b4679befd4d11680aaabb9e6b0c7a",
+        "ea4ff80a2f66015fb7fc4755a8638a9b",
+    ]

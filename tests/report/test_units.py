@@ -4,7 +4,6 @@ import pytest
 
 from tutelage.report.units import (
     ascii_only,
-    bytes_,
     duration,
     gap,
     parameters,
@@ -46,14 +45,6 @@ def test_duration(seconds: float, text: str) -> None:
 )
 def test_parameters(count: int, text: str) -> None:
     assert ascii_only(parameters(count)) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 B"), (999, "999 B"), (3_100_000, "3.1 MB"), (999_950, "1 MB"), (4 * 10**12, "4 TB")],
-)
-def test_bytes(count: int, text: str) -> None:
-    assert ascii_only(bytes_(count)) == text
 
 
 def test_percent_and_points() -> None:

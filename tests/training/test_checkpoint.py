@@ -73,14 +73,14 @@ def test_a_full_disk_keeps_the_older_checkpoint(tmp_path):
 import resource, signal, torch
 from pathlib import Path
 from tutelage.training.checkpoint import save_checkpoint
-from tutelage.errors import TrainingError
+from tutelage.errors import OutputError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 small, large, path = torch.nn.Linear(2, 2), torch.nn.Linear(999, 99), Path({str(path)!r})
 save_checkpoint(path, small, optimizers={{}}, numbers={{"step": 1}})
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:
     save_checkpoint(path, large, optimizers={{}}, numbers={{"step": 2}})
-except TrainingError as error:
+except OutputError as error:
     print(error)
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -1,6 +1,5 @@
 """What follows from cached features and costs time to compute: kept beside them, by its own key."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tutelage.cache.key import canonical, digest_of
-from tutelage.files import telling_full_disk
+from tutelage.cache.disk import writing_features
+from tutelage.files import atomic_path, canonical, digest_of
 
 __all__ = ["derived"]
 
@@ -33,9 +32,8 @@ def derived(
         return load_file(path)
     except (FileNotFoundError, SafetensorError):
         made = {name: value.cpu().contiguous() for name, value in compute().items()}
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with telling_full_disk(root, needed=lambda: sum(value.nbytes for value in made.values())):
+    with writing_features(root, needed=lambda: sum(value.nbytes for value in made.values())):
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(made, temporary)
-        temporary.replace(path)
+        with atomic_path(path) as temporary:
+            save_file(made, temporary)
     return made

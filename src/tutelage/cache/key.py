@@ -1,7 +1,6 @@
 """What a set of cached features is a function of, and the digest that names it."""
 
 import hashlib
-import json
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,25 +8,14 @@ from typing import Any, Literal
 
 from tutelage.data.base import Split
 from tutelage.errors import CacheError
+from tutelage.files import canonical, digest_of
 
-__all__ = ["FORMAT", "Dtype", "FeatureKey", "canonical", "digest_of", "rows_digest"]
+__all__ = ["FORMAT", "Dtype", "FeatureKey", "rows_digest"]
 
 FORMAT = 1
 """Version of the files' layout; it is part of the key, so that an old layout is never misread."""
 
 Dtype = Literal["float16", "float32"]
-
-
-def canonical(content: Any) -> bytes:
-    """Return the one JSON text of some content: sorted keys, no spaces, UTF-8."""
-    return json.dumps(
-        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
-
-
-def digest_of(content: bytes | memoryview) -> str:
-    """Return the 128-bit BLAKE2b digest in hexadecimal."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)

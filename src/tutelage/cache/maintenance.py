@@ -282,4 +282,5 @@ def _delete(folder: Path) -> None:
 
 
 def _stem(name: str) -> str:
-    return name.removesuffix(".tmp").removesuffix(".partial")
+    """The name that a temporary or unfinished file is to get."""
+    return re.sub(r"(\.[^.]*)?\.tmp$", "", name).removesuffix(".partial")

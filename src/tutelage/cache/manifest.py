@@ -12,11 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, from_numpy
 
-from tutelage.cache.key import FeatureKey, canonical, digest_of
+from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import Layout, read_header
 from tutelage.cache.statistics import Moments
 from tutelage.errors import CacheError
-from tutelage.files import write_whole
+from tutelage.files import canonical, digest_of, write_atomically
 
 __all__ = [
     "IDS",
@@ -82,7 +82,7 @@ class Manifest:
             "computed": self.computed,
         }
         content["digest"] = digest_of(canonical(content))
-        write_whole(folder / MANIFEST, json.dumps(content, indent=1).encode() + b"\n")
+        write_atomically(folder / MANIFEST, json.dumps(content, indent=1).encode() + b"\n")
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -165,7 +165,7 @@ def read_ids(folder: Path) -> list[str]:
 
 def write_statistics(folder: Path, moments: Moments) -> None:
     """Write ``statistics.safetensors``: mean and standard deviation in float64."""
-    write_whole(
+    write_atomically(
         folder / STATISTICS,
         save({"mean": from_numpy(moments.mean), "std": from_numpy(moments.std)}),
     )

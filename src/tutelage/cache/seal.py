@@ -1,7 +1,6 @@
 """From files that are full to a folder that is finished."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from tutelage.cache.manifest import (
     write_statistics,
 )
 from tutelage.cache.statistics import Moments
-from tutelage.files import sync_folder
+from tutelage.files import sync_folder, write_atomically
 
 __all__ = ["seal"]
 
@@ -33,7 +32,7 @@ def seal(folder: Path, *, key: str, ids: Sequence[str], layout: Layout, computed
     moments = Moments(layout.width)
     shards = [_read_through(folder, shard, key, layout, moments) for shard in range(layout.shards)]
     write_statistics(folder, moments)
-    _write_ids(folder / IDS, ids)
+    write_atomically(folder / IDS, id_lines(ids))
     files = (*shards, *records(folder, (IDS, STATISTICS)))
     manifest = Manifest(key=key, layout=layout, files=files, computed=computed)
     (folder / JOURNAL).unlink(missing_ok=True)
@@ -58,13 +57,3 @@ def _read_through(
             rows = torch.frombuffer(content, dtype=DTYPES[layout.dtype]).view(-1, layout.width)
             moments.update(rows)
     return FileRecord(name, size, digest.hexdigest())
-
-
-def _write_ids(path: Path, ids: Sequence[str]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.writelines(id_lines(ids))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)

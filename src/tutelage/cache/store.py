@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tutelage.cache.disk import writing_features
 from tutelage.cache.features import MAP_UP_TO, Features
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import SHARD_BYTES, Layout
@@ -23,7 +24,6 @@ from tutelage.cache.manifest import (
 )
 from tutelage.cache.writer import FeatureWriter
 from tutelage.errors import CacheError
-from tutelage.files import telling_full_disk
 
 __all__ = ["FeatureStore"]
 
@@ -192,7 +192,7 @@ class FeatureStore:
     @contextmanager
     def _locked(self, key: FeatureKey) -> Iterator[None]:
         path = self.root / ".locks" / f"{key.digest}.lock"
-        with telling_full_disk(self.root, needed=lambda: 1):
+        with writing_features(self.root, needed=lambda: 1):
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path)
             try:

@@ -10,12 +10,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.cache.key import FeatureKey, digest_of
+from tutelage.cache.disk import writing_features
+from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import DTYPES, Layout, read_header
-from tutelage.cache.manifest import IDS, JOURNAL, KEY, Manifest
+from tutelage.cache.manifest import IDS, JOURNAL, KEY, MANIFEST, STATISTICS, Manifest
 from tutelage.cache.seal import seal
 from tutelage.errors import CacheError, SourceError
-from tutelage.files import allocate, sync_folder, telling_full_disk, write_whole
+from tutelage.files import (
+    allocate,
+    digest_of,
+    remove_leftovers,
+    sync_folder,
+    write_atomically,
+)
 
 __all__ = ["FeatureWriter"]
 
@@ -49,9 +56,11 @@ class FeatureWriter:
         self._digest = key.digest
         if complete:
             return
-        with telling_full_disk(folder, needed=self._needed):
+        with writing_features(folder, needed=self._needed):
             folder.mkdir(parents=True, exist_ok=True)
-            write_whole(folder / KEY, json.dumps(key.to_json(), indent=1).encode() + b"\n")
+            for name in (KEY, JOURNAL, IDS, STATISTICS, MANIFEST):
+                remove_leftovers(folder / name)
+            write_atomically(folder / KEY, json.dumps(key.to_json(), indent=1).encode() + b"\n")
             self.missing = self._resume()
             self._refuse_small_disk()
 
@@ -73,7 +82,7 @@ class FeatureWriter:
         shard = self.layout.shard_of(part)
         header = self.layout.header(shard, key=self._digest)
         offset = len(header) + (rows.start - self.layout.shard(shard).start) * self.layout.row_bytes
-        with telling_full_disk(self.folder, needed=self._needed):
+        with writing_features(self.folder, needed=self._needed):
             descriptor = self._descriptor(shard)
             _write_at(descriptor, content, offset)
             os.fsync(descriptor)
@@ -87,7 +96,7 @@ class FeatureWriter:
         if self.missing:
             raise CacheError(f"{len(self.missing)} parts of {self.folder} are not written yet")
         self.close()
-        with telling_full_disk(self.folder, needed=self._needed):
+        with writing_features(self.folder, needed=self._needed):
             return seal(
                 self.folder, key=self._digest, ids=self.ids, layout=self.layout, computed=computed
             )
@@ -182,7 +191,7 @@ class FeatureWriter:
         missing = [part for part in range(self.layout.parts) if part not in kept]
         if missing or noted is not None:
             lines = [plan, *({"part": p, "digest": d} for p, d in kept.items() if d)]
-            write_whole(
+            write_atomically(
                 self.folder / JOURNAL,
                 b"".join(json.dumps(line).encode() + b"\n" for line in lines),
             )

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tutelage.cache import FeatureStore
 from tutelage.cache.place import default_root
+from tutelage.files import human_size
 
 __all__ = ["examine"]
 
@@ -62,7 +63,7 @@ def examine(console: Console) -> None:
     free = shutil.disk_usage(next(p for p in (store.root, *store.root.parents) if p.exists())).free
     table.add_row(
         "cache",
-        f"{store.root}: {len(entries)} entries, {size / 1e6:,.1f} MB; {free / 1e9:,.1f} GB free",
+        f"{store.root}: {len(entries)} entries, {human_size(size)}; {human_size(free)} free",
     )
     console.print(table)
 

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tutelage.files import in_words
+from tutelage.files import human_size
 from tutelage.report import print_table
 from tutelage.sweeps.advice import Candidate
 from tutelage.sweeps.rank import Ranking
@@ -42,7 +42,7 @@ def _row(candidate: Candidate) -> tuple[Text, ...]:
             str(candidate.probe).removesuffix(" %"),
             f"{candidate.logme:.4f}",
             str(candidate.columns),
-            in_words(candidate.bytes),
+            human_size(candidate.bytes),
             "" if candidate.parameters is None else f"{candidate.parameters / 1e6:.1f} M",
         )
     )

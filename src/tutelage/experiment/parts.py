@@ -10,13 +10,13 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from tutelage.cache.derived import derived
-from tutelage.cache.key import canonical, digest_of
 from tutelage.data import Split
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import Teacher, teacher_rows
 from tutelage.experiment.teacher_probe import soft_labels
+from tutelage.files import canonical, digest_of
 from tutelage.objective import Objective
 from tutelage.registry import bind, import_object, own_code
 from tutelage.regularizers import EachModality, Evidence, Standardized

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TypeVar
 
-from tutelage.cache.key import canonical, digest_of
 from tutelage.config import ExperimentConfig, TeacherConfig
 from tutelage.data import (
     Data,
@@ -19,6 +18,7 @@ from tutelage.data import (
     read_unlabelled,
 )
 from tutelage.errors import ConfigError, TutelageError
+from tutelage.files import canonical, digest_of
 from tutelage.regularizers.catalogue import Method, parse_method
 from tutelage.tasks.base import Task, as_list
 from tutelage.tasks.losses import task_loss

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from tutelage.cache import ChainedRows, TeacherRows, rows_digest
 from tutelage.cache.derived import derived
-from tutelage.cache.key import canonical, digest_of
 from tutelage.config import ExperimentConfig
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
@@ -19,6 +18,7 @@ from tutelage.experiment.teacher_features import (
     extract_features,
     teacher_rows,
 )
+from tutelage.files import canonical, digest_of
 from tutelage.probe import Probe, SideBySide, cross_fitted, linear_probe
 from tutelage.progress import Progress
 from tutelage.tasks.base import as_list

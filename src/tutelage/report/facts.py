@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tutelage.report.units import bytes_, duration, gap, parameters, percent, score
+from tutelage.files import human_size
+from tutelage.report.units import SPACE, duration, gap, parameters, percent, score
 from tutelage.results.comparison import Comparison, score_of
 from tutelage.results.result import Result
 from tutelage.results.statistics import SampleMean, sample_mean
@@ -102,7 +103,7 @@ def teacher_table(comparison: Comparison) -> Table | None:
                     if teacher.parameters is not None
                     else "not known",
                     f"{teacher.width:,}",
-                    bytes_(teacher.bytes),
+                    human_size(teacher.bytes).replace(" ", SPACE),
                     _spread(rhos),
                     percent(sample_mean(shares), decimals=1) if shares and not alone else "",
                 )

@@ -5,7 +5,6 @@ from tutelage.tasks.base import Metric
 
 __all__ = [
     "ascii_only",
-    "bytes_",
     "duration",
     "gap",
     "parameters",
@@ -65,11 +64,6 @@ def short(difference: Difference) -> int:
 def parameters(count: int) -> str:
     """A model's size: ``22.7 M``."""
     return _scaled(count, ("", "k", "M", "G", "T"))
-
-
-def bytes_(count: int) -> str:
-    """A size on disk, in powers of 1000: ``3.1 MB``."""
-    return _scaled(count, ("B", "kB", "MB", "GB", "TB"))
 
 
 def duration(seconds: float) -> str:

@@ -8,12 +8,12 @@ from typing import Any, Protocol, Self
 
 import tomli_w
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.errors import BusyError, TrainingError
+from tutelage.files import write_atomically, writing_to
 from tutelage.results.result import Result, read_result
 
 __all__ = ["RunFolder", "differing"]
@@ -70,8 +70,8 @@ class RunFolder:
 
         Raises:
             TrainingError: If the folder holds a run and neither ``resume`` nor ``output.overwrite``
-                is set, holds one with other settings, is held by another process, or cannot be
-                written.
+                is set, holds one with other settings, or is held by another process.
+            OutputError: If the folder cannot be written.
         """
         path = config.output.dir
         folder = cls(path, resume)
@@ -99,21 +99,15 @@ class RunFolder:
         """Write the student, its weights ``rho`` where there are some, and the result last.
 
         Raises:
-            TrainingError: If something cannot be written; the checkpoint then stays.
+            OutputError: If something cannot be written; the checkpoint then stays.
         """
-        try:
+        with writing_to(self.path, advice="free some space, then continue with --resume"):
             student.save(self.path / "student")
             if rho:
                 save_file(dict(rho), self.path / "rho.safetensors")
-            temporary = self.path / "result.json.tmp"
-            temporary.write_text(result.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            temporary.replace(self.path / "result.json")
+            text = result.model_dump_json(indent=2) + "\n"
+            write_atomically(self.path / "result.json", text)
             self.checkpoint.unlink(missing_ok=True)
-        except (OSError, SafetensorError) as error:
-            raise TrainingError(
-                f"cannot write the result to {self.path}: {error}; free some space, "
-                "then continue with --resume"
-            ) from error
 
 
 def differing(before: ExperimentConfig, now: ExperimentConfig) -> list[str]:
@@ -154,17 +148,14 @@ def _refuse_other_settings(folder: RunFolder, config: ExperimentConfig) -> None:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path / ".lock", timeout=0)
-        lock.acquire()
+        with writing_to(path, name="output.dir"):
+            path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path / ".lock", timeout=0)
+            lock.acquire()
     except Timeout:
         raise BusyError(
             f"another process is training in {path}; wait until it has ended, or choose another "
             "output.dir (--out)"
-        ) from None
-    except OSError as error:
-        raise TrainingError(
-            f"cannot write to output.dir {path}: {error.strerror or error}"
         ) from None
     try:
         yield
@@ -174,12 +165,8 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _begin(folder: RunFolder, config: ExperimentConfig) -> None:
     text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
-    try:
+    with writing_to(folder.path, name="output.dir"):
         if not folder.resume:
             for name in OURS:
                 (folder.path / name).unlink(missing_ok=True)
-        folder.config.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise TrainingError(
-            f"cannot write to output.dir {folder.path}: {error.strerror or error}"
-        ) from None
+        write_atomically(folder.config, text)

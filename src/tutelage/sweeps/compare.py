@@ -23,6 +23,7 @@ from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.teacher_probe import probe_score
+from tutelage.files import write_atomically, writing_to
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.statistics import sample_mean
@@ -63,7 +64,8 @@ def compare(
 
     Raises:
         ConfigError: If a setting cannot be used, or the folder holds another comparison.
-        TrainingError: If no run could be finished, or nothing can be written.
+        TrainingError: If no run could be finished.
+        OutputError: If the folder cannot be written.
     """
     progress = progress or Silent()
     given = {"methods": methods, "seeds": seeds, "tune": tune}
@@ -95,7 +97,8 @@ def compare(
     )
     with FileLock(config.output.dir / ".lock"):
         text = table.model_dump_json(indent=2) + "\n"
-        (config.output.dir / "compare.json").write_text(text, encoding="utf-8")
+        with writing_to(config.output.dir, name="output.dir"):
+            write_atomically(config.output.dir / "compare.json", text)
     if all(row.score is None for row in table.rows):
         raise TrainingError(f"no run could be finished; the first said: {table.rows[0].reason}")
     return table
@@ -121,7 +124,7 @@ def _begin(config: ExperimentConfig) -> None:
     """Take the folder, and keep there what is compared."""
     folder = config.output.dir
     path = folder / "compare.toml"
-    try:
+    with writing_to(folder, name="output.dir"):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             if path.is_file() and _about(load_config([read_toml(path)])) != _about(config):
@@ -129,14 +132,7 @@ def _begin(config: ExperimentConfig) -> None:
                     f"{folder} holds a comparison with other settings, those in {path}; choose "
                     "another output.dir (--out), or remove that folder"
                 )
-            temporary = folder / "compare.toml.tmp"
-            text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
-    except OSError as error:
-        raise TrainingError(
-            f"cannot write to output.dir {folder}: {error.strerror or error}"
-        ) from None
+            write_atomically(path, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
 
 
 def _about(config: ExperimentConfig) -> str:

@@ -19,13 +19,13 @@ from filelock import BaseFileLock, FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel, ConfigDict
 
-from tutelage.cache.key import canonical, digest_of
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, DivergedError, TrainingError
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.run import run
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import extract_features
+from tutelage.files import canonical, digest_of, write_atomically, writing_to
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.result import Result
@@ -143,7 +143,8 @@ def tune(
         with FileLock(folder / "trials" / ".chosen.lock"):
             result = run(final, resume=True, progress=progress)
     tuning = Tuning(trials=trials, chosen=best.name, metric=config.data.lead, result=result)
-    (folder / "tune.json").write_text(tuning.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    with writing_to(folder, name="output.dir"):
+        write_atomically(folder / "tune.json", tuning.model_dump_json(indent=2) + "\n")
     return tuning
 
 
@@ -196,15 +197,11 @@ class Search:
 
         Raises:
             ConfigError: If the folder holds another search.
-            TrainingError: If nothing can be written there.
+            OutputError: If the folder cannot be written.
         """
         about = digest_of(canonical([self.held_out.digest(), repr(self.space)]))
-        try:
+        with writing_to(self.folder, name="output.dir"):
             (self.folder / "trials").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TrainingError(
-                f"cannot write to output.dir {self.folder}: {error.strerror or error}"
-            ) from None
         with FileLock(self.folder / "trials" / ".lock"):
             study = self._study()
             if study.user_attrs.setdefault("about", about) != about:

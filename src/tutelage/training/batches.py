@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from tutelage.cache.join import ChainedRows, TeacherRows
 from tutelage.data.base import Rows, Split
 from tutelage.errors import TrainingError, TutelageError
-from tutelage.files import allocate, in_words
+from tutelage.files import allocate, human_size
 from tutelage.inputs import Cuts, ImageInput, ModelInput, PairInput
 from tutelage.inputs.workers import Failure, raising
 from tutelage.progress import Progress
@@ -303,7 +303,7 @@ def _room(rows: int, *, like: Tensor, on_disk: bool) -> Tensor:
             room = torch.from_file(file.name, shared=True, size=numbers, dtype=like.dtype)
     except OSError as error:
         raise TrainingError(
-            f"no room for {in_words(size)} of decoded inputs in "
+            f"no room for {human_size(size)} of decoded inputs in "
             f"{tempfile.tempdir or 'a temporary folder'} ({error.strerror}); make room, let TMPDIR "
             "name another folder, or set train.inputs = 'memory' or 'none'"
         ) from error

@@ -5,7 +5,6 @@ the file's metadata. Nothing is pickled.
 """
 
 import json
-import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from tutelage.errors import TrainingError
+from tutelage.files import atomic_path, remove_leftovers, writing_to
 
 __all__ = ["load_checkpoint", "random_states", "save_checkpoint", "unchanged_random_state"]
 
@@ -45,7 +45,7 @@ def save_checkpoint(
         random: From ``random_states``; by default this process's own alone.
 
     Raises:
-        TrainingError: If the file cannot be written, for example on a full disk.
+        OutputError: If the file cannot be written, for example on a full disk.
     """
     tensors = {f"model.{name}": value for name, value in learner.state_dict().items()}
     plain: dict[str, Any] = {"numbers": dict(numbers), "optimizers": {}}
@@ -53,19 +53,12 @@ def save_checkpoint(
         plain["optimizers"][name] = _pack(optimizer.state_dict(), f"optimizer.{name}", into=tensors)
     plain["random"] = _pack(random or [_random_state()], "random", into=tensors)
     stored = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
+    advice = "free some space or choose another output.dir, then continue with --resume"
+    with writing_to(path, name="the checkpoint", advice=advice):
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(stored, temporary, metadata={"tutelage": json.dumps(plain)})
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        raise TrainingError(
-            f"cannot write the checkpoint {path}: {error}; free some space or choose another "
-            "output.dir, then continue with --resume"
-        ) from error
+        remove_leftovers(path)
+        with atomic_path(path) as temporary:
+            save_file(stored, temporary, metadata={"tutelage": json.dumps(plain)})
 
 
 def load_checkpoint(

@@ -76,7 +76,7 @@ class TrainState:
         """Write a checkpoint; all processes must call this, the main one writes.
 
         Raises:
-            TrainingError: If it cannot be written.
+            OutputError: If it cannot be written.
         """
         states = random_states()
         numbers: dict[str, Any] = {"step": self.step, "identity": self._digest, "scaler": {}}

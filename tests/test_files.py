@@ -1,0 +1,169 @@
+"""Atomic writes, errors of writing, sizes and digests."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from tutelage.errors import DataError, OutputError
+from tutelage.files import (
+    allocate,
+    canonical,
+    digest_of,
+    human_size,
+    remove_leftovers,
+    write_atomically,
+    writing_to,
+)
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tutelage.files import write_atomically
+
+def pieces():
+    yield b"half of it"
+    os.kill(os.getpid(), signal.SIGKILL)
+
+write_atomically(Path(sys.argv[1]), pieces())
+"""
+
+
+@pytest.mark.parametrize("content", ["ü\n", "ü\n".encode(), [b"\xc3", b"\xbc\n"]])
+def test_text_bytes_and_pieces(tmp_path: Path, content: str | bytes | list[bytes]) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("before")
+    write_atomically(path, content)
+    assert path.read_bytes() == b"\xc3\xbc\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("before")
+
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise DataError("no more")
+
+    with pytest.raises(DataError, match="no more"):
+        write_atomically(path, pieces())
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_killed_process_leaves_the_old_file_and_a_leftover(tmp_path: Path) -> None:
+    path, other = tmp_path / "file.txt", tmp_path / "file.txt.bak"
+    path.write_text("before")
+    other.write_text("mine")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(path)])
+    assert killed.returncode == -signal.SIGKILL
+    assert path.read_text() == "before"
+    assert len(list(tmp_path.iterdir())) == 3
+    remove_leftovers(path)
+    assert sorted(tmp_path.iterdir()) == [path, other]
+
+
+def test_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    """Of eight threads that write at once, the last one wins, with all of its content."""
+    path = tmp_path / "file.txt"
+    start = threading.Barrier(8)
+
+    def write(number: int) -> None:
+        start.wait()
+        for _ in range(10):
+            write_atomically(path, str(number) * 10_000)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    content = path.read_text()
+    assert len(content) == 10_000
+    assert len(set(content)) == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "a", "")
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "No space left on device; free some space, or choose another path"),
+        (errno.EACCES, "Permission denied; choose another path"),
+    ],
+)
+def test_a_failed_write_names_the_setting_and_the_way_out(number: int, says: str) -> None:
+    with (
+        pytest.raises(OutputError, match=f"cannot write to output.dir /runs: {says}$") as caught,
+        writing_to(Path("/runs"), name="output.dir"),
+    ):
+        raise OSError(number, os.strerror(number))
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_advice_replaces_the_usual_one() -> None:
+    with (
+        pytest.raises(OutputError, match=r"to /runs: Permission denied; ask somebody$"),
+        writing_to(Path("/runs"), advice="ask somebody"),
+    ):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def test_safetensors_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="No such file"), writing_to(tmp_path):
+        save_file({"a": torch.ones(1)}, tmp_path / "missing" / "a.safetensors")
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(DataError, match=r"^as it was$"), writing_to(Path("/runs")):
+        raise DataError("as it was")
+
+
+def test_room_is_reserved(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        allocate(file.fileno(), 12_345)
+    assert (tmp_path / "file").stat().st_size == 12_345
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (184_320, "184 kB"),
+        (3_100_000, "3.1 MB"),
+        (999_499, "999 kB"),
+        (999_500, "1 MB"),
+        (999_950, "1 MB"),
+        (1_234_567_890, "1.23 GB"),
+        (4 * 10**12, "4 TB"),
+        (1234 * 10**12, "1234 TB"),
+    ],
+)
+def test_sizes(size: int, text: str) -> None:
+    assert human_size(size) == text
+
+
+def test_canonical_text_and_digest_are_the_same_as_ever() -> None:
+    """They are part of cache keys."""
+    text = canonical({"b": [1, 2.5, None, True], "a": "é"})
+    assert text == '{"a":"é","b":[1,2.5,null,true]}'.encode()
+    assert digest_of(text) == "929cc39d314ab8cb209b11b9fec9ac70"
+    assert json.loads(text) == {"a": "é", "b": [1, 2.5, None, True]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical(float("nan"))
