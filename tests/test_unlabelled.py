@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tutelage import ExperimentConfig, run
-from tutelage.cache import ChainedRows, FeatureKey, FeatureStore, TeacherRows
+from tutelage.cache import FeatureKey, FeatureStore, JoinedTable, concat
 from tutelage.config import load_config
 from tutelage.data import chained, choose_splits, read_data, read_unlabelled
 from tutelage.demo.data import snippets
@@ -67,15 +67,15 @@ def test_chained_rows_are_the_parts_behind_each_other(tmp_path):
         with store.writer(key, ids=ids, width=4) as writer:
             writer.write(0, values)
             writer.finish()
-        parts.append(TeacherRows({"own": store.open(key, ids)}, ids))
+        parts.append(JoinedTable({"own": store.open(key, ids)}, ids))
         whole.append(values)
-    rows = ChainedRows(parts)
+    rows = concat(parts)
     numbers = torch.tensor([7, 0, 4, 5, 5, 1])
     assert len(rows) == 8
     assert torch.equal(rows.gather(numbers)["own"], torch.cat(whole)[numbers])
-    other = TeacherRows({"else": parts[0].features["own"]}, parts[0].features["own"].ids)
+    other = JoinedTable({"else": parts[0].features["own"]}, parts[0].features["own"].ids)
     with pytest.raises(CacheError, match="different teachers"):
-        ChainedRows([parts[0], other])
+        concat([parts[0], other])
 
 
 def test_a_folder_without_labels_is_all_its_images(digits):

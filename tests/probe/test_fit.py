@@ -9,10 +9,9 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from tutelage.cache import FeatureKey, FeatureStore
+from tutelage.cache import FeatureKey, FeatureStore, JoinedTable, table
 from tutelage.errors import ConfigError, DataError
 from tutelage.probe import fit_probe, standardised
-from tutelage.probe import rows as probe_rows
 from tutelage.probe.fit import Regression
 
 UNLABELLED = -100
@@ -117,13 +116,13 @@ def cached(digits, tmp_path):
             rows = writer.layout.part(part)
             writer.write(part, features[rows.start : rows.stop])
         writer.finish()
-    return store.open(key, ids), labels
+    return JoinedTable({"digits": store.open(key, ids)}, ids), labels
 
 
 def test_blocks_read_again_equal_what_is_held(digits, cached, monkeypatch):
     held = fit_probe(*digits, classes=10, c=0.01)
     monkeypatch.setattr(standardised, "HOLD_UP_TO", 0)
-    monkeypatch.setattr(probe_rows, "BLOCK_ROWS", 100)
+    monkeypatch.setattr(table, "BLOCK_ROWS", 100)
     rows, labels = cached
     read = fit_probe(rows, labels, classes=10, c=0.01)
     assert torch.allclose(read.mean, held.mean)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tutelage.cache import ChainedRows, Features, TeacherRows
+from tutelage.cache import Features, FeatureTable, JoinedTable, concat
 from tutelage.data import Split
 from tutelage.experiment.plan import Plan, TeacherPlan
 from tutelage.experiment.runtime import Runtime
@@ -50,9 +50,7 @@ def extract_features(plan: Plan, runtime: Runtime) -> list[Teacher]:
     return _extracted(plan, (plan.splits.pool, *plan.unlabelled), runtime)
 
 
-def evaluated_rows(
-    plan: Plan, teachers: Sequence[Teacher], runtime: Runtime
-) -> TeacherRows | ChainedRows:
+def evaluated_rows(plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) -> FeatureTable:
     """Return the teachers' features of the evaluated rows, for a probe to be scored on.
 
     A hold-out that was drawn from the training rows is cached with them; other rows are extracted.
@@ -65,16 +63,16 @@ def evaluated_rows(
 
 def teacher_rows(
     teachers: Sequence[Teacher], training: Split, *, unlabelled: Sequence[Split] = ()
-) -> TeacherRows | ChainedRows:
+) -> FeatureTable:
     """Return the teachers' features of the training rows, then those of the unlabelled ones."""
-    rows = TeacherRows({t.name: t.features for t in teachers}, training.ids)
+    rows = JoinedTable({t.name: t.features for t in teachers}, training.ids)
     if not unlabelled:
         return rows
     more = [
-        TeacherRows({t.name: t.unlabelled[number] for t in teachers}, split.ids)
+        JoinedTable({t.name: t.unlabelled[number] for t in teachers}, split.ids)
         for number, split in enumerate(unlabelled)
     ]
-    return ChainedRows([rows, *more])
+    return concat([rows, *more])
 
 
 def _extracted(plan: Plan, splits: Sequence[Split], runtime: Runtime) -> list[Teacher]:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.cache import ChainedRows, TeacherRows, rows_digest
+from tutelage.cache import FeatureTable, columns, rows_digest
 from tutelage.cache.derived import derived
 from tutelage.config import ExperimentConfig
 from tutelage.experiment.plan import Plan
@@ -19,7 +19,7 @@ from tutelage.experiment.teacher_features import (
     teacher_rows,
 )
 from tutelage.files import canonical, digest_of
-from tutelage.probe import Probe, SideBySide, cross_fitted, linear_probe
+from tutelage.probe import Probe, cross_fitted, linear_probe
 from tutelage.progress import Progress
 from tutelage.tasks.base import as_list
 
@@ -37,8 +37,8 @@ class ProbedRows:
         evaluated: Of the test or hold-out rows.
     """
 
-    training: TeacherRows | ChainedRows
-    evaluated: TeacherRows | ChainedRows
+    training: FeatureTable
+    evaluated: FeatureTable
 
     @classmethod
     def of(cls, plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) -> "ProbedRows":
@@ -66,9 +66,9 @@ def teacher_probe(
         after: Probes of the single teachers, from which this one starts.
     """
     return linear_probe(
-        SideBySide(rows.training, names=names),
+        columns(rows.training, names),
         plan.training.labels,
-        test_features=SideBySide(rows.evaluated, names=names),
+        test_features=columns(rows.evaluated, names),
         test_labels=plan.evaluated.labels,
         kind=plan.task.kind,
         metric=plan.task.lead,
@@ -117,7 +117,7 @@ def probe_score(config: ExperimentConfig, *, progress: Progress | None = None) -
 
 
 def soft_labels(
-    plan: Plan, teachers: Sequence[Teacher], rows: TeacherRows | ChainedRows, runtime: Runtime
+    plan: Plan, teachers: Sequence[Teacher], rows: FeatureTable, runtime: Runtime
 ) -> Float[Tensor, "rows outputs"]:
     """Return the outputs of the teachers' probe, cross-fitted, from the cache or newly fitted.
 
@@ -143,7 +143,7 @@ def soft_labels(
     def fit() -> dict[str, Tensor]:
         with runtime.progress.track("probe for soft labels", 1, unit="probe") as update:
             logits = cross_fitted(
-                SideBySide(rows),
+                rows,
                 labels,
                 kind=task.kind,
                 metric=task.lead,

@@ -4,14 +4,11 @@ from tutelage.probe.choice import HoldoutProbe, Probe, linear_probe, probe_holdo
 from tutelage.probe.crossfit import cross_fitted
 from tutelage.probe.draws import stratified_folds
 from tutelage.probe.fit import LinearProbe, fit_probe
-from tutelage.probe.rows import FeatureRows, SideBySide
 
 __all__ = [
-    "FeatureRows",
     "HoldoutProbe",
     "LinearProbe",
     "Probe",
-    "SideBySide",
     "cross_fitted",
     "fit_probe",
     "linear_probe",

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from tutelage.cache.table import FeatureTable, as_table, select
 from tutelage.errors import DataError
 from tutelage.probe.draws import drawn_holdout
 from tutelage.probe.fit import LinearProbe, Regression, fit_probe
 from tutelage.probe.labelled import labelled_rows
-from tutelage.probe.rows import FeatureRows, Selected, feature_rows
 from tutelage.tasks.base import Kind, Metric, has_label, hidden, metric_of
 from tutelage.tasks.scores import measure, standard_error
 
@@ -57,10 +57,10 @@ class Probe(HoldoutProbe):
 
 
 def linear_probe(
-    rows: Float[Tensor, "rows width"] | FeatureRows,
+    rows: Float[Tensor, "rows width"] | FeatureTable,
     labels: Shaped[Tensor, "rows ..."],
     *,
-    test_features: Float[Tensor, "test width"] | FeatureRows,
+    test_features: Float[Tensor, "test width"] | FeatureTable,
     test_labels: Shaped[Tensor, "test ..."],
     kind: Kind = "single-label",
     metric: Metric | None = None,
@@ -137,7 +137,7 @@ def linear_probe(
 
 
 def probe_holdout(
-    rows: Float[Tensor, "rows width"] | FeatureRows,
+    rows: Float[Tensor, "rows width"] | FeatureTable,
     labels: Shaped[Tensor, "rows ..."],
     *,
     kind: Kind = "single-label",
@@ -187,7 +187,7 @@ def probe_holdout(
 
 def scored(
     probe: LinearProbe,
-    features: Float[Tensor, "rows width"] | FeatureRows,
+    features: Float[Tensor, "rows width"] | FeatureTable,
     labels: Shaped[Tensor, "rows ..."],
 ) -> tuple[Float[Tensor, "labelled outputs"], Shaped[Tensor, "labelled ..."]]:
     """Return the probe's outputs for the labelled rows, and their labels.
@@ -195,13 +195,13 @@ def scored(
     Raises:
         DataError: If there are none, or they do not match.
     """
-    rows = feature_rows(features)
+    rows = as_table(features)
     if len(rows) != len(labels):
         raise DataError(f"there are {len(rows)} rows of features to score but {len(labels)} labels")
     labelled = has_label(labels).nonzero().flatten()
     if not len(labelled):
         raise DataError("no row to score has a label")
-    return probe.outputs(Selected(rows, labelled)), labels[labelled]
+    return probe.outputs(select(rows, labelled)), labels[labelled]
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class _Asked:
 
 
 def _choose(
-    rows: Tensor | FeatureRows,
+    rows: Tensor | FeatureTable,
     labels: Tensor,
     asked: _Asked,
     *,
@@ -231,7 +231,7 @@ def _choose(
     device: torch.device | None,
 ) -> tuple[HoldoutProbe, LinearProbe]:
     """The chosen C, and the probe at it of the rows that were not held out."""
-    found = feature_rows(rows)
+    found = as_table(rows)
     labelled_rows(found, labels, kind=asked.kind, classes=classes)
     held = drawn_holdout(labels, kind=asked.kind, share=holdout, seed=seed)
     regression = Regression(
@@ -246,7 +246,7 @@ def _choose(
 
     def attempt(decade: int, start: LinearProbe | None) -> LinearProbe:
         probe = regression.fit(10.0**decade, start=start)
-        tried[decade] = asked.score(*scored(probe, Selected(found, held), labels[held])), probe
+        tried[decade] = asked.score(*scored(probe, select(found, held), labels[held])), probe
         return probe
 
     probe, decades = None, DECADES
@@ -266,7 +266,7 @@ def _choose(
             break
         best = further
     value, probe = tried[best]
-    error = asked.error(*scored(probe, Selected(found, held), labels[held]))
+    error = asked.error(*scored(probe, select(found, held), labels[held]))
     return HoldoutProbe(c=10.0**best, holdout_score=value, holdout_error=error), probe
 
 

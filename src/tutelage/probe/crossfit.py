@@ -4,19 +4,19 @@ import torch
 from jaxtyping import Float, Float32, Int64, Shaped
 from torch import Tensor
 
+from tutelage.cache.table import FeatureTable, as_table, select
 from tutelage.errors import DataError
 from tutelage.probe.choice import probe_holdout
 from tutelage.probe.draws import stratified_folds
 from tutelage.probe.fit import fit_probe
 from tutelage.probe.labelled import labelled_rows
-from tutelage.probe.rows import FeatureRows, Selected, feature_rows
 from tutelage.tasks.base import UNLABELLED, Kind, Metric, has_label, hidden
 
 __all__ = ["cross_fitted"]
 
 
 def cross_fitted(
-    rows: Float[Tensor, "rows width"] | FeatureRows,
+    rows: Float[Tensor, "rows width"] | FeatureTable,
     labels: Shaped[Tensor, "rows ..."],
     *,
     kind: Kind = "single-label",
@@ -63,7 +63,7 @@ def cross_fitted(
         >>> (logits.argmax(dim=1) == labels).all()
         tensor(True)
     """
-    found = feature_rows(rows)
+    found = as_table(rows)
     labelled_rows(found, labels, kind=kind, classes=classes)
     known = has_label(labels)
     if isinstance(folds, int):
@@ -81,5 +81,5 @@ def cross_fitted(
         # The fold of rows without a label is no labelled row's: their probe is that of all others.
         others = hidden(labels, mine)
         probe = fit_probe(found, others, kind=kind, classes=classes, c=c, device=device)
-        outputs[mine] = probe.outputs(Selected(found, mine))
+        outputs[mine] = probe.outputs(select(found, mine))
     return outputs

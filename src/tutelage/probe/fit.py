@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float, Float32, Int64, Shaped
 from torch import Tensor
 
+from tutelage.cache.table import FeatureTable, as_table, blocks, select, total_width
 from tutelage.errors import ConfigError, DataError
 from tutelage.probe.criteria import criterion_of
 from tutelage.probe.curvature import Curvature, parts
 from tutelage.probe.descent import minimise
 from tutelage.probe.labelled import labelled_rows
-from tutelage.probe.rows import FeatureRows, Selected, blocks, feature_rows
 from tutelage.probe.standardised import Standardised
 from tutelage.tasks.base import Kind
 
@@ -62,17 +62,18 @@ class LinearProbe:
         )
 
     def outputs(
-        self, features: Float[Tensor, "rows width"] | FeatureRows
+        self, features: Float[Tensor, "rows width"] | FeatureTable
     ) -> Float32[Tensor, "rows outputs"]:
         """Return each row's outputs, on the CPU; features are read block by block.
 
         Raises:
             DataError: If the features have another width, or one is not finite.
         """
-        rows = feature_rows(features)
-        if rows.width != len(self.mean):
+        rows = as_table(features)
+        if total_width(rows) != len(self.mean):
             raise DataError(
-                f"the probe was fitted on {len(self.mean)} columns, and these rows have {rows.width}"
+                f"the probe was fitted on {len(self.mean)} columns, and these rows have "
+                f"{total_width(rows)}"
             )
         found = torch.empty(len(rows), len(self.bias))
         for place, block in blocks(rows):
@@ -85,14 +86,14 @@ class LinearProbe:
         return found
 
     def predict(
-        self, features: Float[Tensor, "rows width"] | FeatureRows
+        self, features: Float[Tensor, "rows width"] | FeatureTable
     ) -> Int64[Tensor, " rows"]:
         """Return the class of the greatest logit in each row."""
         return self.outputs(features).argmax(dim=1)
 
 
 def fit_probe(
-    rows: Float[Tensor, "rows width"] | FeatureRows,
+    rows: Float[Tensor, "rows width"] | FeatureTable,
     labels: Shaped[Tensor, "rows ..."],
     *,
     kind: Kind = "single-label",
@@ -123,8 +124,7 @@ def fit_probe(
     between passes, larger ones are read again: memory is bounded whatever the number of rows.
 
     Args:
-        rows: Features: a tensor, cached ``Features``, or anything with ``__len__``, ``width`` and
-            ``gather``.
+        rows: Features: a matrix, or a table, whose teachers' columns are read side by side.
         labels: Class numbers; or a column each label or target. Those that are not known are left out.
         kind: Of task.
         classes: How many classes, labels or targets there are.
@@ -158,7 +158,7 @@ class Regression:
 
     def __init__(
         self,
-        rows: Float[Tensor, "rows width"] | FeatureRows,
+        rows: Float[Tensor, "rows width"] | FeatureTable,
         labels: Shaped[Tensor, "rows ..."],
         *,
         kind: Kind = "single-label",
@@ -166,12 +166,12 @@ class Regression:
         weights: Float[Tensor, " width"] | None = None,
         device: torch.device | None = None,
     ) -> None:
-        found = feature_rows(rows)
+        found = as_table(rows)
         labelled = labelled_rows(found, labels, kind=kind, classes=classes)
-        _refuse_weights(weights, width=found.width)
+        _refuse_weights(weights, width=total_width(found))
         self.device = device or _accelerator()
         self.classes = classes
-        self._columns = Standardised(Selected(found, labelled), weights=weights, device=self.device)
+        self._columns = Standardised(select(found, labelled), weights=weights, device=self.device)
         self._criterion = criterion_of(kind, labels[labelled], outputs=classes, device=self.device)
         self._curvature = Curvature(self._columns)
 

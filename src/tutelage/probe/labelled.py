@@ -3,15 +3,15 @@
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
+from tutelage.cache.table import FeatureTable
 from tutelage.errors import DataError
-from tutelage.probe.rows import FeatureRows
 from tutelage.tasks.base import UNLABELLED, Kind, has_label
 
 __all__ = ["labelled_rows"]
 
 
 def labelled_rows(
-    rows: FeatureRows, labels: Shaped[Tensor, "rows ..."], *, kind: Kind, classes: int
+    rows: FeatureTable, labels: Shaped[Tensor, "rows ..."], *, kind: Kind, classes: int
 ) -> Int64[Tensor, " labelled"]:
     """Return the numbers of rows with a label.
 

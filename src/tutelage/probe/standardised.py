@@ -7,8 +7,8 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
 from tutelage.cache.statistics import Moments
+from tutelage.cache.table import SelectedTable, blocks, matrix, total_width
 from tutelage.errors import DataError
-from tutelage.probe.rows import Selected, blocks
 
 __all__ = ["HOLD_UP_TO", "Standardised"]
 
@@ -41,7 +41,7 @@ class Standardised:
 
     def __init__(
         self,
-        rows: Selected,
+        rows: SelectedTable,
         *,
         weights: Float[Tensor, " width"] | None,
         device: torch.device,
@@ -49,10 +49,10 @@ class Standardised:
         self.device = device
         self._rows = rows
         self._held: list[Tensor] = []
-        hold = 4 * len(rows) * rows.width <= HOLD_UP_TO
-        moments = Moments(rows.width)
+        hold = 4 * len(rows) * total_width(rows) <= HOLD_UP_TO
+        moments = Moments(total_width(rows))
         for place, block in blocks(rows):
-            _refuse_not_finite(block, numbers=rows.numbers[place])
+            _refuse_not_finite(block, numbers=rows.rows[place])
             moments.update(block.cpu())
             if hold:
                 self._held.append(block.to(device, torch.float32, copy=True))
@@ -71,7 +71,7 @@ class Standardised:
     @property
     def width(self) -> int:
         """Columns."""
-        return self._rows.width
+        return total_width(self._rows)
 
     def blocks(self) -> Iterator[Float32[Tensor, "block width"]]:
         """Go through all rows in order, in float32 on the device."""
@@ -85,7 +85,7 @@ class Standardised:
         """Return rows spread evenly over all of them: ``count``, or as many as there are."""
         count = min(count, len(self))
         spread = torch.arange(count) * len(self) // count
-        return self._standardise(self._rows.gather(spread))
+        return self._standardise(matrix(self._rows, spread))
 
     def _standardise(self, block: Tensor) -> Tensor:
         found = block.to(self.device, torch.float32, copy=True)

@@ -14,7 +14,7 @@ from tutelage.regularizers.cospress import CosPress
 from tutelage.regularizers.factor import FactorTransfer
 from tutelage.regularizers.kd import KD
 from tutelage.regularizers.per_modality import EachModality
-from tutelage.regularizers.preparation import Evidence, FeatureRows
+from tutelage.regularizers.preparation import Evidence, FeatureTable
 from tutelage.regularizers.prepared import PreparedRegularizer
 from tutelage.regularizers.product import ProductAFT, product_kernel_distance
 from tutelage.regularizers.rkd import RKD, angle_loss, distance_loss
@@ -31,7 +31,7 @@ __all__ = [
     "EachModality",
     "Evidence",
     "FactorTransfer",
-    "FeatureRows",
+    "FeatureTable",
     "PreparedRegularizer",
     "ProductAFT",
     "Regularizer",

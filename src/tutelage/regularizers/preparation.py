@@ -10,12 +10,12 @@ from torch import Tensor
 
 from tutelage.tasks.base import UNLABELLED
 
-__all__ = ["UNLABELLED", "Evidence", "FeatureRows"]
+__all__ = ["UNLABELLED", "Evidence", "FeatureTable"]
 
 
 @runtime_checkable
-class FeatureRows(Protocol):
-    """Teachers' features of numbered rows, as ``tutelage.cache.TeacherRows`` reads them."""
+class FeatureTable(Protocol):
+    """Numbered rows with a matrix of features for each teacher; see ``tutelage.cache.table``."""
 
     @property
     def widths(self) -> Mapping[str, int]:
@@ -24,9 +24,7 @@ class FeatureRows(Protocol):
     def __len__(self) -> int:
         """Return how many rows there are."""
 
-    def gather(
-        self, indices: Int64[Tensor, " batch"]
-    ) -> Mapping[str, Float[Tensor, "batch width"]]:
+    def gather(self, indices: Int64[Tensor, " batch"]) -> dict[str, Float[Tensor, "batch _"]]:
         """Return every teacher's features of these rows, in this order, of any floating dtype."""
 
 
@@ -65,7 +63,7 @@ class Evidence:
         [torch.Size([2, 2]), torch.Size([1, 2])]
     """
 
-    teachers: FeatureRows
+    teachers: FeatureTable
     labels: Shaped[Tensor, "rows ..."]
     classes: int
     student: Callable[[], Float[Tensor, "rows width"]]

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from tutelage.regularizers.preparation import Evidence, FeatureRows
+from tutelage.regularizers.preparation import Evidence, FeatureTable
 
 __all__ = ["Standardized"]
 
@@ -62,7 +62,7 @@ class Standardized(nn.Module):
         """Prepare the regularizer, if it is one that prepares, on standardised teacher features."""
         prepare = getattr(self.regularizer, "prepare", None)
         if prepare is not None:
-            prepare(replace(evidence, teachers=_StandardizedRows(self, evidence.teachers)))
+            prepare(replace(evidence, teachers=_StandardizedTable(self, evidence.teachers)))
 
     def standardized(self, teacher: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return ``(ψ - mean) / std`` for each teacher, where the means are."""
@@ -74,18 +74,18 @@ class Standardized(nn.Module):
 
 
 @dataclass(frozen=True)
-class _StandardizedRows:
-    """Teachers' rows, standardised as they are read."""
+class _StandardizedTable:
+    """A table whose features are standardized as they are read."""
 
     by: Standardized
-    rows: FeatureRows
+    table: FeatureTable
 
     @property
     def widths(self) -> Mapping[str, int]:
-        return self.rows.widths
+        return self.table.widths
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.table)
 
     def gather(self, indices: Int64[Tensor, " batch"]) -> dict[str, Tensor]:
-        return self.by.standardized(self.rows.gather(indices))
+        return self.by.standardized(self.table.gather(indices))

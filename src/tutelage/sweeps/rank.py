@@ -10,6 +10,7 @@ from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from tutelage.cache.table import matrix
 from tutelage.config import ExperimentConfig
 from tutelage.data import Split
 from tutelage.errors import ConfigError, DataError, TutelageError
@@ -18,7 +19,7 @@ from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import Teacher, extract_features
 from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
-from tutelage.probe import Probe, SideBySide, linear_probe
+from tutelage.probe import Probe, linear_probe
 from tutelage.progress import Progress
 from tutelage.regularizers.catalogue import BASELINE
 from tutelage.regularizers.logme import Moments, logme
@@ -136,7 +137,7 @@ def _candidates(plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) -> It
 
 def _moments(plan: Plan, rows: ProbedRows, runtime: Runtime) -> Moments:
     """Sums over the training rows that LogME of any set of teachers follows from."""
-    labels, together = plan.training.labels, SideBySide(rows.training)
+    labels = plan.training.labels
     numbers = complete(labels).nonzero().flatten()
     if not len(numbers):
         raise DataError("LogME needs training rows that have all labels, and there are none")
@@ -145,7 +146,7 @@ def _moments(plan: Plan, rows: ProbedRows, runtime: Runtime) -> Moments:
         def blocks() -> Iterator[tuple[Tensor, Tensor]]:
             done = 0
             for block in torch.split(numbers, 4096):
-                yield together.gather(block), plan.task.columns(labels[block])
+                yield matrix(rows.training, block), plan.task.columns(labels[block])
                 update(done := done + len(block))
 
         return Moments.of(blocks())

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from tutelage.cache.join import ChainedRows, TeacherRows
+from tutelage.cache.table import FeatureTable
 from tutelage.data.base import Rows, Split
 from tutelage.errors import TrainingError, TutelageError
 from tutelage.files import allocate, human_size
@@ -172,7 +172,7 @@ class Batches(Dataset[Batch]):
         split: Split,
         inputs: PreparedRows | PreparedPairs,
         *,
-        teachers: TeacherRows | ChainedRows | None = None,
+        teachers: FeatureTable | None = None,
         soft: Float[Tensor, "rows classes"] | None = None,
     ) -> None:
         self.labels = split.labels
