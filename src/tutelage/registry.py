@@ -3,7 +3,7 @@
 import importlib
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import isclass, signature
 from pathlib import Path
@@ -14,7 +14,17 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from tutelage.errors import ConfigError, TutelageError, did_you_mean, first_line, out_of_memory
 
-__all__ = ["bind", "build", "import_object", "lookup", "make_own", "own_code", "split_scheme"]
+__all__ = [
+    "bind",
+    "build",
+    "build_problems",
+    "import_object",
+    "lookup",
+    "make_own",
+    "own_code",
+    "problems",
+    "split_scheme",
+]
 
 
 def import_object(path: str) -> Any:
@@ -85,16 +95,41 @@ def bind(
         params: What the user set.
         where: The dotted path of the parameters in the config, for the message.
     """
+    if found := problems(factory, given, params, where=where):
+        raise ConfigError("\n".join(found))
+    parameters = signature(factory).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return factory(
+        **{name: value for name, value in given.items() if name in parameters or open_ended},
+        **params,
+    )
+
+
+def problems(
+    factory: Callable[..., Any], given: Collection[str], params: Mapping[str, Any], *, where: str
+) -> list[str]:
+    """Return what ``bind`` would refuse, from the factory's signature alone; nothing is called.
+
+    Args:
+        factory: A class or function.
+        given: Names of what the program fills in.
+        params: What the user set.
+        where: The dotted path of the parameters in the config, for the messages.
+
+    Example:
+        >>> def crop(*, size: int, pad: int = 0): ...
+        >>> problems(crop, (), {"sise": 3}, where="params")
+        ["unknown params.sise; did you mean 'size'? (it takes: size, pad)", 'params.size is missing']
+    """
     parameters = signature(factory).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     names = [n for n, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    passed = {k: v for k, v in given.items() if k in names or open_ended}
-    problems = [
+    mistakes = [
         f"{where}.{key} is filled in by tutelage; leave it out" for key in params if key in given
     ]
     settable = [n for n in names if n not in given]
     if not open_ended:
-        problems += [
+        mistakes += [
             f"unknown {where}.{key}{did_you_mean(key, settable)} (it takes: {', '.join(settable) or 'nothing'})"
             for key in params
             if key not in names
@@ -104,14 +139,11 @@ def bind(
         for n, p in parameters.items()
         if p.default is p.empty
         and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-        and n not in passed
+        and n not in given
         and n not in params
     ]
-    problems += [f"{where}.{name} is missing" for name in missing]
-    problems += _wrong_types(factory, params, where=where)
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return factory(**passed, **params)
+    mistakes += [f"{where}.{name} is missing" for name in missing]
+    return mistakes + _wrong_types(factory, params, where=where)
 
 
 def _wrong_types(
@@ -160,15 +192,62 @@ def build(
     """
     scheme, name = split_scheme(source, schemes, kind=kind)
     factory = import_object(schemes[scheme])
-    if given["model_input"] is not None and "model_input" not in signature(factory).parameters:
+    if given["model_input"] is not None:
+        _refuse_needless_input(source, factory, where=where)
+    # The signature of a python: factory, not ours, is the schema of its params.
+    settings = {} if scheme == "python" else params
+    given = {**given, "name": name, "own_params": dict(params)}
+    return bind(factory, given, settings, where=f"{where}.params")
+
+
+def build_problems(
+    source: str,
+    schemes: Mapping[str, str],
+    given: Mapping[str, Any],
+    params: Mapping[str, Any],
+    *,
+    kind: str,
+    where: str,
+    to_factory: Collection[str] = (),
+) -> list[str]:
+    """Return what ``build`` would refuse for its string and options; nothing is built or loaded.
+
+    Args:
+        source: The string.
+        schemes: From schemes to the paths of their classes.
+        given: What the program fills in, as for ``build``.
+        params: What the user set.
+        kind: What is built, for messages.
+        where: The dotted path in the config, for messages.
+        to_factory: Names that the program passes to a factory of ``python:``.
+    """
+    try:
+        scheme, name = split_scheme(source, schemes, kind=kind)
+        factory = import_object(schemes[scheme])
+        if scheme == "python":
+            custom = import_object(name)
+    except ConfigError as error:
+        return [str(error)]
+    mistakes = []
+    if given["model_input"] is not None:
+        try:
+            _refuse_needless_input(source, factory, where=where)
+        except ConfigError as error:
+            mistakes.append(str(error))
+    if scheme != "python":
+        names = {*given, "name", "own_params"}
+        return mistakes + problems(factory, names, params, where=f"{where}.params")
+    if not callable(custom):
+        return [*mistakes, f"{name} is a {type(custom).__name__}; name a function or a class"]
+    return mistakes + problems(custom, to_factory, params, where=f"{where}.params")
+
+
+def _refuse_needless_input(source: str, factory: Callable[..., Any], *, where: str) -> None:
+    if "model_input" not in signature(factory).parameters:
         raise ConfigError(
             f"{source} knows how its input looks; leave {where}.input out, which is for models that "
             "do not, as those of python: (options such as image_size are params)"
         )
-    # An own factory's signature, not ours, is the schema of its params.
-    settings = {} if scheme == "python" else params
-    given = {**given, "name": name, "own_params": dict(params)}
-    return bind(factory, given, settings, where=f"{where}.params")
 
 
 def make_own(

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import torch
 
 from tutelage.config import ExperimentConfig, TeacherConfig
 from tutelage.data import (
@@ -19,11 +21,14 @@ from tutelage.data import (
 )
 from tutelage.errors import ConfigError, TutelageError
 from tutelage.files import canonical, digest_of
+from tutelage.registry import bind, problems
 from tutelage.regularizers.catalogue import Method, parse_method
+from tutelage.students.build import student_problems
 from tutelage.tasks.base import Task, as_list
 from tutelage.tasks.losses import task_loss
 from tutelage.tasks.scores import refuse_unmeasurable
 from tutelage.teachers import Source, open_teacher
+from tutelage.teachers.build import teacher_problems
 from tutelage.teachers.sides import side_of
 from tutelage.training.lengths import batch_sizes, with_steps
 
@@ -105,6 +110,11 @@ class Plan:
             for name, teacher in zip(config.teacher_names, config.teachers, strict=True)
             if method.taught or not trains
         ]
+        for teacher in filter(None, teachers):
+            mistakes.add(*_teacher_problems(teacher))
+        if trains:
+            mistakes.add(*_student_problems(config, data.modality))
+            mistakes.tell(partial(_check_method, config, method, data))
         used = trains and method.taught and config.train.unlabelled_share > 0
         unlabelled = tuple(splits.unlabelled) if used else ()
         if trains:
@@ -262,3 +272,52 @@ def _check_loss(config: ExperimentConfig, task: Task | None, splits: Splits) -> 
             class_weights=config.train.class_weights,
             label_smoothing=config.train.label_smoothing,
         )
+
+
+def _teacher_problems(teacher: TeacherPlan) -> list[str]:
+    settings = teacher.config
+    return teacher_problems(
+        settings.source,
+        modality=teacher.side,
+        params=settings.params,
+        model_input=None if settings.input is None else settings.input.model_dump(),
+    )
+
+
+def _student_problems(config: ExperimentConfig, modality: Modality) -> list[str]:
+    settings = config.student
+    if settings is None:
+        return []
+    return student_problems(
+        settings.source,
+        modality=modality,
+        params=settings.params,
+        model_input=None if settings.input is None else settings.input.model_dump(),
+    )
+
+
+def _check_method(config: ExperimentConfig, method: Method, data: Data) -> None:
+    """Refuse ``transfer.params`` that the method does not take, or whose values it cannot use.
+
+    The method is tried on few columns, without memory or random numbers; the widths of teachers are
+    known only when they are loaded. Rows of two modalities are left to ``build_objective``.
+    """
+    if data.modality == "image+text":
+        return
+    given: dict[str, Any] = {
+        "student_width": 8,
+        "teacher_widths": dict.fromkeys(config.teacher_names, 8),
+        "classes": len(data.classes),
+    }
+    factory, params = method.regularizer_class(), {**method.params, **config.transfer.params}
+    if mistakes := problems(factory, given, params, where="transfer.params"):
+        raise ConfigError("\n".join(mistakes))
+    if ":" in method.regularizer:  # a user's code is called once, with the true widths
+        return
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            bind(factory, given, params, where="transfer.params")
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"transfer: {error}") from error

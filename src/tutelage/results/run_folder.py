@@ -147,16 +147,16 @@ def _refuse_other_settings(folder: RunFolder, config: ExperimentConfig) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    try:
-        with writing_to(path, name="output.dir"):
-            path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path / ".lock", timeout=0)
+    lock = FileLock(path / ".lock", timeout=0)
+    with writing_to(path, name="output.dir"):
+        path.mkdir(parents=True, exist_ok=True)
+        try:
             lock.acquire()
-    except Timeout:
-        raise BusyError(
-            f"another process is training in {path}; wait until it has ended, or choose another "
-            "output.dir (--out)"
-        ) from None
+        except Timeout:
+            raise BusyError(
+                f"another process is training in {path}; wait until it has ended, or choose another "
+                "output.dir (--out)"
+            ) from None
     try:
         yield
     finally:

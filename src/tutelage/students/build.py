@@ -6,12 +6,12 @@ from typing import Any
 
 from tutelage.data import Modality
 from tutelage.errors import ConfigError, StudentError
-from tutelage.registry import build
+from tutelage.registry import build, build_problems
 from tutelage.students.backbone import freeze_backbone
 from tutelage.students.base import Student
 from tutelage.tasks.base import Kind
 
-__all__ = ["PAIR_SCHEMES", "SCHEMES", "build_student", "limit_training"]
+__all__ = ["PAIR_SCHEMES", "SCHEMES", "build_student", "limit_training", "student_problems"]
 
 SCHEMES = {
     "timm": "tutelage.students.timm:TimmStudent",
@@ -99,6 +99,38 @@ def _joined(
     image, text = parts
     towers = join_towers(image, text, params=params, model_input=given["model_input"])
     return PairStudent(towers, classes=given["classes"])
+
+
+def student_problems(
+    source: str,
+    *,
+    modality: Modality,
+    params: Mapping[str, Any] | None = None,
+    model_input: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Return the mistakes in a student's string and options that need no weights to be told.
+
+    Two models joined by ``+`` are looked at when they are built.
+
+    Args:
+        source: The student, as for ``build_student``.
+        modality: What the rows are.
+        params: Options of the scheme.
+        model_input: How the input of a ``python:`` student looks.
+    """
+    if _JOINED.split(source)[1:]:
+        return []
+    names = ("classes", "task", "modality", "model_input", "tap")
+    given = dict.fromkeys(names) | {"model_input": model_input}
+    return build_problems(
+        source,
+        SCHEMES if modality != "image+text" else PAIR_SCHEMES,
+        given,
+        params or {},
+        kind="student",
+        where="student",
+        to_factory=("num_classes",),
+    )
 
 
 def limit_training(

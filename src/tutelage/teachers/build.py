@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tutelage.data.base import Side
-from tutelage.registry import build
+from tutelage.registry import build, build_problems
 from tutelage.teachers.base import Source
 
-__all__ = ["SCHEMES", "open_teacher"]
+__all__ = ["SCHEMES", "open_teacher", "teacher_problems"]
 
 SCHEMES = {
     "timm": "tutelage.teachers.timm:TimmSource",
@@ -42,3 +42,22 @@ def open_teacher(
     given = {"modality": modality, "model_input": model_input}
     opened: Source = build(source, SCHEMES, given, params or {}, kind="teacher", where="teachers")
     return opened
+
+
+def teacher_problems(
+    source: str,
+    *,
+    modality: Side,
+    params: Mapping[str, Any] | None = None,
+    model_input: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Return the mistakes in a teacher's string and options that need no weights to be told.
+
+    Args:
+        source: The teacher, as for ``open_teacher``.
+        modality: What the rows are.
+        params: Options of the scheme.
+        model_input: How the input of an ``onnx:`` or ``python:`` teacher looks.
+    """
+    given = {"modality": modality, "model_input": model_input}
+    return build_problems(source, SCHEMES, given, params or {}, kind="teacher", where="teachers")

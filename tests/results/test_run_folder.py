@@ -1,0 +1,80 @@
+"""Who may take a run's folder, and when a run is continued."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tutelage import run
+from tutelage.config import ExperimentConfig
+from tutelage.errors import BusyError, TrainingError
+from tutelage.results.result import read_history, read_result
+from tutelage.results.run_folder import RunFolder, differing
+
+
+@pytest.fixture
+def config(digits, tmp_path) -> ExperimentConfig:
+    return ExperimentConfig.model_validate(
+        {
+            "data": {"source": f"folder:{digits}"},
+            "student": {"source": "timm:test_vit2", "params": {"weights": "random"}},
+            "transfer": {"method": "stl"},
+            "train": {"steps": 8, "batch_size": 16, "workers": 0, "device": "cpu"},
+            "output": {"dir": str(tmp_path / "run")},
+        }
+    )
+
+
+class StoppedError(Exception):
+    """The run was stopped."""
+
+
+def stopped_at(step: int):
+    def stop(at: int, metrics) -> None:
+        if at == step:
+            raise StoppedError
+
+    return stop
+
+
+def test_a_run_is_resumed_with_another_log_every_and_ends_the_same(config, tmp_path):
+    config = config.replace(
+        {"data.evaluate": "holdout", "train.checkpoint_every": 2, "train.eval_every": 1}
+    )
+    whole = run(config.replace({"output.dir": tmp_path / "whole"}))
+    with pytest.raises(StoppedError):
+        run(config, on_evaluation=stopped_at(5))
+    changes = {"train.log_every": 1, "train.workers": 1, "train.inputs": "none", "name": "again"}
+    result = run(config.replace(changes), resume=True)
+    assert result.metrics == whole.metrics
+    logged = [row["step"] for row in read_history(tmp_path / "run") if "total" in row]
+    assert logged == [2, 4, 5, 6, 7, 8]  # before: only with each checkpoint
+
+
+def test_a_run_with_other_settings_is_refused_and_the_settings_are_named(config):
+    run(config)
+    with pytest.raises(TrainingError, match=r"seed = 0, now 3; train.lr = 0.0001, now 0.5"):
+        run(config.replace({"train.lr": 0.5, "seed": 3}), resume=True)
+    with pytest.raises(TrainingError, match="holds a finished run"):
+        run(config)
+    assert run(config, resume=True) == read_result(config.output.dir)
+
+
+def test_features_of_another_precision_are_another_run(config):
+    changed = config.replace({"cache.dtype": "float32", "cache.workers": 0, "name": "x"})
+    assert differing(config, changed) == ["cache.dtype = 'float16', now 'float32'"]
+
+
+def test_one_process_at_a_time(config):
+    program = (
+        "import sys; from tutelage.config import ExperimentConfig as C; "
+        "from tutelage.results.run_folder import RunFolder as F\n"
+        "with F.claim(C.model_validate_json(sys.argv[1]), resume=True): print('taken')"
+    )
+    words = [sys.executable, "-c", program, config.model_dump_json()]
+    with RunFolder.claim(config, resume=False):
+        refused = subprocess.run(words, capture_output=True, text=True)
+        assert "another process is training in" in refused.stderr
+        with pytest.raises(BusyError), RunFolder.claim(config, resume=True):
+            pass
+    assert subprocess.run(words, capture_output=True, text=True).stdout == "taken\n"
