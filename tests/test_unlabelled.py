@@ -3,16 +3,13 @@
 import json
 
 import pytest
-import torch
 
 from tutelage import ExperimentConfig, run
-from tutelage.cache import FeatureKey, FeatureStore, JoinedTable, concat
 from tutelage.config import load_config
 from tutelage.data import chained, choose_splits, read_data, read_unlabelled
 from tutelage.demo.data import snippets
-from tutelage.errors import CacheError, DataError
+from tutelage.errors import DataError
 from tutelage.tasks.base import UNLABELLED
-from tutelage.training.batches import Endless, Together
 
 
 @pytest.fixture(scope="module")
@@ -39,43 +36,6 @@ def texts(reviews, small_bert, more, tmp_path) -> dict[str, object]:
 
 def with_(config: dict[str, object], *assignments: str) -> ExperimentConfig:
     return load_config([config], assignments=assignments)
-
-
-def test_a_batch_has_labelled_rows_first_and_unlabelled_rows_behind():
-    labelled, unlabelled = Endless(10, 4, batches=9, seed=3), Endless(7, 3, batches=9, seed=3)
-    batches = list(Together(labelled, unlabelled))
-    assert len(batches) == len(Together(labelled, unlabelled)) == 9
-    for batch, alone in zip(batches, labelled, strict=True):
-        rows = [number % 17 for number in batch]
-        assert rows[:4] == [number % 10 for number in alone]  # as without unlabelled rows
-        assert all(10 <= row < 17 for row in rows[4:])
-        assert len(rows) == 7
-    numbers = [number for batch in batches for number in batch]
-    assert len(set(numbers)) == len(numbers)
-    again = Together(
-        Endless(10, 4, batches=9, start=5, seed=3), Endless(7, 3, batches=9, start=5, seed=3)
-    )
-    assert list(again) == batches[5:]
-
-
-def test_chained_rows_are_the_parts_behind_each_other(tmp_path):
-    store, parts, whole = FeatureStore(tmp_path), [], []
-    for name, rows in (("a", 5), ("b", 3)):
-        values = torch.randn(rows, 4, generator=torch.Generator().manual_seed(rows)).half()
-        ids = [f"{name}{i}" for i in range(rows)]
-        key = FeatureKey({"name": "own"}, split=name, rows=rows, content=name)
-        with store.writer(key, ids=ids, width=4) as writer:
-            writer.write(0, values)
-            writer.finish()
-        parts.append(JoinedTable({"own": store.open(key, ids)}, ids))
-        whole.append(values)
-    rows = concat(parts)
-    numbers = torch.tensor([7, 0, 4, 5, 5, 1])
-    assert len(rows) == 8
-    assert torch.equal(rows.gather(numbers)["own"], torch.cat(whole)[numbers])
-    other = JoinedTable({"else": parts[0].features["own"]}, parts[0].features["own"].ids)
-    with pytest.raises(CacheError, match="different teachers"):
-        concat([parts[0], other])
 
 
 def test_a_folder_without_labels_is_all_its_images(digits):

@@ -1,64 +1,82 @@
-"""The order of rows: exactly so many batches, each epoch anew, from any start."""
+"""A batch is inputs, labels, features and soft labels of the same rows."""
 
-import resource
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
-from tutelage.data import read_data
-from tutelage.errors import TrainingError
+from tutelage.cache.table import as_table
+from tutelage.data import Split, read_data
+from tutelage.errors import DataError
 from tutelage.inputs import ImageInput
+from tutelage.inputs.workers import Failure
 from tutelage.progress import Silent
-from tutelage.training.batches import Endless, prepare_rows
+from tutelage.tasks.base import UNLABELLED
+from tutelage.training.batches import BatchSource
+from tutelage.training.prepared import PreparedRows, prepare_rows
+from tutelage.training.samplers import RowView, ShuffledBatches
 
 
-def batches(rows: int, size: int, count: int, *, start: int = 0, seed: int = 0) -> list[list[int]]:
-    made = Endless(rows, size, batches=count, start=start, seed=seed)
-    return [[number % rows for number in batch] for batch in made]
+@pytest.fixture
+def split(digits: Path) -> Split:
+    return read_data(f"folder:{digits}").splits["train"]
 
 
-@pytest.mark.parametrize(("rows", "size"), [(10, 3), (8, 8), (9, 4)])
-def test_an_epoch_has_each_row_at_most_once(rows, size):
-    an_epoch = rows // size
-    made = batches(rows, size, 3 * an_epoch)
-    assert len(made) == 3 * an_epoch
-    for epoch in range(3):
-        seen = [row for batch in made[epoch * an_epoch : (epoch + 1) * an_epoch] for row in batch]
-        assert len(seen) == len(set(seen)) == an_epoch * size
-        assert set(seen) <= set(range(rows))
-    assert made[:an_epoch] != made[an_epoch : 2 * an_epoch]
+@pytest.fixture
+def inputs(split: Split) -> PreparedRows:
+    prepared = prepare_rows(split, ImageInput.from_options(32), keep="memory", progress=Silent())
+    assert isinstance(prepared, PreparedRows)
+    return prepared
 
 
-def test_pairs_of_rows_change_from_epoch_to_epoch():
-    together = {
-        frozenset((a, b)) for batch in batches(12, 4, 60) for a in batch for b in batch if a < b
-    }
-    assert len(together) == 12 * 11 // 2
+@pytest.mark.parametrize("workers", [0, 2])
+def test_all_parts_are_of_the_same_rows(split: Split, inputs: PreparedRows, workers: int) -> None:
+    count = len(split)
+    numbers = torch.arange(count)
+    source = BatchSource(
+        split,
+        inputs,
+        teachers=as_table(numbers[:, None].double()),
+        soft=torch.stack([numbers, -numbers], dim=1).float(),
+    )
+    sampler = ShuffledBatches(range(count), 7, batches=20, seed=2)
+    for batch, views in zip(source.loader(sampler, workers=workers), sampler, strict=True):
+        rows = torch.tensor([view.row for view in views])
+        assert torch.equal(batch.labels, split.labels[rows])
+        assert torch.equal(batch.teacher["features"][:, 0].long(), rows)
+        assert torch.equal(batch.soft[:, 0].long(), rows)
+        assert torch.equal(batch.inputs["image"], inputs.batch(views)["image"])
 
 
-def test_a_row_has_a_number_of_its_own_in_each_epoch():
-    numbers = [number for batch in Endless(8, 4, batches=6, seed=0) for number in batch]
-    assert len(set(numbers)) == 24
-    assert sorted(number % 8 for number in numbers) == sorted(list(range(8)) * 3)
+def test_without_teachers_there_are_no_features(split: Split, inputs: PreparedRows) -> None:
+    batches = list(BatchSource(split, inputs).in_order(32))
+    assert [batch.teacher for batch in batches] == [{}] * len(batches)
+    assert [batch.soft for batch in batches] == [None] * len(batches)
+    assert torch.equal(torch.cat([batch.labels for batch in batches]), split.labels)
+    sizes = [len(batch.labels) for batch in batches]
+    assert sizes[:-1] == [32] * (len(sizes) - 1)
 
 
-def test_a_full_disk_is_told_before_anything_is_decoded_to_it(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    split = read_data(f"folder:{digits}").splits["train"]
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
-    try:
-        with pytest.raises(TrainingError, match=rf"no room for 184 kB .* in {tmp_path} .*TMPDIR"):
-            prepare_rows(split, ImageInput.from_options(32), keep="disk", progress=Silent())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert list(tmp_path.iterdir()) == []
-    kept = prepare_rows(split, ImageInput.from_options(32), keep="disk", progress=Silent())
-    assert kept.batch([3, 59], [0, 0])["image"].float().std(dim=(1, 2, 3)).min() > 0
+def test_labelled_rows_are_counted(split: Split, inputs: PreparedRows) -> None:
+    labels = split.labels.clone()
+    labels[10:] = UNLABELLED
+    assert BatchSource(replace(split, labels=labels), inputs).labelled == 10
+    assert BatchSource(split, inputs).labelled == len(split)
 
 
-def test_goes_on_from_any_batch_and_seeds_differ():
-    whole = batches(10, 3, 9)
-    for start in range(9):
-        assert batches(10, 3, 9, start=start) == whole[start:]
-    assert batches(10, 3, 9, seed=1) != whole
-    assert len(Endless(10, 3, batches=9, start=4, seed=0)) == 5
+def test_loading_leaves_the_global_random_state_alone(split: Split, inputs: PreparedRows) -> None:
+    before = torch.get_rng_state()
+    list(BatchSource(split, inputs).in_order(32))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_rows_that_cannot_be_decoded_become_a_failure(split: Split) -> None:
+    class Broken(PreparedRows):
+        def batch(self, views):  # type: ignore[no-untyped-def]
+            raise DataError("broken.png cannot be decoded")
+
+    source = BatchSource(split, Broken(ImageInput.from_options(32), split.rows, decode="plain"))
+    failure = source.__getitems__([RowView(0, 0)])
+    assert isinstance(failure, Failure)
+    assert str(failure.error()) == "broken.png cannot be decoded"

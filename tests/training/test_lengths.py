@@ -8,8 +8,8 @@ from tutelage import run
 from tutelage.config import TrainConfig, load_config
 from tutelage.errors import ConfigError
 from tutelage.results.result import read_history
-from tutelage.training.batches import Endless
 from tutelage.training.lengths import with_steps
+from tutelage.training.samplers import ShuffledBatches
 
 
 @pytest.mark.parametrize("rows", [96, 100, 1020, 60])
@@ -17,7 +17,9 @@ from tutelage.training.lengths import with_steps
 def test_every_row_is_seen_equally_often(rows, asked):
     settings = with_steps(TrainConfig(batch_size=32, **asked), labelled=rows)
     seen = Counter(
-        row % rows for batch in Endless(rows, 32, batches=settings.steps, seed=0) for row in batch
+        view.row
+        for batch in ShuffledBatches(range(rows), 32, batches=settings.steps, seed=0)
+        for view in batch
     )
     epochs, rest = divmod(settings.steps, rows // 32)
     assert rest == 0

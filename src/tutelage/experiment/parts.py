@@ -25,8 +25,9 @@ from tutelage.students import Student, limit_training, output_layer
 from tutelage.students import build_student as build_model
 from tutelage.tasks.losses import task_loss
 from tutelage.tasks.soft_labels import SoftLabels
-from tutelage.training.batches import Batches, PreparedPairs, PreparedRows, prepare_rows
+from tutelage.training.batches import BatchSource
 from tutelage.training.inference import represent
+from tutelage.training.prepared import PreparedPairs, PreparedRows, prepare_rows
 
 __all__ = [
     "Prepared",
@@ -48,9 +49,9 @@ class Prepared:
         evaluated: Test or hold-out rows.
     """
 
-    training: Batches
-    plain: Batches
-    evaluated: Batches
+    training: BatchSource
+    plain: BatchSource
+    evaluated: BatchSource
 
 
 def build_student(plan: Plan) -> Student:
@@ -186,9 +187,9 @@ def prepare_batches(
         soft = soft_labels(plan, teachers, features, runtime) if method.soft else None
     shown = features if method.transfers else None
     return Prepared(
-        training=Batches(plan.seen, views, teachers=shown, soft=soft),
-        plain=Batches(plan.seen, plain),
-        evaluated=Batches(plan.evaluated, prepared(plan.evaluated)),
+        training=BatchSource(plan.seen, views, teachers=shown, soft=soft),
+        plain=BatchSource(plan.seen, plain),
+        evaluated=BatchSource(plan.evaluated, prepared(plan.evaluated)),
     )
 
 

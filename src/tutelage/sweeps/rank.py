@@ -29,8 +29,9 @@ from tutelage.students import Student
 from tutelage.sweeps.advice import Candidate, Score, advise
 from tutelage.tasks.base import complete
 from tutelage.training.accelerator import accelerator_for
-from tutelage.training.batches import Batches, prepare_rows
+from tutelage.training.batches import BatchSource
 from tutelage.training.inference import represent
+from tutelage.training.prepared import prepare_rows
 
 __all__ = ["Ranking", "rank"]
 
@@ -178,7 +179,9 @@ def _student_probe(plan: Plan, student: Student, runtime: Runtime) -> Score:
             progress=runtime.progress,
         )
         size = config.train.batch_size
-        return represent(student, Batches(split, inputs), batch_size=size, accelerator=accelerator)
+        return represent(
+            student, BatchSource(split, inputs), batch_size=size, accelerator=accelerator
+        )
 
     probe: Probe = linear_probe(
         features(plan.training),

@@ -13,7 +13,7 @@ from tutelage.students import Student
 from tutelage.tasks.base import Task, has_label
 from tutelage.tasks.losses import plain_loss
 from tutelage.tasks.scores import scores
-from tutelage.training.batches import Batches
+from tutelage.training.batches import BatchSource
 
 __all__ = ["Forwarded", "evaluate", "forward_pass", "represent"]
 
@@ -33,7 +33,7 @@ class Forwarded(NamedTuple):
 
 
 def forward_pass(
-    student: Student, batches: Batches, *, batch_size: int, accelerator: Accelerator
+    student: Student, batches: BatchSource, *, batch_size: int, accelerator: Accelerator
 ) -> Iterator[Forwarded]:
     """Run a student over all rows, in order, in evaluation mode and without gradients.
 
@@ -59,7 +59,7 @@ def forward_pass(
 
 
 def evaluate(
-    student: Student, batches: Batches, *, task: Task, batch_size: int, accelerator: Accelerator
+    student: Student, batches: BatchSource, *, task: Task, batch_size: int, accelerator: Accelerator
 ) -> dict[str, float]:
     """Return the task's metrics and loss over all labelled rows.
 
@@ -89,7 +89,7 @@ def evaluate(
 
 
 def represent(
-    student: Student, batches: Batches, *, batch_size: int, accelerator: Accelerator
+    student: Student, batches: BatchSource, *, batch_size: int, accelerator: Accelerator
 ) -> Float[Tensor, "rows width"]:
     """Return the student's features of all rows, in order, as float32 on the CPU.
 

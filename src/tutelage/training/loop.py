@@ -15,11 +15,12 @@ from tutelage.progress import Progress
 from tutelage.results.run_folder import RunFolder
 from tutelage.students import Student
 from tutelage.tasks.base import Task, right_rows
-from tutelage.training.batches import Batch, Batches, Endless, Together
+from tutelage.training.batches import Batch, BatchSource
 from tutelage.training.inference import evaluate
 from tutelage.training.lengths import batch_sizes
 from tutelage.training.log import TrainLog
 from tutelage.training.optimizers import Optimizers
+from tutelage.training.samplers import PairedBatches, ShuffledBatches
 from tutelage.training.state import TrainState
 
 __all__ = ["Holdout", "Learner", "OnEvaluation", "Pass", "TrainingRows", "fit"]
@@ -69,7 +70,7 @@ class TrainingRows:
         digest: Of settings, rows and features; a checkpoint with another one is not continued.
     """
 
-    batches: Batches
+    batches: BatchSource
     task: Task
     digest: str
 
@@ -83,7 +84,7 @@ class Holdout:
         report: Receives the metrics; nobody does where None.
     """
 
-    batches: Batches
+    batches: BatchSource
     report: OnEvaluation | None = None
 
 
@@ -206,14 +207,14 @@ def _to_training(module: nn.Module) -> None:
 
 
 def _order(
-    batches: Batches,
+    batches: BatchSource,
     labelled: int,
     unlabelled: int,
     *,
     start: int,
     config: ExperimentConfig,
     accelerator: Accelerator,
-) -> Endless | Together:
+) -> PairedBatches | ShuffledBatches:
     """The rows of each pass, from a step on; rows without a label are shuffled on their own."""
     passes = config.train.accumulate * accelerator.num_processes
     span: dict[str, Any] = {
@@ -221,7 +222,10 @@ def _order(
         "start": start * passes,
         "seed": config.seed,
     }
-    first = Endless(batches.labelled, labelled, **span)
     if not unlabelled:
-        return first
-    return Together(first, Endless(len(batches) - batches.labelled, unlabelled, **span))
+        return ShuffledBatches(range(batches.labelled), labelled, **span)
+    span["total"] = len(batches)
+    return PairedBatches(
+        ShuffledBatches(range(batches.labelled), labelled, **span),
+        ShuffledBatches(range(batches.labelled, len(batches)), unlabelled, **span),
+    )

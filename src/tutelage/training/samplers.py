@@ -1,0 +1,118 @@
+"""Order of the rows in training: shuffled batches, and batches paired with unlabelled rows."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch.utils.data import Sampler
+
+__all__ = ["PairedBatches", "RowView", "ShuffledBatches", "rows_in_order", "view_seed"]
+
+
+class RowView(NamedTuple):
+    """One row of a batch.
+
+    Attributes:
+        row: The row's number.
+        seed: Decides the row's augmented view, in whichever process it is decoded.
+    """
+
+    row: int
+    seed: int
+
+
+def view_seed(row: int, *, rows: int, seed: int, epoch: int) -> int:
+    """Return the seed of a row's augmented view: ``row + rows * (seed + epoch)``.
+
+    No two rows share a seed in one epoch, and a row has another one in each epoch. The number does
+    not depend on the batch, so a resumed run draws the same views.
+
+    Args:
+        row: The row's number, below ``rows``.
+        rows: All training rows.
+        seed: The run's seed.
+        epoch: The epoch, from 0.
+    """
+    return row + rows * (seed + epoch)
+
+
+def rows_in_order(rows: int, batch_size: int) -> list[list[RowView]]:
+    """Return batches of all rows, each once, in order; the last batch may be smaller."""
+    views = [RowView(row, view_seed(row, rows=rows, seed=0, epoch=0)) for row in range(rows)]
+    return [views[start : start + batch_size] for start in range(0, rows, batch_size)]
+
+
+class ShuffledBatches(Sampler[list[RowView]]):
+    """A fixed number of batches of rows that are shuffled anew in each epoch.
+
+    The order of an epoch follows from seed and epoch alone, so a run can start at any batch. At the
+    end of an epoch, rows that do not fill a batch are left out.
+
+    Args:
+        rows: Numbers of the rows to draw from.
+        batch_size: Rows of a batch, at most ``len(rows)``.
+        batches: Number of the last batch plus 1.
+        start: Number of the first batch, from 0.
+        seed: Decides the order of every epoch.
+        total: All training rows, of which ``rows`` may be a part; by default ``rows.stop``.
+    """
+
+    def __init__(
+        self,
+        rows: range,
+        batch_size: int,
+        *,
+        batches: int,
+        start: int = 0,
+        seed: int,
+        total: int | None = None,
+    ) -> None:
+        self.rows = rows
+        self.batch_size = batch_size
+        self.drop_last = True  # accelerate asks for it when it shares batches among processes
+        self._batches = batches
+        self._start = start
+        self._seed = seed
+        self._total = rows.stop if total is None else total
+
+    def __len__(self) -> int:
+        return self._batches - self._start
+
+    def __iter__(self) -> Iterator[list[RowView]]:
+        batches_per_epoch = len(self.rows) // self.batch_size
+        order: np.ndarray[Any, Any] | None = None
+        for batch in range(self._start, self._batches):
+            epoch, position = divmod(batch, batches_per_epoch)
+            if order is None or position == 0:
+                order = np.random.default_rng((self._seed, epoch)).permutation(len(self.rows))
+            drawn = order[position * self.batch_size : (position + 1) * self.batch_size]
+            yield self._views(drawn.tolist(), epoch)
+
+    def _views(self, drawn: Sequence[int], epoch: int) -> list[RowView]:
+        numbers = [self.rows[number] for number in drawn]
+        return [
+            RowView(row, view_seed(row, rows=self._total, seed=self._seed, epoch=epoch))
+            for row in numbers
+        ]
+
+
+class PairedBatches(Sampler[list[RowView]]):
+    """Batches of labelled rows, each followed by a batch of unlabelled rows.
+
+    Args:
+        labelled: The batches of labelled rows.
+        unlabelled: As many batches of unlabelled rows.
+    """
+
+    def __init__(self, labelled: ShuffledBatches, unlabelled: ShuffledBatches) -> None:
+        self.batch_size = labelled.batch_size + unlabelled.batch_size
+        self.drop_last = True
+        self._labelled = labelled
+        self._unlabelled = unlabelled
+
+    def __len__(self) -> int:
+        return len(self._labelled)
+
+    def __iter__(self) -> Iterator[list[RowView]]:
+        for labelled, unlabelled in zip(self._labelled, self._unlabelled, strict=True):
+            yield labelled + unlabelled
