@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from tutelage import ExperimentConfig, run
-from tutelage.config import load_config
+from tutelage.config import DataConfig, load_config
 from tutelage.data import read_data
 from tutelage.inputs import ImageInput
 from tutelage.progress import Silent
@@ -121,7 +121,7 @@ def test_images_under_three_kinds_of_teachers(images, tmp_path, monkeypatch):
         "test_resnet", num_classes=3, checkpoint_path=folder / "student/model.safetensors"
     )
     again = timm.create_model(f"local-dir:{folder / 'student'}", pretrained=True)
-    data = read_data(images["data"]["source"])
+    data = read_data(DataConfig(source=images["data"]["source"]))
     test, model_input = data.splits["test"], ImageInput.from_timm(plain)
     pixels = model_input.finish(
         model_input.collate([model_input.prepare(row) for row in test.rows])

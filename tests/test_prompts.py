@@ -5,7 +5,7 @@ import torch
 from transformers import AutoTokenizer
 
 from tutelage import run
-from tutelage.config import load_config
+from tutelage.config import DataConfig, load_config
 from tutelage.progress import Silent
 
 TEMPLATE = "Review: {text}\n Sentiment:"
@@ -41,7 +41,7 @@ def test_rows_that_were_cut_are_counted_for_teachers_and_student(config, small_b
     notes = Notes()
     run(load_config([config]), progress=notes)
     tokenizer = AutoTokenizer.from_pretrained(small_bert)
-    data = read_data(f"table:{reviews}", template=TEMPLATE)
+    data = read_data(DataConfig(source=f"table:{reviews}", template=TEMPLATE))
 
     def share(split: str, length: int) -> str:
         lengths = [len(tokenizer(row.text)["input_ids"]) for row in data.splits[split].rows]
@@ -86,7 +86,11 @@ def test_a_prompt_alone_has_the_features_it_has_in_a_batch(config):
         modality="text",
         params={"pooling": "last", "max_length": 20},
     )
-    rows = read_data(config["data"]["source"], template=TEMPLATE).splits["test"].rows
+    rows = (
+        read_data(DataConfig(source=config["data"]["source"], template=TEMPLATE))
+        .splits["test"]
+        .rows
+    )
     prepared = [teacher.prepare(rows[i]) for i in range(12)]
     assert len({row.cut_to for row in prepared}) == 2
     with torch.inference_mode():

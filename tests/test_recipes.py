@@ -121,7 +121,7 @@ def test_splits_are_the_papers(name, tmp_path):
     assert data.modality == ("text" if name in TEXTS else "image")
     tested = config.data.test
     assert tested == SPLITS[name][0]
-    held = choose_splits(data, evaluate="holdout", holdout=config.data.holdout)
+    held = choose_splits(data, config.replace({"data.evaluate": "holdout"}).data)
     assert (len(held.training), len(held.evaluated)) == (36, 4)
     assert set(held.evaluated.ids) | set(held.training.ids) == set(splits.training.ids)
 

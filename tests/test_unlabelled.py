@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tutelage import ExperimentConfig, run
-from tutelage.config import load_config
+from tutelage.config import DataConfig, load_config
 from tutelage.data import chained, choose_splits, read_data, read_unlabelled
 from tutelage.demo.data import snippets
 from tutelage.errors import DataError
@@ -38,19 +38,25 @@ def with_(config: dict[str, object], *assignments: str) -> ExperimentConfig:
     return load_config([config], assignments=assignments)
 
 
+def unlabelled(source: str) -> DataConfig:
+    return DataConfig(source="folder:.", unlabelled=source)
+
+
 def test_a_folder_without_labels_is_all_its_images(digits):
-    data = read_data(f"folder:{digits}")
-    rows = read_unlabelled(f"folder:{digits / 'train'}", like=data)
+    data = read_data(DataConfig(source=f"folder:{digits}"))
+    rows = read_unlabelled(unlabelled(f"folder:{digits / 'train'}"), like=data)
     assert rows.name == "unlabelled"
     assert len(rows) == len(data.splits["train"])
     assert set(rows.labels.tolist()) == {UNLABELLED}
-    loose = read_unlabelled(f"folder:{digits / 'train' / 'three'}", like=data)
+    loose = read_unlabelled(unlabelled(f"folder:{digits / 'train' / 'three'}"), like=data)
     assert len(loose) == 20
 
 
 def test_rows_of_another_kind_are_refused(digits, more):
     with pytest.raises(DataError, match=r"holds texts, but the labelled rows are images"):
-        read_unlabelled(f"table:{more}", like=read_data(f"folder:{digits}"))
+        read_unlabelled(
+            unlabelled(f"table:{more}"), like=read_data(DataConfig(source=f"folder:{digits}"))
+        )
 
 
 def test_training_rows_without_a_label_are_kept_apart(tmp_path, reviews):
@@ -60,7 +66,8 @@ def test_training_rows_without_a_label_are_kept_apart(tmp_path, reviews):
         row["label"] = None
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "test.jsonl").write_bytes((reviews / "test.jsonl").read_bytes())
-    splits = choose_splits(read_data(f"table:{tmp_path}"), evaluate="holdout", holdout=0.2)
+    options = DataConfig(source=f"table:{tmp_path}", evaluate="holdout", holdout=0.2)
+    splits = choose_splits(read_data(options), options)
     assert [len(split) for split in splits.unlabelled] == [20]
     assert len(splits.pool) == 40
     assert len(splits.training) + len(splits.evaluated) == 40

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tutelage.config import DataConfig
 from tutelage.data import read_data
 from tutelage.data.images import decode_image
 from tutelage.errors import ConfigError, DataError
@@ -32,7 +33,7 @@ def test_class_folders(flowers):
     (flowers / "rose" / "notes.txt").write_text("no image")
     (flowers / ".cache").mkdir()
     (flowers / "readme.md").write_text("hello")
-    data = read_data(f"folder:{flowers}")
+    data = read_data(DataConfig(source=f"folder:{flowers}"))
     assert data.classes == ("rose", "tulip")
     assert data.modality == "image"
     train = data.splits["train"]
@@ -57,7 +58,7 @@ def test_splits(flowers, tmp_path_factory, name):
     for split in ("train", "test", name):
         shutil.copytree(flowers, folder / split)
     shutil.rmtree(folder / "test" / "tulip")  # a test without some class is possible
-    data = read_data(f"folder:{folder}/")
+    data = read_data(DataConfig(source=f"folder:{folder}/"))
     assert {role: len(split) for role, split in data.splits.items()} == {
         "train": 6,
         "test": 3,
@@ -71,16 +72,16 @@ def test_splits_of_other_names(flowers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("splits")
     for split in ("learn", "exam"):
         shutil.copytree(flowers, folder / split)
-    data = read_data(f"folder:{folder}", train="learn", test="exam")
+    data = read_data(DataConfig(source=f"folder:{folder}", train="learn", test="exam"))
     assert data.splits["train"].ids[0] == "learn/rose/0.png"
     with pytest.raises(DataError, match=r"no split 'exan' for data.test; did you mean 'exam'"):
-        read_data(f"folder:{folder}", train="learn", test="exan")
+        read_data(DataConfig(source=f"folder:{folder}", train="learn", test="exan"))
 
 
 def test_numbers_as_classes_are_in_the_order_of_numbers(tmp_path):
     for label in ("10", "9", "1"):
         save(tmp_path / label / "a.png")
-    assert read_data(f"folder:{tmp_path}").classes == ("1", "9", "10")
+    assert read_data(DataConfig(source=f"folder:{tmp_path}")).classes == ("1", "9", "10")
 
 
 def test_images_become_upright_rgb(tmp_path):
@@ -89,7 +90,7 @@ def test_images_become_upright_rgb(tmp_path):
     Image.new("L", (6, 4), 7).save(tmp_path / "a" / "grey.png")
     Image.new("RGBA", (6, 4), (1, 2, 3, 0)).save(tmp_path / "a" / "clear.png")
     save(tmp_path / "b" / "x.png")
-    rows = read_data(f"folder:{tmp_path}").splits["train"].rows
+    rows = read_data(DataConfig(source=f"folder:{tmp_path}")).splits["train"].rows
     clear, grey, sixteen, turned = (rows[i] for i in range(4))
     assert [image.mode for image in (clear, grey, sixteen, turned)] == ["RGB"] * 4
     assert turned.size == (4, 6)
@@ -109,7 +110,7 @@ def test_an_image_that_cannot_be_decoded_is_named(flowers):
     whole = (flowers / "rose" / "1.png").read_bytes()
     (flowers / "rose" / "1.png").write_bytes(whole[: len(whole) // 2])
     (flowers / "rose" / "2.png").write_bytes(b"")
-    rows = read_data(f"folder:{flowers}").splits["train"].rows
+    rows = read_data(DataConfig(source=f"folder:{flowers}")).splits["train"].rows
     (flowers / "tulip" / "0.png").unlink()
     for index, message in [
         (0, r"rose/0.png cannot be decoded .*; repair or remove it"),
@@ -137,7 +138,7 @@ def test_links_are_followed_but_not_in_circles(flowers, tmp_path_factory):
     (flowers / "rose" / "self").symlink_to("self")
     (flowers / "rose" / "up").symlink_to("..")
     (flowers / "all").symlink_to(".")
-    data = read_data(f"folder:{flowers}")
+    data = read_data(DataConfig(source=f"folder:{flowers}"))
     assert data.splits["train"].ids == [
         *(f"rose/{i}.png" for i in range(3)),
         "rose/linked/more/9.png",
@@ -148,13 +149,13 @@ def test_links_are_followed_but_not_in_circles(flowers, tmp_path_factory):
 def test_names_are_utf_8(flowers):
     (flowers / "rose" / "0.png").rename(flowers / "rose" / os.fsdecode(b"\xff.png"))
     with pytest.raises(DataError, match=r"rose/\\xff.png.*is not UTF-8; rename the file"):
-        read_data(f"folder:{flowers}")
+        read_data(DataConfig(source=f"folder:{flowers}"))
 
 
 def test_mistakes_are_named(flowers, tmp_path_factory):
     def refuse(message, folder, kind=DataError, **options):
         with pytest.raises(kind, match=message):
-            read_data(f"folder:{folder}", **options)
+            read_data(DataConfig(source=f"folder:{folder}", **options))
 
     refuse("does not exist", flowers / "none")
     refuse("is a file; tables are table:FILE", flowers / "rose" / "0.png")

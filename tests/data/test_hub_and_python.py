@@ -6,6 +6,7 @@ import datasets
 import pytest
 from PIL import Image
 
+from tutelage.config import DataConfig
 from tutelage.data import read_data
 from tutelage.errors import ConfigError, DataError
 
@@ -17,7 +18,7 @@ def test_a_folder_laid_out_like_the_hub(tmp_path, monkeypatch):
     folder = tmp_path / "snippets"
     for split, rows in {"train": ROWS, "test": ROWS[:2]}.items():
         datasets.Dataset.from_list(rows).to_parquet(folder / f"{split}.parquet")
-    data = read_data(f"hub:{folder}")
+    data = read_data(DataConfig(source=f"hub:{folder}"))
     assert data.classes == ("0", "1")
     assert data.splits["train"].rows[5] == ("text 5",)
     assert len(data.splits["test"]) == 2
@@ -27,12 +28,13 @@ def test_a_folder_laid_out_like_the_hub(tmp_path, monkeypatch):
 def test_missing_while_offline(name, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(DataError, match=rf"found no data '{name}'.*HF_HUB_OFFLINE"):
-        read_data(f"hub:{name}")
+        read_data(DataConfig(source=f"hub:{name}"))
 
 
 CODE = """
 import datasets
 from PIL import Image
+from tutelage.config import DataConfig
 from tutelage.data import read_data
 
 def lists(rows=4):
@@ -42,7 +44,7 @@ def tables():
     rows = [{"picture": Image.new("RGB", (4, 3), (i, 0, 0)), "label": i % 2} for i in range(4)]
     return datasets.DatasetDict({"train": datasets.Dataset.from_list(rows)})
 
-def whole(path): return read_data(path)
+def whole(path): return read_data(DataConfig(source=path))
 def nothing(): return None
 def empty(): return {"train": []}
 def mixed(): return {"train": [{"text": "a", "label": 0}, {"text": ["b"], "label": 1}]}
@@ -59,29 +61,31 @@ def own_module(tmp_path, monkeypatch):
 
 
 def test_own_functions():
-    data = read_data("python:own_data:lists", params={"rows": 6})
+    data = read_data(DataConfig(source="python:own_data:lists", params={"rows": 6}))
     assert len(data.splits["train"]) == 6
     assert data.splits["train"].rows[3] == ("t3",)
-    pictures = read_data("python:own_data:tables")
+    pictures = read_data(DataConfig(source="python:own_data:tables"))
     assert pictures.modality == "image"
     assert pictures.splits["train"].rows[2].getpixel((0, 0)) == (2, 0, 0)
     assert isinstance(pictures.splits["train"].rows[2], Image.Image)
-    whole = read_data("python:own_data:whole", params={"path": "python:own_data:lists"})
+    whole = read_data(
+        DataConfig(source="python:own_data:whole", params={"path": "python:own_data:lists"})
+    )
     assert len(whole.splits["train"]) == 4
 
 
 def test_mistakes_are_named():
     with pytest.raises(ConfigError, match="did you mean 'lists'"):
-        read_data("python:own_data:list")
+        read_data(DataConfig(source="python:own_data:list"))
     with pytest.raises(ConfigError, match=r"unknown data.params.row; did you mean 'rows'"):
-        read_data("python:own_data:lists", params={"row": 6})
+        read_data(DataConfig(source="python:own_data:lists", params={"row": 6}))
     with pytest.raises(DataError, match="returned NoneType; it must return a mapping"):
-        read_data("python:own_data:nothing")
+        read_data(DataConfig(source="python:own_data:nothing"))
     with pytest.raises(DataError, match="at least one row"):
-        read_data("python:own_data:empty")
+        read_data(DataConfig(source="python:own_data:empty"))
     with pytest.raises(DataError, match="are no table"):
-        read_data("python:own_data:mixed")
+        read_data(DataConfig(source="python:own_data:mixed"))
     with pytest.raises(DataError, match="has no splits"):
-        read_data("python:own_data:no_splits")
+        read_data(DataConfig(source="python:own_data:no_splits"))
     with pytest.raises(ConfigError, match="unknown scheme 'foldr'; did you mean 'folder'"):
-        read_data("foldr:x")
+        read_data(DataConfig(source="foldr:x"))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tutelage.config import DataConfig
 from tutelage.data import chained, read_data, read_unlabelled
 from tutelage.errors import DataError
 
@@ -25,7 +26,7 @@ def table(tmp_path):
 
 
 def test_an_image_column_and_a_text_column(table):
-    data = read_data(f"table:{table}", image="image", text="title")
+    data = read_data(DataConfig(source=f"table:{table}", image="image", text="title"))
     rows = data.splits["train"].rows
     assert data.modality == rows.modality == "image+text"
     assert rows[3].text == ("t3",)
@@ -37,9 +38,11 @@ def test_an_image_column_and_a_text_column(table):
 
 
 def test_each_side_is_what_the_column_alone_would_be(table):
-    both = read_data(f"table:{table}", image="image", text="title").splits["train"]
-    images = read_data(f"table:{table}", image="image").splits["train"]
-    texts = read_data(f"table:{table}", text="title").splits["train"]
+    both = read_data(DataConfig(source=f"table:{table}", image="image", text="title")).splits[
+        "train"
+    ]
+    images = read_data(DataConfig(source=f"table:{table}", image="image")).splits["train"]
+    texts = read_data(DataConfig(source=f"table:{table}", text="title")).splits["train"]
     for side, alone in (("image", images), ("text", texts)):
         part = both.side(side)
         assert part.rows.modality == side
@@ -52,8 +55,10 @@ def test_each_side_is_what_the_column_alone_would_be(table):
 
 
 def test_chained_rows_have_sides_too(table):
-    data = read_data(f"table:{table}", image="image", text="title")
-    more = read_unlabelled(f"table:{table}", like=data, image="image", text="title")
+    data = read_data(DataConfig(source=f"table:{table}", image="image", text="title"))
+    more = read_unlabelled(
+        DataConfig(source="", unlabelled=f"table:{table}", image="image", text="title"), like=data
+    )
     both = chained([data.splits["train"], more])
     assert both.rows.modality == "image+text"
     assert both.side("text").rows[7] == ("t1",)
@@ -61,18 +66,18 @@ def test_chained_rows_have_sides_too(table):
 
 
 def test_unlabelled_rows_must_have_both(table):
-    data = read_data(f"table:{table}", image="image", text="title")
+    data = read_data(DataConfig(source=f"table:{table}", image="image", text="title"))
     with pytest.raises(DataError, match="holds texts, but the labelled rows are image"):
-        read_unlabelled(f"table:{table}", like=data, text="title")
+        read_unlabelled(DataConfig(source="", unlabelled=f"table:{table}", text="title"), like=data)
 
 
 def test_the_image_alone_where_only_it_is_found(table):
-    assert read_data(f"table:{table}").modality == "image"
+    assert read_data(DataConfig(source=f"table:{table}")).modality == "image"
 
 
 def test_missing_columns_and_files(table):
     with pytest.raises(DataError, match=r"no column 'tilte' for data.text; did you mean 'title'"):
-        read_data(f"table:{table}", image="image", text="tilte")
+        read_data(DataConfig(source=f"table:{table}", image="image", text="tilte"))
     (table.parent / "2.png").unlink()
     with pytest.raises(DataError, match=r"row 2 of .*there is no image"):
-        read_data(f"table:{table}", image="image", text="title")
+        read_data(DataConfig(source=f"table:{table}", image="image", text="title"))

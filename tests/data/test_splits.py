@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from tutelage.data import Data, Split, choose_splits
+from tutelage.config import DataConfig
+from tutelage.data import Data, Split, Splits, choose_splits
 from tutelage.data.texts import TextColumns
 from tutelage.errors import DataError
 from tutelage.tasks.base import UNLABELLED
@@ -37,6 +38,10 @@ def data_of(*splits: Split, classes=3) -> Data:
     return Data({split.name: split for split in splits}, names, "text")
 
 
+def chosen(data: Data, **options) -> Splits:
+    return choose_splits(data, DataConfig(source="", **options))
+
+
 LABELS = [0] * 60 + [1] * 30 + [2] * 10
 
 
@@ -47,7 +52,7 @@ def counts(split: Split) -> list[int]:
 def test_a_hold_out_is_a_share_of_each_class():
     test = Split("test", Untouchable(), [str(i) for i in range(10)], torch.zeros(10).long())
     data = data_of(split_of(LABELS), test)
-    splits = choose_splits(data, evaluate="holdout", holdout=0.1)
+    splits = chosen(data, evaluate="holdout", holdout=0.1)
     assert counts(splits.evaluated) == [6, 3, 1]
     assert counts(splits.training) == [54, 27, 9]
     assert splits.evaluated.name == "holdout"
@@ -59,17 +64,17 @@ def test_a_hold_out_is_a_share_of_each_class():
 
 def test_all_training_rows_when_the_test_rows_are_evaluated():
     data = data_of(split_of(LABELS), split_of([0, 1, 2], name="test"))
-    splits = choose_splits(data, evaluate="test")
+    splits = chosen(data, evaluate="test")
     assert splits.training is splits.pool is data.splits["train"]
     assert splits.evaluated is data.splits["test"]
 
 
 def test_test_rows_are_drawn_where_there_are_none():
     data = data_of(split_of(LABELS))
-    splits = choose_splits(data, evaluate="test", test_share=0.2)
+    splits = chosen(data, evaluate="test", test_share=0.2)
     assert counts(splits.evaluated) == [12, 6, 2]
     assert splits.evaluated.name == "test"
-    held = choose_splits(data, evaluate="holdout", test_share=0.2)
+    held = chosen(data, evaluate="holdout", test_share=0.2)
     assert set(held.evaluated.ids).isdisjoint(splits.evaluated.ids)
     assert held.pool.ids == splits.pool.ids == splits.training.ids
     assert set(held.pool.ids) | set(splits.evaluated.ids) == set(data.splits["train"].ids)
@@ -82,7 +87,7 @@ def test_the_draw_follows_ids_not_their_order():
     shuffled = split_of([LABELS[i] for i in order], ids=[before.ids[i] for i in order])
 
     def drawn(split, **options):
-        return set(choose_splits(data_of(split), **options).evaluated.ids)
+        return set(chosen(data_of(split), **options).evaluated.ids)
 
     assert drawn(before) == drawn(shuffled)
     assert drawn(before) == drawn(before)
@@ -95,15 +100,15 @@ def test_a_drawn_row_stays_drawn_when_rows_are_added():
     ids = [f"a{i}" for i in range(120)]
     small = split_of(few, ids=ids[:50] + ids[60:110])
     large = split_of(more, ids=ids)
-    one = choose_splits(data_of(small), test_share=0.5).evaluated.ids
-    other = choose_splits(data_of(large), test_share=0.5).evaluated.ids
+    one = chosen(data_of(small), test_share=0.5).evaluated.ids
+    other = chosen(data_of(large), test_share=0.5).evaluated.ids
     assert len(set(one) & set(other)) > 40  # 25 would be chance
 
 
 def test_a_validation_split_is_the_hold_out():
     validation = split_of([0, 1, 2], name="validation")
     data = data_of(split_of(LABELS), validation)
-    splits = choose_splits(data, evaluate="holdout")
+    splits = chosen(data, evaluate="holdout")
     assert splits.evaluated.name == "holdout"
     assert splits.evaluated.ids == validation.ids
     assert splits.evaluated.origin.split == "validation"
@@ -113,19 +118,19 @@ def test_a_validation_split_is_the_hold_out():
 @pytest.mark.parametrize("limit", [6, 7, 20, 99, 100, 1000])
 def test_limit(limit):
     data = data_of(split_of(LABELS), split_of([0, 1, 2], name="test"))
-    splits = choose_splits(data, limit=limit)
+    splits = chosen(data, limit=limit)
     assert len(splits.training) == min(limit, 100)
     assert min(counts(splits.training)) >= 2
     if limit == 20:
         assert counts(splits.training) == [12, 5, 3] or counts(splits.training) == [11, 6, 3]
     assert splits.training.ids == [i for i in data.splits["train"].ids if i in splits.training.ids]
-    held = choose_splits(data, limit=limit, evaluate="holdout", holdout=0.3)
+    held = chosen(data, limit=limit, evaluate="holdout", holdout=0.3)
     assert held.pool.ids == splits.pool.ids
 
 
 def test_many_small_classes_share_a_hold_out():
     labels = [label for label in range(40) for _ in range(5)]
-    splits = choose_splits(
+    splits = chosen(
         data_of(split_of(labels), split_of([0], name="test"), classes=40),
         evaluate="holdout",
         holdout=0.1,
@@ -138,7 +143,7 @@ def test_many_small_classes_share_a_hold_out():
 
 def test_rows_without_label_are_left_out():
     labels = [0, UNLABELLED, 1, 0, 1, UNLABELLED]
-    splits = choose_splits(data_of(split_of(labels), split_of([UNLABELLED, 1], name="test")))
+    splits = chosen(data_of(split_of(labels), split_of([UNLABELLED, 1], name="test")))
     assert splits.training.ids == ["train-0", "train-2", "train-3", "train-4"]
     assert splits.evaluated.ids == ["test-1"]
     assert splits.training.origin.numbers == [0, 2, 3, 4]
@@ -148,17 +153,17 @@ def test_too_few_rows_are_named():
     with pytest.raises(
         DataError, match=r"class 'class 1' has a single row.*give the data a test split"
     ):
-        choose_splits(data_of(split_of([0, 0, 0, 1])))
+        chosen(data_of(split_of([0, 0, 0, 1])))
     test = split_of([0], name="test")
     with pytest.raises(DataError, match=r"'class 1' has a single row.*a validation split"):
-        choose_splits(data_of(split_of([0, 0, 0, 1]), test), evaluate="holdout")
+        chosen(data_of(split_of([0, 0, 0, 1]), test), evaluate="holdout")
     with pytest.raises(DataError, match="less than one holdout row"):
-        choose_splits(data_of(split_of([0, 0, 1, 1]), test), evaluate="holdout", holdout=0.1)
+        chosen(data_of(split_of([0, 0, 1, 1]), test), evaluate="holdout", holdout=0.1)
     with pytest.raises(
         DataError, match=r"data.limit = 5 is too few rows for 3 classes; give at least 6"
     ):
-        choose_splits(data_of(split_of(LABELS), test), limit=5)
+        chosen(data_of(split_of(LABELS), test), limit=5)
     with pytest.raises(DataError, match=r"the test rows have no labels; name another by data.test"):
-        choose_splits(data_of(split_of(LABELS), split_of([UNLABELLED], name="test")))
+        chosen(data_of(split_of(LABELS), split_of([UNLABELLED], name="test")))
     with pytest.raises(DataError, match="the train rows have no labels"):
-        choose_splits(data_of(split_of([UNLABELLED] * 4), test))
+        chosen(data_of(split_of([UNLABELLED] * 4), test))

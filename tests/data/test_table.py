@@ -12,6 +12,7 @@ import pandas
 import pytest
 from PIL import Image
 
+from tutelage.config import DataConfig
 from tutelage.data import read_data
 from tutelage.errors import ConfigError, DataError
 from tutelage.tasks.base import UNLABELLED
@@ -41,7 +42,7 @@ def save(path: Path, rows=ROWS) -> Path:
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "json", "parquet"])
 def test_values_stay_as_they_stand(ending, tmp_path):
-    data = read_data(f"table:{save(tmp_path / f'reviews.{ending}')}")
+    data = read_data(DataConfig(source=f"table:{save(tmp_path / f'reviews.{ending}')}"))
     train = data.splits["train"]
     assert data.modality == "text"
     assert data.classes == ("bad", "good")
@@ -57,7 +58,7 @@ def test_values_stay_as_they_stand(ending, tmp_path):
 
 def test_a_row_is_its_number_where_there_is_no_id(tmp_path):
     rows = [{k: row[k] for k in ("text", "label")} for row in ROWS]
-    data = read_data(f"table:{save(tmp_path / 'a.csv', rows)}")
+    data = read_data(DataConfig(source=f"table:{save(tmp_path / 'a.csv', rows)}"))
     assert data.splits["train"].ids == ["0", "1", "2"]
 
 
@@ -66,14 +67,14 @@ def test_a_folder_of_tables(tmp_path):
     save(tmp_path / "dev.jsonl", ROWS[:2])
     save(tmp_path / "test.parquet", ROWS[1:])
     (tmp_path / "readme.txt").write_text("hello")
-    data = read_data(f"table:{tmp_path}")
+    data = read_data(DataConfig(source=f"table:{tmp_path}"))
     assert {role: split.ids for role, split in data.splits.items()} == {
         "train": ["007", "008", "009"],
         "validation": ["007", "008"],
         "test": ["008", "009"],
     }
     assert data.splits["test"].labels.tolist() == [1, 0]
-    swapped = read_data(f"table:{tmp_path}", test="dev")
+    swapped = read_data(DataConfig(source=f"table:{tmp_path}", test="dev"))
     assert swapped.splits["test"].ids == ["007", "008"]
     assert "validation" not in swapped.splits
 
@@ -90,7 +91,7 @@ def test_a_folder_of_tables(tmp_path):
 )
 def test_labels(labels, classes, numbers, tmp_path):
     rows = [{"text": "x", "label": label} for label in labels]
-    data = read_data(f"table:{save(tmp_path / 'a.jsonl', rows)}")
+    data = read_data(DataConfig(source=f"table:{save(tmp_path / 'a.jsonl', rows)}"))
     assert data.classes == classes
     assert data.splits["train"].labels.tolist() == numbers
 
@@ -98,7 +99,11 @@ def test_labels(labels, classes, numbers, tmp_path):
 def test_columns_are_found(tmp_path):
     def texts(**row):
         rows = [{**row, "label": i} for i in range(2)]
-        return read_data(f"table:{save(tmp_path / 'a.jsonl', rows)}").splits["train"].rows[0]
+        return (
+            read_data(DataConfig(source=f"table:{save(tmp_path / 'a.jsonl', rows)}"))
+            .splits["train"]
+            .rows[0]
+        )
 
     assert texts(sentence="a", source="b") == ("a",)
     assert texts(sentence2="a", sentence1="b", idx=3) == ("b", "a")
@@ -107,9 +112,11 @@ def test_columns_are_found(tmp_path):
     rows = [{"t": "a", "u": "b", "label": i} for i in range(2)]
     path = save(tmp_path / "b.jsonl", rows)
     with pytest.raises(DataError, match=r"set data.text or data.image. Columns: t, u, label"):
-        read_data(f"table:{path}")
-    assert read_data(f"table:{path}", text=["u", "t"]).splits["train"].rows[0] == ("b", "a")
-    assert read_data(f"table:{path}", text="t").splits["train"].rows[0] == ("a",)
+        read_data(DataConfig(source=f"table:{path}"))
+    assert read_data(DataConfig(source=f"table:{path}", text=["u", "t"])).splits["train"].rows[
+        0
+    ] == ("b", "a")
+    assert read_data(DataConfig(source=f"table:{path}", text="t")).splits["train"].rows[0] == ("a",)
 
 
 def png(number: int) -> bytes:
@@ -139,12 +146,12 @@ def test_images(kind, tmp_path):
         table.to_parquet(path)
     else:
         save(path, rows)
-    data = read_data(f"table:{path}")
+    data = read_data(DataConfig(source=f"table:{path}"))
     assert data.modality == "image"
     images = pickle.loads(pickle.dumps(data.splits["train"].select([1]).rows))
     assert images[0].getpixel((0, 0)) == (1, 0, 0)
     assert images.content(0) == contents[1]
-    asked = read_data(f"table:{path}", image="image").splits["train"]
+    asked = read_data(DataConfig(source=f"table:{path}", image="image")).splits["train"]
     assert np.array_equal(asked.rows[0], data.splits["train"].rows[0])
 
 
@@ -154,14 +161,14 @@ def test_class_names_that_a_table_states_are_kept(tmp_path):
     )
     table = datasets.Dataset.from_dict({"text": ["a", "b", "c"], "kind": [2, 0, -1]}, features)
     table.to_parquet(tmp_path / "a.parquet")
-    data = read_data(f"table:{tmp_path / 'a.parquet'}")
+    data = read_data(DataConfig(source=f"table:{tmp_path / 'a.parquet'}"))
     assert data.classes == ("z", "y", "x")
     assert data.splits["train"].labels.tolist() == [2, 0, UNLABELLED]
 
 
 def test_large_files_are_mapped(tmp_path, monkeypatch):
     monkeypatch.setattr("tutelage.data.table.IN_MEMORY", 10)
-    rows = read_data(f"table:{save(tmp_path / 'a.csv')}").splits["train"].rows
+    rows = read_data(DataConfig(source=f"table:{save(tmp_path / 'a.csv')}")).splits["train"].rows
     assert rows[1] == ('fine, "very" fine',)
 
 
@@ -172,8 +179,8 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(home))
     monkeypatch.chdir(scratch)
-    read_data(f"table:{save(tmp_path / 'a.csv')}")
-    read_data(f"table:{save(tmp_path / 'a.parquet')}")
+    read_data(DataConfig(source=f"table:{save(tmp_path / 'a.csv')}"))
+    read_data(DataConfig(source=f"table:{save(tmp_path / 'a.parquet')}"))
     assert not home.exists()
     assert os.listdir(scratch) == []
     assert not datasets.are_progress_bars_disabled()
@@ -185,7 +192,7 @@ def test_mistakes_are_named(tmp_path):
         if rows is not None:
             save(path, rows)
         with pytest.raises(kind, match=message):
-            read_data(f"table:{path}", **options)
+            read_data(DataConfig(source=f"table:{path}", **options))
 
     refuse("there is no table", None, name="none.csv")
     save(tmp_path / "reviews.csv")
@@ -220,30 +227,30 @@ def test_mistakes_are_named(tmp_path):
 
 def test_mistakes_in_a_folder_of_tables(tmp_path):
     with pytest.raises(DataError, match="has no tables"):
-        read_data(f"table:{tmp_path}")
+        read_data(DataConfig(source=f"table:{tmp_path}"))
     save(tmp_path / "train.csv")
     save(tmp_path / "test.csv", [{**ROWS[0], "label": "worse"}])
     with pytest.raises(DataError, match="class 'worse' occurs in the test rows but not"):
-        read_data(f"table:{tmp_path}")
+        read_data(DataConfig(source=f"table:{tmp_path}"))
     save(tmp_path / "test.csv", [{"text": "a", "class": "bad"}])
     with pytest.raises(DataError, match="no column 'label'"):
-        read_data(f"table:{tmp_path}")
+        read_data(DataConfig(source=f"table:{tmp_path}"))
     save(tmp_path / "train.jsonl")
     with pytest.raises(DataError, match="both a table of the split 'train'"):
-        read_data(f"table:{tmp_path}")
+        read_data(DataConfig(source=f"table:{tmp_path}"))
 
 
 def test_long_texts(tmp_path):
     long = "word " * 40_000  # beyond what Python's csv takes in a field
     path = tmp_path / "t.csv"
     path.write_text(f'text,label\n"{long}",a\nshort,b\n')
-    assert read_data(f"table:{path}").splits["train"].rows[0] == (long,)
+    assert read_data(DataConfig(source=f"table:{path}")).splits["train"].rows[0] == (long,)
     path.write_text(f'"{long}",label\nshort,b\n')
     with pytest.raises(DataError, match=r"first line of .* cannot be read as csv: field larger"):
-        read_data(f"table:{path}")
+        read_data(DataConfig(source=f"table:{path}"))
 
 
 def test_another_delimiter(tmp_path):
     (tmp_path / "a.csv").write_text("text;label\na, b;1\nc;0\n")
-    data = read_data(f"table:{tmp_path / 'a.csv'}", params={"delimiter": ";"})
+    data = read_data(DataConfig(source=f"table:{tmp_path / 'a.csv'}", params={"delimiter": ";"}))
     assert data.splits["train"].rows[0] == ("a, b",)

@@ -8,7 +8,7 @@ import datasets
 import pytest
 import torch
 
-from tutelage.config import load_config
+from tutelage.config import DataConfig, load_config
 from tutelage.data import Data, Split, choose_splits, read_data, read_unlabelled
 from tutelage.errors import ConfigError, DataError
 from tutelage.tasks.strata import strata
@@ -34,7 +34,7 @@ def labels_of(data: Data, split: str = "train") -> list[list[float | None]]:
 
 def test_lists_of_names(tmp_path):
     source = save(tmp_path / "a.jsonl", [["cat", "dog"], [], None, ["dog"]])
-    data = read_data(source, task="multi-label")
+    data = read_data(DataConfig(source=source, task="multi-label"))
     assert data.classes == ("cat", "dog")
     assert data.task == "multi-label"
     assert data.splits["train"].labels.dtype == torch.float32
@@ -43,10 +43,10 @@ def test_lists_of_names(tmp_path):
 
 def test_names_in_one_text(tmp_path):
     source = save(tmp_path / "a.csv", ["cat; dog", "", "dog"])
-    data = read_data(source, task="multi-label", label_separator=";")
+    data = read_data(DataConfig(source=source, task="multi-label", label_separator=";"))
     assert labels_of(data) == [[1, 1], [0, 0], [0, 1]]
     with pytest.raises(DataError, match=r"row 0 of the train rows .* set data.label_separator"):
-        read_data(source, task="multi-label")
+        read_data(DataConfig(source=source, task="multi-label"))
 
 
 def test_numbers_that_the_table_names(tmp_path, monkeypatch):
@@ -63,7 +63,7 @@ def test_numbers_that_the_table_names(tmp_path, monkeypatch):
     import own_marks
 
     own_marks.tables["train"] = table
-    data = read_data("python:own_marks:give", task="multi-label")
+    data = read_data(DataConfig(source="python:own_marks:give", task="multi-label"))
     assert data.classes == ("cat", "dog", "eel")
     assert labels_of(data) == [[0, 0, 1], [1, 1, 0], [0, 0, 0]]
 
@@ -71,17 +71,21 @@ def test_numbers_that_the_table_names(tmp_path, monkeypatch):
 def test_columns_of_0_and_1_and_of_numbers(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("text,wet,cold\na,1,0\nb,0,1\nc,,1\nd,,\n")
-    data = read_data(f"table:{path}", task="multi-label", label=["wet", "cold"])
+    data = read_data(DataConfig(source=f"table:{path}", task="multi-label", label=["wet", "cold"]))
     assert data.classes == ("wet", "cold")
     assert labels_of(data) == [[1, 0], [0, 1], [None, 1], [None, None]]
-    splits = choose_splits(data, evaluate="holdout", holdout=0.4)
+    splits = choose_splits(data, DataConfig(source="", evaluate="holdout", holdout=0.4))
     assert len(splits.unlabelled[0]) == 1
     path.write_text("text,height,mass\na,1.5,20\nb,-3,1e3\nc,,7\n")
-    data = read_data(f"table:{path}", task="regression", label=["height", "mass"])
+    data = read_data(
+        DataConfig(source=f"table:{path}", task="regression", label=["height", "mass"])
+    )
     assert labels_of(data) == [[1.5, 20], [-3, 1000], [None, 7]]
-    one = read_data(f"table:{path}", task="regression", label="mass", text="text")
+    one = read_data(
+        DataConfig(source=f"table:{path}", task="regression", label="mass", text="text")
+    )
     assert labels_of(one) == [[20], [1000], [7]]
-    more = read_unlabelled(f"table:{path}", like=one, text="text")
+    more = read_unlabelled(DataConfig(source="", unlabelled=f"table:{path}", text="text"), like=one)
     assert more.labels.isnan().all()
     assert more.labels.shape == (3, 1)
 
@@ -108,7 +112,7 @@ def test_mistakes_are_named(tmp_path, labels, options, message):
     mixed = any(isinstance(label, str) for label in labels)
     source = save(tmp_path / ("a.csv" if mixed else "a.jsonl"), labels)
     with pytest.raises(DataError, match=message):
-        read_data(source, **options)
+        read_data(DataConfig(source=source, **options))
 
 
 def test_a_name_that_only_test_rows_have(tmp_path):
@@ -117,12 +121,12 @@ def test_a_name_that_only_test_rows_have(tmp_path):
     with pytest.raises(
         DataError, match=r"class 'c' occurs in the test rows but not in the training"
     ):
-        read_data(f"table:{tmp_path}", task="multi-label")
+        read_data(DataConfig(source=f"table:{tmp_path}", task="multi-label"))
 
 
 def test_a_folders_images_have_one_class(digits):
     with pytest.raises(ConfigError, match=r"the one class whose folder .* task 'regression'"):
-        read_data(f"folder:{digits}", task="regression")
+        read_data(DataConfig(source=f"folder:{digits}", task="regression"))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,7 @@ def test_rare_labels_lie_on_both_sides_of_a_draw():
     assert found[50] == 3  # among those without any
     split = Split("train", _Texts(60), [str(n) for n in range(60)], labels)
     data = Data({"train": split}, ("a", "b", "c"), "text", task="multi-label")
-    splits = choose_splits(data, evaluate="holdout", holdout=0.25)
+    splits = choose_splits(data, DataConfig(source="", evaluate="holdout", holdout=0.25))
     for part in (splits.training, splits.evaluated):
         assert part.labels[:, 1].sum() >= 1
     assert strata(torch.tensor([[1.0], [NAN]]), task="regression").tolist() == [0, -100]

@@ -4,8 +4,10 @@ import pickle
 
 import datasets
 import pytest
+from pydantic import ValidationError
 
 from tutelage.cache.key import rows_digest
+from tutelage.config import DataConfig
 from tutelage.data import Columns, Data, read_data, read_unlabelled
 from tutelage.data.base import SplitNames
 from tutelage.data.columns import from_tables
@@ -31,12 +33,12 @@ def table(tmp_path) -> str:
 
 
 def first(table: str, template: str) -> str:
-    return read_data(table, template=template).splits["train"].rows[0].text
+    return read_data(DataConfig(source=table, template=template)).splits["train"].rows[0].text
 
 
 def test_columns_stand_where_the_braces_name_them(table):
     prompt = "Premise: {premise}\n Hypothesis: {hypothesis}\n {{entailed}}?"
-    rows = read_data(table, template=prompt).splits["train"].rows
+    rows = read_data(DataConfig(source=table, template=prompt)).splits["train"].rows
     assert list(rows[0]) == ["Premise: It rains.\n Hypothesis: It's {wet}.\n {entailed}?"]
     assert rows[0].fields == ("It rains.", "It's {wet}.")
     assert rows[1].text == "Premise: \n Hypothesis: So it goes\n {entailed}?"
@@ -64,7 +66,7 @@ def test_classes_are_printed_by_name(tmp_path):
 
 def test_the_key_covers_the_template(table):
     def digest(**options) -> str:
-        return rows_digest(read_data(table, **options).splits["train"])
+        return rows_digest(read_data(DataConfig(source=table, **options)).splits["train"])
 
     digests = [
         digest(text="hypothesis"),
@@ -80,8 +82,10 @@ def test_the_key_covers_the_template(table):
 
 
 def test_unlabelled_rows_take_the_same_template(table):
-    data = read_data(table, template="Say: {hypothesis}")
-    more = read_unlabelled(table, like=data, template="Say: {hypothesis}")
+    data = read_data(DataConfig(source=table, template="Say: {hypothesis}"))
+    more = read_unlabelled(
+        DataConfig(source="", unlabelled=table, template="Say: {hypothesis}"), like=data
+    )
     assert more.rows[1].text == "Say: So it goes"
 
 
@@ -114,24 +118,24 @@ def test_a_row_is_empty_only_if_all_its_fields_are(tmp_path):
 )
 def test_braces_that_cannot_be_read(template, message, table):
     with pytest.raises(ConfigError, match=message):
-        read_data(table, template=template)
+        read_data(DataConfig(source=table, template=template))
 
 
 def test_columns_that_cannot_be_used(table):
     with pytest.raises(
         DataError, match=r"no column 'premiss' for data.template; did you mean 'prem"
     ):
-        read_data(table, template="{premiss}")
-    with pytest.raises(ConfigError, match="both set; a template names its columns itself"):
-        read_data(table, text="premise", template="{premise}")
+        read_data(DataConfig(source=table, template="{premiss}"))
+    with pytest.raises(ValidationError, match="both set; a template names its columns itself"):
+        read_data(DataConfig(source=table, text="premise", template="{premise}"))
     with pytest.raises(DataError, match="template tells the label: it names the column 'label'"):
-        read_data(table, template="{premise} {label}")
+        read_data(DataConfig(source=table, template="{premise} {label}"))
     with pytest.raises(ConfigError, match=r"a folder has no columns: .*data.template"):
-        read_data("folder:.", template="{a}")
+        read_data(DataConfig(source="folder:.", template="{a}"))
 
 
 def test_values_that_are_no_text(tmp_path):
     rows = [{"words": ["a", "b"], "text": "x", "label": i} for i in range(2)]
     datasets.Dataset.from_list(rows).to_parquet(tmp_path / "a.parquet")
     with pytest.raises(DataError, match=r"column 'words' .* holds List.*, not text"):
-        read_data(f"table:{tmp_path / 'a.parquet'}", template="{words}")
+        read_data(DataConfig(source=f"table:{tmp_path / 'a.parquet'}", template="{words}"))

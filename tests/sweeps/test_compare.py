@@ -18,7 +18,7 @@ import tomli_w
 import torch
 
 from tutelage import run
-from tutelage.config import ExperimentConfig, load_config
+from tutelage.config import DataConfig, ExperimentConfig, load_config
 from tutelage.data import read_data
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.probe import linear_probe
@@ -30,7 +30,7 @@ from tutelage.sweeps.compare import compare
 
 def pixels(source: str, *, size: int, folder: Path) -> Path:
     """A teacher that sees each digit's pixels, made coarser, as arrays of both splits."""
-    for name, split in read_data(source).splits.items():
+    for name, split in read_data(DataConfig(source=source)).splits.items():
         rows = [np.asarray(row.convert("L").resize((size, size))) for row in split.rows]
         np.save(folder / f"{size}_{name}.npy", np.stack(rows).reshape(len(rows), -1) / 255.0)
     return folder / f"{size}_{{split}}.npy"
@@ -117,7 +117,7 @@ def test_the_table_is_what_the_runs_say(table, tmp_path):
     assert found.methods[1].normalised_error.mean == pytest.approx(
         sum(row.relative_error for row in aft) / 6
     )
-    data = read_data(table["data"]["source"])
+    data = read_data(DataConfig(source=table["data"]["source"]))
     features = {
         split: torch.from_numpy(np.load(tmp_path / f"8_{split}.npy")).half()
         for split in ("train", "test")

@@ -7,6 +7,7 @@ import torch
 from pyarrow import parquet
 from safetensors.numpy import save_file
 
+from tutelage.config import DataConfig
 from tutelage.data import Data, Split, choose_splits
 from tutelage.data.texts import TextColumns
 from tutelage.errors import SourceError
@@ -57,7 +58,9 @@ def test_without_ids_by_place_in_the_data(ending, tmp_path):
 def test_rows_that_a_run_selects(tmp_path):
     np.save(tmp_path / "x_train.npy", MATRIX)
     teacher = opened(tmp_path / "x_{split}.npy")
-    splits = choose_splits(Data({"train": split_of()}, ("a", "b"), "text"), limit=20)
+    splits = choose_splits(
+        Data({"train": split_of()}, ("a", "b"), "text"), DataConfig(source="", limit=20)
+    )
     pool = splits.pool
     found = teacher.read(pool, range(len(pool)))
     expected = MATRIX[[int(name[1:]) for name in pool.ids]]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tutelage.cache.table import as_table
+from tutelage.config import DataConfig
 from tutelage.data import Split, read_data
 from tutelage.errors import DataError
 from tutelage.inputs import ImageInput
@@ -20,7 +21,7 @@ from tutelage.training.samplers import RowView, ShuffledBatches
 
 @pytest.fixture
 def split(digits: Path) -> Split:
-    return read_data(f"folder:{digits}").splits["train"]
+    return read_data(DataConfig(source=f"folder:{digits}")).splits["train"]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tutelage.config import DataConfig
 from tutelage.data import Split, read_data
 from tutelage.errors import DataError, OutputError
 from tutelage.inputs import ImageInput
@@ -20,7 +21,7 @@ VIEWS = [RowView(3, 103), RowView(59, 7), RowView(3, 8)]
 
 @pytest.fixture
 def split(digits: Path) -> Split:
-    return read_data(f"folder:{digits}").splits["train"]
+    return read_data(DataConfig(source=f"folder:{digits}")).splits["train"]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -85,7 +86,7 @@ def test_an_unreadable_row_is_named(digits: Path, tmp_path: Path) -> None:
     other.mkdir()
     source = next((digits / "train").glob("*/*"))
     (other / source.name).write_bytes(source.read_bytes())
-    split = read_data(f"folder:{tmp_path / 'images'}").splits["train"]
+    split = read_data(DataConfig(source=f"folder:{tmp_path / 'images'}")).splits["train"]
     for keep in ("memory", "disk"):
         with pytest.raises(DataError, match=r"broken\.png"):
             prepare_rows(split, ImageInput.from_options(32), keep=keep, progress=Silent())

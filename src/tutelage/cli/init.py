@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+from tutelage.config import DataConfig
 from tutelage.data import Data, choose_splits, read_data
 from tutelage.errors import ConfigError
 from tutelage.recipes import SCHEME, recipe, recipe_text
@@ -44,8 +45,9 @@ def write_config(source: str, path: Path) -> str:
     if source.startswith(SCHEME):
         _write(path, _completed(source.removeprefix(SCHEME)))
         return f"wrote {path}; next: tutelage train {path}"
-    data = read_data(source)
-    _write(path, _config(source, data))
+    options = DataConfig(source=source)
+    data = read_data(options)
+    _write(path, _config(data, options))
     counts = ", ".join(f"{len(split)} {name}" for name, split in data.splits.items())
     found = f"{source}: {counts} rows of {len(data.classes)} classes ({data.modality})"
     return f"{found}\nwrote {path}; next: tutelage train {path}"
@@ -77,9 +79,9 @@ source = {_quoted(student)}
 """
 
 
-def _config(source: str, data: Data) -> str:
+def _config(data: Data, options: DataConfig) -> str:
     student, teachers = MODELS[data.modality]
-    splits = choose_splits(data)
+    source, splits = options.source, choose_splits(data, options)
     rows, classes = len(splits.training), len(data.classes)
     drawn = (
         "" if "test" in data.splits else " (drawn from the training rows: there is no test split)"

@@ -73,8 +73,13 @@ class DataConfig(Section):
         return metric_of(self.task, self.metric)
 
     @model_validator(mode="after")
-    def _labels_fit_task(self) -> Self:
+    def _columns_fit_task(self) -> Self:
         metric_of(self.task, self.metric)
+        if self.text is not None and self.template is not None:
+            raise ValueError(
+                "text and template are both set; a template names its columns itself, in braces, "
+                "so leave text out"
+            )
         if self.task == "single-label" and not isinstance(self.label, str):
             raise ValueError(
                 "several label columns are several targets or labels; set task = 'regression' or "

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from tutelage.config.data import DataConfig
 from tutelage.data.templates import Template
 from tutelage.errors import DataError
 from tutelage.tasks.base import UNLABELLED, Kind
@@ -33,14 +34,16 @@ Side = Literal["image", "text"]
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a table mean what; None where they are to be found by themselves.
+    """Roles of a table's columns; a None among ``image``, ``text`` and ``id`` is found automatically.
 
     Attributes:
-        text: With a template, its columns.
-        template: What is said around the columns with text; see ``Template``.
-        label: One, or several; None where labels are not to be read, whether there are some or not.
-        separator: What stands between the names in a multi-label column of texts.
-        task: What labels are.
+        image: Column of images or image paths.
+        text: Columns of texts; with a template, those that it names.
+        template: The words around the columns of texts.
+        label: Label column or columns; None leaves all labels unread.
+        id: Column of row ids.
+        separator: Separator of the names in a multi-label column of texts.
+        task: Kind of task that the labels are for.
     """
 
     image: str | None = None
@@ -51,19 +54,56 @@ class Columns:
     separator: str | None = None
     task: Kind = "single-label"
 
+    @classmethod
+    def of(cls, config: DataConfig) -> Self:
+        """Return the columns that a config names.
+
+        Raises:
+            ConfigError: If its template cannot be parsed.
+        """
+        template = None if config.template is None else Template.parse(config.template)
+        if template is not None:
+            text: tuple[str, ...] | None = template.columns
+        else:
+            text = (config.text,) if isinstance(config.text, str) else config.text
+        return cls(
+            image=config.image,
+            text=text,
+            template=template,
+            label=config.label,
+            id=config.id,
+            separator=config.label_separator,
+            task=config.task,
+        )
+
+    @property
+    def without_labels(self) -> Self:
+        """The same columns of inputs, with labels unread."""
+        return type(self)(
+            image=self.image, text=self.text, template=self.template, label=None, id=self.id
+        )
+
 
 @dataclass(frozen=True)
 class SplitNames:
-    """How the data calls its splits.
+    """Names of the splits in the data.
 
     Attributes:
-        read_test: Whether test rows are to be read; if not, nothing of them is looked at.
+        train: Name of the training split.
+        test: Name of the test split.
+        validation: Name of the validation split.
+        read_test: Whether test rows are read; if not, their files are not opened.
     """
 
     train: str = "train"
     test: str = "test"
     validation: str = "validation"
     read_test: bool = True
+
+    @classmethod
+    def of(cls, config: DataConfig) -> Self:
+        """Return the names that a config gives; test rows are read if they are evaluated."""
+        return cls(config.train, config.test, config.validation, config.evaluate == "test")
 
 
 class Rows(Protocol):

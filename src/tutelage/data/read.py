@@ -1,15 +1,14 @@
-"""Read a data source, labelled or unlabelled, into splits of rows with stable ids."""
+"""Reading of a data source, labelled or unlabelled, into splits of rows with stable ids."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from tutelage.config.data import DataConfig
 from tutelage.data.base import Columns, Data, Split, SplitNames
 from tutelage.data.targets import refuse_useless
-from tutelage.data.templates import Template
-from tutelage.errors import ConfigError, DataError
+from tutelage.errors import DataError
 from tutelage.registry import bind, import_object, split_scheme
-from tutelage.tasks.base import Kind, has_label, without_label
+from tutelage.tasks.base import has_label, without_label
 
 __all__ = ["SCHEMES", "read_data", "read_unlabelled"]
 
@@ -21,59 +20,19 @@ SCHEMES = {
 }
 
 
-def read_data(
-    source: str,
-    *,
-    image: str | None = None,
-    text: str | tuple[str, ...] | list[str] | None = None,
-    template: str | None = None,
-    task: Kind = "single-label",
-    label: str | tuple[str, ...] | list[str] = "label",
-    label_separator: str | None = None,
-    id: str | None = None,
-    train: str = "train",
-    test: str = "test",
-    validation: str = "validation",
-    read_test: bool = True,
-    params: Mapping[str, Any] | None = None,
-) -> Data:
-    """Read what a source of data holds; images stay undecoded until they are asked for.
-
-    Args:
-        source: ``hub:NAME[/CONFIG]``, ``folder:DIR``, ``table:FILE_OR_DIR`` or
-            ``python:module:function``.
-        image: Column with an image or an image's path; by default found.
-        text: Column or columns with text; by default found.
-        template: In place of ``text``: a prompt with columns' names in braces, as in
-            ``"Question: {question}\\nAnswer:"``.
-        task: What labels are.
-        label: Column with the class, labels or target; or several, a label or target each.
-        label_separator: What stands between the names in a multi-label column of texts.
-        id: Column with the row's id; by default ``id`` if there is one, else the row's number.
-        train: Name of the training split.
-        test: Name of the test split.
-        validation: Name of the validation split.
-        read_test: Whether to read test rows that have files or tables of their own.
-        params: Options of this kind of data.
+def read_data(config: DataConfig) -> Data:
+    """Read the rows, ids and labels of a data source; images are decoded only when accessed.
 
     Raises:
         ConfigError: If the source or an option cannot be understood.
         DataError: If files, columns, ids or labels cannot be used.
+
+    Example:
+        >>> read_data(DataConfig(source="table:reviews.csv", text="review"))  # doctest: +SKIP
     """
-    if task == "single-label" and not isinstance(label, str):
-        raise ConfigError(
-            "several label columns are several targets or labels: choose task 'regression' or 'multi-label'"
-        )
+    source, task = config.source, config.task
     data = _read(
-        source,
-        columns=replace(
-            _columns(image=image, text=text, template=template, id=id),
-            label=label if isinstance(label, str) else tuple(label),
-            separator=label_separator,
-            task=task,
-        ),
-        names=SplitNames(train=train, test=test, validation=validation, read_test=read_test),
-        params=params or {},
+        source, columns=Columns.of(config), names=SplitNames.of(config), params=config.params
     )
     if data.task != task:
         raise DataError(f"{source} has labels for {data.task}; set data.task = {data.task!r}")
@@ -92,45 +51,33 @@ def read_data(
     return data
 
 
-def read_unlabelled(
-    source: str,
-    *,
-    like: Data,
-    image: str | None = None,
-    text: str | tuple[str, ...] | list[str] | None = None,
-    template: str | None = None,
-    id: str | None = None,
-    split: str = "train",
-) -> Split:
-    """Read rows without labels; whatever labels they have are not read.
+def read_unlabelled(config: DataConfig, *, like: Data) -> Split | None:
+    """Read the rows of ``data.unlabelled``, ignoring any labels; None if the config names none.
 
     Args:
-        source: As in ``read_data``; of a folder all images are taken, at any depth.
-        like: The labelled data, whose modality they must have.
-        image: Column with an image or an image's path; by default found.
-        text: Column or columns with text; by default found.
-        template: In place of ``text``, as in ``read_data``.
-        id: Column with the row's id.
-        split: Which split to take.
+        config: Source, split and columns of the rows. All images of a folder are read, at any depth.
+        like: The labelled data; the rows must have its modality.
 
     Raises:
         ConfigError: If the source cannot be understood.
-        DataError: If files or columns cannot be used, or the rows are of another kind.
+        DataError: If files or columns cannot be used, or the modality differs.
     """
+    if config.unlabelled is None:
+        return None
     data = _read(
-        source,
-        columns=_columns(image=image, text=text, template=template, id=id),
-        names=SplitNames(train=split),
+        config.unlabelled,
+        columns=Columns.of(config).without_labels,
+        names=SplitNames(train=config.unlabelled_split),
         params={},
     )
     if data.modality != like.modality:
         raise DataError(
-            f"data.unlabelled = {source!r} holds {data.modality}s, but the labelled rows are "
+            f"data.unlabelled = {config.unlabelled!r} holds {data.modality}s, but the labelled rows are "
             f"{like.modality}s; give rows of the same kind"
         )
-    found = data.splits["train"]
-    none = without_label(len(found), like=like.splits["train"].labels)
-    return Split("unlabelled", found.rows, found.ids, none)
+    split = data.splits["train"]
+    labels = without_label(len(split), like=like.splits["train"].labels)
+    return Split("unlabelled", split.rows, split.ids, labels)
 
 
 def _read(source: str, *, columns: Columns, names: SplitNames, params: Mapping[str, Any]) -> Data:
@@ -138,23 +85,3 @@ def _read(source: str, *, columns: Columns, names: SplitNames, params: Mapping[s
     given = {"source": rest, "columns": columns, "names": names}
     data: Data = bind(import_object(SCHEMES[scheme]), given, params, where="data.params")
     return data
-
-
-def _columns(
-    *,
-    image: str | None,
-    text: str | tuple[str, ...] | list[str] | None,
-    template: str | None,
-    id: str | None,
-) -> Columns:
-    """The columns of inputs; labels are left out."""
-    if template is None:
-        names = (text,) if isinstance(text, str) else None if text is None else tuple(text)
-        return Columns(image=image, text=names, label=None, id=id)
-    if text is not None:
-        raise ConfigError(
-            "data.text and data.template are both set; a template names its columns itself, in "
-            "braces, so leave data.text out"
-        )
-    parsed = Template.parse(template)
-    return Columns(image=image, text=parsed.columns, template=parsed, label=None, id=id)

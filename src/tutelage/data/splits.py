@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from tutelage.config.data import DataConfig
 from tutelage.data.base import Data, Split
 from tutelage.errors import DataError
 from tutelage.tasks.base import has_label
@@ -31,47 +31,34 @@ class Splits:
     unlabelled: tuple[Split, ...] = ()
 
 
-def choose_splits(
-    data: Data,
-    *,
-    evaluate: Literal["test", "holdout"] = "test",
-    holdout: float = 0.1,
-    test_share: float = 0.2,
-    limit: int | None = None,
-    split_seed: int = 0,
-    unlabelled: Split | None = None,
-) -> Splits:
-    """Choose the rows to train on and those to evaluate.
+def choose_splits(data: Data, config: DataConfig, *, unlabelled: Split | None = None) -> Splits:
+    """Choose the rows to train on and the rows to evaluate.
 
-    What must be drawn is drawn within each class (see ``strata`` for other tasks), by a digest of the
-    row's id: the choice does not depend on the order of files, and a row's lot does not change when
-    others are added. Evaluated rows without a label are left out.
+    Rows are drawn within each class (see ``strata`` for other tasks), by a digest of the row's id:
+    the draw does not depend on the order of files, and adding rows does not change the lot of the
+    others. With ``evaluate = "holdout"`` the test rows are not looked at. Evaluated rows without
+    a label are left out.
 
     Args:
         data: All splits.
-        evaluate: ``"test"`` trains on all training rows. ``"holdout"`` trains on the others and
-            evaluates the validation split, or, where there is none, a share of the training rows;
-            test rows are not looked at.
-        holdout: That share.
-        test_share: Share of the training rows that become the test rows where there are none.
-        limit: At most so many training rows.
-        split_seed: Decides what is drawn.
-        unlabelled: Rows without labels from elsewhere.
+        config: What is evaluated, the shares to draw, the limit and the seed of the draws.
+        unlabelled: Further rows without labels.
 
     Raises:
         DataError: If a class has too few rows, or a split no labelled ones.
     """
+    seed = config.split_seed
     pool = _labelled(data.splits["train"])
     without = tuple(s for s in (_unlabelled(data.splits["train"]), unlabelled) if s is not None)
     test = data.splits.get("test")
     if test is None and not data.has_test:
-        drawn = draw(pool, share=test_share, seed=split_seed, purpose="test", data=data)
+        drawn = draw(pool, share=config.test_share, seed=seed, purpose="test", data=data)
         test = pool.select(drawn, name="test")
         pool = pool.select(_others(pool, drawn))
-    if limit is not None and limit < len(pool):
-        drawn = _limited(pool, limit, seed=split_seed, data=data)
+    if config.limit is not None and config.limit < len(pool):
+        drawn = _limited(pool, config.limit, seed=seed, data=data)
         pool = pool.select(drawn)
-    if evaluate == "test":
+    if config.evaluate == "test":
         if test is None:
             raise DataError("the test rows were not read, so nothing can be evaluated on them")
         return Splits(training=pool, evaluated=_labelled(test), pool=pool, unlabelled=without)
@@ -79,7 +66,7 @@ def choose_splits(
         labelled = _labelled(validation)
         evaluated = labelled.select(range(len(labelled)), name="holdout")
         return Splits(training=pool, evaluated=evaluated, pool=pool, unlabelled=without)
-    drawn = draw(pool, share=holdout, seed=split_seed, purpose="holdout", data=data)
+    drawn = draw(pool, share=config.holdout, seed=seed, purpose="holdout", data=data)
     return Splits(
         training=pool.select(_others(pool, drawn)),
         evaluated=pool.select(drawn, name="holdout"),

@@ -201,41 +201,9 @@ class _Mistakes:
 
 def open_data(config: ExperimentConfig) -> tuple[Data, Splits]:
     """Read the data and choose the rows to train and to evaluate on."""
-    options = config.data
-    data = read_data(
-        options.source,
-        image=options.image,
-        text=options.text,
-        template=options.template,
-        task=options.task,
-        label=options.label,
-        label_separator=options.label_separator,
-        id=options.id,
-        train=options.train,
-        test=options.test,
-        validation=options.validation,
-        read_test=options.evaluate == "test",
-        params=options.params,
-    )
-    splits = choose_splits(
-        data,
-        evaluate=options.evaluate,
-        holdout=options.holdout,
-        test_share=options.test_share,
-        limit=options.limit,
-        split_seed=options.split_seed,
-        unlabelled=None
-        if options.unlabelled is None
-        else read_unlabelled(
-            options.unlabelled,
-            like=data,
-            image=options.image,
-            text=options.text,
-            template=options.template,
-            id=options.id,
-            split=options.unlabelled_split,
-        ),
-    )
+    data = read_data(config.data)
+    unlabelled = read_unlabelled(config.data, like=data)
+    splits = choose_splits(data, config.data, unlabelled=unlabelled)
     return data, splits
 
 
