@@ -67,7 +67,7 @@ def sides(
     term = ProductAFT(
         dict(zip(names, options.student, strict=True)),
         dict(zip(names, options.teacher, strict=True)),
-        sides={name: name for name in names},
+        modalities={name: name for name in names},
     ).to(device)
     scores = [torch.zeros(n, device=device, requires_grad=True) for n in options.teacher]
 

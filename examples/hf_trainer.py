@@ -84,5 +84,5 @@ trainer = TransferTrainer(
     data_collator=DataCollatorWithPadding(tokenizer),
 )
 trainer.train()
-rho = student.objective.regularizer.rho()["minilm"]
+rho = student.objective.regularizer.column_weights()["minilm"]
 print(f"rho: {rho.min():.3f} to {rho.max():.3f} over {len(rho)} teacher columns, on {rho.device}")

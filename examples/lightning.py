@@ -68,7 +68,7 @@ def main() -> None:
     trainer.fit(model, DataLoader(rows, batch_size=64, shuffle=True, drop_last=True))
     trainer.save_checkpoint("transfer.ckpt", weights_only=True)
     again = Transfer.load_from_checkpoint("transfer.ckpt", teacher_width=teacher.shape[1])
-    rho = again.objective.regularizer.rho()["components"]
+    rho = again.objective.regularizer.column_weights()["components"]
     print(
         f"rho: {rho.min():.3f} to {rho.max():.3f} over {len(rho)} teacher columns, on {rho.device}"
     )

@@ -67,5 +67,5 @@ for step in range(STEPS):
 save_file(objective.state_dict(), "objective.safetensors")
 objective.load_state_dict(load_file("objective.safetensors"))
 student.save_pretrained("student")
-rho = objective.regularizer.rho()["minilm"]
+rho = objective.regularizer.column_weights()["minilm"]
 print(f"rho: {rho.min():.3f} to {rho.max():.3f} over {len(rho)} teacher columns, on {rho.device}")

@@ -58,12 +58,12 @@ class nameless(lists):
 class wide(lists):
     width = "wide"
 """
-OWN_METHOD = """from torch import nn
-class Raising(nn.Module):
-    def __init__(self, student_width, teacher_widths):
-        super().__init__()
+OWN_METHOD = """import tutelage
+from torch import nn
 
+class Raising(tutelage.Regularizer):
     def forward(self, student, teacher):
+
         return teacher['clip'].mean()
 
 class Rows(Raising):
@@ -73,6 +73,10 @@ class Rows(Raising):
 class Unprepared(Raising):
     def prepare(self, evidence):
         self.share = 1 / 0
+
+class Plain(nn.Module):
+    def __init__(self, student_width, teacher_widths):
+        super().__init__()
 """
 OWN_STUDENT = """
 from torch import nn
@@ -201,7 +205,7 @@ MISTAKES = [
         *TEACHER,
         "--set",
         "transfer.params.kernel=cubic",
-        says=("transfer.params.kernel = 'cubic'", "'linear', 'rbf' or 'none'"),
+        says=("transfer.params.kernel = 'cubic'", "'linear' or 'rbf'"),
     ),
     on_images(
         "option of another type",
@@ -475,6 +479,10 @@ MISTAKES = [
             ),
             "Rows": ("failing_method:Rows gave (", "a method returns a scalar tensor"),
             "Unprepared": ("failing_method:Unprepared raises ZeroDivisionError",),
+            "Plain": (
+                "failing_method:Plain is no regularizer",
+                "subclass tutelage.Regularizer",
+            ),
         }.items()
     ),
     on_images(

@@ -203,7 +203,7 @@ def test_what_is_cached_is_not_computed_again(images, tmp_path, monkeypatch):
         ["transfer.method=stl"],
         ["transfer.params.weights=dense", "transfer.standardize=true"],
         ["transfer.params.inner_steps=2"],
-        ["transfer.params.kernel=none"],
+        ["transfer.method=aft-nokernel"],
         ["train.augment=invariant"],
         ["train.inputs=disk"],
         ["train.inputs=none"],

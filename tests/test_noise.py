@@ -55,7 +55,7 @@ def trained(digits, method, *, beta: float, noise: bool, seed: int) -> tuple[flo
         optimizer.step()
     with torch.no_grad():
         right = student(pixels[LABELLED:]).argmax(1) == labels[LABELLED:]
-    rho = term.rho()["teacher0"] if isinstance(term, AFTLoss) else None
+    rho = term.column_weights()["teacher0"] if isinstance(term, AFTLoss) else None
     return right.double().mean().item(), rho
 
 

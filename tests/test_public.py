@@ -14,6 +14,7 @@ def test_public_names():
         "ExperimentConfig",
         "FeatureTap",
         "Objective",
+        "Regularizer",
         "Result",
         "Standardized",
         "Terms",

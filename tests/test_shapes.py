@@ -9,9 +9,9 @@ CHECKED = ["tutelage.regularizers", "tutelage.objective", "tutelage.inputs"]
 with install_import_hook(CHECKED, "beartype.beartype"):
     import tutelage
     from tutelage.inputs import ImageInput
+    from tutelage.regularizers import TrainingEvidence
     from tutelage.regularizers.catalogue import METHODS
-    from tutelage.regularizers import Evidence
-from tutelage.registry import import_object
+    from tutelage.registry import bind
 import torch
 from PIL import Image
 from torch import nn
@@ -29,23 +29,24 @@ images = ImageInput.from_options(16)
 row = Image.new("RGB", (20, 30), "red")
 batch = images.finish(images.collate([images.prepare(row), images.augmented(row)]))["image"]
 model = nn.Sequential(nn.Flatten(), nn.Linear(768, 5), nn.Linear(5, 2))
-for settings in ({}, {"weights": "dense"}, {"kernel": "none"}, {"kernel": "rbf"}, {"weights": "identity"}):
+for settings in ({}, {"weights": "dense"}, {"kernel": "rbf"}, {"weights": "identity"}):
     tap = tutelage.FeatureTap(model)
     term = tutelage.AFTLoss(5, {"a": 4, "b": 3}, **settings)
     objective = tutelage.Objective(nn.CrossEntropyLoss(), term, beta=1.0)
     teacher = {"a": torch.randn(2, 4).half(), "b": torch.randn(2, 3)}
     objective(model(batch), torch.tensor([0, 1]), tap.take(), teacher).total.backward()
-    term.rho()
+    term.column_weights()
     tap.close()
 student = torch.randn(4, 5, requires_grad=True)
 teacher = {"a": torch.randn(4, 4).half(), "b": torch.randn(4, 3)}
-for path in METHODS.values():
-    method = import_object(path)
-    given = {"classes": 2} if method.__name__ == "BTuning" else {}
-    term = method(5, {"a": 4, "b": 3}, **given)
-    if hasattr(term, "prepare"):
-        labels, number = torch.tensor([0, 1, 0, 1]), torch.device("cpu")
-        term.prepare(Evidence(Rows(), labels, 2, student.detach, 0, number))
+given = {"student_width": 5, "teacher_widths": {"a": 4, "b": 3}, "classes": 2}
+evidence = TrainingEvidence(
+    Rows(), torch.tensor([0, 1, 0, 1]), 2, student.detach, 0, torch.device("cpu")
+)
+for row in METHODS.values():
+    term = bind(row.regularizer, given, {}, where="transfer.params")
+    term.prepare(evidence)
+    term.column_weights()
     (term(student, teacher) + student.sum()).backward()
 try:
     tutelage.kernel_distance(torch.ones(3), torch.ones(3, 2))

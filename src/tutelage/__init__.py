@@ -7,7 +7,7 @@ program around it, ``run`` with an ``ExperimentConfig``, is loaded when it is fi
 from typing import TYPE_CHECKING, Any
 
 from tutelage.objective import Objective, Terms
-from tutelage.regularizers import AFTLoss, Standardized, kernel_distance
+from tutelage.regularizers import AFTLoss, Regularizer, Standardized, kernel_distance
 from tutelage.tap import FeatureTap
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = [
     "ExperimentConfig",
     "FeatureTap",
     "Objective",
+    "Regularizer",
     "Result",
     "Standardized",
     "Terms",

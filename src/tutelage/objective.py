@@ -5,6 +5,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tutelage.regularizers.base import Regularizer
 from tutelage.regularizers.columns import TeacherFeatures
 
 __all__ = ["Objective", "Terms"]
@@ -39,12 +40,12 @@ class Objective(nn.Module):
         True
     """
 
-    def __init__(self, task: nn.Module, regularizer: nn.Module, *, beta: float) -> None:
+    def __init__(self, task: nn.Module, regularizer: Regularizer, *, beta: float) -> None:
         super().__init__()
         if not 0 <= beta < float("inf"):
             raise ValueError(f"beta must be a finite number from 0 up, got {beta}")
         self.task = task
-        self.regularizer = regularizer
+        self.regularizer: Regularizer = regularizer
         self.beta = beta
 
     def forward(

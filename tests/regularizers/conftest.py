@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tutelage.regularizers import Evidence
+from tutelage.regularizers import TrainingEvidence
 
 
 class Rows:
@@ -37,7 +37,7 @@ def draw() -> Callable[..., Tensor]:
 
 
 @pytest.fixture
-def evidence() -> Callable[..., Evidence]:
+def evidence() -> Callable[..., TrainingEvidence]:
     def make(
         features: Mapping[str, Tensor],
         labels: Tensor,
@@ -45,9 +45,9 @@ def evidence() -> Callable[..., Evidence]:
         classes: int = 3,
         student: Tensor | None = None,
         seed: int = 0,
-    ) -> Evidence:
+    ) -> TrainingEvidence:
         begun = torch.zeros(len(labels), 1) if student is None else student
-        return Evidence(
+        return TrainingEvidence(
             Rows(features),
             labels=labels,
             classes=classes,

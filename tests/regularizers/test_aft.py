@@ -1,13 +1,13 @@
 """AFT against its definition in plain float64 loops, and what follows from the definition."""
 
 import math
-from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 
 from tutelage import AFTLoss, kernel_distance
+from tutelage.regularizers import AFTWithoutKernel
 
 
 def reference_rows(features: Tensor) -> list[list[float]]:
@@ -35,16 +35,6 @@ def reference_distance(student: Tensor, teacher: Tensor, *, rbf: bool = False) -
         for j in range(size)
     )
     return math.sqrt(total / size**2 + 1e-8)
-
-
-@pytest.fixture
-def draw() -> Callable[..., Tensor]:
-    generator = torch.Generator().manual_seed(7)
-
-    def normal(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
-        return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
-
-    return normal
 
 
 @pytest.mark.parametrize(("batch", "student", "teacher"), [(2, 3, 5), (9, 4, 4), (17, 12, 30)])
@@ -80,14 +70,7 @@ def test_gradient_is_that_of_the_loop(draw):
 
 @pytest.mark.parametrize(
     "settings",
-    [
-        {},
-        {"weights": "identity"},
-        {"weights": "dense"},
-        {"kernel": "rbf"},
-        {"kernel": "none"},
-        {"inner_steps": 5},
-    ],
+    [{}, {"weights": "identity"}, {"weights": "dense"}, {"kernel": "rbf"}, {"inner_steps": 5}],
     ids=str,
 )
 def test_gradients_of_every_setting_are_exact(draw, settings):
@@ -104,9 +87,9 @@ def test_gradients_of_every_setting_are_exact(draw, settings):
 def test_weights_scale_the_teachers_columns(draw):
     term = AFTLoss(3, {"a": 4, "b": 2})
     with torch.no_grad():
-        term.scores.copy_(draw(6))
+        term.weights.scores.copy_(draw(6))
     a, b, student = draw(8, 4), draw(8, 2), draw(8, 3)
-    rho = term.rho()
+    rho = term.column_weights()
     weighted = torch.cat([a * rho["a"].double(), b * rho["b"].double()], dim=1)
     for given in ({"b": b, "a": a}, [a, b], torch.cat([a, b], dim=1)):
         assert term(student, given).item() == pytest.approx(
@@ -115,16 +98,16 @@ def test_weights_scale_the_teachers_columns(draw):
 
 
 def test_weights_start_at_one_half():
-    assert torch.equal(AFTLoss(3, [4]).rho()["teacher0"], torch.full((4,), 0.5))
+    assert torch.equal(AFTLoss(3, [4]).column_weights()["teacher0"], torch.full((4,), 0.5))
 
 
 def test_settings_against_plain_formulas(draw):
     student, teacher = draw(7, 3), draw(7, 5)
     dense = AFTLoss(3, [5], weights="dense").double()
-    expected = reference_distance(student, teacher @ dense.map.detach())
+    expected = reference_distance(student, teacher @ dense.weights.map.detach())
     assert dense(student, teacher).item() == pytest.approx(expected, rel=1e-9)
 
-    free = AFTLoss(3, [5], kernel="none").double()
+    free = AFTWithoutKernel(3, [5]).double()
     left = [
         [x - m for x, m in zip(r, student.mean(0).tolist(), strict=True)] for r in student.tolist()
     ]
@@ -160,7 +143,7 @@ def test_shrinking_all_weights_is_no_escape(draw):
     values = []
     for score in (3.0, 0.0, -8.0):
         with torch.no_grad():
-            term.scores.fill_(score)
+            term.weights.scores.fill_(score)
         values.append(term(student, teacher).item())
     assert values == pytest.approx([values[0]] * 3, rel=1e-4)
 
@@ -178,8 +161,10 @@ def test_equal_columns_of_two_teachers_act_as_one_under_learned_weights(draw):
     student, teacher = draw(10, 4), draw(10, 3)
     doubled, single = AFTLoss(4, {"a": 3, "b": 1}).double(), AFTLoss(4, {"a": 3}).double()
     with torch.no_grad():
-        doubled.scores.copy_(torch.tensor([0.375, 0.7, 0.6, 0.5]).double().logit())
-        single.scores.copy_(torch.tensor([math.hypot(0.375, 0.5), 0.7, 0.6]).double().logit())
+        doubled.weights.scores.copy_(torch.tensor([0.375, 0.7, 0.6, 0.5]).double().logit())
+        single.weights.scores.copy_(
+            torch.tensor([math.hypot(0.375, 0.5), 0.7, 0.6]).double().logit()
+        )
     both = doubled(student, {"a": teacher, "b": teacher[:, :1]})
     torch.testing.assert_close(both, single(student, teacher), rtol=1e-6, atol=0)
 
@@ -188,9 +173,11 @@ def test_no_gradient_pulls_all_weights_down_together(draw):
     student, teacher = draw(12, 6), draw(12, 9)
     term = AFTLoss(6, [9]).double()
     with torch.no_grad():
-        term.scores.copy_(draw(9))
+        term.weights.scores.copy_(draw(9))
     term(student, teacher).backward()
-    along = term.scores.grad / (1 - term.scores.detach().sigmoid())  # rho times the slope in rho
+    along = term.weights.scores.grad / (
+        1 - term.weights.scores.detach().sigmoid()
+    )  # rho times the slope in rho
     assert along.abs().sum() > 1e-3
     assert abs(along.sum().item()) < 1e-7
 
@@ -241,21 +228,21 @@ def test_noise_columns_lose_weight(draw):
         optimizer.zero_grad()
         term(student(inputs[rows]), teacher[rows]).backward()
         optimizer.step()
-    rho = term.rho()
+    rho = term.column_weights()
     assert rho["noise"].mean() < 0.5 * rho["useful"].mean()
     assert rho["noise"].max() < rho["useful"].mean()
 
 
 def test_parameters_reach_optimizer_device_and_checkpoint():
     term = AFTLoss(3, {"dino.giant": 4, "clip/large": 2})
-    assert [name for name, _ in term.named_parameters()] == ["scores"]
-    assert term.to("meta").scores.device.type == "meta"
+    assert [name for name, _ in term.named_parameters()] == ["weights.scores"]
+    assert term.to("meta").weights.scores.device.type == "meta"
     kept = AFTLoss(3, {"dino.giant": 4, "clip/large": 2})
     with torch.no_grad():
-        kept.scores.normal_()
+        kept.weights.scores.normal_()
     fresh = AFTLoss(3, {"dino.giant": 4, "clip/large": 2})
     fresh.load_state_dict(kept.state_dict())
-    assert torch.equal(fresh.rho()["clip/large"], kept.rho()["clip/large"])
+    assert torch.equal(fresh.column_weights()["clip/large"], kept.column_weights()["clip/large"])
 
 
 @pytest.mark.parametrize(
@@ -266,7 +253,8 @@ def test_parameters_reach_optimizer_device_and_checkpoint():
         (lambda: AFTLoss(3, []), "at least one column"),
         (lambda: AFTLoss(0, [4]), "must be positive"),
         (lambda: AFTLoss(3, [4], weights="sparse"), "weights must be one of"),
-        (lambda: AFTLoss(3, [4], kernel="none", weights="dense"), "leave weights out"),
+        (lambda: AFTLoss(3, [4], kernel="none"), "kernel must be one of linear, rbf, not 'none'"),
+        (lambda: AFTLoss(3, [4], inner_steps=-1), "inner_steps must not be negative, got -1"),
         (
             lambda: AFTLoss(3, [4])(torch.ones(2, 5), torch.ones(2, 4)),
             r"\[batch, 3\], got \(2, 5\)",

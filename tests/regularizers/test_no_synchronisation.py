@@ -6,6 +6,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tutelage import AFTLoss, Objective, Standardized
+from tutelage.regularizers import AFTWithoutKernel
 from tutelage.tasks.base import Scale, right_rows
 from tutelage.tasks.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
 from tutelage.tasks.soft_labels import SoftLabels
@@ -19,6 +20,7 @@ WAITING = {
     torch.ops.aten._unique2,
 }
 WIDTHS = {"one": 6, "two": 3}
+ONES = {name: torch.ones(width).double() for name, width in WIDTHS.items()}
 
 
 class Waits(TorchDispatchMode):
@@ -35,25 +37,20 @@ class Waits(TorchDispatchMode):
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "build",
     [
-        {},
-        {"weights": "identity"},
-        {"weights": "dense"},
-        {"kernel": "rbf"},
-        {"kernel": "none"},
-        {"standardize": True},
+        lambda: AFTLoss(5, WIDTHS),
+        lambda: AFTLoss(5, WIDTHS, weights="identity"),
+        lambda: AFTLoss(5, WIDTHS, weights="dense"),
+        lambda: AFTLoss(5, WIDTHS, kernel="rbf"),
+        lambda: AFTWithoutKernel(5, WIDTHS),
+        lambda: Standardized(AFTLoss(5, WIDTHS), ONES, std=ONES),
     ],
-    ids=str,
+    ids=["diagonal", "identity", "dense", "rbf", "no kernel", "standardized"],
 )
-def test_no_step_waits_for_the_device(settings):
+def test_no_step_waits_for_the_device(build):
     torch.manual_seed(0)
-    settings = dict(settings)
-    standardize = settings.pop("standardize", False)
-    regularizer = AFTLoss(5, WIDTHS, **settings)
-    if standardize:
-        statistics = {name: torch.ones(width).double() for name, width in WIDTHS.items()}
-        regularizer = Standardized(regularizer, statistics, std=statistics)
+    regularizer = build()
     objective = Objective(nn.CrossEntropyLoss(), regularizer, beta=3.0)
     body, head = nn.Linear(4, 5), nn.Linear(5, 2)
     learned = [p for part in (body, head, objective) for p in part.parameters()]

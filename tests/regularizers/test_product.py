@@ -11,7 +11,7 @@ from tutelage.regularizers.product import product_kernel_distance
 SIZES = [(2, 1, 1, 3, 2), (7, 4, 3, 5, 2), (24, 16, 12, 20, 28)]
 WIDTHS = {"image": 4, "text": 3}
 TEACHERS = {"bert": 5, "dino": 6, "llama": 2}
-SIDES = {"bert": "text", "dino": "image", "llama": "text"}
+MODALITIES = {"bert": "text", "dino": "image", "llama": "text"}
 
 
 def outer(first: Tensor, second: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ def test_gradients_are_exact(draw):
 @pytest.mark.parametrize("weights", ["diagonal", "identity", "dense"])
 def test_teachers_of_a_modality_lie_side_by_side_under_their_weights(draw, weights):
     torch.manual_seed(0)
-    transfer = ProductAFT(WIDTHS, TEACHERS, sides=SIDES, weights=weights).double()
+    transfer = ProductAFT(WIDTHS, TEACHERS, modalities=MODALITIES, weights=weights).double()
     with torch.no_grad():
         for parameter in transfer.parameters():
             parameter += draw(*parameter.shape)
@@ -77,21 +77,21 @@ def test_teachers_of_a_modality_lie_side_by_side_under_their_weights(draw, weigh
     teacher = {name: draw(8, width) for name, width in TEACHERS.items()}
     image, text = teacher["dino"], torch.cat([teacher["bert"], teacher["llama"]], dim=1)
     if weights == "dense":
-        image, text = image @ transfer.maps[0], text @ transfer.maps[1]
+        image, text = image @ transfer.weights["image"].map, text @ transfer.weights["text"].map
     if weights == "diagonal":
-        image = image * torch.sigmoid(transfer.scores[0])
-        text = text * torch.sigmoid(transfer.scores[1])
+        image = image * torch.sigmoid(transfer.weights["image"].scores)
+        text = text * torch.sigmoid(transfer.weights["text"].scores)
     value = transfer(student, teacher)
     expected = explicit((student[:, :4], student[:, 4:]), (image, text))
     assert value.item() == pytest.approx(expected.item(), abs=1e-10)
-    rho = transfer.rho()
+    rho = transfer.column_weights()
     assert {name: len(weight) for name, weight in rho.items()} == TEACHERS
     if weights == "diagonal":
-        assert torch.equal(rho["llama"], torch.sigmoid(transfer.scores[1])[5:])
+        assert torch.equal(rho["llama"], torch.sigmoid(transfer.weights["text"].scores)[5:])
 
 
 def test_its_weights_learn_and_a_state_restores_them(draw):
-    transfer = ProductAFT(WIDTHS, TEACHERS, sides=SIDES)
+    transfer = ProductAFT(WIDTHS, TEACHERS, modalities=MODALITIES)
     student = draw(8, 7, dtype=torch.float32)
     teacher = {n: draw(8, w, dtype=torch.float16) for n, w in TEACHERS.items()}
     optimizer = torch.optim.Adam(transfer.parameters(), lr=1e-2)
@@ -102,13 +102,13 @@ def test_its_weights_learn_and_a_state_restores_them(draw):
         optimizer.step()
     after = transfer(student, teacher)
     assert after < before
-    fresh = ProductAFT(WIDTHS, TEACHERS, sides=SIDES)
+    fresh = ProductAFT(WIDTHS, TEACHERS, modalities=MODALITIES)
     fresh.load_state_dict(transfer.state_dict())
     assert torch.equal(fresh(student, teacher), after)
 
 
 def test_autocast_changes_nothing(draw):
-    transfer = ProductAFT(WIDTHS, TEACHERS, sides=SIDES)
+    transfer = ProductAFT(WIDTHS, TEACHERS, modalities=MODALITIES)
     student = draw(8, 7, dtype=torch.float32)
     teacher = {n: draw(8, w, dtype=torch.float16) for n, w in TEACHERS.items()}
     plain = transfer(student, teacher)
@@ -118,7 +118,7 @@ def test_autocast_changes_nothing(draw):
 
 def test_each_modality_on_its_own_is_the_sum_of_both(draw):
     torch.manual_seed(0)
-    transfer = EachModality(KD, WIDTHS, TEACHERS, sides=SIDES)
+    transfer = EachModality(KD, WIDTHS, TEACHERS, modalities=MODALITIES)
     student = draw(8, 7, dtype=torch.float32).requires_grad_()
     teacher = {n: draw(8, w, dtype=torch.float32) for n, w in TEACHERS.items()}
     image, text = transfer.terms["image"], transfer.terms["text"]
@@ -132,7 +132,7 @@ def test_each_modality_on_its_own_is_the_sum_of_both(draw):
 
 
 def test_a_modality_without_a_teacher_adds_nothing(draw):
-    transfer = EachModality(KD, WIDTHS, {"dino": 6}, sides={"dino": "image"})
+    transfer = EachModality(KD, WIDTHS, {"dino": 6}, modalities={"dino": "image"})
     student = draw(8, 7, dtype=torch.float32).requires_grad_()
     transfer(student, {"dino": draw(8, 6, dtype=torch.float32)}).backward()
     assert (student.grad[:, 4:] == 0).all()
@@ -142,27 +142,27 @@ def test_a_modality_without_a_teacher_adds_nothing(draw):
     ("build", "says"),
     [
         (
-            lambda: ProductAFT(WIDTHS, {"dino": 6}, sides={"dino": "image"}),
+            lambda: ProductAFT(WIDTHS, {"dino": 6}, modalities={"dino": "image"}),
             "no teacher is of text; add one",
         ),
         (
-            lambda: ProductAFT({"image": 4}, {"dino": 6}, sides={"dino": "image"}),
+            lambda: ProductAFT({"image": 4}, {"dino": 6}, modalities={"dino": "image"}),
             "two modalities",
         ),
         (
-            lambda: ProductAFT(WIDTHS, {"dino": 6}, sides={"dino": "images"}),
+            lambda: ProductAFT(WIDTHS, {"dino": 6}, modalities={"dino": "images"}),
             "did you mean 'image'",
         ),
         (
-            lambda: ProductAFT(WIDTHS, TEACHERS, sides={"dino": "image"}),
+            lambda: ProductAFT(WIDTHS, TEACHERS, modalities={"dino": "image"}),
             "modality of each of",
         ),
         (
-            lambda: ProductAFT(WIDTHS, TEACHERS, sides=SIDES, kernel="none"),
-            "kernel must be linear or rbf",
+            lambda: ProductAFT(WIDTHS, TEACHERS, modalities=MODALITIES, kernel="none"),
+            "kernel must be one of linear, rbf, not 'none'",
         ),
         (
-            lambda: EachModality(FactorTransfer, WIDTHS, TEACHERS, sides=SIDES),
+            lambda: EachModality(FactorTransfer, WIDTHS, TEACHERS, modalities=MODALITIES),
             "FactorTransfer learns from the training rows first",
         ),
     ],
@@ -173,7 +173,7 @@ def test_mistakes(build, says):
 
 
 def test_wrong_shapes(draw):
-    transfer = ProductAFT(WIDTHS, TEACHERS, sides=SIDES)
+    transfer = ProductAFT(WIDTHS, TEACHERS, modalities=MODALITIES)
     teacher = {n: draw(8, w, dtype=torch.float32) for n, w in TEACHERS.items()}
     with pytest.raises(ValueError, match=r"\[batch, 7\] \(image: 4, text: 3\), got \(8, 6\)"):
         transfer(draw(8, 6, dtype=torch.float32), teacher)

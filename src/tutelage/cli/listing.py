@@ -8,11 +8,11 @@ from rich.table import Table
 from tutelage.data import SCHEMES as DATA
 from tutelage.errors import ConfigError, did_you_mean
 from tutelage.recipes import SCHEME, recipes
-from tutelage.registry import import_object
-from tutelage.regularizers.catalogue import METHODS, PROBE, VARIANTS
+from tutelage.regularizers.catalogue import METHODS, PROBE
 from tutelage.report import print_table
 from tutelage.students import PAIR_SCHEMES as PAIR_STUDENTS
 from tutelage.students import SCHEMES as STUDENTS
+from tutelage.tasks.soft_labels import SoftLabels
 from tutelage.teachers import SCHEMES as TEACHERS
 
 __all__ = ["print_listing"]
@@ -52,12 +52,12 @@ def _table(title: str, *columns: str) -> Table:
 
 def _methods() -> Table:
     table = _table("methods", "name", "what it does")
-    for name, path in METHODS.items():
-        table.add_row(name, _first_line(path))
-    for name, (method, params) in VARIANTS.items():
-        changed = ", ".join(f"{key} = {value}" for key, value in params.items())
-        table.add_row(name, f"{method} with {changed}")
-    table.add_row(PROBE, _first_line("tutelage.tasks.soft_labels:SoftLabels"))
+    for name, row in METHODS.items():
+        table.add_row(name, _first_line(row.regularizer))
+        for variant, params in row.variants.items():
+            changed = ", ".join(f"{key} = {value}" for key, value in params.items())
+            table.add_row(f"{name}-{variant}", f"{name} with {changed}")
+    table.add_row(PROBE, _first_line(SoftLabels))
     table.add_row(f"NAME+{PROBE}", f"any of them together with {PROBE}")
     return table
 
@@ -90,5 +90,5 @@ def _families() -> Table:
     return table
 
 
-def _first_line(path: str) -> str:
-    return (import_object(path).__doc__ or "").strip().splitlines()[0]
+def _first_line(documented: type) -> str:
+    return (documented.__doc__ or "").strip().splitlines()[0]

@@ -1,26 +1,25 @@
 """Build the parts of a run from its plan: student, objective, batches, prepared regularizer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from tutelage.cache.derived import derived
 from tutelage.data import Split
-from tutelage.errors import ConfigError, TrainingError
+from tutelage.errors import ConfigError
+from tutelage.experiment.guarded import Guarded
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import Teacher, teacher_rows
 from tutelage.experiment.teacher_probe import soft_labels
 from tutelage.files import canonical, digest_of
 from tutelage.objective import Objective
-from tutelage.registry import bind, import_object, own_code
-from tutelage.regularizers import EachModality, Evidence, Standardized
-from tutelage.regularizers.catalogue import PRODUCTS
+from tutelage.registry import bind, own_code
+from tutelage.regularizers import EachModality, Regularizer, Standardized, TrainingEvidence
 from tutelage.students import Student, limit_training, output_layer
 from tutelage.students import build_student as build_model
 from tutelage.tasks.losses import task_loss
@@ -90,17 +89,15 @@ def build_objective(plan: Plan, student: Student, teachers: Sequence[Teacher]) -
         ConfigError: If the method does not take its params, or weights name no class.
     """
     method, settings, train = plan.method, plan.config.transfer, plan.config.train
-    own = ":" in method.regularizer
+    custom = method.is_custom
     try:
-        with own_code(method.regularizer, kind=ConfigError) if own else nullcontext():
+        with own_code(method.regularizer, kind=ConfigError) if custom else nullcontext():
             regularizer = _regularizer(plan, student, teachers)
     except ConfigError:
         raise
     except ValueError as error:
         raise ConfigError(f"transfer: {error}") from error
-    if own:
-        _name_errors(regularizer, path=method.regularizer)
-    if settings.standardize and method.transfers:
+    if settings.standardize and method.has_transfer_term:
         regularizer = Standardized(
             regularizer,
             {teacher.name: teacher.features.mean for teacher in teachers},
@@ -113,53 +110,39 @@ def build_objective(plan: Plan, student: Student, teachers: Sequence[Teacher]) -
         label_smoothing=train.label_smoothing,
     )
     soft = SoftLabels(mix=settings.mix, temperature=settings.temperature, loss=loss)
-    beta = settings.beta if method.transfers else 0.0
-    return Objective(soft if method.soft else loss, regularizer, beta=beta)
+    beta = settings.beta if method.has_transfer_term else 0.0
+    return Objective(soft if method.uses_soft_labels else loss, regularizer, beta=beta)
 
 
-def _regularizer(plan: Plan, student: Student, teachers: Sequence[Teacher]) -> nn.Module:
+def _regularizer(plan: Plan, student: Student, teachers: Sequence[Teacher]) -> Regularizer:
     """The method's term; where the student's features are a product, in the form for that."""
     method = plan.method
     widths = {teacher.name: teacher.features.width for teacher in teachers}
-    sides = {teacher.name: teacher.plan.side for teacher in teachers}
     params = {**method.params, **plan.config.transfer.params}
 
-    def built(path: type[nn.Module], **given: Any) -> nn.Module:
+    def built(factory: Callable[..., Any], **given: Any) -> Regularizer:
         given["classes"] = plan.task.outputs
-        made: nn.Module = bind(path, given, params, where="transfer.params")
-        return made
+        regularizer: Regularizer = bind(factory, given, params, where="transfer.params")
+        return Guarded(regularizer, path=method.regularizer) if method.is_custom else regularizer
 
-    if len(student.widths) < 2 or not method.transfers:
+    if len(student.widths) < 2 or not method.has_transfer_term:
         return built(method.regularizer_class(), student_width=student.width, teacher_widths=widths)
-    products = {"student_widths": student.widths, "teacher_widths": widths, "sides": sides}
-    if method.regularizer in PRODUCTS:
-        return built(import_object(PRODUCTS[method.regularizer]), **products)
+    modalities = {teacher.name: teacher.plan.side for teacher in teachers}
+    if method.product is not None:
+        return built(
+            method.product,
+            student_widths=student.widths,
+            teacher_widths=widths,
+            modalities=modalities,
+        )
     return EachModality(
         lambda width, some: built(
             method.regularizer_class(), student_width=width, teacher_widths=some
         ),
         student.widths,
         widths,
-        sides=sides,
+        modalities=modalities,
     )
-
-
-def _name_errors(regularizer: nn.Module, *, path: str) -> None:
-    """Let what a method of one's own raises name it, and refuse what is not a scalar."""
-    called = own_code(path, kind=TrainingError)(regularizer.forward)
-
-    def forward(student: Tensor, teacher: Mapping[str, Tensor]) -> Tensor:
-        value = called(student, teacher)
-        if not isinstance(value, Tensor) or value.ndim > 0:
-            what = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise TrainingError(
-                f"{path} gave {what} for a batch; a method returns a scalar tensor, such as a mean"
-            )
-        return value
-
-    regularizer.forward = forward
-    if callable(prepare := getattr(regularizer, "prepare", None)):
-        regularizer.prepare = own_code(path, kind=TrainingError)(prepare)
 
 
 def prepare_batches(
@@ -184,8 +167,8 @@ def prepare_batches(
     features = soft = None
     if teachers:
         features = teacher_rows(teachers, plan.training, unlabelled=plan.unlabelled)
-        soft = soft_labels(plan, teachers, features, runtime) if method.soft else None
-    shown = features if method.transfers else None
+        soft = soft_labels(plan, teachers, features, runtime) if method.uses_soft_labels else None
+    shown = features if method.has_transfer_term else None
     return Prepared(
         training=BatchSource(plan.seen, views, teachers=shown, soft=soft),
         plain=BatchSource(plan.seen, plain),
@@ -194,7 +177,7 @@ def prepare_batches(
 
 
 def prepare_regularizer(
-    regularizer: nn.Module,
+    regularizer: Regularizer,
     student: Student,
     prepared: Prepared,
     *,
@@ -207,14 +190,12 @@ def prepare_regularizer(
 
     What follows from the teachers' features and the seed alone is kept in the cache.
     """
-    prepare: Callable[[Evidence], None] | None = getattr(regularizer, "prepare", None)
-    inner = regularizer.regularizer if isinstance(regularizer, Standardized) else regularizer
-    if prepare is None or not isinstance(inner, nn.Module) or prepared.training.teachers is None:
+    if prepared.training.teachers is None:
         return
     regularizer.to(accelerator.device)
     config, task, labels = plan.config, plan.task, prepared.training.labels
     size = config.train.batch_size
-    evidence = Evidence(
+    evidence = TrainingEvidence(
         teachers=prepared.training.teachers,
         labels=labels if task.scale is None else task.scale.standardised(labels),
         classes=task.outputs,
@@ -226,11 +207,11 @@ def prepare_regularizer(
     )
 
     def learn() -> dict[str, Tensor]:
-        prepare(evidence)
-        return dict(inner.named_buffers())
+        regularizer.prepare(evidence)
+        return regularizer.learned_state()
 
-    if not getattr(inner, "of_teachers_alone", False):
-        learn()
+    if regularizer.learns_from != "teachers":
+        regularizer.prepare(evidence)
         return
     about = {
         "what": "what a method learns from teachers' features",
@@ -241,7 +222,4 @@ def prepare_regularizer(
         "rows": digest_of(canonical(list(plan.seen.ids))),
         "device": accelerator.device.type,
     }
-    learned = derived(runtime.cache.root, about, compute=learn)
-    for name, value in learned.items():
-        inner.get_buffer(name).copy_(value)
-    inner.set_extra_state(torch.tensor(True))
+    regularizer.load_learned_state(derived(runtime.cache.root, about, compute=learn))

@@ -22,7 +22,7 @@ from tutelage.data import (
 from tutelage.errors import ConfigError, TutelageError
 from tutelage.files import canonical, digest_of
 from tutelage.registry import bind, problems
-from tutelage.regularizers.catalogue import Method, parse_method
+from tutelage.regularizers.catalogue import MethodSpec, parse_method
 from tutelage.students.build import student_problems
 from tutelage.tasks.base import Task, as_list
 from tutelage.tasks.losses import task_loss
@@ -76,7 +76,7 @@ class Plan:
     """
 
     config: ExperimentConfig
-    method: Method
+    method: MethodSpec
     data: Data
     splits: Splits
     task: Task
@@ -108,14 +108,14 @@ class Plan:
         teachers = [
             mistakes.tell(partial(_teacher, name, teacher, data.modality))
             for name, teacher in zip(config.teacher_names, config.teachers, strict=True)
-            if method.taught or not trains
+            if method.needs_teachers or not trains
         ]
         for teacher in filter(None, teachers):
             mistakes.add(*_teacher_problems(teacher))
         if trains:
             mistakes.add(*_student_problems(config, data.modality))
             mistakes.tell(partial(_check_method, config, method, data))
-        used = trains and method.taught and config.train.unlabelled_share > 0
+        used = trains and method.needs_teachers and config.train.unlabelled_share > 0
         unlabelled = tuple(splits.unlabelled) if used else ()
         if trains:
             mistakes.tell(partial(_check_loss, config, task, splits))
@@ -264,7 +264,7 @@ def _student_problems(config: ExperimentConfig, modality: Modality) -> list[str]
     )
 
 
-def _check_method(config: ExperimentConfig, method: Method, data: Data) -> None:
+def _check_method(config: ExperimentConfig, method: MethodSpec, data: Data) -> None:
     """Refuse ``transfer.params`` that the method does not take, or whose values it cannot use.
 
     The method is tried on few columns, without memory or random numbers; the widths of teachers are
@@ -280,7 +280,7 @@ def _check_method(config: ExperimentConfig, method: Method, data: Data) -> None:
     factory, params = method.regularizer_class(), {**method.params, **config.transfer.params}
     if mistakes := problems(factory, given, params, where="transfer.params"):
         raise ConfigError("\n".join(mistakes))
-    if ":" in method.regularizer:  # a user's code is called once, with the true widths
+    if method.is_custom:  # a user's code is called once, with the true widths
         return
     try:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):

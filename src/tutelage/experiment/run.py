@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from accelerate.utils import set_seed
-from torch import Tensor, nn
+from torch import Tensor
 
 from tutelage.config import ExperimentConfig
 from tutelage.experiment.parts import (
@@ -20,7 +20,6 @@ from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import Teacher, extract_features
 from tutelage.progress import Progress
-from tutelage.regularizers import Standardized
 from tutelage.results.result import Result, StudentInfo, TeacherInfo
 from tutelage.results.run_folder import RunFolder
 from tutelage.students import Student, unstandardise
@@ -121,11 +120,12 @@ def run(
             }
             if plan.task.scale is not None:
                 unstandardise(student, plan.task.scale)
-        rho = _rho(objective.regularizer)
+        weights = objective.regularizer.column_weights()
+        rho = {name: weight.cpu().contiguous() for name, weight in weights.items()}
         result = Result(
             name=config.name,
             method=config.transfer.method,
-            beta=config.transfer.beta if plan.method.transfers else 0.0,
+            beta=config.transfer.beta if plan.method.has_transfer_term else 0.0,
             seed=config.seed,
             steps=plan.config.train.steps,
             task=plan.task.kind,
@@ -158,13 +158,6 @@ def _student_info(plan: Plan, student: Student) -> StudentInfo:
         width=student.width,
         tap=student.tap.path,
     )
-
-
-def _rho(regularizer: nn.Module) -> dict[str, Tensor]:
-    """Each teacher's column weights, where the method has them."""
-    inner = regularizer.regularizer if isinstance(regularizer, Standardized) else regularizer
-    weights = getattr(inner, "rho", None)
-    return {} if weights is None else {n: w.cpu().contiguous() for n, w in weights().items()}
 
 
 def _teacher_infos(

@@ -1,21 +1,26 @@
-"""What a student can learn from teachers' features: one idea a file, PyTorch only.
+"""Regularizers: losses between a student's features and its teachers', one method a file.
 
-A regularizer is a module. It is built with the student's width and the teachers' widths by
-name, and called with the student's features ``[batch, width]`` and the teachers' by name; it
-returns a scalar. Its own parameters go to the optimizer beside the student's. One that learns
-something before training has a method ``prepare``, called once with the ``Evidence``.
+Every method subclasses ``Regularizer``, or ``PreparedRegularizer`` if it learns from the training rows
+before training. It is built from the student's width and the teachers' widths by name, and called
+with features ``[batch, width]``; it returns a scalar. PyTorch only.
 """
 
-from tutelage.regularizers.aft import AFTLoss, kernel_distance
-from tutelage.regularizers.base import Regularizer
+from tutelage.regularizers.aft import AFTLoss, AFTWithoutKernel, kernel_distance
+from tutelage.regularizers.base import (
+    LearnsFrom,
+    PreparedRegularizer,
+    Regularizer,
+    RegularizerWrapper,
+)
 from tutelage.regularizers.btuning import BTuning
 from tutelage.regularizers.cka import CKA, alignment
+from tutelage.regularizers.columns import TeacherColumns, TeacherFeatures, TeacherWidths
 from tutelage.regularizers.cospress import CosPress
 from tutelage.regularizers.factor import FactorTransfer
 from tutelage.regularizers.kd import KD
+from tutelage.regularizers.none import NoTransfer
 from tutelage.regularizers.per_modality import EachModality
-from tutelage.regularizers.preparation import Evidence, FeatureTable
-from tutelage.regularizers.prepared import PreparedRegularizer
+from tutelage.regularizers.preparation import FeatureTable, TrainingEvidence
 from tutelage.regularizers.product import ProductAFT, product_kernel_distance
 from tutelage.regularizers.rkd import RKD, angle_loss, distance_loss
 from tutelage.regularizers.standardize import Standardized
@@ -26,16 +31,23 @@ __all__ = [
     "KD",
     "RKD",
     "AFTLoss",
+    "AFTWithoutKernel",
     "BTuning",
     "CosPress",
     "EachModality",
-    "Evidence",
     "FactorTransfer",
     "FeatureTable",
+    "LearnsFrom",
+    "NoTransfer",
     "PreparedRegularizer",
     "ProductAFT",
     "Regularizer",
+    "RegularizerWrapper",
     "Standardized",
+    "TeacherColumns",
+    "TeacherFeatures",
+    "TeacherWidths",
+    "TrainingEvidence",
     "VkD",
     "alignment",
     "angle_loss",

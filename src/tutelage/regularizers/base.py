@@ -1,25 +1,39 @@
-"""What regularizers on features share: shapes are checked, numbers are wide, autocast is off."""
+"""The contract of a regularizer: base classes of every method, built-in or custom."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tutelage.regularizers.columns import TeacherFeatures, Teachers
+from tutelage.regularizers.columns import TeacherColumns, TeacherFeatures, TeacherWidths
+from tutelage.regularizers.preparation import TrainingEvidence
 
-__all__ = ["Regularizer"]
+__all__ = ["LearnsFrom", "PreparedRegularizer", "Regularizer", "RegularizerWrapper"]
+
+LearnsFrom = Literal["nothing", "teachers", "training rows"]
+"""What a regularizer learns from before training; ``"teachers"``: their features and the seed alone."""
 
 
 class Regularizer(nn.Module):
     """A loss between the student's features and those of all teachers side by side.
 
-    A method gives ``compare``, which gets both as float32 (float64 where that comes in), also
-    under autocast.
+    A method subclasses it and defines ``compare``. Both arguments of ``compare`` are float32 (or
+    float64 where features are), also under autocast, and their shapes are checked. Keyword
+    arguments of the constructor are the settings of the method, and its parameters are learned
+    together with the student.
 
     Args:
         student_width: Columns of the student's features.
         teacher_widths: Columns of each teacher's features, by name or in order.
+
+    Attributes:
+        student_width: Columns of the student's features.
+        teachers: Names and widths of the teachers.
+        inner_steps: Updates of the regularizer's parameters alone before each update of the
+            student; 0: one joint update. Read by the training loop.
+        learns_from: What ``prepare`` learns from; see ``PreparedRegularizer``.
 
     Raises:
         ValueError: If a width is not positive.
@@ -32,14 +46,15 @@ class Regularizer(nn.Module):
         tensor(0.)
     """
 
-    def __init__(
-        self, student_width: int, teacher_widths: Sequence[int] | Mapping[str, int]
-    ) -> None:
+    inner_steps: int = 0
+    learns_from: LearnsFrom = "nothing"
+
+    def __init__(self, student_width: int, teacher_widths: TeacherWidths | TeacherColumns) -> None:
         super().__init__()
         if student_width < 1:
             raise ValueError(f"student_width must be positive, got {student_width}")
         self.student_width = student_width
-        self.teachers = Teachers.of(teacher_widths)
+        self.teachers = TeacherColumns.of(teacher_widths)
 
     def forward(
         self, student: Float[Tensor, "batch student"], teacher: TeacherFeatures
@@ -52,26 +67,158 @@ class Regularizer(nn.Module):
                 one a teacher, in order or by name; any floating dtype.
 
         Raises:
-            ValueError: If widths are not those that were announced, or the batches differ in length.
+            ValueError: If widths differ from those of the constructor, or the batches in length.
         """
         if student.ndim != 2 or student.shape[1] != self.student_width:
             raise ValueError(
-                f"expected student features of shape [batch, {self.student_width}], got {tuple(student.shape)}"
+                f"expected student features of shape [batch, {self.student_width}], "
+                f"got {tuple(student.shape)}"
             )
-        joined = self.teachers.join(teacher)
-        if len(student) != len(joined):
+        columns = self.teachers.join(teacher)
+        if len(student) != len(columns):
             raise ValueError(
-                f"student has {len(student)} rows but teacher has {len(joined)}; "
+                f"student has {len(student)} rows but teacher has {len(columns)}; "
                 "both must be the same examples in the same order"
             )
         with torch.autocast(device_type=student.device.type, enabled=False):
-            return self.compare(_wide(student), _wide(joined))
+            return self.compare(_wide(student), _wide(columns))
 
     def compare(
         self, student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch columns"]
     ) -> Float[Tensor, ""]:
-        """Return the loss; a method's formula."""
+        """Return the loss; the formula of the method."""
         raise NotImplementedError(f"{type(self).__name__} must define compare(student, teacher)")
+
+    def column_weights(self) -> dict[str, Float[Tensor, " columns"]]:
+        """Return the learned weight of each teacher column, by teacher, detached; here none."""
+        return {}
+
+    def prepare(self, evidence: TrainingEvidence) -> None:
+        """Learn from the training rows before training; here nothing."""
+
+    def learned_state(self) -> dict[str, Tensor]:
+        """Return what ``prepare`` learned, for ``load_learned_state``; here nothing."""
+        return {}
+
+    def load_learned_state(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what ``prepare`` learned, in place of calling it; here nothing."""
+
+
+class PreparedRegularizer(Regularizer):
+    """A regularizer that learns from the training rows before training.
+
+    A method subclasses it and defines ``learn``, which fills buffers that ``__init__`` registered in
+    their final shapes, so that a checkpoint restores what was learned. It must be prepared once,
+    with ``prepare``, before it is called.
+
+    Attributes:
+        learns_from: ``"teachers"`` promises that the buffers follow from the teachers' features and
+            the seed alone; they are then cached and serve other students.
+
+    Example:
+        >>> class Shifted(PreparedRegularizer):
+        ...     def learn(self, evidence):
+        ...         self.seen = len(evidence.labels)
+        ...     def compare(self, student, teacher):
+        ...         return student.mean() - self.seen
+        >>> Shifted(2, [3])(torch.ones(4, 2), torch.ones(4, 3))
+        Traceback (most recent call last):
+            ...
+        RuntimeError: Shifted learns from the training rows first; call prepare(evidence) before training
+    """
+
+    learns_from: LearnsFrom = "training rows"
+    _prepared = False
+
+    def learn(self, evidence: TrainingEvidence) -> None:
+        """Fill the buffers; draws come from ``evidence.seed``."""
+        raise NotImplementedError(f"{type(self).__name__} must define learn(evidence)")
+
+    def prepare(self, evidence: TrainingEvidence) -> None:
+        """Learn from the training rows; the global random state stays as it is.
+
+        Raises:
+            ValueError: If the evidence is of other teachers.
+        """
+        if dict(evidence.teachers.widths) != self.teachers.by_name:
+            raise ValueError(
+                f"expected teachers {self.teachers.by_name}, got {dict(evidence.teachers.widths)}"
+            )
+        self.learn(evidence)
+        self._prepared = True
+
+    def forward(
+        self, student: Float[Tensor, "batch student"], teacher: TeacherFeatures
+    ) -> Float[Tensor, ""]:
+        """Return the loss for one batch, as ``Regularizer`` does.
+
+        Raises:
+            RuntimeError: If neither ``prepare`` was called nor a prepared state loaded.
+        """
+        if not self._prepared:
+            raise RuntimeError(
+                f"{type(self).__name__} learns from the training rows first; "
+                "call prepare(evidence) before training"
+            )
+        return super().forward(student, teacher)
+
+    def learned_state(self) -> dict[str, Tensor]:
+        """Return the buffers."""
+        return dict(self.named_buffers())
+
+    def load_learned_state(self, state: Mapping[str, Tensor]) -> None:
+        """Fill the buffers from ``learned_state`` of an equal regularizer."""
+        for name, value in state.items():
+            self.get_buffer(name).copy_(value)
+        self._prepared = True
+
+    # Not a buffer: reading one in every step would wait for the accelerator.
+    def get_extra_state(self) -> Tensor:
+        """Return whether it is prepared, as a tensor, which safetensors can store."""
+        return torch.tensor(self._prepared)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Restore whether it is prepared."""
+        self._prepared = bool(state)
+
+
+class RegularizerWrapper(Regularizer):
+    """A regularizer around another one, to which it forwards everything.
+
+    A subclass overrides what it changes.
+
+    Args:
+        regularizer: The inner regularizer.
+    """
+
+    def __init__(self, regularizer: Regularizer) -> None:
+        super().__init__(regularizer.student_width, regularizer.teachers)
+        self.regularizer = regularizer
+        self.inner_steps = regularizer.inner_steps
+        self.learns_from = regularizer.learns_from
+
+    def forward(
+        self, student: Float[Tensor, "batch student"], teacher: TeacherFeatures
+    ) -> Float[Tensor, ""]:
+        """Return the inner regularizer's loss."""
+        value: Tensor = self.regularizer(student, teacher)
+        return value
+
+    def column_weights(self) -> dict[str, Float[Tensor, " columns"]]:
+        """Return the inner regularizer's column weights."""
+        return self.regularizer.column_weights()
+
+    def prepare(self, evidence: TrainingEvidence) -> None:
+        """Prepare the inner regularizer."""
+        self.regularizer.prepare(evidence)
+
+    def learned_state(self) -> dict[str, Tensor]:
+        """Return what the inner regularizer learned."""
+        return self.regularizer.learned_state()
+
+    def load_learned_state(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what the inner regularizer learned."""
+        self.regularizer.load_learned_state(state)
 
 
 def _wide(features: Tensor) -> Tensor:

@@ -1,15 +1,16 @@
 """B-Tuning: the student's Bayesian predictions are drawn to those of the teachers' mixture."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from tutelage.regularizers.base import PreparedRegularizer
+from tutelage.regularizers.columns import TeacherWidths
 from tutelage.regularizers.logme import Moments, logme
-from tutelage.regularizers.preparation import Evidence
-from tutelage.regularizers.prepared import PreparedRegularizer
+from tutelage.regularizers.preparation import TrainingEvidence
 from tutelage.tasks.base import complete
 
 __all__ = ["BTuning"]
@@ -59,7 +60,7 @@ class BTuning(PreparedRegularizer):
     def __init__(
         self,
         student_width: int,
-        teacher_widths: Sequence[int] | Mapping[str, int],
+        teacher_widths: TeacherWidths,
         *,
         classes: int,
         temperature: float = 0.1,
@@ -80,7 +81,7 @@ class BTuning(PreparedRegularizer):
         """Return the mean squared difference of predictions."""
         return (student @ self.student_means.T - teacher @ self.teacher_means.T).square().mean()
 
-    def learn(self, evidence: Evidence) -> None:
+    def learn(self, evidence: TrainingEvidence) -> None:
         """Compute posterior means and the teachers' shares."""
         classes = len(self.student_means)
         if evidence.classes != classes:
@@ -101,7 +102,7 @@ class BTuning(PreparedRegularizer):
 
 
 def _labelled(
-    blocks: Iterator[Tensor] | Sequence[Tensor], evidence: Evidence
+    blocks: Iterator[Tensor] | Sequence[Tensor], evidence: TrainingEvidence
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Features and targets of the rows that have all labels."""
     for features, labels in zip(blocks, torch.split(evidence.labels, ROWS), strict=True):

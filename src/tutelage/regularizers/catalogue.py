@@ -1,132 +1,194 @@
-"""From a method's name to what it consists of: a regularizer, its settings, soft labels or not."""
+"""The table of methods: class, written name, strengths and variants of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
-
-from tutelage.registry import lookup
+from tutelage.errors import ConfigError
+from tutelage.registry import import_object, lookup
+from tutelage.regularizers.aft import AFTLoss, AFTWithoutKernel
+from tutelage.regularizers.base import Regularizer
+from tutelage.regularizers.btuning import BTuning
+from tutelage.regularizers.cka import CKA
+from tutelage.regularizers.cospress import CosPress
+from tutelage.regularizers.factor import FactorTransfer
+from tutelage.regularizers.kd import KD
+from tutelage.regularizers.none import NoTransfer
+from tutelage.regularizers.product import ProductAFT
+from tutelage.regularizers.rkd import RKD
+from tutelage.regularizers.vkd import VkD
 
 __all__ = [
     "BASELINE",
-    "BETAS",
     "METHODS",
     "METHOD_NAMES",
     "PROBE",
-    "PRODUCTS",
-    "USUAL_BETAS",
-    "VARIANTS",
-    "Method",
+    "MethodRow",
+    "MethodSpec",
+    "label_of",
     "parse_method",
 ]
 
-METHODS = {
-    "stl": "tutelage.regularizers.none:NoTransfer",
-    "aft": "tutelage.regularizers.aft:AFTLoss",
-    "kd": "tutelage.regularizers.kd:KD",
-    "rkd": "tutelage.regularizers.rkd:RKD",
-    "ft": "tutelage.regularizers.factor:FactorTransfer",
-    "btuning": "tutelage.regularizers.btuning:BTuning",
-    "vkd": "tutelage.regularizers.vkd:VkD",
-    "cka": "tutelage.regularizers.cka:CKA",
-    "cospress": "tutelage.regularizers.cospress:CosPress",
-}
-"""From a method's name to its class; a new method is one file and one line here."""
 
-PRODUCTS = {"aft": "tutelage.regularizers.product:ProductAFT"}
-"""Methods that have a form of their own for students whose features are a product of two modalities;
-others are applied to each modality on its own, see ``EachModality``."""
+@dataclass(frozen=True)
+class MethodRow:
+    """A built-in method.
 
-VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "aft-identity": ("aft", {"weights": "identity"}),
-    "aft-dense": ("aft", {"weights": "dense"}),
-    "aft-rbf": ("aft", {"kernel": "rbf"}),
-    "aft-nokernel": ("aft", {"kernel": "none"}),
-    "aft-bilevel": ("aft", {"inner_steps": 5}),
+    Attributes:
+        regularizer: Its class.
+        label: Its name in reports.
+        betas: Strengths worth trying, around a term that is as large as the task's loss.
+        variants: Settings by the variant's name, which follows the method's: ``aft-rbf``.
+        product: The class for students whose features are a product of two modalities; without one,
+            the method is applied to each modality, see ``EachModality``.
+    """
+
+    regularizer: type[Regularizer]
+    label: str
+    betas: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0)
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    product: type[Regularizer] | None = None
+
+
+METHODS: Mapping[str, MethodRow] = {
+    "stl": MethodRow(NoTransfer, label="Standard fine-tuning", betas=()),
+    "aft": MethodRow(
+        AFTLoss,
+        label="AFT",
+        variants={
+            "identity": {"weights": "identity"},
+            "dense": {"weights": "dense"},
+            "rbf": {"kernel": "rbf"},
+            "bilevel": {"inner_steps": 5},
+        },
+        product=ProductAFT,
+    ),
+    "aft-nokernel": MethodRow(
+        AFTWithoutKernel, label="AFT, nokernel", betas=(0.1, 1.0, 10.0, 100.0)
+    ),
+    "kd": MethodRow(KD, label="KD", betas=(0.1, 1.0, 10.0, 100.0)),
+    "rkd": MethodRow(RKD, label="RKD", betas=(0.3, 1.0, 3.0, 10.0)),
+    "ft": MethodRow(FactorTransfer, label="FT", betas=(0.03, 0.1, 0.3, 1.0)),
+    "btuning": MethodRow(
+        BTuning,  # its term has the scale of the features, so the strengths span more
+        label="B-Tuning",
+        betas=(0.001, 0.01, 0.1, 1.0, 10.0, 100.0),
+    ),
+    "vkd": MethodRow(VkD, label="VkD", betas=(0.1, 1.0, 10.0, 100.0)),
+    "cka": MethodRow(CKA, label="CKA", betas=(0.3, 1.0, 3.0, 10.0)),
+    "cospress": MethodRow(CosPress, label="CosPress", betas=(0.03, 0.1, 0.3, 1.0)),
 }
-"""From a variant's name to its method and what it sets there: the paper's ablations."""
+"""Every method by name; a new one is one file, one row here and one test."""
 
 BASELINE = "stl"
 PROBE = "probe"
-METHOD_NAMES = (*METHODS, *VARIANTS, PROBE)
-
-BETAS = {
-    "kd": (0.1, 1.0, 10.0, 100.0),
-    "rkd": (0.3, 1.0, 3.0, 10.0),
-    "ft": (0.03, 0.1, 0.3, 1.0),
-    "btuning": (0.001, 0.01, 0.1, 1.0, 10.0, 100.0),
-    "vkd": (0.1, 1.0, 10.0, 100.0),
-    "cka": (0.3, 1.0, 3.0, 10.0),
-    "cospress": (0.03, 0.1, 0.3, 1.0),
-    "aft-nokernel": (0.1, 1.0, 10.0, 100.0),
+VARIANTS = {
+    f"{name}-{variant}": (name, params)
+    for name, row in METHODS.items()
+    for variant, params in row.variants.items()
 }
-"""Strengths to try where nobody says others: four each, around a term that is as large as the task's
-loss; more for B-Tuning, whose term has the scale of the features. A method that is not here takes
-``USUAL_BETAS``."""
-USUAL_BETAS = (1.0, 3.0, 10.0, 30.0)
+METHOD_NAMES = (*METHODS, *VARIANTS, PROBE)
 
 
 @dataclass(frozen=True)
-class Method:
-    """What a method consists of.
+class MethodSpec:
+    """A method by its name: its regularizer, the settings of a variant, soft labels or not.
 
     Attributes:
-        name: As it was given.
-        regularizer: A key of ``METHODS``, or ``module:Class`` of one's own.
-        params: What a variant sets.
-        soft: Whether the student learns the soft labels of the teachers' probe.
+        name: The name as given.
+        regularizer: A key of ``METHODS``, or ``module:Class`` of a custom method.
+        params: Settings of the variant.
+        uses_soft_labels: Whether the student learns the soft labels of the teachers' probe.
     """
 
     name: str
     regularizer: str
     params: Mapping[str, Any] = field(default_factory=dict)
-    soft: bool = False
+    uses_soft_labels: bool = False
 
     @property
-    def transfers(self) -> bool:
-        """Whether it has a term with a strength ``beta`` beside the task's loss."""
+    def is_custom(self) -> bool:
+        """Whether the regularizer is the user's own class."""
+        return ":" in self.regularizer
+
+    @property
+    def has_transfer_term(self) -> bool:
+        """Whether a term with strength ``beta`` is added to the loss of the task."""
         return self.regularizer != BASELINE
 
     @property
-    def taught(self) -> bool:
-        """Whether it needs teachers at all."""
-        return self.transfers or self.soft
+    def needs_teachers(self) -> bool:
+        """Whether it needs teachers."""
+        return self.has_transfer_term or self.uses_soft_labels
 
     @property
     def betas(self) -> tuple[float, ...]:
-        """Strengths that are worth trying."""
-        base = self.name.removesuffix(f"+{PROBE}")
-        return BETAS.get(base, USUAL_BETAS) if self.transfers else ()
+        """Strengths worth trying; empty without a transfer term."""
+        return MethodRow.betas if self.is_custom else METHODS[self.regularizer].betas
 
-    def regularizer_class(self) -> type[nn.Module]:
-        """Import the regularizer.
+    @property
+    def product(self) -> type[Regularizer] | None:
+        """The class for students whose features are a product of two modalities, if any."""
+        return None if self.is_custom else METHODS[self.regularizer].product
+
+    def regularizer_class(self) -> Any:
+        """Return the class of the regularizer; a custom one is imported, and may be a function.
 
         Raises:
-            ConfigError: If there is none of that name.
+            ConfigError: If a custom one cannot be imported, or is a class of another kind.
         """
-        found: type[nn.Module] = lookup(self.regularizer, METHODS, kind="method")
-        return found
+        if not self.is_custom:
+            return METHODS[self.regularizer].regularizer
+        custom = import_object(self.regularizer)
+        if isinstance(custom, type) and not issubclass(custom, Regularizer):
+            raise ConfigError(
+                f"{self.regularizer} is no regularizer; subclass tutelage.Regularizer and define "
+                "compare(student, teacher)"
+            )
+        return custom
 
 
-def parse_method(name: str) -> Method:
-    """Take a method's name apart.
+def parse_method(name: str) -> MethodSpec:
+    """Return the method of a name.
 
     Args:
-        name: A key of ``METHODS`` or ``VARIANTS``, ``module:Class``, ``probe``, or one of the
-            others with ``+probe`` behind it.
+        name: A key of ``METHODS``, a variant such as ``aft-rbf``, ``module:Class``, ``probe``, or one
+            of the others followed by ``+probe``.
 
     Raises:
         ConfigError: If there is no such method.
 
     Example:
         >>> parse_method("aft-rbf+probe")
-        Method(name='aft-rbf+probe', regularizer='aft', params={'kernel': 'rbf'}, soft=True)
-        >>> parse_method("probe").transfers
+        MethodSpec(name='aft-rbf+probe', regularizer='aft', params={'kernel': 'rbf'},
+            uses_soft_labels=True)
+        >>> parse_method("probe").has_transfer_term
         False
     """
     base = BASELINE if name == PROBE else name.removesuffix(f"+{PROBE}")
     regularizer, params = VARIANTS.get(base, (base, {}))
     if ":" not in regularizer and regularizer not in METHODS:
         lookup(base, dict.fromkeys(METHOD_NAMES, ""), kind="method")
-    return Method(name, regularizer, params, soft=base != name)
+    return MethodSpec(name, regularizer, params, uses_soft_labels=base != name)
+
+
+def label_of(name: str) -> str:
+    """Return the written name of a method, as reports show it; unknown names as they are.
+
+    Example:
+        >>> label_of("aft-rbf"), label_of("btuning+probe"), label_of("mine:Energy")
+        ('AFT, rbf', 'B-Tuning + probe', 'Energy')
+    """
+    if name == PROBE:
+        return "Probe distillation"
+    base = name.removesuffix(f"+{PROBE}")
+    method, _, variant = base.partition("-")
+    if ":" in base:
+        label = base.rpartition(":")[2]
+    elif base in METHODS:
+        label = METHODS[base].label
+    elif base in VARIANTS:
+        label = f"{METHODS[method].label}, {variant}"
+    else:
+        label = base
+    return label if base == name else f"{label} + probe"

@@ -1,4 +1,4 @@
-"""Several teachers' features: kept apart by name, laid side by side for the arithmetic."""
+"""Columns of several teachers' features: kept apart by name, laid side by side for the arithmetic."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["TeacherFeatures", "Teachers"]
+__all__ = ["TeacherColumns", "TeacherFeatures", "TeacherWidths"]
 
 TeacherFeatures = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 """One tensor ``[batch, all columns]``, or one tensor a teacher, in order or by name."""
 
+TeacherWidths = Sequence[int] | Mapping[str, int]
+"""The number of columns of each teacher, in order or by name."""
+
 
 @dataclass(frozen=True)
-class Teachers:
-    """Names and widths of the teachers, in the order in which their columns lie.
+class TeacherColumns:
+    """Names and widths of the teachers, in the order of their columns.
 
     Example:
-        >>> Teachers.of({"clip": 768, "dino": 1536}).total
+        >>> TeacherColumns.of({"clip": 768, "dino": 1536}).total
         2304
     """
 
@@ -26,28 +29,41 @@ class Teachers:
     widths: tuple[int, ...]
 
     @classmethod
-    def of(cls, widths: Sequence[int] | Mapping[str, int]) -> "Teachers":
-        """Name unnamed teachers ``teacher0``, ``teacher1`` and so on.
+    def of(cls, widths: "TeacherWidths | TeacherColumns") -> "TeacherColumns":
+        """Return the columns of teachers of these widths; unnamed ones become ``teacher0`` and so on.
 
         Raises:
+            TypeError: If the widths are neither a sequence nor a mapping.
             ValueError: If there is no teacher, or a width is not positive.
         """
-        if not isinstance(widths, Mapping):
+        if isinstance(widths, TeacherColumns):
+            return widths
+        if isinstance(widths, Sequence) and not isinstance(widths, str):
             widths = {f"teacher{i}": width for i, width in enumerate(widths)}
+        if not isinstance(widths, Mapping):
+            raise TypeError(
+                "teacher_widths must give the width of each teacher, such as {'dino': 768} or [768], "
+                f"got {widths!r}"
+            )
         if not widths or min(widths.values()) < 1:
             raise ValueError(f"teachers need at least one column each, got widths {dict(widths)}")
         return cls(tuple(widths), tuple(widths.values()))
 
     @property
+    def by_name(self) -> dict[str, int]:
+        """The width of each teacher."""
+        return dict(zip(self.names, self.widths, strict=True))
+
+    @property
     def total(self) -> int:
-        """Columns of all teachers."""
+        """The number of columns of all teachers."""
         return sum(self.widths)
 
     def join(self, features: TeacherFeatures) -> Float[Tensor, "batch columns"]:
-        """Lay the teachers' features side by side, as they are if they lie so already.
+        """Return the teachers' features side by side; a single tensor is returned as it is.
 
         Raises:
-            ValueError: If teachers, or their widths, are not those that were announced.
+            ValueError: If teachers or widths differ from those of the constructor.
         """
         if isinstance(features, Mapping):
             if features.keys() != set(self.names):
@@ -60,11 +76,11 @@ class Teachers:
         if joined.ndim != 2 or joined.shape[1] != self.total:
             raise ValueError(
                 f"expected teacher features of shape [batch, {self.total}] "
-                f"({', '.join(f'{n}: {w}' for n, w in zip(self.names, self.widths, strict=True))}), "
+                f"({', '.join(f'{n}: {w}' for n, w in self.by_name.items())}), "
                 f"got {tuple(joined.shape)}"
             )
         return joined
 
     def split(self, columns: Tensor) -> dict[str, Tensor]:
-        """Give each teacher its part of something that has one entry a column."""
+        """Return each teacher's part of a tensor with one entry a column."""
         return dict(zip(self.names, torch.split(columns, list(self.widths)), strict=True))

@@ -1,7 +1,6 @@
 """CosPress: teachers are compressed to the student's width, keeping cosines, and then copied."""
 
 import math
-from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tutelage.regularizers.base import Regularizer
+from tutelage.regularizers.columns import TeacherWidths
 
 __all__ = ["CosPress"]
 
@@ -44,9 +44,7 @@ class CosPress(Regularizer):
         tensor(True)
     """
 
-    def __init__(
-        self, student_width: int, teacher_widths: Sequence[int] | Mapping[str, int]
-    ) -> None:
+    def __init__(self, student_width: int, teacher_widths: TeacherWidths) -> None:
         super().__init__(student_width, teacher_widths)
         columns = self.teachers.total
         self.head = nn.Sequential(nn.LayerNorm(columns), nn.Linear(columns, student_width))

@@ -1,6 +1,6 @@
 """Factor transfer: the student's features, translated, are drawn to the teachers', paraphrased."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tutelage.regularizers.preparation import Evidence
-from tutelage.regularizers.prepared import PreparedRegularizer
+from tutelage.regularizers.base import LearnsFrom, PreparedRegularizer
+from tutelage.regularizers.columns import TeacherWidths
+from tutelage.regularizers.preparation import TrainingEvidence
 
 __all__ = ["FactorTransfer"]
 
@@ -51,15 +52,16 @@ class FactorTransfer(PreparedRegularizer):
         [(768, 768), (768,)]
     """
 
+    learns_from: LearnsFrom = "teachers"
+
     def __init__(
         self,
         student_width: int,
-        teacher_widths: Sequence[int] | Mapping[str, int],
+        teacher_widths: TeacherWidths,
         *,
         epochs: int = 500,
     ) -> None:
         super().__init__(student_width, teacher_widths)
-        self.of_teachers_alone = True
         if epochs < 1:
             raise ValueError(f"epochs must be positive, got {epochs}")
         self.epochs = epochs
@@ -94,7 +96,7 @@ class FactorTransfer(PreparedRegularizer):
             teacher = F.linear(teacher, weight, bias).relu()
         return teacher
 
-    def learn(self, evidence: Evidence) -> None:
+    def learn(self, evidence: TrainingEvidence) -> None:
         """Train the autoencoder and keep its encoder."""
         count = len(evidence.teachers)
         if count < 2:
@@ -122,7 +124,7 @@ class FactorTransfer(PreparedRegularizer):
                 break
 
     @torch.no_grad()
-    def _error(self, autoencoder: nn.Module, evidence: Evidence, rows: Tensor) -> float:
+    def _error(self, autoencoder: nn.Module, evidence: TrainingEvidence, rows: Tensor) -> float:
         """The mean squared error over these rows."""
         errors = [
             (autoencoder(features) - features).square().sum().item()
@@ -130,7 +132,7 @@ class FactorTransfer(PreparedRegularizer):
         ]
         return float(sum(errors)) / (len(rows) * self.teachers.total)
 
-    def _batches(self, evidence: Evidence, rows: Tensor) -> Iterator[Tensor]:
+    def _batches(self, evidence: TrainingEvidence, rows: Tensor) -> Iterator[Tensor]:
         for chosen in torch.split(rows, BATCH):
             yield self.teachers.join(evidence.gather(chosen))
 

@@ -1,11 +1,10 @@
 """Feature distillation: a learned map of the student's features is drawn to the teachers'."""
 
-from collections.abc import Mapping, Sequence
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from tutelage.regularizers.base import Regularizer
+from tutelage.regularizers.columns import TeacherWidths
 
 __all__ = ["KD"]
 
@@ -35,9 +34,7 @@ class KD(Regularizer):
         torch.Size([])
     """
 
-    def __init__(
-        self, student_width: int, teacher_widths: Sequence[int] | Mapping[str, int]
-    ) -> None:
+    def __init__(self, student_width: int, teacher_widths: TeacherWidths) -> None:
         super().__init__(student_width, teacher_widths)
         self.map = nn.Linear(student_width, self.teachers.total)
 

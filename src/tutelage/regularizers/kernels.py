@@ -1,4 +1,4 @@
-"""From Gram matrices to kernels, and from two kernels to their distance."""
+"""Kernels of Gram matrices, and the distance of two kernels."""
 
 from typing import Literal
 
@@ -6,25 +6,31 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["centred", "kernel_of", "root_mean_square"]
+__all__ = ["Kernel", "centered", "check_kernel", "kernel_of", "root_mean_square"]
+
+Kernel = Literal["linear", "rbf"]
 
 NORM_FLOOR = 1e-8
 ROOT_FLOOR = 1e-8
 
 
-def centred(features: Float[Tensor, "batch width"]) -> Float[Tensor, "batch width"]:
+def centered(features: Float[Tensor, "batch width"]) -> Float[Tensor, "batch width"]:
     """Return features minus their mean over the batch, in float32 or wider."""
     wide = features if features.dtype == torch.float64 else features.float()
     return wide - wide.mean(dim=0)
 
 
-def kernel_of(
-    gram: Float[Tensor, "batch batch"], kernel: Literal["linear", "rbf"]
-) -> Float[Tensor, "batch batch"]:
+def check_kernel(kernel: str) -> None:
+    """Refuse a kernel that does not exist."""
+    if kernel not in ("linear", "rbf"):
+        raise ValueError(f"kernel must be one of linear, rbf, not {kernel!r}")
+
+
+def kernel_of(gram: Float[Tensor, "batch batch"], kernel: Kernel) -> Float[Tensor, "batch batch"]:
     """Return the kernel of features whose Gram matrix this is, their rows brought to unit length.
 
     Args:
-        gram: ``X Xᵀ`` of centred features; rows are normalised here, where they are few numbers.
+        gram: ``X Xᵀ`` of centered features; rows are normalized here, where they are few numbers.
         kernel: ``"linear"``: cosines. ``"rbf"``: ``exp(-||x_i - x_j||²)`` of the unit rows.
 
     Raises:

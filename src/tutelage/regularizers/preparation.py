@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tutelage.tasks.base import UNLABELLED
 
-__all__ = ["UNLABELLED", "Evidence", "FeatureTable"]
+__all__ = ["UNLABELLED", "FeatureTable", "TrainingEvidence"]
 
 
 @runtime_checkable
@@ -29,7 +29,7 @@ class FeatureTable(Protocol):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class TrainingEvidence:
     """What a method may look at before training: training rows, never those it is evaluated on.
 
     Attributes:
@@ -51,7 +51,7 @@ class Evidence:
         ...         return 3
         ...     def gather(self, indices):
         ...         return {"dino": torch.eye(3, 2)[indices].half()}
-        >>> evidence = Evidence(
+        >>> evidence = TrainingEvidence(
         ...     Rows(),
         ...     labels=torch.tensor([0, 1, UNLABELLED]),
         ...     classes=2,

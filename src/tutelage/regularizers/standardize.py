@@ -1,27 +1,29 @@
-"""Bring every teacher column to the same scale before a regularizer sees it."""
+"""Standardization of the teachers' columns in front of any regularizer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
-from tutelage.regularizers.preparation import Evidence, FeatureTable
+from tutelage.regularizers.base import Regularizer, RegularizerWrapper
+from tutelage.regularizers.columns import TeacherFeatures
+from tutelage.regularizers.preparation import FeatureTable, TrainingEvidence
 
 __all__ = ["Standardized"]
 
 
-class Standardized(nn.Module):
-    """A regularizer that sees ``(ψ - mean) / std`` in place of ``ψ``, for each teacher.
+class Standardized(RegularizerWrapper):
+    """A regularizer on ``(ψ - mean) / std`` in place of ``ψ``, for each teacher.
 
-    Without it, columns and teachers with large values dominate the kernel. A column that never
-    varies becomes 0. What the regularizer learns in ``prepare``, it learns from the same features.
+    Without it, columns and teachers with large values dominate the kernel. A constant column becomes
+    0. ``prepare`` of the regularizer learns from standardized features too.
 
     Args:
         regularizer: Any regularizer.
         mean: Each teacher's column means over the training rows, by name.
-        std: Each teacher's column standard deviations, likewise.
+        std: Each teacher's column standard deviations over the training rows, by name.
 
     Example:
         >>> from tutelage import AFTLoss
@@ -34,17 +36,16 @@ class Standardized(nn.Module):
 
     def __init__(
         self,
-        regularizer: nn.Module,
+        regularizer: Regularizer,
         mean: Mapping[str, Float[Tensor, " columns"]],
         *,
         std: Mapping[str, Float[Tensor, " columns"]],
     ) -> None:
-        super().__init__()
+        super().__init__(regularizer)
         if mean.keys() != std.keys():
             raise ValueError(
-                f"mean is of teachers {list(mean)}, std of {list(std)}; give both of the same"
+                f"mean is of teachers {list(mean)}, std of {list(std)}; give both of the same teachers"
             )
-        self.regularizer = regularizer
         self.names = tuple(mean)
         for index, name in enumerate(self.names):
             scale = torch.where(std[name] > 0, 1 / std[name], torch.zeros_like(std[name]))
@@ -52,20 +53,19 @@ class Standardized(nn.Module):
             self.register_buffer(f"scale{index}", scale.float())
 
     def forward(
-        self, student: Float[Tensor, "batch student"], teacher: Mapping[str, Tensor]
+        self, student: Float[Tensor, "batch student"], teacher: TeacherFeatures
     ) -> Float[Tensor, ""]:
-        """Return the regularizer's value on standardised teacher features."""
-        value: Tensor = self.regularizer(student, self.standardized(teacher))
-        return value
+        """Return the regularizer's loss on standardized teacher features, which are given by name."""
+        if not isinstance(teacher, Mapping):
+            raise ValueError("Standardized needs the teachers' features by name, as its means are")
+        return super().forward(student, self.standardized(teacher))
 
-    def prepare(self, evidence: Evidence) -> None:
-        """Prepare the regularizer, if it is one that prepares, on standardised teacher features."""
-        prepare = getattr(self.regularizer, "prepare", None)
-        if prepare is not None:
-            prepare(replace(evidence, teachers=_StandardizedTable(self, evidence.teachers)))
+    def prepare(self, evidence: TrainingEvidence) -> None:
+        """Prepare the regularizer on standardized teacher features."""
+        super().prepare(replace(evidence, teachers=_StandardizedTable(self, evidence.teachers)))
 
     def standardized(self, teacher: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return ``(ψ - mean) / std`` for each teacher, where the means are."""
+        """Return ``(ψ - mean) / std`` for each teacher, on the device of the means."""
         columns = {}
         for index, name in enumerate(self.names):
             mean, scale = self.get_buffer(f"mean{index}"), self.get_buffer(f"scale{index}")

@@ -1,7 +1,5 @@
 """VkD: the teachers' standardised features, reached by a map that keeps the student's geometry."""
 
-from collections.abc import Mapping, Sequence
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,6 +7,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrize import register_parametrization
 
 from tutelage.regularizers.base import Regularizer
+from tutelage.regularizers.columns import TeacherWidths
 
 __all__ = ["VkD"]
 
@@ -38,9 +37,7 @@ class VkD(Regularizer):
         True
     """
 
-    def __init__(
-        self, student_width: int, teacher_widths: Sequence[int] | Mapping[str, int]
-    ) -> None:
+    def __init__(self, student_width: int, teacher_widths: TeacherWidths) -> None:
         super().__init__(student_width, teacher_widths)
         self.map = nn.Linear(student_width, self.teachers.total, bias=False)
         register_parametrization(self.map, "weight", _Orthonormal())

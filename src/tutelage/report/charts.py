@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
+from tutelage.regularizers.catalogue import BASELINE
 from tutelage.report.plots import clipped
 from tutelage.report.units import score
-from tutelage.results.comparison import BASELINE
 from tutelage.results.table import ResultTable, Row
 
 __all__ = ["colors", "probe_chart", "save_chart", "score_chart"]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tutelage.errors import DataError
+from tutelage.regularizers.catalogue import BASELINE
 from tutelage.results.comparison import (
-    BASELINE,
     Comparison,
     compare,
     read_run,

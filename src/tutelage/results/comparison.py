@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from tutelage.errors import DataError
+from tutelage.regularizers.catalogue import BASELINE, label_of
 from tutelage.results.result import Result, read_history, read_result, read_rho
 from tutelage.results.statistics import Difference, SampleMean, difference_of_means, sample_mean
 from tutelage.tasks.base import Metric
@@ -26,14 +27,6 @@ __all__ = [
     "score_of",
 ]
 
-BASELINE = "stl"
-NAMES = {
-    "stl": "Standard fine-tuning",
-    "btuning": "B-Tuning",
-    "vkd": "VkD",
-    "cospress": "CosPress",
-    "probe": "Probe distillation",
-}
 NO_INFLUENCE = {
     "workers",
     "tracker",
@@ -275,7 +268,7 @@ def _labels(groups: Sequence[Sequence[Run]]) -> list[str]:
     """A name for each group; where a method occurs twice, told apart by beta, then by run."""
     results = [group[0].result for group in groups]
     labels = [
-        _name(result.method) + (" + unlabelled" if "unlabelled" in result.rows else "")
+        label_of(result.method) + (" + unlabelled" if "unlabelled" in result.rows else "")
         for result in results
     ]
     betas = ["" if r.method == BASELINE else f", β {r.beta:g}" for r in results]
@@ -287,13 +280,3 @@ def _labels(groups: Sequence[Sequence[Run]]) -> list[str]:
             for label, suffix in zip(labels, suffixes, strict=True)
         ]
     return labels
-
-
-def _name(method: str) -> str:
-    base, plus, _ = method.partition("+probe")
-    if ":" in base:
-        base = base.rpartition(":")[2]
-    else:
-        name, dash, variant = base.partition("-")
-        base = NAMES.get(name, name.upper()) + (f", {variant}" if dash else "")
-    return f"{base} + probe" if plus else base

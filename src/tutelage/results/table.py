@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from tutelage.results.comparison import BASELINE
+from tutelage.regularizers.catalogue import BASELINE
 from tutelage.results.statistics import (
     Difference,
     SampleMean,

@@ -289,5 +289,5 @@ def _run_config(cell: Cell, point: Point, *, seed: int, held_out: bool = False) 
 def _settings(cell: Cell, point: Point) -> dict[str, float]:
     """What the method was given, chosen or not."""
     method, transfer = parse_method(cell.method), cell.config.transfer
-    given = {"beta": transfer.beta} if method.transfers else {}
-    return given | ({"mix": transfer.mix} if method.soft else {}) | dict(point.settings)
+    given = {"beta": transfer.beta} if method.has_transfer_term else {}
+    return given | ({"mix": transfer.mix} if method.uses_soft_labels else {}) | dict(point.settings)

@@ -60,7 +60,7 @@ def cells_of(config: ExperimentConfig, *, rows: int) -> list[Cell]:
     """
     asked = config.compare
     methods = list(dict.fromkeys(asked.methods or (BASELINE, config.transfer.method)))
-    taught = {method: parse_method(method).taught for method in methods}
+    taught = {method: parse_method(method).needs_teachers for method in methods}
     sets = _teacher_sets(config, asked)
     students = asked.students or ((config.student,) if config.student else ())
     if not students:

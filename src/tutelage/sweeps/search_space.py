@@ -82,7 +82,7 @@ class Space:
         return [
             Point(method, dict(zip((d.name for d in dimensions), values, strict=True)), names)
             for method, dimensions in self.dimensions.items()
-            for names in (self.teachers if parse_method(method).taught else ((),))
+            for names in (self.teachers if parse_method(method).needs_teachers else ((),))
             for values in itertools.product(*(d.values for d in dimensions))
         ]
 
@@ -113,9 +113,9 @@ def space_of(config: ExperimentConfig, methods: Sequence[str] | None = None) -> 
 def _dimensions(config: ExperimentConfig, name: str) -> tuple[Dimension, ...]:
     method, tune = parse_method(name), config.tune
     found = []
-    if method.transfers:
+    if method.has_transfer_term:
         found.append(Dimension("beta", tune.beta or method.betas))
-    if method.soft:
+    if method.uses_soft_labels:
         found.append(Dimension("mix", tune.mix, log=False))
         if tune.temperature != (config.transfer.temperature,):
             found.append(Dimension("temperature", tune.temperature))

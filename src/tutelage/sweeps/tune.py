@@ -150,7 +150,7 @@ def tune(
 
 def extract_first(config: ExperimentConfig, *, methods: Sequence[str], progress: Progress) -> None:
     """Check the runs to come, and cache the teachers' features, so that no run waits for another."""
-    method = next(filter(lambda name: parse_method(name).taught, methods), methods[0])
+    method = next(filter(lambda name: parse_method(name).needs_teachers, methods), methods[0])
     if method != config.transfer.method:
         config = config.replace({"transfer.method": method, "transfer.params": {}})
     extract_features(Plan.of(config), Runtime.of(config, progress))
@@ -238,7 +238,7 @@ class Search:
         sampled = self.config.tune.samples is not None
         method = trial.suggest_categorical("method", list(self.space.dimensions))
         sets = ["+".join(names) for names in self.space.teachers]
-        taught = len(sets) > 1 and parse_method(method).taught
+        taught = len(sets) > 1 and parse_method(method).needs_teachers
         chosen = trial.suggest_categorical("teachers", sets) if taught else sets[0]
         values = {
             one.name: _suggest(trial, f"{method} {one.name}", one, sampled=sampled)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from tutelage.config import TrainConfig
+from tutelage.regularizers import Regularizer
 
 __all__ = ["Optimizers", "learning_rate"]
 
@@ -32,7 +33,7 @@ class Optimizers:
     def of(
         cls,
         student: nn.Module,
-        regularizer: nn.Module,
+        regularizer: Regularizer,
         *,
         settings: TrainConfig,
         transfer_lr: float,
@@ -50,7 +51,7 @@ class Optimizers:
         groups: list[dict[str, Any]] = [
             {"params": trained, "lr": settings.lr, "weight_decay": settings.weight_decay}
         ]
-        bilevel = bool(own) and getattr(regularizer, "inner_steps", 0) > 0
+        bilevel = bool(own) and regularizer.inner_steps > 0
         if own and not bilevel:
             groups.append({"params": own, "lr": transfer_lr, "weight_decay": 0.0})
         main: Optimizer
@@ -70,7 +71,7 @@ class Optimizers:
 
     def inner_updates(
         self,
-        regularizer: nn.Module,
+        regularizer: Regularizer,
         features: Tensor,
         teacher: Mapping[str, Tensor],
         *,
@@ -86,7 +87,7 @@ class Optimizers:
         """
         assert self.inner is not None
         parameters = list(regularizer.parameters())
-        for _ in range(int(getattr(regularizer, "inner_steps", 0))):
+        for _ in range(regularizer.inner_steps):
             value = regularizer(features.detach(), teacher)
             gradients = torch.autograd.grad(value, parameters)
             for parameter, gradient in zip(parameters, gradients, strict=True):
