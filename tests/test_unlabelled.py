@@ -69,7 +69,7 @@ def test_training_rows_without_a_label_are_kept_apart(tmp_path, reviews):
     options = DataConfig(source=f"table:{tmp_path}", evaluate="holdout", holdout=0.2)
     splits = choose_splits(read_data(options), options)
     assert [len(split) for split in splits.unlabelled] == [20]
-    assert len(splits.pool) == 40
+    assert len(splits.extracted) == 40
     assert len(splits.training) + len(splits.evaluated) == 40
     everything = chained([splits.training, *splits.unlabelled])
     assert len(everything) == len(splits.training) + 20

@@ -58,14 +58,14 @@ def test_a_hold_out_is_a_share_of_each_class():
     assert splits.evaluated.name == "holdout"
     assert splits.training.name == "train"
     assert set(splits.training.ids).isdisjoint(splits.evaluated.ids)
-    assert splits.pool is data.splits["train"]
+    assert splits.extracted is data.splits["train"]
     assert splits.evaluated.rows[0] == (f"text of {splits.evaluated.ids[0]}",)
 
 
 def test_all_training_rows_when_the_test_rows_are_evaluated():
     data = data_of(split_of(LABELS), split_of([0, 1, 2], name="test"))
     splits = chosen(data, evaluate="test")
-    assert splits.training is splits.pool is data.splits["train"]
+    assert splits.training is splits.extracted is data.splits["train"]
     assert splits.evaluated is data.splits["test"]
 
 
@@ -76,8 +76,8 @@ def test_test_rows_are_drawn_where_there_are_none():
     assert splits.evaluated.name == "test"
     held = chosen(data, evaluate="holdout", test_share=0.2)
     assert set(held.evaluated.ids).isdisjoint(splits.evaluated.ids)
-    assert held.pool.ids == splits.pool.ids == splits.training.ids
-    assert set(held.pool.ids) | set(splits.evaluated.ids) == set(data.splits["train"].ids)
+    assert held.extracted.ids == splits.extracted.ids == splits.training.ids
+    assert set(held.extracted.ids) | set(splits.evaluated.ids) == set(data.splits["train"].ids)
 
 
 def test_the_draw_follows_ids_not_their_order():
@@ -125,7 +125,7 @@ def test_limit(limit):
         assert counts(splits.training) == [12, 5, 3] or counts(splits.training) == [11, 6, 3]
     assert splits.training.ids == [i for i in data.splits["train"].ids if i in splits.training.ids]
     held = chosen(data, limit=limit, evaluate="holdout", holdout=0.3)
-    assert held.pool.ids == splits.pool.ids
+    assert held.extracted.ids == splits.extracted.ids
 
 
 def test_many_small_classes_share_a_hold_out():

@@ -101,7 +101,7 @@ def test_every_teacher_every_pair_and_all_without_the_test_rows(table, tmp_path)
     # What one pass over all columns gave is what each teacher alone would give.
     config = with_(table, "data.evaluate=holdout")
     splits, teachers = Plan.of(config, trains=False).splits, extract(config)
-    places = [splits.pool.ids.index(name) for name in splits.training.ids]
+    places = [splits.extracted.ids.index(name) for name in splits.training.ids]
     for teacher in teachers:
         features = teacher.features.gather(torch.tensor(places))
         targets = torch.nn.functional.one_hot(splits.training.labels, 2)

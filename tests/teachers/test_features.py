@@ -61,7 +61,7 @@ def test_rows_that_a_run_selects(tmp_path):
     splits = choose_splits(
         Data({"train": split_of()}, ("a", "b"), "text"), DataConfig(source="", limit=20)
     )
-    pool = splits.pool
+    pool = splits.extracted
     found = teacher.read(pool, range(len(pool)))
     expected = MATRIX[[int(name[1:]) for name in pool.ids]]
     assert len(pool) == 20

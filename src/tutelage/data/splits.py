@@ -1,4 +1,4 @@
-"""Which rows are trained on, and which are only looked at afterwards."""
+"""Choice of the training, evaluated and unlabelled rows."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,19 +15,20 @@ __all__ = ["Splits", "choose_splits", "draw"]
 
 @dataclass(frozen=True)
 class Splits:
-    """What a run uses of its data.
+    """Rows that a run uses, by purpose.
 
     Attributes:
-        training: Rows to train on.
-        evaluated: Rows to report; its name is ``test`` or ``holdout``.
-        pool: Training rows with those of a drawn hold-out, in the data's order: the same for both
-            ways to evaluate, so that teachers' features of it serve both.
-        unlabelled: Training rows without a label, by where they come from.
+        training: Labelled rows to train on.
+        evaluated: Labelled rows to evaluate; the split's name is ``test`` or ``holdout``.
+        extracted: Rows whose teacher features are extracted: the training rows and those of a drawn
+            hold-out, in the data's order. They are the same for both values of ``evaluate``, which
+            therefore share the cached features.
+        unlabelled: Training rows without a label, one split per source.
     """
 
     training: Split
     evaluated: Split
-    pool: Split
+    extracted: Split
     unlabelled: tuple[Split, ...] = ()
 
 
@@ -48,29 +49,29 @@ def choose_splits(data: Data, config: DataConfig, *, unlabelled: Split | None = 
         DataError: If a class has too few rows, or a split no labelled ones.
     """
     seed = config.split_seed
-    pool = _labelled(data.splits["train"])
+    rows = _labelled(data.splits["train"])
     without = tuple(s for s in (_unlabelled(data.splits["train"]), unlabelled) if s is not None)
     test = data.splits.get("test")
     if test is None and not data.has_test:
-        drawn = draw(pool, share=config.test_share, seed=seed, purpose="test", data=data)
-        test = pool.select(drawn, name="test")
-        pool = pool.select(_others(pool, drawn))
-    if config.limit is not None and config.limit < len(pool):
-        drawn = _limited(pool, config.limit, seed=seed, data=data)
-        pool = pool.select(drawn)
+        drawn = draw(rows, share=config.test_share, seed=seed, purpose="test", data=data)
+        test = rows.select(drawn, name="test")
+        rows = rows.select(_others(rows, drawn))
+    if config.limit is not None and config.limit < len(rows):
+        drawn = _limited(rows, config.limit, seed=seed, data=data)
+        rows = rows.select(drawn)
     if config.evaluate == "test":
         if test is None:
             raise DataError("the test rows were not read, so nothing can be evaluated on them")
-        return Splits(training=pool, evaluated=_labelled(test), pool=pool, unlabelled=without)
+        return Splits(training=rows, evaluated=_labelled(test), extracted=rows, unlabelled=without)
     if validation := data.splits.get("validation"):
         labelled = _labelled(validation)
         evaluated = labelled.select(range(len(labelled)), name="holdout")
-        return Splits(training=pool, evaluated=evaluated, pool=pool, unlabelled=without)
-    drawn = draw(pool, share=config.holdout, seed=seed, purpose="holdout", data=data)
+        return Splits(training=rows, evaluated=evaluated, extracted=rows, unlabelled=without)
+    drawn = draw(rows, share=config.holdout, seed=seed, purpose="holdout", data=data)
     return Splits(
-        training=pool.select(_others(pool, drawn)),
-        evaluated=pool.select(drawn, name="holdout"),
-        pool=pool,
+        training=rows.select(_others(rows, drawn)),
+        evaluated=rows.select(drawn, name="holdout"),
+        extracted=rows,
         unlabelled=without,
     )
 

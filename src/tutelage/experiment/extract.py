@@ -72,7 +72,7 @@ def estimate_extraction(
     plan, runtime = _plan(config), Runtime.of(config, progress)
     estimates = []
     for teacher in plan.teachers:
-        source, split = teacher.open(), plan.splits.pool.side(teacher.side)
+        source, split = teacher.open(), plan.splits.extracted.side(teacher.side)
         expected = estimate(
             source,
             split,

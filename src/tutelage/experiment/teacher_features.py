@@ -47,7 +47,7 @@ class Teacher:
 
 def extract_features(plan: Plan, runtime: Runtime) -> list[Teacher]:
     """Return every teacher with its features of the plan's rows, cached or newly extracted."""
-    return _extracted(plan, (plan.splits.pool, *plan.unlabelled), runtime)
+    return _extracted(plan, (plan.splits.extracted, *plan.unlabelled), runtime)
 
 
 def evaluated_rows(plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) -> FeatureTable:
@@ -55,7 +55,7 @@ def evaluated_rows(plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) ->
 
     A hold-out that was drawn from the training rows is cached with them; other rows are extracted.
     """
-    evaluated, pool = plan.evaluated, plan.splits.pool
+    evaluated, pool = plan.evaluated, plan.splits.extracted
     if set(evaluated.ids) <= set(pool.ids) and evaluated.origin.split == pool.origin.split:
         return teacher_rows(teachers, evaluated)
     return teacher_rows(_extracted(plan, (evaluated,), runtime), evaluated)

@@ -74,7 +74,7 @@ def compare(
         + [{"compare": {name: value}} for name, value in given.items() if value is not None]
     )
     _refuse_what_tuning_cannot(config)
-    cells = cells_of(config, rows=len(Plan.of(config, trains=False).splits.pool))
+    cells = cells_of(config, rows=len(Plan.of(config, trains=False).splits.extracted))
     _begin(config)
     choices = _usable(cells, progress)
     with pool(jobs) as processes:
