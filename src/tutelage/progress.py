@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 __all__ = ["Progress", "Silent"]
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Somebody who listens to long work."""
 

@@ -106,6 +106,7 @@ class SplitNames:
         return cls(config.train, config.test, config.validation, config.evaluate == "test")
 
 
+@runtime_checkable
 class Rows(Protocol):
     """The inputs of a split, decoded one at a time."""
 

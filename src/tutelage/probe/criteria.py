@@ -1,6 +1,6 @@
 """What a linear probe minimises, by task: each row's loss and its derivative, block by block."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float32, Int64, Shaped
@@ -14,6 +14,7 @@ __all__ = ["Criterion", "criterion_of"]
 Parameters = tuple[Float32[Tensor, "outputs width"], Float32[Tensor, " outputs"]]
 
 
+@runtime_checkable
 class Criterion(Protocol):
     """The loss of labelled rows.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import tomli_w
 from filelock import FileLock, Timeout
@@ -19,6 +19,7 @@ from tutelage.results.result import Result, read_result
 __all__ = ["RunFolder", "differing"]
 
 
+@runtime_checkable
 class Saveable(Protocol):
     """A student, as far as a run folder needs it."""
 

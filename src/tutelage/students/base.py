@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from safetensors.torch import save_file
@@ -14,6 +14,7 @@ from tutelage.tap import FeatureTap
 __all__ = ["Student", "save_weights"]
 
 
+@runtime_checkable
 class Student(Protocol):
     """A model, its tap, and how rows become its input.
 

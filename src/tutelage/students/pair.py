@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,7 @@ from tutelage.tap import FeatureTap
 __all__ = ["PairStudent", "Towers"]
 
 
+@runtime_checkable
 class Towers(Protocol):
     """What turns images and texts into features of their own.
 

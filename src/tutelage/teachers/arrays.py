@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from tutelage.errors import SourceError, did_you_mean, first_line
 __all__ = ["FeatureFile", "open_file"]
 
 
+@runtime_checkable
 class FeatureFile(Protocol):
     """A matrix in a file.
 

@@ -1,7 +1,7 @@
 """What a teacher is: a frozen function from rows to vectors."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from tutelage.errors import SourceError
 __all__ = ["Encoder", "Precomputed", "Source", "checked"]
 
 
+@runtime_checkable
 class Source(Protocol):
     """What every teacher has.
 
@@ -31,6 +32,7 @@ class Source(Protocol):
         """
 
 
+@runtime_checkable
 class Encoder(Source, Protocol):
     """A teacher that computes features.
 
@@ -57,6 +59,7 @@ class Encoder(Source, Protocol):
         """The features, on the device, under ``torch.inference_mode``."""
 
 
+@runtime_checkable
 class Precomputed(Source, Protocol):
     """A teacher whose features somebody computed elsewhere."""
 
