@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, one a core
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,14 @@ from sklearn.datasets import load_digits
 
 from tutelage import cli
 from tutelage.demo.data import minilm, snippets
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Switch off the check of annotations, as it is for users: the library's own message is tested."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import datasets
-from datasets import DatasetDict
+from datasets import Dataset, DatasetDict
 from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
 from tutelage.data.base import Columns, Data, SplitNames
@@ -36,7 +36,7 @@ def read_hub(
         return from_tables(tables, columns=columns, names=names, where=source)
 
 
-def _load(source: str, revision: str | None) -> DatasetDict:
+def _load(source: str, revision: str | None) -> dict[str, Dataset]:
     parts = source.split("/")
     tries: list[tuple[str, str | None]]
     if Path(source).is_dir():
@@ -58,7 +58,7 @@ def _load(source: str, revision: str | None) -> DatasetDict:
         else:
             if not isinstance(loaded, DatasetDict):
                 raise DataError(f"hub:{source} has no splits")
-            return loaded
+            return dict(loaded)
     offline = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE")
     raise DataError(
         f"found no data {source!r} on the hub or in its local cache: {failures[0]}. "

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -135,7 +135,7 @@ class _Parquet:
         return torch.from_numpy(self._matrix[list(numbers)])
 
     @cached_property
-    def _matrix(self) -> np.ndarray[Any, Any]:
+    def _matrix(self) -> Float32[np.ndarray, "rows width"]:
         with tempfile.TemporaryFile(prefix="tutelage-") as scratch:  # the mapping outlives the name
             matrix = np.memmap(scratch, dtype=np.float32, mode="w+", shape=self.shape)
         done = 0
@@ -150,7 +150,7 @@ class _Parquet:
             done += len(block)
         return matrix
 
-    def _block(self, lists: Any) -> np.ndarray[Any, Any]:
+    def _block(self, lists: Any) -> Float32[np.ndarray, "rows width"]:
         where = f"column {self._column!r} of {self.path}"
         if not hasattr(lists, "value_lengths") and not hasattr(lists.type, "list_size"):
             raise SourceError(f"{where} holds {lists.type}, not lists of numbers")

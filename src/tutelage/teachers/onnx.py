@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from tutelage.backbones.pooling import masked_mean
@@ -123,7 +123,7 @@ class OnnxSource(TakesRows):
             return masked_mean(made, None if mask is None else mask.cpu())
         return made
 
-    def _feeds(self, ready: Mapping[str, Tensor]) -> dict[str, np.ndarray[Any, Any]]:
+    def _feeds(self, ready: Mapping[str, Tensor]) -> dict[str, Shaped[np.ndarray, "batch ..."]]:
         wanted = self._session.get_inputs()
         if "image" in ready:
             if len(wanted) != 1:

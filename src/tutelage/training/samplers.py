@@ -1,9 +1,10 @@
 """Order of the rows in training: shuffled batches, and batches paired with unlabelled rows."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int64
 from torch.utils.data import Sampler
 
 __all__ = ["PairedBatches", "RowView", "ShuffledBatches", "rows_in_order", "view_seed"]
@@ -80,7 +81,7 @@ class ShuffledBatches(Sampler[list[RowView]]):
 
     def __iter__(self) -> Iterator[list[RowView]]:
         batches_per_epoch = len(self.rows) // self.batch_size
-        order: np.ndarray[Any, Any] | None = None
+        order: Int64[np.ndarray, " rows"] | None = None
         for batch in range(self._start, self._batches):
             epoch, position = divmod(batch, batches_per_epoch)
             if order is None or position == 0:
