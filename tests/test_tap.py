@@ -5,6 +5,7 @@ import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from tutelage import FeatureTap
 from tutelage.errors import StudentError
@@ -124,21 +125,51 @@ def FeatureTapOn(model: nn.Module) -> FeatureTap:  # noqa: N802
     return tap
 
 
-def test_refuses_features_behind_random_weights():
-    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 8), nn.Linear(8, 2))
-    run = lambda: model(torch.ones(1, 4))  # noqa: E731
+def test_features_without_gradients_are_refused_where_gradients_are_enabled():
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2))
     tap = FeatureTap(model)
-    with pytest.raises(StudentError, match="has none for 2;"):
-        tap.refuse_random(["2.weight", "2.bias", "3.weight"], run)
-    tap.refuse_random(["3.weight", "3.bias"], run)
-    FeatureTap(model, "2").refuse_random(["2.weight", "3.weight"], run)
+    with torch.no_grad():
+        model(torch.ones(2, 4))
+    with pytest.raises(StudentError, match=r"last ran under torch.no_grad\(\)"):
+        tap.take()
+    with torch.no_grad():
+        model(torch.ones(2, 4))
+        assert tap.take().shape == (2, 8)
+    with torch.no_grad():
+        model.eval()(torch.ones(2, 4))
+    assert tap.take().shape == (2, 8)
+    model.train().requires_grad_(False)  # a frozen model ran with gradients enabled
+    model(torch.ones(2, 4))
+    assert not tap.take().requires_grad
+
+
+def test_a_whole_model_under_reentrant_checkpointing_is_refused():
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2))
+    tap, inputs = FeatureTap(model), torch.ones(2, 4, requires_grad=True)
+    checkpoint(model, inputs, use_reentrant=True)
+    with pytest.raises(StudentError, match="use_reentrant=False"):
+        tap.take()
+    checkpoint(model, inputs, use_reentrant=False)
+    assert tap.take().requires_grad
+
+
+def test_a_tap_on_a_compiled_model_is_told_to_come_first():
+    compiled = torch.compile(nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2)))
+    with pytest.raises(StudentError, match=r"create the FeatureTap before torch\.compile"):
+        FeatureTap(compiled).take()
+
+
+def test_repr_names_model_layer_and_width():
+    assert (
+        repr(FeatureTap(nn.Sequential(nn.Linear(4, 2)))) == "FeatureTap(Sequential, '0', width=4)"
+    )
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: FeatureTap(nn.Sequential(nn.Conv1d(2, 2, 1))), "has no linear layer"),
-        (lambda: FeatureTap(nn.Sequential(nn.Linear(2, 2)), "fc"), "has no layer 'fc'"),
+        (lambda: FeatureTap(nn.Sequential(nn.Linear(2, 2)), "fc"), "the last linear layers are 0"),
         (lambda: FeatureTap(timm.create_model("resnet18"), "fcc"), "did you mean 'fc'"),
     ],
 )

@@ -45,7 +45,7 @@ def trained(student):
 def seen(student, rows):
     with torch.inference_mode():
         outputs = student.outputs(student.input.collate([student.input.prepare(r) for r in rows]))
-    return outputs, student.tap.take()
+        return outputs, student.tap.take()
 
 
 def bilinear(folder, image, text):

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tutelage.backbones.missing import refuse_random
 from tutelage.backbones.transformers import (
     Loading,
     family_of,
@@ -128,7 +129,7 @@ class HuggingFaceStudent:
         self.model.eval()
         # A pooler is learned as quickly as the head: many checkpoints come without one.
         gaps = {name for name in missing if "pooler" not in name}
-        self.tap.refuse_random(gaps, lambda: self.outputs(row))
+        refuse_random(self.tap, gaps, lambda: self.outputs(row))
         self.outputs(row)
         self.model.train()
         return self.tap.take().shape[1]

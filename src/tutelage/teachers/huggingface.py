@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutelage.backbones.families import TOWERS
+from tutelage.backbones.missing import refuse_random
 from tutelage.backbones.pooling import POOLINGS, Pooling, pool, sentence_model
 from tutelage.backbones.transformers import (
     Loaded,
@@ -116,7 +117,7 @@ class HuggingFaceSource(ModuleEncoder):
         )
         if built.tap is not None:
             try:
-                built.tap.refuse_random(built.loaded.missing, self.run_empty)
+                refuse_random(built.tap, built.loaded.missing, self.run_empty)
             except StudentError as error:
                 raise SourceError(f"hf:{name}: {error} (pooling = 'mean' or 'cls')") from error
 
