@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn import functional as F
 
-from tutelage.probe import LinearProbe, fit_probe
+from tutelage.probes import LinearProbe, fit_probe
 
 TEST_ROWS = 10_000
 CLASS_DIRECTIONS = 30

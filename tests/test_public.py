@@ -1,5 +1,6 @@
 """The public surface, exactly, and what it costs to import."""
 
+import pkgutil
 import subprocess
 import sys
 
@@ -19,14 +20,36 @@ def test_public_names():
         "Standardized",
         "Terms",
         "__version__",
+        "compare",
+        "extract",
         "kernel_distance",
+        "probe",
+        "rank",
         "recipe",
         "run",
+        "tune",
     }
     for name in tutelage.__all__:
         assert getattr(tutelage, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'kernel_distanse'"):
         tutelage.kernel_distanse  # noqa: B018
+    assert set(tutelage.__all__) <= set(dir(tutelage))
+
+
+def test_no_module_hides_a_public_name():
+    """Importing a submodule would replace a function of the same name in the package."""
+    modules = {module.name for module in pkgutil.iter_modules(tutelage.__path__)}
+    assert not modules & set(tutelage.__all__)
+    assert callable(tutelage.probe)
+    assert callable(tutelage.compare)
+
+
+def test_importing_the_package_loads_no_pytorch():
+    program = "import sys, tutelage; print('torch' in sys.modules)"
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "False"
 
 
 def test_the_core_loads_pytorch_alone():

@@ -1,20 +1,25 @@
-"""A small model learns under the tutelage of foundation models.
+"""Train a small model with help from large, frozen foundation models.
 
-The core needs PyTorch alone: ``AFTLoss``, ``kernel_distance``, ``FeatureTap``, ``Objective``. The
-program around it, ``run`` with an ``ExperimentConfig``, is loaded when it is first used.
+The core needs PyTorch alone: ``AFTLoss``, ``kernel_distance``, ``FeatureTap``, ``Objective``.
+Every name is loaded when it is first used, so ``import tutelage`` itself loads nothing else.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from tutelage.objective import Objective, Terms
-from tutelage.regularizers import AFTLoss, Regularizer, Standardized, kernel_distance
-from tutelage.tap import FeatureTap
 
 if TYPE_CHECKING:
     from tutelage.config import ExperimentConfig
+    from tutelage.experiment.extract import extract
+    from tutelage.experiment.probe import probe
     from tutelage.experiment.run import run
+    from tutelage.objective import Objective, Terms
     from tutelage.recipes import recipe
+    from tutelage.regularizers import AFTLoss, Regularizer, Standardized, kernel_distance
     from tutelage.results.result import Result
+    from tutelage.sweeps.compare import compare
+    from tutelage.sweeps.rank import rank
+    from tutelage.sweeps.tune import tune
+    from tutelage.tap import FeatureTap
 
 __all__ = [
     "AFTLoss",
@@ -26,24 +31,45 @@ __all__ = [
     "Standardized",
     "Terms",
     "__version__",
+    "compare",
+    "extract",
     "kernel_distance",
+    "probe",
+    "rank",
     "recipe",
     "run",
+    "tune",
 ]
 
 __version__ = "0.1.0"
 
-_LATER = {
+_HOMES = {
+    "AFTLoss": "tutelage.regularizers",
     "ExperimentConfig": "tutelage.config",
+    "FeatureTap": "tutelage.tap",
+    "Objective": "tutelage.objective",
+    "Regularizer": "tutelage.regularizers",
     "Result": "tutelage.results.result",
+    "Standardized": "tutelage.regularizers",
+    "Terms": "tutelage.objective",
+    "compare": "tutelage.sweeps.compare",
+    "extract": "tutelage.experiment.extract",
+    "kernel_distance": "tutelage.regularizers",
+    "probe": "tutelage.experiment.probe",
+    "rank": "tutelage.sweeps.rank",
     "recipe": "tutelage.recipes",
     "run": "tutelage.experiment.run",
+    "tune": "tutelage.sweeps.tune",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        from importlib import import_module
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tutelage' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
 
-        return getattr(import_module(_LATER[name]), name)
-    raise AttributeError(f"module 'tutelage' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

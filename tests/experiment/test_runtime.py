@@ -8,7 +8,7 @@ from tutelage.config import ExperimentConfig
 from tutelage.experiment.probe import probe
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_probe import probe_score
-from tutelage.probe import fit
+from tutelage.probes import fit
 from tutelage.sweeps.rank import rank
 
 

@@ -21,7 +21,7 @@ from tutelage import run
 from tutelage.config import DataConfig, ExperimentConfig, load_config
 from tutelage.data import read_data
 from tutelage.errors import ConfigError, TrainingError
-from tutelage.probe import linear_probe
+from tutelage.probes import linear_probe
 from tutelage.report import write_table
 from tutelage.results.result import read_result
 from tutelage.results.table import ResultTable

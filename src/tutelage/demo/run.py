@@ -16,7 +16,7 @@ from tutelage.experiment.run import run
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import extract_features
 from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
-from tutelage.probe import Probe
+from tutelage.probes import Probe
 from tutelage.progress import Progress
 from tutelage.report import print_result, write_report
 from tutelage.results.result import Result

@@ -19,7 +19,7 @@ from tutelage.experiment.teacher_features import (
     teacher_rows,
 )
 from tutelage.files import canonical, digest_of
-from tutelage.probe import Probe, cross_fitted, linear_probe
+from tutelage.probes import Probe, cross_fitted, linear_probe
 from tutelage.progress import Progress
 from tutelage.tasks.base import as_list
 

@@ -19,7 +19,7 @@ from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import Teacher, extract_features
 from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
-from tutelage.probe import Probe, linear_probe
+from tutelage.probes import Probe, linear_probe
 from tutelage.progress import Progress
 from tutelage.regularizers.catalogue import BASELINE
 from tutelage.regularizers.logme import Moments, logme

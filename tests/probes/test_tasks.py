@@ -9,8 +9,8 @@ from sklearn.metrics import average_precision_score, r2_score
 from torch import nan
 
 from tutelage.errors import DataError
-from tutelage.probe import cross_fitted, fit_probe, linear_probe, stratified_folds
-from tutelage.probe.fit import Regression
+from tutelage.probes import cross_fitted, fit_probe, linear_probe, stratified_folds
+from tutelage.probes.fit import Regression
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from tutelage.errors import ConfigError, DataError
-from tutelage.probe import cross_fitted, fit_probe, probe_holdout, stratified_folds
+from tutelage.probes import cross_fitted, fit_probe, probe_holdout, stratified_folds
 
 UNLABELLED = -100
 

@@ -6,10 +6,10 @@ from torch import Tensor
 
 from tutelage.cache.table import FeatureTable, as_table, select
 from tutelage.errors import DataError
-from tutelage.probe.choice import probe_holdout
-from tutelage.probe.draws import stratified_folds
-from tutelage.probe.fit import fit_probe
-from tutelage.probe.labelled import labelled_rows
+from tutelage.probes.choice import probe_holdout
+from tutelage.probes.draws import stratified_folds
+from tutelage.probes.fit import fit_probe
+from tutelage.probes.labelled import labelled_rows
 from tutelage.tasks.base import UNLABELLED, Kind, Metric, has_label, hidden
 
 __all__ = ["cross_fitted"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tutelage.errors import ConfigError, DataError
-from tutelage.probe.draws import drawn_holdout, stratified_folds
+from tutelage.probes.draws import drawn_holdout, stratified_folds
 
 UNLABELLED = -100
 SIZES = (50, 30, 2, 17, 3)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from tutelage.cache.table import FeatureTable, as_table, select
 from tutelage.errors import DataError
-from tutelage.probe.draws import drawn_holdout
-from tutelage.probe.fit import LinearProbe, Regression, fit_probe
-from tutelage.probe.labelled import labelled_rows
+from tutelage.probes.draws import drawn_holdout
+from tutelage.probes.fit import LinearProbe, Regression, fit_probe
+from tutelage.probes.labelled import labelled_rows
 from tutelage.tasks.base import Kind, Metric, has_label, hidden, metric_of
 from tutelage.tasks.scores import measure, standard_error
 

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from tutelage.probe.standardised import Standardised
+from tutelage.probes.standardised import Standardised
 
 __all__ = ["Curvature", "parts"]
 

@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression
 
 from tutelage.cache import FeatureKey, FeatureStore, JoinedTable, table
 from tutelage.errors import ConfigError, DataError
-from tutelage.probe import fit_probe, standardised
-from tutelage.probe.fit import Regression
+from tutelage.probes import fit_probe, standardised
+from tutelage.probes.fit import Regression
 
 UNLABELLED = -100
 

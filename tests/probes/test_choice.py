@@ -7,9 +7,9 @@ import torch
 from sklearn.datasets import load_digits
 
 from tutelage.errors import DataError
-from tutelage.probe import HoldoutProbe, choice, fit_probe, linear_probe, probe_holdout
-from tutelage.probe.draws import drawn_holdout
-from tutelage.probe.fit import Regression
+from tutelage.probes import HoldoutProbe, choice, fit_probe, linear_probe, probe_holdout
+from tutelage.probes.draws import drawn_holdout
+from tutelage.probes.fit import Regression
 
 UNLABELLED = -100
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from tutelage.cache import FeatureKey, FeatureStore, JoinedTable, columns, concat, select
-from tutelage.probe import fit_probe
+from tutelage.probes import fit_probe
 
 
 def test_all_tables_give_the_same_probe(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from tutelage.cache.table import FeatureTable, as_table, blocks, select, total_width
 from tutelage.errors import ConfigError, DataError
-from tutelage.probe.criteria import criterion_of
-from tutelage.probe.curvature import Curvature, parts
-from tutelage.probe.descent import minimise
-from tutelage.probe.labelled import labelled_rows
-from tutelage.probe.standardised import Standardised
+from tutelage.probes.criteria import criterion_of
+from tutelage.probes.curvature import Curvature, parts
+from tutelage.probes.descent import minimise
+from tutelage.probes.labelled import labelled_rows
+from tutelage.probes.standardised import Standardised
 from tutelage.tasks.base import Kind
 
 __all__ = ["LinearProbe", "Regression", "fit_probe"]
