@@ -34,7 +34,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from tutelage.cache import FeatureStore
 from tutelage.data.base import Split
-from tutelage.extraction import extract
+from tutelage.extraction import ExtractionSettings, extract
 from tutelage.extraction.batching import choose_budget, cut
 from tutelage.extraction.extract import compute_dtype, part_rows
 from tutelage.inputs import ImageInput, TextInput
@@ -201,7 +201,8 @@ def full(source: ModuleEncoder, split: Split, device: torch.device, workers: int
     )
     with tempfile.TemporaryDirectory() as folder:
         processor, start = time.process_time(), time.perf_counter()
-        extract(source, split, store=FeatureStore(Path(folder)), device=device, workers=workers)
+        settings = ExtractionSettings(device=device, workers=workers)
+        extract(source, split, store=FeatureStore(Path(folder)), settings=settings)
         found = Extraction(
             time.perf_counter() - start, inside[0] / (time.process_time() - processor)
         )

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tutelage.cache import FeatureKey, Features, FeatureStore
+from tutelage.cache import FeatureKey, Features, FeatureStore, PruneRule
 
 BATCH, WIDTH = 128, 1536
 
@@ -124,7 +124,7 @@ def main() -> None:
             report[name] = compare(features, memory)
             features.close()
             del memory
-            store.prune(everything=True)
+            store.prune(PruneRule(everything=True))
         features = filled(store, large)
         report["large_rows"] = large
         report["large_MB_blocks_resident_growth"] = growth(in_blocks(features))
@@ -133,7 +133,7 @@ def main() -> None:
         report["large_bounded"] = compare(features, memory)
         features.close()
         mapped = FeatureStore(folder, map_up_to=None, shard_bytes=2**40)
-        mapped.prune(everything=True)
+        mapped.prune(PruneRule(everything=True))
         features = filled(mapped, large)
         report["large_mapped"] = compare(features, memory)
         features.close()

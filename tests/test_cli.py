@@ -17,7 +17,7 @@ def test_names_are_printed_as_they_are(digits, command, tmp_path):
         status, said, refused = command("extract", config, *TEACHER, *more)
         assert status == 0, refused
         assert NAME in said
-    assert f"extract {NAME}: 60 rows" in refused
+    assert f"extract {NAME}, train: 60 rows" in refused
     assert "nothing is cached in [b]:key:" in command("cache", "list", "--dir", "[b]:key:")[1]
     assert "error: no config file [red]:key:.toml;" in command("train", "[red]:key:.toml")[2]
 

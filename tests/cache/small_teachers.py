@@ -4,7 +4,8 @@ import argparse
 import io
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from PIL import Image
@@ -12,9 +13,29 @@ from torch import nn
 
 from tutelage.cache import FeatureStore
 from tutelage.data.base import UNLABELLED, Split
-from tutelage.extraction import extract
+from tutelage.extraction import ExtractionSettings, extract
+from tutelage.progress import Silent
 
 WORDS = tuple("abcdefghijklmno")
+
+
+class Watch(Silent):
+    """Calls a function with the rows done, and keeps the notes."""
+
+    def __init__(self, call: Callable[[int], None] = lambda rows: None) -> None:
+        self.call = call
+        self.labels: list[str] = []
+        self.notes: list[str] = []
+
+    @contextmanager
+    def track(
+        self, label: str, total: int, *, unit: str, done: int = 0
+    ) -> Iterator[Callable[[int], None]]:
+        self.labels.append(label)
+        yield self.call
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
 
 
 class TextRows:
@@ -177,7 +198,8 @@ def main() -> None:
         sys.stdout.write(f"{rows}\n")
         sys.stdout.flush()
 
-    extract(source, split, store=store, workers=options.workers, on_progress=tell, device="cpu")
+    settings = ExtractionSettings(workers=options.workers, device="cpu")
+    extract(source, split, store=store, settings=settings, progress=Watch(tell))
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_teachers import TextTeacher, texts
+from small_teachers import TextTeacher, Watch, texts
 
-from tutelage.cache import FeatureKey, FeatureStore
+from tutelage.cache import FeatureKey, FeatureStore, PruneRule
 from tutelage.cache.writer import FeatureWriter
 from tutelage.errors import CacheError, SourceError
-from tutelage.extraction import extract
+from tutelage.extraction import ExtractionSettings, extract
 
 # Children are killed before they could meet a lock that a thread of pytest's held.
 pytestmark = pytest.mark.filterwarnings(
@@ -50,7 +50,7 @@ def start(root: Path, *options: str) -> subprocess.Popen[str]:
 def finish(root: Path) -> dict[str, bytes]:
     """Extract in this process what is missing."""
     store = FeatureStore(root, shard_bytes=2 * 2048 * 24 * 2)
-    extract(TextTeacher(), texts(5000), store=store, device="cpu")
+    extract(TextTeacher(), texts(5000), store=store, settings=ExtractionSettings(device="cpu"))
     return files_of(root)
 
 
@@ -83,7 +83,13 @@ def test_killed_while_it_computes(tmp_path, whole, workers):
     assert (entry.status, entry.reason) == ("unfinished", "1 of 3 parts are written")
     begun: list[int] = []
     store = FeatureStore(tmp_path, shard_bytes=2 * 2048 * 24 * 2)
-    extract(TextTeacher(), texts(5000), store=store, on_progress=begun.append, device="cpu")
+    extract(
+        TextTeacher(),
+        texts(5000),
+        store=store,
+        progress=Watch(begun.append),
+        settings=ExtractionSettings(device="cpu"),
+    )
     assert begun[0] == 2048
     assert files_of(tmp_path) == whole
 
@@ -190,13 +196,18 @@ def finish_until_nan(root: Path) -> None:
 
     teacher.encode = stops
     store = FeatureStore(root, shard_bytes=2 * 2048 * 24 * 2)
-    extract(teacher, texts(5000), store=store, device="cpu")
+    extract(teacher, texts(5000), store=store, settings=ExtractionSettings(device="cpu"))
 
 
 def test_another_plan_starts_over(tmp_path, whole):
     with pytest.raises(SourceError):
         finish_until_nan(tmp_path)
-    extract(TextTeacher(), texts(5000), store=FeatureStore(tmp_path), device="cpu")
+    extract(
+        TextTeacher(),
+        texts(5000),
+        store=FeatureStore(tmp_path),
+        settings=ExtractionSettings(device="cpu"),
+    )
     assert [p.name for p in tmp_path.rglob("features-*")] == ["features-00000-of-00001.safetensors"]
 
 
@@ -212,7 +223,12 @@ def test_no_room_from_the_start(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "statvfs", small)
     teacher = TextTeacher()
     with pytest.raises(CacheError, match=r"no room for features in .*: \d\d\d kB more are needed"):
-        extract(teacher, texts(5000), store=FeatureStore(tmp_path), device="cpu")
+        extract(
+            teacher,
+            texts(5000),
+            store=FeatureStore(tmp_path),
+            settings=ExtractionSettings(device="cpu"),
+        )
     assert teacher.batches == []
 
 
@@ -258,10 +274,22 @@ def test_a_full_file_system(tmp_path, whole):
                 os.close(descriptor)
 
         with pytest.raises(CacheError, match=r"No space left on device.*kept"):
-            extract(TextTeacher(), texts(5000), store=store, on_progress=fill, device="cpu")
+            extract(
+                TextTeacher(),
+                texts(5000),
+                store=store,
+                progress=Watch(fill),
+                settings=ExtractionSettings(device="cpu"),
+            )
         filler.unlink()
         done: list[int] = []
-        extract(TextTeacher(), texts(5000), store=store, on_progress=done.append, device="cpu")
+        extract(
+            TextTeacher(),
+            texts(5000),
+            store=store,
+            progress=Watch(done.append),
+            settings=ExtractionSettings(device="cpu"),
+        )
         assert done[0] >= 2048
         assert files_of(root) == whole
     finally:
@@ -275,7 +303,7 @@ def test_a_killed_writers_lock_is_free(tmp_path):
     process.stdout.readline()
     (entry,) = FeatureStore(tmp_path).entries()
     assert entry.in_use
-    assert FeatureStore(tmp_path).prune(everything=True).in_use == (entry,)
+    assert FeatureStore(tmp_path).prune(PruneRule(everything=True)).in_use == (entry,)
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from tutelage.cache.statistics import Moments
+from tutelage.cache.statistics import RunningMoments
 
 
 def reference(column: list[float]) -> tuple[float, float]:
@@ -22,7 +22,7 @@ def test_against_fractions(blocks):
     draw = torch.Generator().manual_seed(0)
     rows = torch.randn(700, 3, generator=draw) * torch.tensor([1.0, 1e-3, 30.0])
     rows = (rows + torch.tensor([0.0, 100.0, -5.0])).half()
-    moments = Moments(3)
+    moments = RunningMoments(3)
     for block in rows.split(blocks):
         moments.update(block)
     for column in range(3):
@@ -37,7 +37,7 @@ def test_threads_change_no_bit():
     before = torch.get_num_threads()
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        moments = Moments(40)
+        moments = RunningMoments(40)
         moments.update(rows)
         found.append((moments.mean.tobytes(), moments.std.tobytes()))
     torch.set_num_threads(before)
@@ -45,7 +45,7 @@ def test_threads_change_no_bit():
 
 
 def test_one_row_and_constant_columns_deviate_by_nothing():
-    moments = Moments(2)
+    moments = RunningMoments(2)
     moments.update(torch.tensor([[3.0, 4.0]]))
     assert moments.std.tolist() == [0.0, 0.0]
     moments.update(torch.tensor([[3.0, 6.0]]))

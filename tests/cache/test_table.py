@@ -19,7 +19,7 @@ from tutelage.cache import (
 from tutelage.cache import table as table_module
 from tutelage.cache.table import as_table, blocks, matrix, total_width
 from tutelage.errors import CacheError, ConfigError, DataError
-from tutelage.extraction import extract
+from tutelage.extraction import ExtractionSettings, extract
 
 IDS = [f"text/{number}" for number in range(50)]
 
@@ -29,7 +29,9 @@ def features(tmp_path: Path) -> dict[str, Features]:
     store, split = FeatureStore(tmp_path), texts(50)
     return {
         "a": extract(TextTeacher(8), split, store=store),
-        "b": extract(TextTeacher(5), split, store=store, dtype="float32"),
+        "b": extract(
+            TextTeacher(5), split, store=store, settings=ExtractionSettings(dtype="float32")
+        ),
     }
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from small_teachers import ImageTeacher, TextRows, TextTeacher, images, split_of, texts
+from small_teachers import ImageTeacher, TextRows, TextTeacher, Watch, images, split_of, texts
 
 from tutelage.cache import FeatureStore
 from tutelage.cache.manifest import Manifest
 from tutelage.errors import CacheError, DataError, SourceError
-from tutelage.extraction import estimate, extract
+from tutelage.extraction import ExtractionSettings, estimate, extract
 from tutelage.extraction.batching import Budget, cut
 
 
@@ -34,10 +34,8 @@ def test_every_row_gets_its_own_features(tmp_path, kind, workers, batch_size):
         teacher,
         split,
         store=FeatureStore(tmp_path),
-        dtype="float32",
-        workers=workers,
-        batch_size=batch_size,
-        on_progress=told.append,
+        progress=Watch(told.append),
+        settings=ExtractionSettings(dtype="float32", workers=workers, batch_size=batch_size),
     )
     torch.testing.assert_close(features.read(0, len(split)), one_by_one(teacher, split))
     assert told == sorted(told)
@@ -48,7 +46,12 @@ def test_workers_change_no_bit(tmp_path):
     found = []
     for workers in (0, 1, 2):
         store = FeatureStore(tmp_path / str(workers))
-        extract(TextTeacher(), texts(2300), store=store, workers=workers, device="cpu")
+        extract(
+            TextTeacher(),
+            texts(2300),
+            store=store,
+            settings=ExtractionSettings(workers=workers, device="cpu"),
+        )
         (path,) = store.root.rglob("features-*")
         found.append(path.read_bytes())
     assert found[0] == found[1] == found[2]
@@ -56,12 +59,15 @@ def test_workers_change_no_bit(tmp_path):
 
 def test_cached_features_are_not_computed_again(tmp_path):
     store, split = FeatureStore(tmp_path), texts(60)
-    first = extract(TextTeacher(), split, store=store, device="cpu")
+    first = extract(TextTeacher(), split, store=store, settings=ExtractionSettings(device="cpu"))
     assert Manifest.read(first.folder).computed == "float32 on cpu"
-    teacher, told = TextTeacher(), []
-    extract(teacher, split, store=store, on_progress=told.append)
+    teacher, watch = TextTeacher(), Watch()
+    extract(teacher, split, store=store, name="bag", progress=watch)
     assert teacher.batches == []
-    assert told == [60]
+    assert (watch.labels, watch.notes) == (
+        [],
+        ["bag: features of the 60 rows of train are cached"],
+    )
 
 
 def test_texts_are_sorted_so_that_padding_is_small(tmp_path):
@@ -110,7 +116,12 @@ class Cramped(TextTeacher):
 )
 def test_batches_are_halved_until_they_fit(tmp_path, error):
     teacher, split = Cramped(5, error), texts(90)
-    features = extract(teacher, split, store=FeatureStore(tmp_path), dtype="float32", batch_size=32)
+    features = extract(
+        teacher,
+        split,
+        store=FeatureStore(tmp_path),
+        settings=ExtractionSettings(dtype="float32", batch_size=32),
+    )
     assert teacher.tried[:4] == [32, 16, 8, 4]
     assert teacher.tried.count(32) == 1  # later batches are cut beforehand
     torch.testing.assert_close(features.read(0, 90), one_by_one(TextTeacher(), split))
@@ -119,7 +130,12 @@ def test_batches_are_halved_until_they_fit(tmp_path, error):
 def test_not_even_one_row_fits(tmp_path):
     teacher = Cramped(0, torch.OutOfMemoryError("out of memory"))
     with pytest.raises(SourceError, match="not even one row fits the memory of cpu"):
-        extract(teacher, texts(9), store=FeatureStore(tmp_path), device="cpu")
+        extract(
+            teacher,
+            texts(9),
+            store=FeatureStore(tmp_path),
+            settings=ExtractionSettings(device="cpu"),
+        )
 
 
 def test_real_memory_ends(tmp_path):
@@ -132,7 +148,9 @@ def test_real_memory_ends(tmp_path):
             return super().encode(batch)
 
     split = texts(40)
-    features = extract(Greedy(), split, store=FeatureStore(tmp_path), dtype="float32")
+    features = extract(
+        Greedy(), split, store=FeatureStore(tmp_path), settings=ExtractionSettings(dtype="float32")
+    )
     torch.testing.assert_close(features.read(0, 40), one_by_one(TextTeacher(), split))
 
 
@@ -158,7 +176,12 @@ def test_an_unreadable_row_is_one_clear_message(tmp_path, workers):
 
     split = split_of(Broken(["a f"] * 9))
     with pytest.raises(DataError) as caught:
-        extract(TextTeacher(), split, store=FeatureStore(tmp_path), workers=workers)
+        extract(
+            TextTeacher(),
+            split,
+            store=FeatureStore(tmp_path),
+            settings=ExtractionSettings(workers=workers),
+        )
     assert str(caught.value) == "row 'text/5' cannot be decoded"
 
 
@@ -170,7 +193,12 @@ def test_a_worker_that_dies_is_explained(tmp_path):
             os.kill(os.getpid(), 9)
 
     with pytest.raises(SourceError, match="fewer workers"):
-        extract(TextTeacher(), split_of(Deadly(["a"])), store=FeatureStore(tmp_path), workers=1)
+        extract(
+            TextTeacher(),
+            split_of(Deadly(["a"])),
+            store=FeatureStore(tmp_path),
+            settings=ExtractionSettings(workers=1),
+        )
 
 
 class Table:
@@ -194,7 +222,12 @@ class Table:
 def test_features_computed_elsewhere_are_read_block_by_block(tmp_path):
     rows = torch.randn(5000, 7, generator=torch.Generator().manual_seed(0))
     source = Table(rows)
-    features = extract(source, texts(5000), store=FeatureStore(tmp_path), dtype="float32")
+    features = extract(
+        source,
+        texts(5000),
+        store=FeatureStore(tmp_path),
+        settings=ExtractionSettings(dtype="float32"),
+    )
     assert torch.equal(features.read(0, 5000), rows)
     assert source.asked == [4096, 904]
 
@@ -208,7 +241,12 @@ def test_neither_encode_nor_read(tmp_path):
 
 def test_dtype_is_checked(tmp_path):
     with pytest.raises(CacheError, match="float16 or float32, not 'int8'"):
-        extract(TextTeacher(), texts(9), store=FeatureStore(tmp_path), dtype="int8")
+        extract(
+            TextTeacher(),
+            texts(9),
+            store=FeatureStore(tmp_path),
+            settings=ExtractionSettings(dtype="int8"),
+        )
 
 
 @pytest.mark.parametrize("kind", ["text", "image", "table"])
@@ -219,7 +257,7 @@ def test_estimate_before_and_after(tmp_path, kind):
         "table": lambda: (Table(torch.ones(5000, 7)), texts(5000)),
     }[kind]()
     store = FeatureStore(tmp_path)
-    before = estimate(teacher, split, store=store, dtype="float16")
+    before = estimate(teacher, split, store=store, settings=ExtractionSettings(dtype="float16"))
     assert (before.rows, before.width, before.cached) == (len(split), teacher.width, 0)
     assert 0 < before.measured <= len(split)
     assert before.seconds > 0
@@ -242,7 +280,7 @@ def test_estimate_counts_what_is_cached_of_an_unfinished_split(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(teacher, split, store=store, on_progress=stop)
+        extract(teacher, split, store=store, progress=Watch(stop))
     found = estimate(teacher, split, store=store)
     assert found.cached == 4096
     assert store.entries()[0].status == "unfinished"
@@ -251,8 +289,18 @@ def test_estimate_counts_what_is_cached_of_an_unfinished_split(tmp_path):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_a_gpu(tmp_path):
     split = texts(2300)
-    half = extract(TextTeacher(), split, store=FeatureStore(tmp_path / "half"), workers=2)
-    full = extract(TextTeacher(), split, store=FeatureStore(tmp_path / "full"), dtype="float32")
+    half = extract(
+        TextTeacher(),
+        split,
+        store=FeatureStore(tmp_path / "half"),
+        settings=ExtractionSettings(workers=2),
+    )
+    full = extract(
+        TextTeacher(),
+        split,
+        store=FeatureStore(tmp_path / "full"),
+        settings=ExtractionSettings(dtype="float32"),
+    )
     expected = one_by_one(TextTeacher(), split)
     torch.testing.assert_close(full.read(0, 2300), expected, atol=2e-2, rtol=2e-2)
     torch.testing.assert_close(half.read(0, 2300).float(), expected, atol=0.3, rtol=0.1)

@@ -30,7 +30,7 @@ def derived(
     path = root / ".derived" / f"{digest_of(canonical(about))}.safetensors"
     try:
         return load_file(path)
-    except (FileNotFoundError, SafetensorError):
+    except (FileNotFoundError, NotADirectoryError, SafetensorError):
         made = {name: value.cpu().contiguous() for name, value in compute().items()}
     with writing_features(root, needed=lambda: sum(value.nbytes for value in made.values())):
         path.parent.mkdir(parents=True, exist_ok=True)

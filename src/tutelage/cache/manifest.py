@@ -14,7 +14,7 @@ from torch import Tensor, from_numpy
 
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import Layout, read_header
-from tutelage.cache.statistics import Moments
+from tutelage.cache.statistics import RunningMoments
 from tutelage.errors import CacheError
 from tutelage.files import canonical, digest_of, write_atomically
 
@@ -55,14 +55,16 @@ class Manifest:
         key: Digest of the key.
         layout: Where rows lie.
         files: Every file but ``key.json`` and the manifest itself.
-        computed: The precision and kind of device of whoever finished the folder; features of
-            several agree to the precision that they are stored in, so the key is silent on it.
+        computed: Precision and kind of device of the process that finished the folder. Features of
+            several devices agree to the precision that they are stored in, so this is not in the key.
+        source: The teacher as the config of that process named it; for listings only.
     """
 
     key: str
     layout: Layout
     files: tuple[FileRecord, ...]
     computed: str = ""
+    source: str = ""
 
     @property
     def bytes(self) -> int:
@@ -81,6 +83,8 @@ class Manifest:
             "files": [vars(file) for file in self.files],
             "computed": self.computed,
         }
+        if self.source:
+            content["source"] = self.source
         content["digest"] = digest_of(canonical(content))
         write_atomically(folder / MANIFEST, json.dumps(content, indent=1).encode() + b"\n")
 
@@ -98,6 +102,7 @@ class Manifest:
                 layout=Layout(**content["layout"]),
                 files=tuple(FileRecord(**file) for file in content["files"]),
                 computed=content.get("computed", ""),
+                source=content.get("source", ""),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CacheError(f"{path} is damaged: {error}") from error
@@ -163,7 +168,7 @@ def read_ids(folder: Path) -> list[str]:
         raise CacheError(f"{folder / IDS} is damaged: {error}") from error
 
 
-def write_statistics(folder: Path, moments: Moments) -> None:
+def write_statistics(folder: Path, moments: RunningMoments) -> None:
     """Write ``statistics.safetensors``: mean and standard deviation in float64."""
     write_atomically(
         folder / STATISTICS,

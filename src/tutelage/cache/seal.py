@@ -17,24 +17,26 @@ from tutelage.cache.manifest import (
     records,
     write_statistics,
 )
-from tutelage.cache.statistics import Moments
+from tutelage.cache.statistics import RunningMoments
 from tutelage.files import sync_folder, write_atomically
 
 __all__ = ["seal"]
 
 
-def seal(folder: Path, *, key: str, ids: Sequence[str], layout: Layout, computed: str) -> Manifest:
+def seal(
+    folder: Path, *, key: str, ids: Sequence[str], layout: Layout, computed: str, source: str = ""
+) -> Manifest:
     """Read all features once for digests and statistics, and write the manifest.
 
     Killed anywhere in here, a process leaves full files under their final names, so that the
     next one comes back to this point and writes the same bytes.
     """
-    moments = Moments(layout.width)
+    moments = RunningMoments(layout.width)
     shards = [_read_through(folder, shard, key, layout, moments) for shard in range(layout.shards)]
     write_statistics(folder, moments)
     write_atomically(folder / IDS, id_lines(ids))
     files = (*shards, *records(folder, (IDS, STATISTICS)))
-    manifest = Manifest(key=key, layout=layout, files=files, computed=computed)
+    manifest = Manifest(key=key, layout=layout, files=files, computed=computed, source=source)
     (folder / JOURNAL).unlink(missing_ok=True)
     sync_folder(folder)
     manifest.write(folder)
@@ -42,7 +44,7 @@ def seal(folder: Path, *, key: str, ids: Sequence[str], layout: Layout, computed
 
 
 def _read_through(
-    folder: Path, shard: int, key: str, layout: Layout, moments: Moments
+    folder: Path, shard: int, key: str, layout: Layout, moments: RunningMoments
 ) -> FileRecord:
     name, digest = layout.name(shard), hashlib.blake2b(digest_size=16)
     size = 0

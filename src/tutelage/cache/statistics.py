@@ -6,12 +6,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Moments"]
+__all__ = ["RunningMoments"]
 
 _ROWS = 256
 
 
-class Moments:
+class RunningMoments:
     """Mean and population standard deviation of rows that come block by block.
 
     With ``n``, ``m`` and ``s`` the count, mean and sum of squared deviations so far, and ``n'``,
@@ -28,7 +28,7 @@ class Moments:
         sample variances", eq. 2.1.
 
     Example:
-        >>> moments = Moments(1)
+        >>> moments = RunningMoments(1)
         >>> moments.update(torch.tensor([[1.0], [3.0]]))
         >>> moments.mean, moments.std
         (array([2.]), array([1.]))

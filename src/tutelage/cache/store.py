@@ -1,18 +1,15 @@
 """The folder of all cached features: open them, or write what is missing."""
 
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from tutelage.cache.disk import writing_features
+from tutelage.cache.entries import CacheEntry, DamagedFile, list_entries, verify_entry
 from tutelage.cache.features import MAP_UP_TO, Features
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import SHARD_BYTES, Layout
-from tutelage.cache.maintenance import Entry, Freed, Problem, list_entries, problems, prune_entries
+from tutelage.cache.locks import hold_lock
 from tutelage.cache.manifest import (
     IDS,
     MANIFEST,
@@ -22,12 +19,13 @@ from tutelage.cache.manifest import (
     read_key,
     read_statistics,
 )
+from tutelage.cache.prune import PruneResult, PruneRule, prune_entries
 from tutelage.cache.writer import FeatureWriter
 from tutelage.errors import CacheError
+from tutelage.progress import Progress, Silent
 
 __all__ = ["FeatureStore"]
 
-_LOG = logging.getLogger(__name__)
 _ADVICE = "; remove it with `tutelage cache prune --damaged` and run the same command again"
 
 
@@ -103,18 +101,25 @@ class FeatureStore:
 
     @contextmanager
     def writer(
-        self, key: FeatureKey, *, ids: Sequence[str], width: int, part_rows: int = 4096
+        self,
+        key: FeatureKey,
+        *,
+        ids: Sequence[str],
+        width: int,
+        part_rows: int = 4096,
+        progress: Progress | None = None,
     ) -> Iterator[FeatureWriter]:
         """Hold the key's lock and write its features.
 
-        Waits while another process writes the same key, and then finds it complete. The lock of
-        a process that was killed is free.
+        If another process is writing the same key, this waits for it, and the features are then
+        complete. A killed process holds no lock.
 
         Args:
             key: What the features are a function of.
             ids: The rows' ids, in order.
             width: Columns.
             part_rows: Rows of a part; the same for every process that writes this key.
+            progress: Is notified when this process waits for another. Silent by default.
         """
         if len(ids) != key.rows:
             raise CacheError(f"{len(ids)} ids were given for a key of {key.rows} rows")
@@ -127,7 +132,11 @@ class FeatureStore:
             part_rows=part_rows,
             shard_bytes=self.shard_bytes,
         )
-        with self._locked(key):
+
+        def note_waiting() -> None:
+            (progress or Silent()).note("waiting for another process that extracts these features")
+
+        with hold_lock(self.folder(key), on_wait=note_waiting):
             complete = (self.folder(key) / MANIFEST).exists()
             writer = FeatureWriter(
                 self.folder(key), key=key, ids=ids, layout=layout, complete=complete
@@ -141,34 +150,17 @@ class FeatureStore:
         """Where a key's features lie, or would lie."""
         return self.root / key.digest
 
-    def entries(self) -> list[Entry]:
-        """What is in the cache: complete, unfinished or damaged; most recently used first."""
+    def entries(self) -> list[CacheEntry]:
+        """Return all entries, complete or not, most recently used first."""
         return list_entries(self.root)
 
-    def verify(self, entry: Entry) -> list[Problem]:
-        """Read every byte of an entry; return what is wrong, nothing where all is well."""
-        return problems(entry)
+    def verify(self, entry: CacheEntry) -> list[DamagedFile]:
+        """Read every byte of an entry, and return the files that differ from what was written."""
+        return verify_entry(entry)
 
-    def prune(
-        self,
-        *,
-        older_than: float | None = None,
-        unfinished: bool = False,
-        damaged: bool = False,
-        source: str | None = None,
-        everything: bool = False,
-        dry_run: bool = False,
-    ) -> Freed:
-        """Delete the entries that meet every condition given; see ``maintenance.prune_entries``."""
-        return prune_entries(
-            self.root,
-            older_than=older_than,
-            unfinished=unfinished,
-            damaged=damaged,
-            source=source,
-            everything=everything,
-            dry_run=dry_run,
-        )
+    def prune(self, rule: PruneRule, *, dry_run: bool = False) -> PruneResult:
+        """Delete the entries that match a rule; in a dry run, only return them."""
+        return prune_entries(self.root, rule, dry_run=dry_run)
 
     def why_missing(self, key: FeatureKey) -> str | None:
         """Say what changed since features of the same teacher or rows were cached.
@@ -188,22 +180,6 @@ class FeatureStore:
             if closest is None or len(found) < len(closest):
                 closest = found
         return None if closest is None else "; ".join(closest)
-
-    @contextmanager
-    def _locked(self, key: FeatureKey) -> Iterator[None]:
-        path = self.root / ".locks" / f"{key.digest}.lock"
-        with writing_features(self.root, needed=lambda: 1):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                _LOG.info("waiting for another process that extracts the same features")
-                lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def _other_rows(folder: Path, ids: Sequence[str]) -> str:

@@ -91,14 +91,27 @@ class FeatureWriter:
             if not any(p in self.missing for p in self.layout.parts_of(shard)):
                 self._complete_shard(shard)
 
-    def finish(self, computed: str = "") -> Manifest:
-        """Write ids, statistics and the manifest, which notes how features were ``computed``."""
+    def finish(self, computed: str = "", *, source: str = "") -> Manifest:
+        """Write ids, statistics and, last, the manifest.
+
+        Args:
+            computed: Precision and kind of device that computed the features.
+            source: The teacher as the user named it.
+
+        Raises:
+            CacheError: If parts are missing, or the disk is full.
+        """
         if self.missing:
             raise CacheError(f"{len(self.missing)} parts of {self.folder} are not written yet")
         self.close()
         with writing_features(self.folder, needed=self._needed):
             return seal(
-                self.folder, key=self._digest, ids=self.ids, layout=self.layout, computed=computed
+                self.folder,
+                key=self._digest,
+                ids=self.ids,
+                layout=self.layout,
+                computed=computed,
+                source=source,
             )
 
     def close(self) -> None:

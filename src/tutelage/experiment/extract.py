@@ -6,7 +6,11 @@ from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
-from tutelage.experiment.teacher_features import Teacher, extract_features
+from tutelage.experiment.teacher_features import (
+    Teacher,
+    extract_features,
+    extraction_settings,
+)
 from tutelage.extraction import Estimate, estimate
 from tutelage.extraction.extract import feature_key
 from tutelage.progress import Progress
@@ -77,10 +81,7 @@ def estimate_extraction(
             source,
             split,
             store=runtime.cache,
-            dtype=config.cache.dtype,
-            workers=config.cache.workers,
-            batch_size=teacher.config.batch_size,
-            device=runtime.device,
+            settings=extraction_settings(plan, teacher, runtime),
         )
         key = feature_key(source, split, dtype=config.cache.dtype)
         reason = None if expected.cached else runtime.cache.why_missing(key)

@@ -7,10 +7,15 @@ from tutelage.cache import Features, FeatureTable, JoinedTable, concat
 from tutelage.data import Split
 from tutelage.experiment.plan import Plan, TeacherPlan
 from tutelage.experiment.runtime import Runtime
-from tutelage.extraction import extract
-from tutelage.inputs import Cuts
+from tutelage.extraction import ExtractionSettings, extract
 
-__all__ = ["Teacher", "evaluated_rows", "extract_features", "teacher_rows"]
+__all__ = [
+    "Teacher",
+    "evaluated_rows",
+    "extract_features",
+    "extraction_settings",
+    "teacher_rows",
+]
 
 
 @dataclass(frozen=True)
@@ -79,27 +84,28 @@ def _extracted(plan: Plan, splits: Sequence[Split], runtime: Runtime) -> list[Te
     """Every teacher with its features of some splits, of which the first has labels."""
     teachers = []
     for teacher in plan.teachers:
-        source = teacher.open()
-        features = []
-        for number, split in enumerate(splits):
-            label = f"extract {teacher.name}" + (f", {split.name}" if number else "")
-
-            def note(cuts: Cuts, *, name: str = teacher.name, split: Split = split) -> None:
-                runtime.progress.note(f"{name}: {cuts.words(split.name)}")
-
-            with runtime.progress.track(label, len(split), unit="rows") as update:
-                features.append(
-                    extract(
-                        source,
-                        split.side(teacher.side),
-                        store=runtime.cache,
-                        dtype=plan.config.cache.dtype,
-                        workers=plan.config.cache.workers,
-                        batch_size=teacher.config.batch_size,
-                        device=runtime.device,
-                        on_progress=update,
-                        on_cuts=note,
-                    )
-                )
+        source, settings = teacher.open(), extraction_settings(plan, teacher, runtime)
+        features = [
+            extract(
+                source,
+                split.side(teacher.side),
+                store=runtime.cache,
+                settings=settings,
+                name=teacher.name,
+                spec=teacher.config.source,
+                progress=runtime.progress,
+            )
+            for split in splits
+        ]
         teachers.append(Teacher(teacher, source.parameters, features[0], tuple(features[1:])))
     return teachers
+
+
+def extraction_settings(plan: Plan, teacher: TeacherPlan, runtime: Runtime) -> ExtractionSettings:
+    """Return the settings of one teacher's extraction."""
+    return ExtractionSettings(
+        dtype=plan.config.cache.dtype,
+        workers=plan.config.cache.workers,
+        batch_size=teacher.config.batch_size,
+        device=runtime.device,
+    )

@@ -2,5 +2,6 @@
 
 from tutelage.extraction.estimate import Estimate, estimate
 from tutelage.extraction.extract import extract
+from tutelage.extraction.settings import ExtractionSettings
 
-__all__ = ["Estimate", "estimate", "extract"]
+__all__ = ["Estimate", "ExtractionSettings", "estimate", "extract"]

@@ -2,24 +2,17 @@
 
 import time
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
-from tutelage.cache.key import Dtype
 from tutelage.cache.layout import Layout
 from tutelage.cache.manifest import JOURNAL
 from tutelage.cache.store import FeatureStore
 from tutelage.data.base import Split
 from tutelage.extraction.batching import Budget, choose_budget
 from tutelage.extraction.encoding import encode_rows
-from tutelage.extraction.extract import (
-    compute_dtype,
-    feature_key,
-    is_encoder,
-    part_rows,
-    pick_device,
-)
+from tutelage.extraction.extract import feature_key, is_encoder, part_rows
+from tutelage.extraction.settings import ExtractionSettings, compute_dtype
 from tutelage.teachers.base import Encoder, Source
 
 __all__ = ["Estimate", "estimate"]
@@ -54,16 +47,21 @@ def estimate(
     split: Split,
     *,
     store: FeatureStore,
-    dtype: Dtype = "float16",
-    workers: int = 0,
-    batch_size: int | Literal["auto"] = "auto",
-    device: torch.device | str | None = None,
+    settings: ExtractionSettings | None = None,
 ) -> Estimate:
-    """Measure a few batches of rows from all over the split, and extrapolate.
+    """Time a few batches of rows from all over the split, and extrapolate.
 
-    The first batch is not counted: it warms up. Takes about ten seconds at most, unless one
-    batch takes longer. Arguments are those of ``extract``.
+    The first batch warms up and is not counted. Takes about ten seconds at most, unless one batch
+    takes longer.
+
+    Args:
+        source: The teacher.
+        split: The rows.
+        store: The cache; rows that it has are not counted.
+        settings: Precision, batch size, workers and device.
     """
+    settings = settings or ExtractionSettings()
+    dtype = settings.dtype
     key = feature_key(source, split, dtype=dtype)
     layout = Layout.plan(
         len(split),
@@ -76,11 +74,15 @@ def estimate(
     cached = len(split) if complete else _noted_rows(store, key.digest, layout)
     measured, seconds = 0, 0.0
     if cached < len(split) and is_encoder(source):
-        where = pick_device(device)
-        source.to(where, compute_dtype(where, dtype))
+        device = settings.pick_device()
+        source.to(device, compute_dtype(device, dtype))
         with torch.inference_mode():
-            budget = choose_budget(source, split.rows, batch_size=batch_size, device=where)
-        measured, seconds = _timed(source, split, budget=budget, device=where, workers=workers)
+            budget = choose_budget(
+                source, split.rows, batch_size=settings.batch_size, device=device
+            )
+        measured, seconds = _timed(
+            source, split, budget=budget, device=device, workers=settings.workers
+        )
     elif cached < len(split):
         start = time.perf_counter()
         measured = min(len(split), layout.part_rows)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Literal, TypeGuard
+from typing import TypeGuard
 
 import torch
 from jaxtyping import Float
@@ -10,17 +10,18 @@ from torch import Tensor
 
 from tutelage.cache.features import Features
 from tutelage.cache.key import Dtype, FeatureKey, rows_digest
-from tutelage.cache.layout import DTYPES
 from tutelage.cache.store import FeatureStore
 from tutelage.cache.writer import FeatureWriter
 from tutelage.data.base import Split
 from tutelage.errors import CacheError, SourceError
 from tutelage.extraction.batching import choose_budget
 from tutelage.extraction.encoding import Encoded, encode_rows
+from tutelage.extraction.settings import ExtractionSettings, compute_dtype
 from tutelage.inputs import Cuts
+from tutelage.progress import Progress, Silent
 from tutelage.teachers.base import Encoder, Precomputed, Source, checked
 
-__all__ = ["compute_dtype", "extract", "feature_key", "is_encoder", "part_rows", "pick_device"]
+__all__ = ["extract", "feature_key", "is_encoder", "part_rows"]
 
 _PART_ROWS = {"image": 512, "text": 2048}
 """Texts are sorted by length inside a part, so more are better; images take longer each."""
@@ -28,9 +29,7 @@ _BLOCK = 4096
 
 
 def feature_key(source: Source, split: Split, *, dtype: Dtype = "float16") -> FeatureKey:
-    """Return the key of a teacher's features of a split."""
-    if dtype not in DTYPES:
-        raise CacheError(f"features can be stored as {' or '.join(DTYPES)}, not {dtype!r}")
+    """Return the cache key of a teacher's features of a split."""
     return FeatureKey(
         dict(source.identity()),
         split=split.name,
@@ -45,86 +44,55 @@ def extract(
     split: Split,
     *,
     store: FeatureStore,
-    dtype: Dtype = "float16",
-    workers: int = 0,
-    batch_size: int | Literal["auto"] = "auto",
-    device: torch.device | str | None = None,
-    on_progress: Callable[[int], None] | None = None,
-    on_cuts: Callable[[Cuts], None] | None = None,
+    settings: ExtractionSettings | None = None,
+    name: str = "teacher",
+    spec: str = "",
+    progress: Progress | None = None,
 ) -> Features:
     """Return a teacher's features of a split, computing what is not cached yet.
 
-    Goes on where a killed process ended, and waits for one that extracts the same. On a CPU the
-    result is the same, bit for bit, however often it was interrupted. Teachers compute in
-    bfloat16 or float16 where the device does that fast and the features are stored as float16.
+    An interrupted extraction is continued; if another process extracts the same features, this waits
+    for it. On a CPU the result is the same, bit for bit, however often it was interrupted. Teachers
+    compute in bfloat16 or float16 if the device does so fast and features are stored as float16.
 
     Args:
         source: The teacher.
         split: The rows.
         store: The cache.
-        dtype: How features are stored.
-        workers: Processes that decode and tokenize; 0 does it in this one.
-        batch_size: Rows at once, or ``"auto"``: by the memory that is free. Where memory does not
-            suffice after all, batches are halved.
-        device: Where the teacher computes; by default CUDA, then MPS, then the CPU.
-        on_progress: Called with the number of rows done.
-        on_cuts: Called once with how many rows were too long for the teacher, where some of those
-            that were computed now were.
+        settings: Precision, batch size, workers and device.
+        name: Name of the teacher in progress reports.
+        spec: The teacher as the user wrote it, e.g. ``timm:resnet18``; for listings of the cache.
+        progress: Receives progress reports. Silent by default.
 
     Raises:
-        SourceError: If the teacher gives NaN or infinity, the wrong width, or fits no memory.
-        CacheError: If cached files are damaged, the disk is full, or a value is beyond float16.
+        SourceError: If the teacher returns NaN or infinity, the wrong width, or does not fit in memory.
+        CacheError: If cached files are damaged, the disk is full, or a value is too large for float16.
     """
-    key = feature_key(source, split, dtype=dtype)
-    tell = on_progress or _silent
-    found = store.open(key, split.ids)
-    if found is None:
-        with store.writer(
-            key, ids=split.ids, width=source.width, part_rows=part_rows(source)
-        ) as writer:
-            if not writer.complete:
-                where = pick_device(device)
-                cuts = _write_missing(
-                    writer,
-                    source,
-                    split,
-                    workers=workers,
-                    batch_size=batch_size,
-                    device=where,
-                    tell=tell,
-                )
-                if cuts.cut and on_cuts is not None:
-                    on_cuts(cuts)
-                precision = str(compute_dtype(where, dtype)).removeprefix("torch.")
-                writer.finish(f"{precision} on {where.type}" if is_encoder(source) else "")
-        found = store.open(key, split.ids)
-        if found is None:
-            raise CacheError(f"{store.folder(key)} was deleted while it was written")
-    tell(len(split))
-    return found
+    settings, progress = settings or ExtractionSettings(), progress or Silent()
+    key = feature_key(source, split, dtype=settings.dtype)
+    if (features := store.open(key, split.ids)) is not None:
+        progress.note(f"{name}: features of the {len(split)} rows of {split.name} are cached")
+        return features
+    with store.writer(
+        key, ids=split.ids, width=source.width, part_rows=part_rows(source), progress=progress
+    ) as writer:
+        if not writer.complete:
+            device = settings.pick_device()
+            with progress.track(f"extract {name}, {split.name}", len(split), unit="rows") as update:
+                cuts = _write_missing(writer, source, split, settings, device=device, update=update)
+            if cuts.cut:
+                progress.note(f"{name}: {cuts.words(split.name)}")
+            precision = str(compute_dtype(device, settings.dtype)).removeprefix("torch.")
+            computed = f"{precision} on {device.type}" if is_encoder(source) else ""
+            writer.finish(computed, source=spec)
+    if (features := store.open(key, split.ids)) is None:
+        raise CacheError(f"{store.folder(key)} was deleted while it was written")
+    return features
 
 
 def part_rows(source: Source) -> int:
     """Rows of a part: what a killed process loses."""
     return _PART_ROWS[source.modality] if is_encoder(source) else _BLOCK
-
-
-def pick_device(device: torch.device | str | None) -> torch.device:
-    """Return the device that is asked for, else the fastest there is."""
-    if device is not None:
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda", torch.cuda.current_device())
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def compute_dtype(device: torch.device, dtype: Dtype) -> torch.dtype:
-    """Return the precision that a teacher computes in."""
-    if dtype == "float32" or device.type == "cpu":
-        return torch.float32
-    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
-        return torch.bfloat16
-    return torch.float16
 
 
 def is_encoder(source: Source) -> TypeGuard[Encoder]:
@@ -136,20 +104,16 @@ def _is_precomputed(source: Source) -> TypeGuard[Precomputed]:
     return hasattr(source, "read")
 
 
-def _silent(_: int) -> None:
-    pass
-
-
 def _write_missing(
     writer: FeatureWriter,
     source: Source,
     split: Split,
+    settings: ExtractionSettings,
     *,
-    workers: int,
-    batch_size: int | Literal["auto"],
     device: torch.device,
-    tell: Callable[[int], None],
+    update: Callable[[int], None],
 ) -> Cuts:
+    """Compute and write the parts that are missing; return how many rows were cut."""
     layout = writer.layout
     missing = list(writer.missing)
     parts = [layout.part(number) for number in missing]
@@ -158,7 +122,7 @@ def _write_missing(
     def advance(rows: int) -> None:
         nonlocal done
         done += rows
-        tell(done)
+        update(done)
 
     def counted(batches: Iterator[Encoded]) -> Iterator[Encoded]:
         nonlocal cuts
@@ -170,9 +134,16 @@ def _write_missing(
     if is_encoder(source):
         source.to(device, compute_dtype(device, layout.dtype))
         with torch.inference_mode():
-            budget = choose_budget(source, split.rows, batch_size=batch_size, device=device)
+            budget = choose_budget(
+                source, split.rows, batch_size=settings.batch_size, device=device
+            )
         encoded = encode_rows(
-            source, split.rows, parts=parts, budget=budget, device=device, workers=workers
+            source,
+            split.rows,
+            parts=parts,
+            budget=budget,
+            device=device,
+            workers=settings.workers,
         )
         blocks = _assembled(counted(encoded), parts, width=layout.width, advance=advance)
     elif _is_precomputed(source):

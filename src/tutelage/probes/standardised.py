@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
-from tutelage.cache.statistics import Moments
+from tutelage.cache.statistics import RunningMoments
 from tutelage.cache.table import SelectedTable, blocks, matrix, total_width
 from tutelage.errors import DataError
 
@@ -50,7 +50,7 @@ class Standardised:
         self._rows = rows
         self._held: list[Tensor] = []
         hold = 4 * len(rows) * total_width(rows) <= HOLD_UP_TO
-        moments = Moments(total_width(rows))
+        moments = RunningMoments(total_width(rows))
         for place, block in blocks(rows):
             _refuse_not_finite(block, numbers=rows.rows[place])
             moments.update(block.cpu())

@@ -1,0 +1,79 @@
+"""Locks of entries, held by another process or by none."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tutelage.cache.locks import hold_lock, try_lock
+from tutelage.errors import CacheError
+
+HOLDER = """
+import sys
+from pathlib import Path
+from tutelage.cache.locks import hold_lock
+
+with hold_lock(Path(sys.argv[1]), on_wait=lambda: None):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path):
+    """Another process that holds the lock of ``entry`` until it is killed or gets a line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "entry")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_lock_that_is_held_is_waited_for(tmp_path: Path, holder) -> None:
+    waiting = threading.Event()
+    done: list[bool] = []
+
+    def hold() -> None:
+        with hold_lock(tmp_path / "entry", on_wait=waiting.set):
+            done.append(True)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert waiting.wait(30)
+    assert done == []
+    holder.kill()  # a killed process holds no lock
+    thread.join(30)
+    assert done == [True]
+
+
+def test_a_free_lock_is_not_waited_for(tmp_path: Path) -> None:
+    waited: list[bool] = []
+    with hold_lock(tmp_path / "entry", on_wait=lambda: waited.append(True)):
+        pass
+    assert waited == []
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_trying_a_lock(tmp_path: Path, holder, create: bool) -> None:
+    with try_lock(tmp_path / "entry", create=create) as free:
+        assert not free
+    with try_lock(tmp_path / "other", create=create) as free:
+        assert free
+    assert (tmp_path / ".locks" / "other.lock").exists() == create
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(CacheError, match=r"file cannot be written .*another cache folder"),
+        hold_lock(tmp_path / "file" / "entry", on_wait=lambda: None),
+    ):
+        pass
