@@ -53,7 +53,9 @@ def seen(student, rows):
 def test_texts(kind, tmp_path):
     small = FAMILIES[kind]
     small.save(tmp_path / "begin")
-    student = trained(build_student(f"hf:{tmp_path / 'begin'}", classes=CLASSES, modality="text"))
+    student = trained(
+        build_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="text")
+    )
     assert student.tap.path == TABLE[kind].tap
     outputs, features = seen(student, TEXTS)
     alone = torch.cat([seen(student, [row])[1] for row in TEXTS])
@@ -78,7 +80,7 @@ def test_images_of_timm(name, head, tmp_path, photos):
     size = {"vit_small_patch14_dinov2": 28, "resnetv2_50x1_bit": 64, "resnet10t": 64}.get(name)
     params = {"weights": "random"} | ({"image_size": size} if size else {})
     student = trained(
-        build_student(f"timm:{name}", classes=CLASSES, modality="image", params=params)
+        build_student(f"timm:{name}", output_names=CLASSES, modality="image", params=params)
     )
     assert student.tap.path == head
     outputs, features = seen(student, photos)
@@ -103,7 +105,9 @@ def test_images_of_timm(name, head, tmp_path, photos):
 )
 def test_images_of_transformers(kind, sizes, tmp_path, photos):
     save_vision(tmp_path / "begin", kind, **sizes)
-    student = trained(build_student(f"hf:{tmp_path / 'begin'}", classes=CLASSES, modality="image"))
+    student = trained(
+        build_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="image")
+    )
     assert student.tap.path == TABLE[kind].tap
     outputs, features = seen(student, photos)
     student.save(tmp_path / "end")

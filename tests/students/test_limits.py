@@ -51,7 +51,7 @@ def beginning(config):
     torch.manual_seed(0)
     return build_student(
         config["student"]["source"],
-        classes=("five", "eight", "three"),
+        output_names=("five", "eight", "three"),
         modality="image",
         params=config["student"]["params"],
     )
@@ -78,7 +78,7 @@ def test_what_lies_in_front_of_the_head(config):
 @pytest.mark.parametrize("kind", ["bert", "gpt2", "t5"])
 def test_low_rank_updates_are_merged_into_what_is_saved(kind, tmp_path):
     FAMILIES[kind].save(tmp_path / "begin")
-    plain = build_student(f"hf:{tmp_path / 'begin'}", classes=CLASSES, modality="text")
+    plain = build_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="text")
     before = seen(plain)[1]
     every = sum(p.numel() for p in plain.model.parameters() if p.requires_grad)
     student = limit_training(plain, lora=LORA)

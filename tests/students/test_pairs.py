@@ -59,7 +59,7 @@ def test_a_model_of_timm_and_one_of_transformers(tmp_path, rows):
     student = trained(
         build_student(
             f"{TIMM} + hf:{tmp_path / 'text'}",
-            classes=CLASSES,
+            output_names=CLASSES,
             modality="image+text",
             params=IMAGE | {"text": {"layers": 1}},
         )
@@ -87,7 +87,7 @@ def test_a_model_of_timm_and_one_of_transformers(tmp_path, rows):
 def test_only_what_matters_is_trained(tmp_path, rows):
     FAMILIES["distilbert"].save(tmp_path)
     student = build_student(
-        f"{TIMM}+hf:{tmp_path}", classes=CLASSES, modality="image+text", params=IMAGE
+        f"{TIMM}+hf:{tmp_path}", output_names=CLASSES, modality="image+text", params=IMAGE
     )
     student.outputs(
         student.input.collate([student.input.prepare(r) for r in rows])
@@ -111,7 +111,7 @@ def test_models_of_both_of_transformers(kind, tmp_path, rows):
         small_siglip(tmp_path / "begin")
         image_class, text_class = transformers.SiglipVisionModel, transformers.SiglipTextModel
     student = trained(
-        build_student(f"hf:{tmp_path / 'begin'}", classes=CLASSES, modality="image+text")
+        build_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="image+text")
     )
     outputs, features = seen(student, rows)
     student.save(tmp_path / "end")
@@ -168,7 +168,7 @@ def test_models_of_openclip(tmp_path, rows):
     student = trained(
         build_student(
             "openclip:tutelage-pair",
-            classes=CLASSES,
+            output_names=CLASSES,
             modality="image+text",
             params={"weights": "random"},
         )
@@ -205,7 +205,7 @@ def test_own_models_of_both(product, tmp_path, monkeypatch, rows):
     word_tokenizer().save_pretrained(tmp_path)
     student = build_student(
         "python:own_pair:Own",
-        classes=CLASSES,
+        output_names=CLASSES,
         modality="image+text",
         params={"product": product},
         model_input={"image_size": 8, "tokenizer": str(tmp_path), "max_length": 20},
@@ -236,12 +236,12 @@ def test_own_models_of_both(product, tmp_path, monkeypatch, rows):
 )
 def test_mistakes(source, params, says):
     with pytest.raises((ConfigError, StudentError), match=says):
-        build_student(source, classes=CLASSES, modality="image+text", params=params)
+        build_student(source, output_names=CLASSES, modality="image+text", params=params)
 
 
 def test_two_models_need_rows_of_both():
     with pytest.raises(StudentError, match=r"set data.image and data.text"):
-        build_student("timm:test_vit+hf:x", classes=CLASSES, modality="image")
+        build_student("timm:test_vit+hf:x", output_names=CLASSES, modality="image")
 
 
 def test_a_model_of_texts_alone(tmp_path):
@@ -249,4 +249,4 @@ def test_a_model_of_texts_alone(tmp_path):
     with pytest.raises(
         StudentError, match="is of type 'bert', but the rows are an image and a text"
     ):
-        build_student(f"hf:{tmp_path}", classes=CLASSES, modality="image+text")
+        build_student(f"hf:{tmp_path}", output_names=CLASSES, modality="image+text")

@@ -11,12 +11,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from timm.data import create_transform, resolve_data_config
 
+from tutelage.backbones.timm import load_timm
 from tutelage.backbones.weights import weights_digest
 from tutelage.errors import SourceError
 from tutelage.inputs import empty_batch
 from tutelage.tap import FeatureTap
 from tutelage.teachers import open_teacher
-from tutelage.teachers.timm import load_timm
 
 
 def opened(name, **params):

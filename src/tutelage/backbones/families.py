@@ -11,7 +11,7 @@ Sources: each model's ``*ForSequenceClassification`` or ``*ForImageClassificatio
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["FAMILIES", "TOWERS", "Family", "Tower"]
+__all__ = ["EMBEDDING_MODELS", "FAMILIES", "EmbeddingModel", "Family"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Tower:
+class EmbeddingModel:
     """One side of a model that embeds images and texts in one space; for teachers only.
 
     Attributes:
@@ -120,14 +120,14 @@ FAMILIES: dict[str, Family] = {
 }
 """By transformers' ``model_type``."""
 
-TOWERS: dict[str, dict[str, Tower]] = {
+EMBEDDING_MODELS: dict[str, dict[str, EmbeddingModel]] = {
     "clip": {
-        "image": Tower("CLIPVisionModelWithProjection", "image_embeds"),
-        "text": Tower("CLIPTextModelWithProjection", "text_embeds"),
+        "image": EmbeddingModel("CLIPVisionModelWithProjection", "image_embeds"),
+        "text": EmbeddingModel("CLIPTextModelWithProjection", "text_embeds"),
     },
     "siglip": {
-        "image": Tower("SiglipVisionModel", "pooler_output"),
-        "text": Tower("SiglipTextModel", "pooler_output", fixed_length=True),
+        "image": EmbeddingModel("SiglipVisionModel", "pooler_output"),
+        "text": EmbeddingModel("SiglipTextModel", "pooler_output", fixed_length=True),
     },
 }
 """By transformers' ``model_type``; the feature is the embedding in the common space."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from safetensors import SafetensorError
 from torch import nn
 
-from tutelage.backbones.families import FAMILIES, TOWERS, Family, Tower
+from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES, EmbeddingModel, Family
 from tutelage.errors import ConfigError, SourceError, did_you_mean, first_line
 from tutelage.inputs import ImageInput, TextInput, load_tokenizer, padding_id
 
@@ -20,8 +20,8 @@ __all__ = [
     "image_input",
     "load_classifier",
     "load_config",
+    "load_embedding_model",
     "load_encoder",
-    "load_tower",
     "position_limit",
     "quietly",
     "text_input",
@@ -111,13 +111,13 @@ def load_encoder(name: str, config: Any, *, loading: Loading) -> Loaded:
     return Loaded(encoder, frozenset(n for n in loaded.missing if not n.startswith("decoder.")))
 
 
-def load_tower(
+def load_embedding_model(
     name: str, config: Any, *, kind: Literal["text", "image"], loading: Loading
-) -> tuple[Loaded, Tower]:
+) -> tuple[Loaded, EmbeddingModel]:
     """Load one side of a model that embeds images and texts in one space."""
     import transformers
 
-    tower = TOWERS[config.model_type][kind]
+    tower = EMBEDDING_MODELS[config.model_type][kind]
     own = config.text_config if kind == "text" else config.vision_config
     if hasattr(config, "projection_dim"):
         own.projection_dim = config.projection_dim

@@ -81,11 +81,11 @@ def _schemes() -> Table:
 def _families() -> Table:
     from timm import list_modules
 
-    from tutelage.backbones.families import FAMILIES, TOWERS
+    from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES
 
     table = _table("families", "library", "known")
     table.add_row("hf", " ".join(sorted(FAMILIES)))
-    table.add_row("", f"of images and texts: {' '.join(sorted(TOWERS))}")
+    table.add_row("", f"of images and texts: {' '.join(sorted(EMBEDDING_MODELS))}")
     table.add_row("timm", " ".join(sorted(list_modules())))
     return table
 

@@ -65,7 +65,7 @@ def build_student(plan: Plan) -> Student:
         raise ConfigError("setting student is missing; give --student, or [student] with a source")
     student = build_model(
         settings.source,
-        classes=plan.data.classes,
+        output_names=plan.data.classes,
         task=plan.data.task,
         modality=plan.data.modality,
         params=settings.params,

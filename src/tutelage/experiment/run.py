@@ -22,7 +22,7 @@ from tutelage.experiment.teacher_features import Teacher, extract_features
 from tutelage.progress import Progress
 from tutelage.results.result import Result, StudentInfo, TeacherInfo
 from tutelage.results.run_folder import RunFolder
-from tutelage.students import Student, unstandardise
+from tutelage.students import Student, fold_target_scaling
 from tutelage.training.accelerator import accelerator_for, device_name, versions
 from tutelage.training.checkpoint import unchanged_random_state
 from tutelage.training.inference import evaluate
@@ -119,7 +119,7 @@ def run(
                 )
             }
             if plan.task.scale is not None:
-                unstandardise(student, plan.task.scale)
+                fold_target_scaling(student, plan.task.scale)
         weights = objective.regularizer.column_weights()
         rho = {name: weight.cpu().contiguous() for name, weight in weights.items()}
         result = Result(

@@ -2,14 +2,14 @@
 
 from tutelage.students.base import Student
 from tutelage.students.build import PAIR_SCHEMES, SCHEMES, build_student, limit_training
-from tutelage.students.scale import output_layer, unstandardise
+from tutelage.students.target_scaling import fold_target_scaling, output_layer
 
 __all__ = [
     "PAIR_SCHEMES",
     "SCHEMES",
     "Student",
     "build_student",
+    "fold_target_scaling",
     "limit_training",
     "output_layer",
-    "unstandardise",
 ]

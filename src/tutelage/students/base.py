@@ -39,7 +39,7 @@ class Student(Protocol):
         """Numbers in its features by modality, in the order in which they lie: two where the
         features are a product, else one."""
 
-    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
+    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch outputs"]:
         """Logits of a batch that lies on the model's device; the tap then holds its features."""
 
     def save(self, folder: Path) -> None:

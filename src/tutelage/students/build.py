@@ -19,7 +19,7 @@ SCHEMES = {
     "python": "tutelage.students.python:PythonStudent",
 }
 PAIR_SCHEMES = {
-    "hf": "tutelage.students.towers:clip_student",
+    "hf": "tutelage.students.clip:clip_student",
     "openclip": "tutelage.students.openclip:openclip_student",
     "python": "tutelage.students.python:PythonStudent",
 }
@@ -29,7 +29,7 @@ PAIR_SCHEMES = {
 def build_student(
     source: str,
     *,
-    classes: tuple[str, ...],
+    output_names: tuple[str, ...],
     task: Kind = "single-label",
     modality: Modality,
     params: Mapping[str, Any] | None = None,
@@ -42,7 +42,7 @@ def build_student(
         source: ``timm:NAME``, ``hf:NAME_OR_DIR`` or ``python:module:factory``. For rows that are an
             image and a text ``hf:`` or ``openclip:`` with a CLIP-like model, ``python:``, or a model
             of images and one of texts: ``timm:NAME+hf:NAME``.
-        classes: Names of the classes, labels or targets.
+        output_names: Names of the outputs: classes, labels or regression targets.
         task: What outputs mean; saved with the model where its library has a place for that.
         modality: What the rows are.
         params: Options of the scheme (see its class); of two models, ``image`` and ``text`` with the
@@ -55,7 +55,7 @@ def build_student(
         ConfigError: If the string or an option cannot be used.
     """
     given = {
-        "classes": classes,
+        "output_names": output_names,
         "task": task,
         "modality": modality,
         "model_input": model_input,
@@ -79,8 +79,8 @@ _JOINED = re.compile(r"^(\w+:.+?)\s*\+\s*(?=(?:timm|hf|python|openclip):)")
 def _joined(
     source: str, parts: list[str], given: Mapping[str, Any], params: Mapping[str, Any]
 ) -> Student:
+    from tutelage.students.joining import join_towers
     from tutelage.students.pair import PairStudent
-    from tutelage.students.towers import join_towers
 
     if given["modality"] != "image+text":
         raise StudentError(
@@ -98,7 +98,7 @@ def _joined(
         )
     image, text = parts
     towers = join_towers(image, text, params=params, model_input=given["model_input"])
-    return PairStudent(towers, classes=given["classes"])
+    return PairStudent(towers, output_names=given["output_names"])
 
 
 def student_problems(
@@ -120,7 +120,7 @@ def student_problems(
     """
     if _JOINED.split(source)[1:]:
         return []
-    names = ("classes", "task", "modality", "model_input", "tap")
+    names = ("output_names", "task", "modality", "model_input", "tap")
     given = dict.fromkeys(names) | {"model_input": model_input}
     return build_problems(
         source,

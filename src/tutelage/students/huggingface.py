@@ -40,7 +40,7 @@ class HuggingFaceStudent:
 
     Args:
         name: A folder, or a name on the hub.
-        classes: Names of the classes, labels or targets.
+        output_names: Names of the outputs: classes, labels or regression targets.
         task: What outputs mean.
         modality: What the rows are, images or texts.
         tap: Path of the layer to read; by default the one that ``FAMILIES`` states.
@@ -61,7 +61,7 @@ class HuggingFaceStudent:
         self,
         name: str,
         *,
-        classes: tuple[str, ...],
+        output_names: tuple[str, ...],
         task: Kind = "single-label",
         modality: Side,
         tap: str | None = None,
@@ -82,10 +82,10 @@ class HuggingFaceStudent:
                 _keep_layers(settings, family.layers, layers)
             if dropout is not None:
                 _set_dropout(settings, dropout)
-            settings.num_labels = len(classes)
+            settings.num_labels = len(output_names)
             settings.problem_type = PROBLEMS[task]
-            settings.id2label = dict(enumerate(classes))
-            settings.label2id = {label: number for number, label in enumerate(classes)}
+            settings.id2label = dict(enumerate(output_names))
+            settings.label2id = {label: number for number, label in enumerate(output_names)}
             if modality == "text":
                 self.input: ImageInput | TextInput = text_input(
                     name, settings, max_length=max_length, **hub
@@ -106,7 +106,7 @@ class HuggingFaceStudent:
         self.widths: Mapping[str, int] = {modality: self.width}
         self.parameters = count_parameters(self.model)
 
-    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
+    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch outputs"]:
         """Return the logits."""
         ready = self.input.finish(inputs)
         made = self.model(pixel_values=ready["image"]) if "image" in ready else self.model(**ready)

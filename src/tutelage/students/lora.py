@@ -86,7 +86,7 @@ class LoraStudent:
         """Numbers in its features by modality."""
         return self._student.widths
 
-    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
+    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch outputs"]:
         """Return the logits."""
         return self._student.outputs(inputs)
 

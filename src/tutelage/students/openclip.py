@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from tutelage.backbones.openclip import load_openclip, openclip_inputs, saved_config
 from tutelage.data import Modality
 from tutelage.errors import ConfigError, StudentError, TutelageError
 from tutelage.inputs import PairInput
 from tutelage.students.base import save_weights
 from tutelage.students.pair import PairStudent
-from tutelage.teachers.openclip import load_openclip, openclip_inputs
 
 __all__ = ["openclip_student"]
 
@@ -20,7 +20,7 @@ __all__ = ["openclip_student"]
 def openclip_student(
     name: str,
     *,
-    classes: tuple[str, ...],
+    output_names: tuple[str, ...],
     modality: Modality,
     tap: str | None = None,
     weights: str = "pretrained",
@@ -29,7 +29,7 @@ def openclip_student(
 
     Args:
         name: ``ARCH/WEIGHTS`` as ``open_clip.list_pretrained()`` has them, or ``ARCH/FILE``.
-        classes: Names of the classes.
+        output_names: Names of the outputs: classes, labels or regression targets.
         modality: Images with texts.
         tap: Must be left out: the head reads the embeddings.
         weights: ``"pretrained"``, or ``"random"`` for an ``ARCH`` alone.
@@ -45,7 +45,7 @@ def openclip_student(
         towers = OpenClipTowers(name, weights=weights)
     except TutelageError as error:
         raise StudentError(str(error)) from error
-    return PairStudent(towers, classes=classes)
+    return PairStudent(towers, output_names=output_names)
 
 
 class OpenClipTowers:
@@ -65,12 +65,7 @@ class OpenClipTowers:
 
     def save(self, folder: Path) -> None:
         """Write the folder that ``open_clip.create_model("local-dir:FOLDER")`` loads."""
-        import open_clip
-
         save_weights(self.module, folder)
         (folder / "model.safetensors").rename(folder / "open_clip_model.safetensors")
-        config = {
-            "model_cfg": open_clip.get_model_config(self._architecture),
-            "preprocess_cfg": open_clip.model.get_model_preprocess_cfg(self._model),
-        }
+        config = saved_config(self._model, self._architecture)
         (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")

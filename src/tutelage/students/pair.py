@@ -14,11 +14,11 @@ from tutelage.backbones.weights import count_parameters
 from tutelage.inputs import PairInput, empty_batch
 from tutelage.tap import FeatureTap
 
-__all__ = ["PairStudent", "Towers"]
+__all__ = ["PairBackbone", "PairStudent"]
 
 
 @runtime_checkable
-class Towers(Protocol):
+class PairBackbone(Protocol):
     """What turns images and texts into features of their own.
 
     Attributes:
@@ -39,7 +39,7 @@ class Towers(Protocol):
 
 
 class PairStudent:
-    """Towers with a head that is linear in the product of their features.
+    """PairBackbone with a head that is linear in the product of their features.
 
         logits_c = uᵀ W_c v + b_c
 
@@ -48,13 +48,13 @@ class PairStudent:
 
     Args:
         towers: The two sides.
-        classes: Names of the classes.
+        output_names: Names of the outputs: classes, labels or regression targets.
 
     Source:
         Qiu et al. 2024, arXiv 2406.07337, section 4.3.
     """
 
-    def __init__(self, towers: Towers, *, classes: tuple[str, ...]) -> None:
+    def __init__(self, towers: PairBackbone, *, output_names: tuple[str, ...]) -> None:
         self.input = towers.input
         self._towers = towers
         towers.module.eval()
@@ -62,7 +62,7 @@ class PairStudent:
             image, text = towers.features(empty_batch(towers.input))
         self.widths = {"image": image.shape[1], "text": text.shape[1]}
         self.width = sum(self.widths.values())
-        head = nn.Bilinear(image.shape[1], text.shape[1], len(classes))
+        head = nn.Bilinear(image.shape[1], text.shape[1], len(output_names))
         bound = math.prod(self.widths.values()) ** -0.5  # as torch.nn.Linear begins on the product
         nn.init.uniform_(head.weight, -bound, bound)
         nn.init.uniform_(head.bias, -bound, bound)
@@ -71,7 +71,7 @@ class PairStudent:
         self._head = head
         self.tap = FeatureTap(self.model, "head")
 
-    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
+    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch outputs"]:
         """Return the logits."""
         precise = self._head.weight.dtype  # autocast does not know bilinear layers everywhere
         image, text = (features.to(precise) for features in self._towers.features(inputs))

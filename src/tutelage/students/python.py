@@ -31,7 +31,7 @@ class PythonStudent:
 
     Args:
         name: ``package.module:factory``; a module in the current folder will do.
-        classes: Names of the classes, labels or targets.
+        output_names: Names of the outputs: classes, labels or regression targets.
         task: What outputs mean; the factory is told how many there are, and no more.
         modality: What the rows are.
         model_input: How the input looks: ``image_size``, ``mean``, ``std``, or ``tokenizer``,
@@ -48,14 +48,14 @@ class PythonStudent:
         self,
         name: str,
         *,
-        classes: tuple[str, ...],
+        output_names: tuple[str, ...],
         task: Kind = "single-label",
         modality: Modality,
         model_input: Mapping[str, Any] | None,
         tap: str | None = None,
         own_params: Mapping[str, Any] | None = None,
     ) -> None:
-        given = {"num_classes": len(classes)}
+        given = {"num_classes": len(output_names)}
         made = make_own(name, given, own_params or {}, where="student.params", kind=StudentError)
         if not isinstance(made, nn.Module):
             raise StudentError(f"{name} gave a {type(made).__name__}, not a torch.nn.Module")
@@ -64,13 +64,13 @@ class PythonStudent:
         self.input = own_input(model_input, modality=modality, where="student.input")
         self._parameters = inspect.signature(self.model.forward).parameters
         self.tap = FeatureTap(self.model, tap)
-        self.width = self._try(len(classes))
+        self.width = self._try(len(output_names))
         self.widths: Mapping[str, int] = {modality: self.width}
         self.parameters = count_parameters(self.model)
         if modality == "image+text" and self.tap.factors is not None:
             self.widths = dict(zip(("image", "text"), self.tap.factors, strict=True))
 
-    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
+    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch outputs"]:
         """Return the logits."""
         ready = self.input.finish(inputs)
         with own_code(self.name, kind=StudentError):

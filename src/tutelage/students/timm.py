@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tutelage.backbones.timm import load_timm
 from tutelage.backbones.weights import count_parameters
 from tutelage.data import Side
 from tutelage.errors import StudentError, TutelageError
@@ -16,7 +17,6 @@ from tutelage.inputs import ImageInput
 from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
 from tutelage.tasks.base import Kind
-from tutelage.teachers.timm import load_timm
 
 __all__ = ["TimmStudent", "save_timm"]
 
@@ -26,7 +26,7 @@ class TimmStudent:
 
     Args:
         name: As ``timm.create_model`` takes it.
-        classes: Names of the classes, labels or targets.
+        output_names: Names of the outputs: classes, labels or regression targets.
         task: What outputs mean.
         modality: What the rows are; must be images.
         tap: Path of the layer to read; by default the classifier.
@@ -43,7 +43,7 @@ class TimmStudent:
         self,
         name: str,
         *,
-        classes: tuple[str, ...],
+        output_names: tuple[str, ...],
         task: Kind = "single-label",
         modality: Side,
         tap: str | None = None,
@@ -59,7 +59,11 @@ class TimmStudent:
         options = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
         try:
             self.model = load_timm(
-                name, weights=weights, num_classes=len(classes), image_size=image_size, **options
+                name,
+                weights=weights,
+                num_classes=len(output_names),
+                image_size=image_size,
+                **options,
             )
         except TutelageError as error:
             raise StudentError(str(error)) from error
@@ -68,10 +72,10 @@ class TimmStudent:
         self.width = _width(self.model, self.tap, self.input)
         self.widths: Mapping[str, int] = {modality: self.width}
         self.parameters = count_parameters(self.model)
-        self._classes = classes
+        self._output_names = output_names
         self._task: Kind = task
 
-    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch classes"]:
+    def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch outputs"]:
         """Return the logits."""
         logits: Tensor = self.model(self.input.finish(inputs)["image"])
         return logits
@@ -87,7 +91,7 @@ class TimmStudent:
             folder,
             size=self.input.size,
             width=self.width,
-            classes=self._classes,
+            output_names=self._output_names,
             task=self._task,
         )
 
@@ -98,7 +102,7 @@ def save_timm(
     *,
     size: tuple[int, int],
     width: int,
-    classes: tuple[str, ...] = (),
+    output_names: tuple[str, ...] = (),
     task: Kind = "single-label",
 ) -> None:
     """Write ``model.safetensors`` and ``config.json`` as timm loads a folder.
@@ -108,7 +112,7 @@ def save_timm(
         folder: Is made.
         size: Height and width of its images.
         width: Numbers in its features.
-        classes: Names of the classifier's outputs; none where it has no classifier.
+        output_names: Names of the outputs: classes, labels or regression targets.
         task: What outputs mean.
     """
     save_weights(model, folder)
@@ -124,14 +128,14 @@ def save_timm(
     )
     config = {
         "architecture": cfg["architecture"],
-        "num_classes": len(classes),
+        "num_classes": len(output_names),
         "num_features": width,
-        "label_names": list(classes),
+        "label_names": list(output_names),
         "task": task,
         "pretrained_cfg": {name: cfg[name] for name in kept if name in cfg}
         | {
             "input_size": (3, *size),
-            "num_classes": len(classes),
+            "num_classes": len(output_names),
             "first_conv": cfg.get("first_conv"),
             "classifier": cfg.get("classifier"),
         },

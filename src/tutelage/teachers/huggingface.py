@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.backbones.families import TOWERS
+from tutelage.backbones.families import EMBEDDING_MODELS
 from tutelage.backbones.missing import refuse_random
 from tutelage.backbones.pooling import POOLINGS, Pooling, pool, sentence_model
 from tutelage.backbones.transformers import (
@@ -20,8 +20,8 @@ from tutelage.backbones.transformers import (
     image_input,
     load_classifier,
     load_config,
+    load_embedding_model,
     load_encoder,
-    load_tower,
     text_input,
 )
 from tutelage.data.base import Side
@@ -141,8 +141,8 @@ def _build(
         loaded = load_encoder(name, config, loading=loading)
         _refuse_missing(loaded, name, besides=() if pooling == "pooler" else ("pooler.", "head."))
         return _Built(loaded, _pooled(loaded, pooling), pooling, reads_end=pooling == "last")
-    if config.model_type in TOWERS:
-        loaded, tower = load_tower(name, config, kind=kind, loading=loading)
+    if config.model_type in EMBEDDING_MODELS:
+        loaded, tower = load_embedding_model(name, config, kind=kind, loading=loading)
         _refuse_missing(loaded, name)
         return _Built(
             loaded,

@@ -1,31 +1,18 @@
 """Teachers of OpenCLIP: the embedding of the tower that fits the rows."""
 
 import json
-import pickle
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from tutelage.backbones.openclip import architecture_config, load_openclip, openclip_inputs
 from tutelage.data.base import Side
-from tutelage.errors import MissingExtraError, SourceError, did_you_mean, first_line
-from tutelage.inputs import ImageInput, Prompt, Tokens
-from tutelage.inputs.shorten import characters, shortened
-from tutelage.teachers.module import ModelInput, ModuleEncoder
+from tutelage.inputs import ModelInput
+from tutelage.teachers.module import ModuleEncoder
 
-try:
-    import open_clip
-    from open_clip.transform import PreprocessCfg, image_transform_v2
-    from torchvision import transforms
-except ImportError as error:
-    raise MissingExtraError("open-clip-torch", extra="openclip", purpose="openclip:") from error
-
-__all__ = ["OpenClipSource", "load_openclip", "openclip_inputs"]
+__all__ = ["OpenClipSource"]
 
 
 class OpenClipSource(ModuleEncoder):
@@ -57,30 +44,10 @@ class OpenClipSource(ModuleEncoder):
             features=lambda ready: tower(next(iter(ready.values()))),
             identity={
                 "scheme": "openclip",
-                "config": json.dumps(open_clip.get_model_config(architecture), sort_keys=True),
+                "config": json.dumps(architecture_config(architecture), sort_keys=True),
                 "features": f"{modality} embedding",
             },
         )
-
-
-def load_openclip(name: str, *, weights: str = "pretrained") -> Any:
-    """Build a model of OpenCLIP, both towers.
-
-    Args:
-        name: ``ARCH/WEIGHTS``, or ``ARCH/FILE``.
-        weights: ``"pretrained"``, or ``"random"`` for an ``ARCH`` alone.
-
-    Raises:
-        SourceError: If there is no such architecture or weights, or they are not at hand.
-    """
-    architecture, _, tag = name.partition("/")
-    _check(architecture, tag, weights)
-    return _load(architecture, tag)
-
-
-def openclip_inputs(model: Any, architecture: str) -> tuple[ImageInput, ModelInput]:
-    """Return how images and texts become the input of a model."""
-    return _image_input(model), _TextInput(open_clip.get_tokenizer(architecture), architecture)
 
 
 class _TextTower(nn.Module):
@@ -94,104 +61,3 @@ class _TextTower(nn.Module):
     def forward(self, tokens: Int64[Tensor, "batch tokens"]) -> Float[Tensor, "batch width"]:
         features: Tensor = self.model.encode_text(tokens)
         return features
-
-
-@dataclass(frozen=True)
-class _TextInput:
-    """Texts as OpenCLIP's own tokenizers give them: always of full length."""
-
-    tokenizer: Any
-    architecture: str
-
-    def prepare(self, row: Sequence[str], /) -> Tokens:
-        text = " ".join(row)
-        tokens = self.tokenizer([text])[0]
-        cut = bool(tokens[-1] != 0) and self._count(text) > self._room
-        if cut and isinstance(row, Prompt):
-            text = shortened(row, room=self._room, count=self._count, spans=characters).text
-            tokens = self.tokenizer([text])[0]
-        prepared = Tokens(tokens=tokens)
-        prepared.cut_to = self.tokenizer.context_length if cut else None
-        return prepared
-
-    def cost(self, prepared: Tokens, /) -> int:
-        return len(prepared["tokens"])
-
-    def collate(self, prepared: Sequence[Tokens], /) -> dict[str, Tensor]:
-        return {"tokens": torch.stack([row["tokens"] for row in prepared])}
-
-    def finish(self, batch: Mapping[str, Tensor], *, dtype: torch.dtype) -> Mapping[str, Tensor]:
-        return batch
-
-    def identity(self) -> dict[str, str]:
-        settings = open_clip.get_model_config(self.architecture)["text_cfg"]
-        return {"input": json.dumps(settings, sort_keys=True)}
-
-    @property
-    def _room(self) -> int:
-        """Tokens beside special ones; OpenCLIP's own tokenizer adds two, others say how many."""
-        inner = getattr(self.tokenizer, "tokenizer", None)
-        special = 2 if inner is None else inner.num_special_tokens_to_add(pair=False)
-        return int(self.tokenizer.context_length - special)
-
-    def _count(self, text: str) -> int:
-        inner = getattr(self.tokenizer, "tokenizer", None)
-        if inner is None:
-            return len(self.tokenizer.encode(text))
-        return len(inner(self.tokenizer.clean_fn(text), add_special_tokens=False)["input_ids"])
-
-
-def _image_input(model: Any) -> ImageInput:
-    settings = PreprocessCfg(**open_clip.model.get_model_preprocess_cfg(model))
-    # Its last two steps scale to 0..1 and normalise, which here happens on the device.
-    *pixels, _, _ = image_transform_v2(settings, is_train=False).transforms
-    _, height, width = settings.input_size
-    return ImageInput(
-        transforms.Compose([*pixels, transforms.PILToTensor()]),
-        size=(height, width),
-        mean=tuple(settings.mean),
-        std=tuple(settings.std),
-        interpolation=settings.interpolation,
-        preparation={
-            "library": "openclip",
-            "interpolation": settings.interpolation,
-            "resize_mode": settings.resize_mode,
-            "fill_color": settings.fill_color,
-        },
-    )
-
-
-def _check(architecture: str, tag: str, weights: str) -> None:
-    known = open_clip.list_models()
-    if architecture not in known:
-        raise SourceError(
-            f"OpenCLIP has no architecture {architecture!r}{did_you_mean(architecture, known)}; "
-            "open_clip.list_models() lists all"
-        )
-    if weights not in ("pretrained", "random"):
-        raise SourceError(f"weights of openclip: are 'pretrained' or 'random', not {weights!r}")
-    if weights == "random" and tag:
-        raise SourceError(
-            f"openclip:{architecture}/{tag} names weights, but weights = 'random' is set; "
-            f"write openclip:{architecture}, or leave weights out"
-        )
-    tags = open_clip.list_pretrained_tags_by_model(architecture)
-    if weights == "pretrained" and tag not in tags and not Path(tag).expanduser().is_file():
-        raise SourceError(
-            f"OpenCLIP has no weights {tag!r} for {architecture}{did_you_mean(tag, tags)}; write "
-            f"openclip:{architecture}/WEIGHTS with one of: {', '.join(tags) or 'none'}; or a file"
-        )
-
-
-def _load(architecture: str, tag: str) -> Any:
-    path = Path(tag).expanduser()
-    pretrained = str(path) if tag and path.is_file() else tag or None
-    try:
-        return open_clip.create_model(
-            architecture, pretrained=pretrained, pretrained_text=False, weights_only=True
-        )
-    except (OSError, RuntimeError, ValueError, SafetensorError, pickle.UnpicklingError) as error:
-        raise SourceError(
-            f"cannot load openclip:{architecture}/{tag}: {first_line(error)}; weights are downloaded once and "
-            "then found in the cache; a file must hold the state dict of this architecture"
-        ) from error

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tutelage.backbones.families import FAMILIES, TOWERS
+from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES
 from tutelage.backbones.pooling import sentence_model
 from tutelage.backbones.transformers import load_config
 from tutelage.data.base import Modality, Side
@@ -61,6 +61,6 @@ def _only(source: str, params: Mapping[str, Any], model_input: Mapping[str, Any]
         return "text"
     trusted = bool(params.get("trust_remote_code"))
     kind = load_config(name, revision=revision, trust_remote_code=trusted).model_type
-    if kind in TOWERS:
+    if kind in EMBEDDING_MODELS:
         return None
     return FAMILIES[kind].kind if kind in FAMILIES else None

@@ -12,7 +12,7 @@ from tutelage.inputs import empty_batch
 from tutelage.students.base import Student
 from tutelage.tasks.base import Scale
 
-__all__ = ["output_layer", "unstandardise"]
+__all__ = ["fold_target_scaling", "output_layer"]
 
 
 def output_layer(student: Student) -> nn.Linear | nn.Bilinear:
@@ -48,7 +48,7 @@ def output_layer(student: Student) -> nn.Linear | nn.Bilinear:
 
 
 @torch.no_grad()
-def unstandardise(student: Student, scale: Scale) -> None:
+def fold_target_scaling(student: Student, scale: Scale) -> None:
     """Let a student that predicts standardised targets predict them in their own units.
 
         W ← diag(std) W,    b ← std b + mean    of the layer that gives the outputs

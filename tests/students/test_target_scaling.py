@@ -6,7 +6,7 @@ from torch import nn
 
 from tutelage.errors import StudentError
 from tutelage.inputs import ImageInput
-from tutelage.students import output_layer, unstandardise
+from tutelage.students import fold_target_scaling, output_layer
 from tutelage.tap import FeatureTap
 from tutelage.tasks.base import Scale
 
@@ -36,7 +36,7 @@ def test_outputs_come_in_units():
     before = student.outputs(images)
     student.model.train()
     assert output_layer(student) is student.model[3]
-    unstandardise(student, scale)
+    fold_target_scaling(student, scale)
     assert student.model.training
     student.model.eval()
     assert torch.allclose(student.outputs(images), scale.raw(before), rtol=1e-5)
@@ -59,4 +59,4 @@ def test_a_head_that_serves_twice_is_refused():
             return self.layer(self.layer(self.enter(x.flatten(1))))
 
     with pytest.raises(StudentError, match="is used elsewhere"):
-        unstandardise(Small(Twice()), Scale((5.0, 5.0), (3.0, 3.0)))
+        fold_target_scaling(Small(Twice()), Scale((5.0, 5.0), (3.0, 3.0)))

@@ -1,0 +1,123 @@
+"""Loading of timm models with pretrained, random or given weights."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import timm
+from safetensors import SafetensorError
+from torch import nn
+
+from tutelage.errors import SourceError, did_you_mean, first_line
+
+__all__ = ["load_timm"]
+
+
+def load_timm(
+    name: str,
+    *,
+    weights: str = "pretrained",
+    num_classes: int = 0,
+    image_size: int | None = None,
+    **options: Any,
+) -> nn.Module:
+    """Build a model of timm with trained weights and a new classifier, or none.
+
+    Args:
+        name: As ``timm.create_model`` takes it.
+        weights: ``"pretrained"``, ``"random"``, or a checkpoint's path.
+        num_classes: Outputs of the new classifier; 0 for none.
+        image_size: Side of the images; by default the model's own.
+        **options: For the architecture, such as ``drop_rate``.
+
+    Raises:
+        SourceError: If there is no such model or weights, or the weights do not fit.
+    """
+    if not name.startswith(("hf-hub:", "hf_hub:", "local-dir:")):
+        _refuse_unknown(name, trained=weights == "pretrained")
+    overlay: dict[str, Any] = {}
+    if image_size is not None:
+        overlay["input_size"] = (3, image_size, image_size)
+        options["img_size"] = image_size
+    trained = weights != "random"
+    if weights not in ("pretrained", "random"):
+        overlay |= _file(weights, name)
+    # With a file, first the classifier that the file has, so that nothing is left out silently.
+    classes = overlay.get("num_classes", num_classes)
+    try:
+        model: nn.Module = _create(
+            name, trained=trained, overlay=overlay, num_classes=classes, **options
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
+        raise SourceError(_why(name, weights, error)) from error
+    except (TypeError, AssertionError) as error:
+        raise SourceError(f"timm:{name} cannot be built so: {error}") from error
+    if classes != num_classes:
+        model.reset_classifier(num_classes)  # type: ignore[operator]
+    return model
+
+
+def _create(name: str, *, overlay: dict[str, Any], trained: bool, **options: Any) -> Any:
+    arguments = {"pretrained": trained, "pretrained_cfg_overlay": overlay or None}
+    try:
+        return timm.create_model(name, **arguments, **options)
+    except TypeError as error:
+        if "img_size" not in str(error):
+            raise
+    del options["img_size"]  # a convolutional network takes any size
+    return timm.create_model(name, **arguments, **options)
+
+
+def _refuse_unknown(name: str, *, trained: bool) -> None:
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        raise SourceError(
+            f"timm {timm.__version__} has no model {architecture!r}"
+            f"{did_you_mean(architecture, timm.list_models())}; timm.list_models() lists all"
+        )
+    tags = timm.list_pretrained(f"{architecture}.*")
+    if tag and name not in tags:
+        raise SourceError(
+            f"timm has no weights {tag!r} for {architecture}{did_you_mean(name, tags)}; "
+            f"it has: {', '.join(tags) or 'none'}"
+        )
+    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    if trained and (config is None or not config.has_weights):
+        raise SourceError(
+            f"timm has no trained weights for {name}; choose another model, give a checkpoint "
+            "by weights = 'FILE', or weights = 'random' if you mean an untrained one"
+        )
+
+
+def _file(weights: str, name: str) -> dict[str, Any]:
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise SourceError(
+            f"weights = {weights!r} is neither 'pretrained', 'random' nor a file"
+            f"{did_you_mean(weights, ['pretrained', 'random'])}"
+        )
+    try:
+        state = timm.models.load_state_dict(str(path), weights_only=True)
+    except (pickle.UnpicklingError, SafetensorError, RuntimeError, OSError, EOFError) as error:
+        raise SourceError(
+            f"{path} cannot be read as plain weights ({first_line(error)}); files that hold code "
+            "are refused: save the state dict as safetensors"
+        ) from error
+    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    classifier = config.classifier if config is not None else None
+    head = state.get(f"{classifier}.weight") if isinstance(classifier, str) else None
+    return {
+        "file": str(path),
+        "num_classes": 0 if head is None else len(head),
+        "custom_load": False,
+    }
+
+
+def _why(name: str, weights: str, error: BaseException) -> str:
+    if weights == "pretrained" and not isinstance(error, RuntimeError):
+        return (
+            f"the weights of timm:{name} are not on this machine and could not be downloaded "
+            f"({first_line(error)}); connect once (and unset HF_HUB_OFFLINE), give a checkpoint "
+            "by weights = 'FILE', or choose a model that is cached"
+        )
+    return f"the weights {weights!r} do not fit timm:{name}: {' '.join(str(error).split())[:400]}"

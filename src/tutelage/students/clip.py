@@ -1,0 +1,121 @@
+"""Students made of both towers of a CLIP or SigLIP model of transformers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from tutelage.backbones.families import EMBEDDING_MODELS
+from tutelage.backbones.transformers import (
+    Loading,
+    image_input,
+    load_config,
+    load_embedding_model,
+    quietly,
+    text_input,
+)
+from tutelage.data import Modality, Side
+from tutelage.errors import ConfigError, StudentError, TutelageError
+from tutelage.inputs import ImageInput, TextInput
+from tutelage.students.joining import JoinedTowers, Tower
+from tutelage.students.pair import PairStudent
+
+__all__ = ["clip_student"]
+
+
+def clip_student(
+    name: str,
+    *,
+    output_names: tuple[str, ...],
+    modality: Modality,
+    tap: str | None = None,
+    weights: str = "pretrained",
+    max_length: int | None = None,
+    revision: str | None = None,
+) -> PairStudent:
+    """Build a student from both towers of a CLIP or SigLIP model; its features are the embeddings.
+
+    Args:
+        name: A folder, or a name on the hub.
+        output_names: Names of the outputs: classes, labels or regression targets.
+        modality: Images with texts.
+        tap: Must be left out: the head reads the embeddings.
+        weights: ``"pretrained"`` or ``"random"``.
+        max_length: Tokens at most; by default what tokenizer and model allow.
+        revision: Of the hub's repository.
+
+    Raises:
+        StudentError: If there is no such model, or it is not one of images and texts.
+    """
+    if tap is not None:
+        raise ConfigError(
+            "student.tap: the features of a model of images and texts are its embeddings"
+        )
+    try:
+        config = load_config(name, revision=revision)
+        if config.model_type not in EMBEDDING_MODELS:
+            raise StudentError(
+                f"hf:{name} is of type {config.model_type!r}, but the rows are an image and a text each; "
+                f"choose a model of both ({', '.join(EMBEDDING_MODELS)}), or two models, as "
+                "'timm:NAME+hf:NAME'"
+            )
+        image, text = (
+            _clip_tower(
+                name, config, side, weights=weights, max_length=max_length, revision=revision
+            )
+            for side in ("image", "text")
+        )
+    except ConfigError:
+        raise
+    except TutelageError as error:
+        raise StudentError(str(error)) from error
+    return PairStudent(JoinedTowers(image, text), output_names=output_names)
+
+
+def _clip_tower(
+    name: str,
+    config: Any,
+    side: Side,
+    *,
+    weights: str,
+    max_length: int | None,
+    revision: str | None,
+) -> Tower:
+    loaded, tower = load_embedding_model(
+        name, config, kind=side, loading=Loading(weights, revision=revision)
+    )
+    if loaded.missing:
+        raise StudentError(
+            f"the checkpoint of hf:{name} has no weights for {min(loaded.missing)}, so its embeddings "
+            "would be random; use another checkpoint, or weights = 'random'"
+        )
+    model: Any = loaded.model
+    reads: ImageInput | TextInput
+    if side == "image":
+        reads = image_input(name, revision=revision)
+    else:
+        reads = text_input(
+            name,
+            model.config,
+            max_length=max_length,
+            reads_end=True,
+            fixed_length=tower.fixed_length,
+            revision=revision,
+        )
+
+    def features(inputs: Mapping[str, Tensor]) -> Tensor:
+        ready = reads.finish(inputs)
+        named = {"pixel_values" if n == "image" else n: value for n, value in ready.items()}
+        found: Tensor = getattr(model(**named), tower.output)
+        return found
+
+    def save(folder: Path) -> None:
+        with quietly():
+            model.save_pretrained(folder)
+        if isinstance(reads, TextInput):
+            reads.tokenizer.save_pretrained(folder)
+        else:
+            reads.pixels.processor.save_pretrained(folder)  # type: ignore[attr-defined]
+
+    return Tower(model, reads, features, save)
