@@ -3,7 +3,7 @@
 import pytest
 
 from tutelage.errors import ConfigError, DataError, MissingExtraError, TutelageError
-from tutelage.registry import bind, import_object, lookup, own_code, split_scheme
+from tutelage.registry import bind, import_object, lookup, naming_user_code, split_scheme
 
 
 def part(width: int, *, depth: int = 1) -> tuple[int, int]:
@@ -49,13 +49,13 @@ def test_a_signature_is_the_schema():
         bind(part, {"width": 3}, {"width": 4}, where="p")
 
 
-def test_own_code_is_named_but_not_blamed_for_full_memory():
+def test_user_code_is_named_but_not_blamed_for_full_memory():
     said = pytest.raises(DataError, match=r"^a:b raises StopIteration: StopIteration$")
-    with said as caught, own_code("a:b", kind=DataError):
+    with said as caught, naming_user_code("a:b", kind=DataError):
         next(iter(()))
     assert isinstance(caught.value.__cause__, StopIteration)
     for passed in (MemoryError(), RuntimeError("CUDA out of memory."), ConfigError("said already")):
-        with pytest.raises(type(passed)), own_code("a:b", kind=DataError):
+        with pytest.raises(type(passed)), naming_user_code("a:b", kind=DataError):
             raise passed
 
 

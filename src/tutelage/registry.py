@@ -18,10 +18,10 @@ __all__ = [
     "bind",
     "build",
     "build_problems",
+    "call_user_factory",
     "import_object",
     "lookup",
-    "make_own",
-    "own_code",
+    "naming_user_code",
     "problems",
     "split_scheme",
 ]
@@ -196,7 +196,7 @@ def build(
         _refuse_needless_input(source, factory, where=where)
     # The signature of a python: factory, not ours, is the schema of its params.
     settings = {} if scheme == "python" else params
-    given = {**given, "name": name, "own_params": dict(params)}
+    given = {**given, "name": name, "factory_params": dict(params)}
     return bind(factory, given, settings, where=f"{where}.params")
 
 
@@ -235,7 +235,7 @@ def build_problems(
         except ConfigError as error:
             mistakes.append(str(error))
     if scheme != "python":
-        names = {*given, "name", "own_params"}
+        names = {*given, "name", "factory_params"}
         return mistakes + problems(factory, names, params, where=f"{where}.params")
     if not callable(custom):
         return [*mistakes, f"{name} is a {type(custom).__name__}; name a function or a class"]
@@ -250,7 +250,7 @@ def _refuse_needless_input(source: str, factory: Callable[..., Any], *, where: s
         )
 
 
-def make_own(
+def call_user_factory(
     path: str,
     given: Mapping[str, Any],
     params: Mapping[str, Any],
@@ -267,12 +267,12 @@ def make_own(
     factory = import_object(path)
     if not callable(factory):
         raise ConfigError(f"{path} is a {type(factory).__name__}; name a function or a class")
-    with own_code(path, kind=kind):
+    with naming_user_code(path, kind=kind):
         return bind(factory, given, params, where=where)
 
 
 @contextmanager
-def own_code(path: str, *, kind: type[TutelageError]) -> Iterator[None]:
+def naming_user_code(path: str, *, kind: type[TutelageError]) -> Iterator[None]:
     """Let what somebody's own code raises name the code, and the line of it.
 
     That memory does not suffice is passed on as it is: smaller batches may help.

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from tutelage.errors import ConfigError
-from tutelage.inputs import TextInput, own_input
+from tutelage.inputs import TextInput, custom_input
 
 WORDS = ["a", "fine", "film", "dull", "plot", "</s>"]
 
@@ -131,15 +131,15 @@ def test_identity_covers_what_changes_tokens(tmp_path):
 
 def test_input_of_an_own_model(tmp_path: Path):
     words(*BERT).save_pretrained(tmp_path)
-    image = own_input({"image_size": 32, "mean": None}, modality="image", where="student.input")
+    image = custom_input({"image_size": 32, "mean": None}, modality="image", where="student.input")
     assert image.size == (32, 32)
-    text = own_input(
+    text = custom_input(
         {"tokenizer": str(tmp_path), "max_length": 9, "crop": 1.0}, modality="text", where="x"
     )
     assert text.max_length == 9
     with pytest.raises(ConfigError, match=r"student.input is missing: .* image_size"):
-        own_input(None, modality="image", where="student.input")
+        custom_input(None, modality="image", where="student.input")
     with pytest.raises(
         ConfigError, match=r"rows are texts, but student.input is for rows of another kind"
     ):
-        own_input({"image_size": 32}, modality="text", where="student.input")
+        custom_input({"image_size": 32}, modality="text", where="student.input")

@@ -9,7 +9,7 @@ from datasets import Dataset
 from tutelage.data.base import Columns, Data, SplitNames
 from tutelage.data.columns import from_tables
 from tutelage.errors import DataError, first_line
-from tutelage.registry import make_own
+from tutelage.registry import call_user_factory
 
 __all__ = ["read_python"]
 
@@ -31,7 +31,7 @@ def read_python(source: str, *, columns: Columns, names: SplitNames, **params: A
         ConfigError: If there is no such function, or it does not take the params.
         DataError: If it raises, or returns something else.
     """
-    made = make_own(source, {}, params, where="data.params", kind=DataError)
+    made = call_user_factory(source, {}, params, where="data.params", kind=DataError)
     if isinstance(made, Data):
         return made
     if not isinstance(made, Mapping):

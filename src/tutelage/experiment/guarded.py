@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutelage.errors import ConfigError, TrainingError
-from tutelage.registry import own_code
+from tutelage.registry import naming_user_code
 from tutelage.regularizers import (
     Regularizer,
     RegularizerWrapper,
@@ -43,7 +43,7 @@ class Guarded(RegularizerWrapper):
         Raises:
             TrainingError: If the custom code raises, or returns anything but a scalar tensor.
         """
-        with own_code(self.path, kind=TrainingError):
+        with naming_user_code(self.path, kind=TrainingError):
             value: object = self.regularizer(student, teacher)
         if not isinstance(value, Tensor) or value.ndim > 0:
             given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
@@ -58,5 +58,5 @@ class Guarded(RegularizerWrapper):
         Raises:
             TrainingError: If the custom code raises.
         """
-        with own_code(self.path, kind=TrainingError):
+        with naming_user_code(self.path, kind=TrainingError):
             super().prepare(evidence)

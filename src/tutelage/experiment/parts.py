@@ -18,7 +18,7 @@ from tutelage.experiment.teacher_features import Teacher, teacher_rows
 from tutelage.experiment.teacher_probe import soft_labels
 from tutelage.files import canonical, digest_of
 from tutelage.objective import Objective
-from tutelage.registry import bind, own_code
+from tutelage.registry import bind, naming_user_code
 from tutelage.regularizers import EachModality, Regularizer, Standardized, TrainingEvidence
 from tutelage.students import Student, limit_training, output_layer
 from tutelage.students import build_student as build_model
@@ -91,7 +91,7 @@ def build_objective(plan: Plan, student: Student, teachers: Sequence[Teacher]) -
     method, settings, train = plan.method, plan.config.transfer, plan.config.train
     custom = method.is_custom
     try:
-        with own_code(method.regularizer, kind=ConfigError) if custom else nullcontext():
+        with naming_user_code(method.regularizer, kind=ConfigError) if custom else nullcontext():
             regularizer = _regularizer(plan, student, teachers)
     except ConfigError:
         raise

@@ -1,7 +1,7 @@
 """From a row to a model's input; teachers and students share this."""
 
 from tutelage.inputs.base import ModelInput
-from tutelage.inputs.build import empty_batch, own_input
+from tutelage.inputs.build import custom_input, empty_batch
 from tutelage.inputs.image import ImageInput
 from tutelage.inputs.pair import PairInput
 from tutelage.inputs.prompt import Prompt
@@ -17,8 +17,8 @@ __all__ = [
     "Prompt",
     "TextInput",
     "Tokens",
+    "custom_input",
     "empty_batch",
     "load_tokenizer",
-    "own_input",
     "padding_id",
 ]

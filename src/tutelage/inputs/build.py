@@ -12,7 +12,7 @@ from tutelage.inputs.image import ImageInput
 from tutelage.inputs.pair import PairInput
 from tutelage.inputs.text import TextInput
 
-__all__ = ["empty_batch", "own_input"]
+__all__ = ["custom_input", "empty_batch"]
 
 
 def empty_batch(model_input: ModelInput) -> Mapping[str, Tensor]:
@@ -24,7 +24,7 @@ def empty_batch(model_input: ModelInput) -> Mapping[str, Tensor]:
     return model_input.collate([model_input.prepare(("a",))])
 
 
-def own_input(
+def custom_input(
     settings: Mapping[str, Any] | None, *, modality: str, where: str
 ) -> ImageInput | TextInput | PairInput:
     """Build the input of somebody's own model from what the config says of it.

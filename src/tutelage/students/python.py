@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from tutelage.backbones.weights import count_parameters
 from tutelage.data import Modality
 from tutelage.errors import StudentError
-from tutelage.inputs import empty_batch, own_input
-from tutelage.registry import make_own, own_code
+from tutelage.inputs import custom_input, empty_batch
+from tutelage.registry import call_user_factory, naming_user_code
 from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
 from tutelage.tasks.base import Kind
@@ -37,7 +37,7 @@ class PythonStudent:
         model_input: How the input looks: ``image_size``, ``mean``, ``std``, or ``tokenizer``,
             ``max_length``, or all of them.
         tap: Path of the layer to read; by default the last linear layer.
-        own_params: Passed to the factory.
+        factory_params: Passed to the factory.
 
     Raises:
         ConfigError: If the factory cannot be imported, or does not take the params.
@@ -53,15 +53,17 @@ class PythonStudent:
         modality: Modality,
         model_input: Mapping[str, Any] | None,
         tap: str | None = None,
-        own_params: Mapping[str, Any] | None = None,
+        factory_params: Mapping[str, Any] | None = None,
     ) -> None:
         given = {"num_classes": len(output_names)}
-        made = make_own(name, given, own_params or {}, where="student.params", kind=StudentError)
+        made = call_user_factory(
+            name, given, factory_params or {}, where="student.params", kind=StudentError
+        )
         if not isinstance(made, nn.Module):
             raise StudentError(f"{name} gave a {type(made).__name__}, not a torch.nn.Module")
         self.name = name
         self.model = made
-        self.input = own_input(model_input, modality=modality, where="student.input")
+        self.input = custom_input(model_input, modality=modality, where="student.input")
         self._parameters = inspect.signature(self.model.forward).parameters
         self.tap = FeatureTap(self.model, tap)
         self.width = self._try(len(output_names))
@@ -73,7 +75,7 @@ class PythonStudent:
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch outputs"]:
         """Return the logits."""
         ready = self.input.finish(inputs)
-        with own_code(self.name, kind=StudentError):
+        with naming_user_code(self.name, kind=StudentError):
             images = [ready["image"]] if "image" in ready else []
             texts = {k: v for k, v in ready.items() if k != "image" and self._takes(k)}
             made = self.model(*images, **texts)

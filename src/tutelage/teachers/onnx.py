@@ -19,7 +19,7 @@ from tutelage.errors import (
     did_you_mean,
     first_line,
 )
-from tutelage.inputs import empty_batch, own_input
+from tutelage.inputs import custom_input, empty_batch
 from tutelage.teachers.digests import files_digest
 from tutelage.teachers.module import TakesRows
 
@@ -76,7 +76,7 @@ class OnnxSource(TakesRows):
                 raise SourceError(f"{option} must be {' or '.join(allowed)}, not {value!r}")
         path = Path(name).expanduser()
         graph = _read(path)
-        self.input = own_input(model_input, modality=modality, where="teachers.input")
+        self.input = custom_input(model_input, modality=modality, where="teachers.input")
         self.parameters: int | None = sum(int(np.prod(t.dims)) for t in graph.graph.initializer)
         self._layout = layout
         self._channels = channels

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from tutelage.data.base import Side
 from tutelage.errors import SourceError
-from tutelage.inputs import own_input
-from tutelage.registry import make_own, own_code
+from tutelage.inputs import custom_input
+from tutelage.registry import call_user_factory, naming_user_code
 from tutelage.teachers.base import Source
 from tutelage.teachers.module import ModuleEncoder, refuse_modality
 
@@ -28,7 +28,7 @@ def open_python(
     *,
     modality: Side,
     model_input: Mapping[str, Any] | None,
-    own_params: Mapping[str, Any],
+    factory_params: Mapping[str, Any],
 ) -> Source:
     """Call ``module:factory`` and take the module, or the teacher, that it returns.
 
@@ -40,24 +40,24 @@ def open_python(
         name: ``package.module:factory``; a module in the current folder will do.
         modality: What the rows are.
         model_input: How a module's input looks.
-        own_params: For the factory.
+        factory_params: For the factory.
 
     Raises:
         ConfigError: If there is no such factory, it does not take the params, or it is not said
             how the input looks.
         SourceError: If it raises or returns something else, or its features are not a matrix.
     """
-    made = make_own(name, {}, own_params, where="teachers.params", kind=SourceError)
+    made = call_user_factory(name, {}, factory_params, where="teachers.params", kind=SourceError)
     if isinstance(made, nn.Module):
         module = made
         return ModuleEncoder(
             module,
-            own_input(model_input, modality=modality, where="teachers.input"),
+            custom_input(model_input, modality=modality, where="teachers.input"),
             features=_Guarded(name, lambda ready: _call(module, ready)),
             identity={
                 "scheme": "python",
                 "factory": name,
-                "params": json.dumps(own_params, sort_keys=True, default=str),
+                "params": json.dumps(factory_params, sort_keys=True, default=str),
             },
         )
     kind = "read" if hasattr(made, "read") else "encode"
@@ -91,7 +91,7 @@ class _Guarded:
     function: Callable[..., Any]
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        with own_code(self.name, kind=SourceError):
+        with naming_user_code(self.name, kind=SourceError):
             return self.function(*arguments, **named)
 
 
