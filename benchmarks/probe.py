@@ -2,7 +2,7 @@
 
     python benchmarks/probe.py [--c 0.001 0.01] [--rows 50000] [--columns 1536] [--classes 100]
 
-Both sides minimise the same function of the same rows, in as many threads. Made-up features resemble
+Both sides minimize the same function of the same rows, in as many threads. Made-up features resemble
 cached ones: classes lie in a few directions, the spectrum decays, columns differ in mean and scale,
 numbers are float16. Each side starts at the features as they lie in memory: standardising counts on
 both. Losses are computed in float64. For each C one JSON line; where the machine is shared,
@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tutelage.probes import LinearProbe, fit_probe
+from tutelage.tasks import SingleLabel
 
 TEST_ROWS = 10_000
 CLASS_DIRECTIONS = 30
@@ -46,7 +47,9 @@ def main() -> None:
     warm_up(options.columns, options.classes)
     for c in options.c:
         began = clocks()
-        ours = fit_probe(features[train], labels[train], classes=options.classes, c=c)
+        ours = fit_probe(
+            features[train], labels[train], task=SingleLabel.numbered(options.classes), c=c
+        )
         between = clocks()
         theirs, iterations = scikit_learn(features[train], labels[train], c=c)
         (seconds, cpu), (their_seconds, their_cpu) = between - began, clocks() - between
@@ -96,7 +99,7 @@ def clocks() -> NDArray[np.float64]:
 def warm_up(columns: int, classes: int) -> None:
     """Let both sides load what they load at first."""
     features, labels = torch.randn(1000, columns), torch.arange(1000) % classes
-    fit_probe(features, labels, classes=classes, c=1e-5)
+    fit_probe(features, labels, task=SingleLabel.numbered(classes), c=1e-5)
     scikit_learn(features, labels, c=1e-5)
 
 
@@ -120,7 +123,7 @@ def accuracy(probe: LinearProbe, features: Tensor, labels: Tensor) -> float:
 
 
 def objective(probe: LinearProbe, features: Tensor, labels: Tensor, *, c: float) -> float:
-    """Return what both sides minimise."""
+    """Return what both sides minimize."""
     losses = F.cross_entropy(probe.outputs(features).double(), labels, reduction="sum")
     return round(c * losses.item() + probe.weight.double().square().sum().item() / 2, 6)
 

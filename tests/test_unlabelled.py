@@ -9,7 +9,7 @@ from tutelage.config import DataConfig, load_config
 from tutelage.data import chained, choose_splits, read_data, read_unlabelled
 from tutelage.demo.data import snippets
 from tutelage.errors import DataError
-from tutelage.tasks.base import UNLABELLED
+from tutelage.tasks import UNLABELLED
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from tutelage.config import DataConfig
 from tutelage.data import Data, Split, Splits, choose_splits
 from tutelage.data.texts import TextColumns
 from tutelage.errors import DataError
-from tutelage.tasks.base import UNLABELLED
+from tutelage.tasks import UNLABELLED
 
 
 class Untouchable:

@@ -15,7 +15,7 @@ from PIL import Image
 from tutelage.config import DataConfig
 from tutelage.data import read_data
 from tutelage.errors import ConfigError, DataError
-from tutelage.tasks.base import UNLABELLED
+from tutelage.tasks import UNLABELLED
 
 ROWS = [
     {"id": "007", "text": "NA", "label": "bad"},

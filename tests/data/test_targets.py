@@ -11,7 +11,7 @@ import torch
 from tutelage.config import DataConfig, load_config
 from tutelage.data import Data, Split, choose_splits, read_data, read_unlabelled
 from tutelage.errors import ConfigError, DataError
-from tutelage.tasks.strata import strata
+from tutelage.tasks import MultiLabel, Regression
 
 NAN = math.nan
 
@@ -153,7 +153,7 @@ def test_rare_labels_lie_on_both_sides_of_a_draw():
     labels[:40, 0] = 1
     labels[:4, 1] = 1  # rare, and always with the first
     labels[50, 2] = 1  # a single row of it
-    found = strata(labels, task="multi-label")
+    found = MultiLabel.strata(labels)
     assert found[:4].tolist() == [1] * 4
     assert found[50] == 3  # among those without any
     split = Split("train", _Texts(60), [str(n) for n in range(60)], labels)
@@ -161,7 +161,7 @@ def test_rare_labels_lie_on_both_sides_of_a_draw():
     splits = choose_splits(data, DataConfig(source="", evaluate="holdout", holdout=0.25))
     for part in (splits.training, splits.evaluated):
         assert part.labels[:, 1].sum() >= 1
-    assert strata(torch.tensor([[1.0], [NAN]]), task="regression").tolist() == [0, -100]
+    assert Regression.strata(torch.tensor([[1.0], [NAN]])).tolist() == [0, -100]
 
 
 class _Texts:

@@ -10,6 +10,7 @@ from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_probe import probe_score
 from tutelage.probes import fit
 from tutelage.sweeps.rank import rank
+from tutelage.tasks import SingleLabel
 
 
 @pytest.fixture
@@ -48,4 +49,4 @@ def test_every_probe_is_given_the_device(config, verb):
 
 def test_a_probe_without_a_device_asks(config):
     with pytest.raises(AssertionError, match="no device"):
-        fit.fit_probe(torch.randn(20, 3), torch.arange(20) % 2, classes=2, c=1.0)
+        fit.fit_probe(torch.randn(20, 3), torch.arange(20) % 2, task=SingleLabel.numbered(2), c=1.0)

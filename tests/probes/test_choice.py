@@ -9,7 +9,8 @@ from sklearn.datasets import load_digits
 from tutelage.errors import DataError
 from tutelage.probes import HoldoutProbe, choice, fit_probe, linear_probe, probe_holdout
 from tutelage.probes.draws import drawn_holdout
-from tutelage.probes.fit import Regression
+from tutelage.probes.fit import ProbeProblem
+from tutelage.tasks import SingleLabel
 
 UNLABELLED = -100
 
@@ -30,13 +31,13 @@ def test_the_best_of_the_grid_is_refitted_on_all_rows(digits):
     without = labels[train].index_fill(0, held, UNLABELLED)
     best = {}
     for c in (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0):
-        fitted = fit_probe(features[train], without, classes=10, c=c)
+        fitted = fit_probe(features[train], without, task=SingleLabel.numbered(10), c=c)
         right = fitted.predict(features[train][held]) == labels[train][held]
         best[c] = right.double().mean().item()
     # A row or two may lie on the other side: fits begin elsewhere.
     assert best[probe.c] >= max(best.values()) - 2 / 120
     assert probe.holdout_score == pytest.approx(best[probe.c], abs=2 / 120)
-    full = fit_probe(features[train], labels[train], classes=10, c=probe.c)
+    full = fit_probe(features[train], labels[train], task=SingleLabel.numbered(10), c=probe.c)
     accuracy = (full.predict(features[test]) == labels[test]).double().mean().item()
     assert probe.score == pytest.approx(accuracy, abs=0.002)
     assert probe.score > 0.9
@@ -85,21 +86,21 @@ def test_test_rows_choose_nothing(digits):
 )
 def test_the_grid_goes_on_as_long_as_that_helps(digits, monkeypatch, best, tried):
     visited = []
-    fit = choice.Regression.fit
+    fit = choice.ProbeProblem.fit
 
     def noted(self, c, **more):
         visited.append(round(math.log10(c)))
         return fit(self, 1e-4, **more)
 
-    monkeypatch.setattr(choice.Regression, "fit", noted)
-    monkeypatch.setattr(choice, "measure", lambda *_: 1 - abs(visited[-1] - best) / 100)
+    monkeypatch.setattr(choice.ProbeProblem, "fit", noted)
+    monkeypatch.setattr(SingleLabel, "score", lambda *_: 1 - abs(visited[-1] - best) / 100)
     found = probe_holdout(digits[0][:200], digits[1][:200])
     assert visited == tried
     assert found.c == pytest.approx(10.0**best)
 
 
 def test_of_equals_the_stronger_penalty(digits, monkeypatch):
-    monkeypatch.setattr(choice, "measure", lambda *_: 0.5)
+    monkeypatch.setattr(SingleLabel, "score", lambda *_: 0.5)
     assert probe_holdout(digits[0][:200], digits[1][:200]).c == 1e-4
 
 
@@ -136,7 +137,7 @@ def test_what_cannot_be_scored_is_said(digits):
     with pytest.raises(DataError, match="at least two classes"):
         probe_holdout(features[:0], one[:0])
     with pytest.raises(DataError, match="no row of class 10 of 11"):
-        probe_holdout(features, labels, classes=11)
+        probe_holdout(features, labels, task=SingleLabel.numbered(11))
     single = labels.clone()
     single[0] = 10
     with pytest.raises(DataError, match="class 10 has a single row"):
@@ -156,7 +157,7 @@ def test_after_probes_of_parts_it_finds_the_same_in_fewer_passes(monkeypatch):
     features = means[labels] + torch.randn(1500, 96, generator=generator)
     train, test = slice(None, 1000), slice(1000, None)
     passes: list[float] = []
-    plain = Regression.objective
+    plain = ProbeProblem.objective
 
     def counted(self, point, *, c):
         passes.append(c)
@@ -173,7 +174,7 @@ def test_after_probes_of_parts_it_finds_the_same_in_fewer_passes(monkeypatch):
         )
         return found, len(passes)
 
-    monkeypatch.setattr(Regression, "objective", counted)
+    monkeypatch.setattr(ProbeProblem, "objective", counted)
     parts = [probed(columns)[0] for columns in (features[:, :48], features[:, 48:])]
     cold, many = probed(features)
     warm, few = probed(features, after=parts)

@@ -6,6 +6,7 @@ from sklearn.datasets import load_digits
 
 from tutelage.errors import ConfigError, DataError
 from tutelage.probes import cross_fitted, fit_probe, probe_holdout, stratified_folds
+from tutelage.tasks import SingleLabel
 
 UNLABELLED = -100
 
@@ -21,27 +22,29 @@ def digits():
 
 def test_each_row_by_the_probe_of_the_other_folds(digits):
     features, labels = digits
-    logits = cross_fitted(features, labels, classes=10, folds=4, c=0.01, seed=1)
+    logits = cross_fitted(features, labels, task=SingleLabel.numbered(10), folds=4, c=0.01, seed=1)
     folds = stratified_folds(labels, folds=4, seed=1)
     assert logits.dtype == torch.float32
     for row in (1, 2, 3, 4, 6, 399):
         others = (labels != UNLABELLED) & (folds != folds[row])
-        probe = fit_probe(features[others], labels[others], classes=10, c=0.01)
+        probe = fit_probe(features[others], labels[others], task=SingleLabel.numbered(10), c=0.01)
         assert torch.allclose(logits[row], probe.outputs(features[row : row + 1])[0], atol=1e-5)
     every = labels != UNLABELLED
-    probe = fit_probe(features[every], labels[every], classes=10, c=0.01)
+    probe = fit_probe(features[every], labels[every], task=SingleLabel.numbered(10), c=0.01)
     assert torch.allclose(logits[~every], probe.outputs(features[~every]), atol=1e-5)
 
 
 def test_a_rows_label_does_not_reach_its_logits(digits):
     features, labels = digits
     folds = stratified_folds(labels, folds=5, seed=0)
-    before = cross_fitted(features, labels, classes=10, folds=folds, c=0.01)
-    assert torch.equal(before, cross_fitted(features, labels, classes=10, c=0.01))
+    before = cross_fitted(features, labels, task=SingleLabel.numbered(10), folds=folds, c=0.01)
+    assert torch.equal(
+        before, cross_fitted(features, labels, task=SingleLabel.numbered(10), c=0.01)
+    )
     for row in (1, 7, 213):
         flipped = labels.clone()
         flipped[row] = (labels[row] + 1) % 10
-        after = cross_fitted(features, flipped, classes=10, folds=folds, c=0.01)
+        after = cross_fitted(features, flipped, task=SingleLabel.numbered(10), folds=folds, c=0.01)
         assert torch.equal(after[row], before[row])
         together = folds == folds[row]
         assert torch.equal(after[together], before[together])
@@ -51,34 +54,44 @@ def test_a_rows_label_does_not_reach_its_logits(digits):
 def test_random_labels_are_not_remembered():
     draw = torch.Generator().manual_seed(0)
     features, labels = torch.randn(200, 300, generator=draw), torch.arange(200) % 2
-    seen = fit_probe(features, labels, classes=2, c=1.0).predict(features)
-    unseen = cross_fitted(features, labels, classes=2, c=1.0).argmax(dim=1)
+    seen = fit_probe(features, labels, task=SingleLabel.numbered(2), c=1.0).predict(features)
+    unseen = cross_fitted(features, labels, task=SingleLabel.numbered(2), c=1.0).argmax(dim=1)
     assert (seen == labels).all()
     assert (unseen == labels).double().mean() < 0.62
 
 
 def test_c_is_that_of_the_holdout(digits):
     features, labels = digits
-    c = probe_holdout(features, labels, classes=10, seed=2).c
+    c = probe_holdout(features, labels, task=SingleLabel.numbered(10), seed=2).c
     assert torch.equal(
-        cross_fitted(features, labels, classes=10, seed=2),
-        cross_fitted(features, labels, classes=10, c=c, seed=2),
+        cross_fitted(features, labels, task=SingleLabel.numbered(10), seed=2),
+        cross_fitted(features, labels, task=SingleLabel.numbered(10), c=c, seed=2),
     )
 
 
 def test_what_cannot_be_cross_fitted_is_said(digits):
     features, labels = digits
     with pytest.raises(DataError, match="no row of class 10 of 11"):
-        cross_fitted(features, labels, classes=11, c=1.0)
+        cross_fitted(features, labels, task=SingleLabel.numbered(11), c=1.0)
     with pytest.raises(DataError, match="class 1 has a single row"):
-        cross_fitted(features[:5], torch.tensor([0, 0, 1, 2, 2]), classes=3, c=1.0)
+        cross_fitted(
+            features[:5], torch.tensor([0, 0, 1, 2, 2]), task=SingleLabel.numbered(3), c=1.0
+        )
     with pytest.raises(DataError, match="400 numbers from 0"):
-        cross_fitted(features, labels, classes=10, c=1.0, folds=torch.zeros(3).long())
+        cross_fitted(
+            features, labels, task=SingleLabel.numbered(10), c=1.0, folds=torch.zeros(3).long()
+        )
     with pytest.raises(DataError, match="400 numbers from 0"):
-        cross_fitted(features, labels, classes=10, c=1.0, folds=torch.full_like(labels, -1))
+        cross_fitted(
+            features,
+            labels,
+            task=SingleLabel.numbered(10),
+            c=1.0,
+            folds=torch.full_like(labels, -1),
+        )
     with pytest.raises(ConfigError, match="two folds"):
-        cross_fitted(features, labels, classes=10, c=1.0, folds=1)
+        cross_fitted(features, labels, task=SingleLabel.numbered(10), c=1.0, folds=1)
     spoilt = features.clone()
     spoilt[0, 3] = torch.nan  # of a row without a label
     with pytest.raises(DataError, match="row 0"):
-        cross_fitted(spoilt, labels, classes=10, c=1.0)
+        cross_fitted(spoilt, labels, task=SingleLabel.numbered(10), c=1.0)

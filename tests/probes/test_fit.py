@@ -11,8 +11,9 @@ from sklearn.linear_model import LogisticRegression
 
 from tutelage.cache import FeatureKey, FeatureStore, JoinedTable, table
 from tutelage.errors import ConfigError, DataError
-from tutelage.probes import fit_probe, standardised
-from tutelage.probes.fit import Regression
+from tutelage.probes import fit_probe, standardize
+from tutelage.probes.fit import ProbeProblem
+from tutelage.tasks import SingleLabel
 
 UNLABELLED = -100
 
@@ -51,7 +52,7 @@ def plain_objective(weight, bias, columns, labels, *, c):
 def test_same_loss_and_accuracy_as_the_optimum(digits, c):
     features, labels = digits
     train, test = slice(None, 1200), slice(1200, None)
-    probe = fit_probe(features[train], labels[train], classes=10, c=c)
+    probe = fit_probe(features[train], labels[train], task=SingleLabel.numbered(10), c=c)
     model, columns = reference(features[train], labels[train], c=c)
     best = plain_objective(model.coef_, model.intercept_, columns, labels[train], c=c)
     found = plain_objective(probe.weight, probe.bias, columns, labels[train], c=c)
@@ -64,7 +65,7 @@ def test_same_loss_and_accuracy_as_the_optimum(digits, c):
 @pytest.mark.parametrize("c", [1e-3, 1e-1])
 def test_same_probabilities_at_the_optimum(digits, c):
     features, labels = digits
-    regression = Regression(features, labels, classes=10)
+    regression = ProbeProblem(features, labels, task=SingleLabel.numbered(10))
     probe = regression.fit(c, tolerance=1e-10)
     model, columns = reference(features, labels, c=c)
     assert np.allclose(
@@ -76,7 +77,7 @@ def test_two_classes_are_scikit_learns_at_twice_c(digits):
     features, labels = digits
     chosen = (labels == 3) | (labels == 8)
     features, labels = features[chosen], (labels[chosen] == 8).long()
-    probe = Regression(features, labels, classes=2).fit(1e-2, tolerance=1e-10)
+    probe = ProbeProblem(features, labels, task=SingleLabel.numbered(2)).fit(1e-2, tolerance=1e-10)
     model, columns = reference(features, labels, c=2e-2)
     assert np.allclose(
         probe.outputs(features).softmax(dim=1), model.predict_proba(columns), atol=1e-4
@@ -85,7 +86,7 @@ def test_two_classes_are_scikit_learns_at_twice_c(digits):
 
 def test_gradient_is_the_objectives(digits):
     features, labels = digits
-    regression = Regression(features[:200], labels[:200], classes=10)
+    regression = ProbeProblem(features[:200], labels[:200], task=SingleLabel.numbered(10))
     point = 0.1 * torch.randn(650, generator=torch.Generator().manual_seed(0))
     _, gradient = regression.objective(point, c=0.01)
     for place in (2, 212, 619, 640, 649):
@@ -97,7 +98,7 @@ def test_gradient_is_the_objectives(digits):
 
 def test_objective_is_the_definition(digits):
     features, labels = digits[0][:100], digits[1][:100]
-    regression = Regression(features, labels, classes=10)
+    regression = ProbeProblem(features, labels, task=SingleLabel.numbered(10))
     point = 0.1 * torch.randn(650, generator=torch.Generator().manual_seed(0))
     _, columns = reference(features, labels, c=1e-4)
     expected = plain_objective(point[:640].view(10, 64), point[640:], columns, labels, c=0.3)
@@ -120,14 +121,14 @@ def cached(digits, tmp_path):
 
 
 def test_blocks_read_again_equal_what_is_held(digits, cached, monkeypatch):
-    held = fit_probe(*digits, classes=10, c=0.01)
-    monkeypatch.setattr(standardised, "HOLD_UP_TO", 0)
+    held = fit_probe(*digits, task=SingleLabel.numbered(10), c=0.01)
+    monkeypatch.setattr(standardize, "HOLD_UP_TO", 0)
     monkeypatch.setattr(table, "BLOCK_ROWS", 100)
     rows, labels = cached
-    read = fit_probe(rows, labels, classes=10, c=0.01)
+    read = fit_probe(rows, labels, task=SingleLabel.numbered(10), c=0.01)
     assert torch.allclose(read.mean, held.mean)
     assert torch.allclose(read.outputs(rows), held.outputs(digits[0]), atol=0.01)
-    regression = Regression(rows, labels, classes=10)
+    regression = ProbeProblem(rows, labels, task=SingleLabel.numbered(10))
     assert sum(map(len, regression._columns.blocks())) == 1797
     assert max(map(len, regression._columns.blocks())) == 100
     assert not regression._columns._held
@@ -137,7 +138,7 @@ def test_weights_multiply_standardised_columns(digits):
     features, labels = digits
     weights = torch.rand(64, generator=torch.Generator().manual_seed(0))
     weights[::7] = 0
-    regression = Regression(features, labels, classes=10, weights=weights)
+    regression = ProbeProblem(features, labels, task=SingleLabel.numbered(10), weights=weights)
     weighted = regression.fit(0.01, tolerance=1e-10)
     model, columns = reference(features, labels, c=0.01, weights=weights)
     assert np.allclose(
@@ -146,7 +147,7 @@ def test_weights_multiply_standardised_columns(digits):
     nothing_of = features.clone()
     nothing_of[:, ::7] = 100 * torch.randn_like(nothing_of[:, ::7])
     assert torch.equal(weighted.outputs(nothing_of), weighted.outputs(features))
-    plain = fit_probe(features, labels, classes=10, c=0.01)
+    plain = fit_probe(features, labels, task=SingleLabel.numbered(10), c=0.01)
     assert not torch.allclose(plain.outputs(features), weighted.outputs(features), atol=0.1)
 
 
@@ -154,31 +155,31 @@ def test_rows_without_a_label_change_nothing(digits):
     features, labels = digits[0].clone(), digits[1].clone()
     labels[::3] = UNLABELLED
     known = labels != UNLABELLED
-    alone = fit_probe(features[known], labels[known], classes=10, c=0.01)
+    alone = fit_probe(features[known], labels[known], task=SingleLabel.numbered(10), c=0.01)
     features[~known] *= 1000
-    among = fit_probe(features, labels, classes=10, c=0.01)
+    among = fit_probe(features, labels, task=SingleLabel.numbered(10), c=0.01)
     for name in ("weight", "bias", "mean", "scale"):
         assert torch.equal(getattr(alone, name), getattr(among, name))
 
 
 def test_columns_are_standardised_whatever_their_scale(digits):
     features, labels = digits
-    plain = fit_probe(features, labels, classes=10, c=0.01)
+    plain = fit_probe(features, labels, task=SingleLabel.numbered(10), c=0.01)
     stretched = 50 * features * (1 + torch.arange(64)) + 1000
-    other = fit_probe(stretched, labels, classes=10, c=0.01)
+    other = fit_probe(stretched, labels, task=SingleLabel.numbered(10), c=0.01)
     assert torch.allclose(plain.outputs(features), other.outputs(stretched), atol=0.01)
 
 
 def test_a_column_that_only_rounding_moves_is_left_out(digits):
     features, labels = digits[0].clone(), digits[1]
     features[:, 0] = 0.1
-    probe = fit_probe(features, labels, classes=10, c=0.01)
+    probe = fit_probe(features, labels, task=SingleLabel.numbered(10), c=0.01)
     assert torch.allclose(probe.weight[:, 0], torch.zeros(10), atol=1e-6)
     assert probe.scale[0] == 1
 
 
 def test_a_start_changes_the_way_not_the_goal(digits):
-    regression = Regression(*digits, classes=10)
+    regression = ProbeProblem(*digits, task=SingleLabel.numbered(10))
     passes = []
     objective = regression.objective
     regression.objective = lambda at, *, c: passes.append(c) or objective(at, c=c)
@@ -196,7 +197,7 @@ def test_a_start_changes_the_way_not_the_goal(digits):
 
 
 def test_repeats_bit_for_bit(digits):
-    first, second = (fit_probe(*digits, classes=10, c=0.01) for _ in range(2))
+    first, second = (fit_probe(*digits, task=SingleLabel.numbered(10), c=0.01) for _ in range(2))
     assert torch.equal(first.weight, second.weight)
 
 
@@ -205,7 +206,7 @@ def test_half_precision_and_more_columns_than_rows():
     labels = torch.arange(60) % 3
     features = torch.randn(60, 300, generator=draw).half()
     features[torch.arange(60), labels] += 4
-    probe = Regression(features, labels, classes=3).fit(0.01, tolerance=1e-10)
+    probe = ProbeProblem(features, labels, task=SingleLabel.numbered(3)).fit(0.01, tolerance=1e-10)
     model, columns = reference(features, labels, c=0.01)
     assert np.allclose(
         probe.outputs(features).softmax(dim=1), model.predict_proba(columns), atol=1e-4
@@ -250,14 +251,14 @@ def test_what_cannot_be_fitted_is_said(wrong):
         fit_probe(
             features,
             torch.tensor(wrong.labels),
-            classes=wrong.classes,
+            task=SingleLabel.numbered(wrong.classes),
             c=wrong.c,
             weights=None if wrong.weights is None else torch.tensor(wrong.weights),
         )
 
 
 def test_rows_to_score_must_fit_the_probe(digits):
-    probe = fit_probe(*digits, classes=10, c=0.01)
+    probe = fit_probe(*digits, task=SingleLabel.numbered(10), c=0.01)
     with pytest.raises(DataError, match="64 columns, and these rows have 3"):
         probe.predict(torch.randn(2, 3))
     spoilt = digits[0][:5].clone()

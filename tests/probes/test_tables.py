@@ -6,6 +6,7 @@ import torch
 
 from tutelage.cache import FeatureKey, FeatureStore, JoinedTable, columns, concat, select
 from tutelage.probes import fit_probe
+from tutelage.tasks import SingleLabel
 
 
 def test_all_tables_give_the_same_probe(tmp_path: Path) -> None:
@@ -30,17 +31,19 @@ def test_all_tables_give_the_same_probe(tmp_path: Path) -> None:
     halves = concat([JoinedTable(features, ids[:20]), JoinedTable(features, ids[20:])])
     turned = select(JoinedTable(features, ids[::-1]), torch.arange(59, -1, -1))
 
-    expected = fit_probe(tensors["wide"], labels, classes=3, c=0.1)
+    expected = fit_probe(tensors["wide"], labels, task=SingleLabel.numbered(3), c=0.1)
     for given in (
         JoinedTable({"wide": features["wide"]}, ids),
         columns(table, ["wide"]),
         columns(halves, ["wide"]),
         columns(turned, ["wide"]),
     ):
-        probe = fit_probe(given, labels, classes=3, c=0.1)
+        probe = fit_probe(given, labels, task=SingleLabel.numbered(3), c=0.1)
         assert torch.equal(probe.weight, expected.weight)
         assert torch.equal(probe.outputs(given), expected.outputs(tensors["wide"]))
 
     side_by_side = torch.cat([tensors["narrow"], tensors["wide"]], dim=1)
-    expected = fit_probe(side_by_side, labels, classes=3, c=0.1)
-    assert torch.equal(fit_probe(table, labels, classes=3, c=0.1).weight, expected.weight)
+    expected = fit_probe(side_by_side, labels, task=SingleLabel.numbered(3), c=0.1)
+    assert torch.equal(
+        fit_probe(table, labels, task=SingleLabel.numbered(3), c=0.1).weight, expected.weight
+    )

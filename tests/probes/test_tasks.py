@@ -10,7 +10,8 @@ from torch import nan
 
 from tutelage.errors import DataError
 from tutelage.probes import cross_fitted, fit_probe, linear_probe, stratified_folds
-from tutelage.probes.fit import Regression
+from tutelage.probes.fit import ProbeProblem
+from tutelage.tasks import TASKS, MultiLabel, Regression, SingleLabel
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +39,19 @@ def standardised(features: torch.Tensor) -> np.ndarray:
 @pytest.mark.parametrize("c", [1e-3, 1.0])
 def test_targets_are_ridge_regressions(diabetes, c):
     features, targets = diabetes
-    probe = Regression(features, targets, kind="regression", classes=2).fit(c, tolerance=1e-9)
+    probe = ProbeProblem(features, targets, task=Regression.numbered(2)).fit(c, tolerance=1e-9)
     x = standardised(features)
     model = Ridge(alpha=1 / c).fit(x, targets.double().numpy())
     spread = targets.std(dim=0).numpy()
     assert np.abs((probe.outputs(features).numpy() - model.predict(x)) / spread).max() < 1e-3
-    usual = fit_probe(features, targets, kind="regression", classes=2, c=c)
+    usual = fit_probe(features, targets, task=Regression.numbered(2), c=c)
     assert np.abs((usual.outputs(features).numpy() - model.predict(x)) / spread).max() < 0.03
 
 
 @pytest.mark.parametrize("c", [1e-3, 1e-1])
 def test_each_label_is_a_logistic_regression(marks, c):
     features, labels = marks
-    probe = Regression(features, labels, kind="multi-label", classes=3).fit(c, tolerance=1e-9)
+    probe = ProbeProblem(features, labels, task=MultiLabel.numbered(3)).fit(c, tolerance=1e-9)
     shares, x = probe.outputs(features).sigmoid().numpy(), standardised(features)
     for j in range(3):
         model = LogisticRegression(C=c, tol=1e-9, max_iter=10_000).fit(x, labels[:, j].numpy())
@@ -62,9 +63,11 @@ def test_what_is_missing_in_one_column_counts_in_the_others(marks, diabetes, kin
     features, labels = marks if kind == "multi-label" else diabetes
     labels = labels[:, :2].clone()
     labels[::3, 0] = nan
-    both = Regression(features, labels, kind=kind, classes=2).fit(0.01, tolerance=1e-9)
+    both = ProbeProblem(features, labels, task=TASKS[kind].numbered(2)).fit(0.01, tolerance=1e-9)
     # All rows standardise the columns; the label that is there of them all is as alone.
-    alone = Regression(features, labels[:, 1:], kind=kind, classes=1).fit(0.01, tolerance=1e-9)
+    alone = ProbeProblem(features, labels[:, 1:], task=TASKS[kind].numbered(1)).fit(
+        0.01, tolerance=1e-9
+    )
     spread = 1.0 if kind == "multi-label" else float(labels[:, 1].std())
     found = (both.outputs(features)[:, 1:] - alone.outputs(features)) / spread
     assert found.abs().max() < 5e-3
@@ -78,7 +81,9 @@ def test_gradients_are_the_objectives(marks, diabetes):
     for kind, (features, labels) in (("multi-label", marks), ("regression", diabetes)):
         labels = labels[:100].clone()
         labels[3, 0] = nan
-        regression = Regression(features[:100], labels, kind=kind, classes=labels.shape[1])
+        regression = ProbeProblem(
+            features[:100], labels, task=TASKS[kind].numbered(labels.shape[1])
+        )
         size = labels.shape[1] * (features.shape[1] + 1)
         point = 0.1 * torch.randn(size, generator=torch.Generator().manual_seed(0))
         _, gradient = regression.objective(point, c=0.01)
@@ -92,7 +97,7 @@ def test_gradients_are_the_objectives(marks, diabetes):
 def test_a_label_that_nobody_has_is_learned_as_that(marks):
     features, labels = marks
     labels = torch.cat([labels, torch.zeros(500, 1)], dim=1)
-    probe = fit_probe(features, labels, kind="multi-label", classes=4, c=0.01)
+    probe = fit_probe(features, labels, task=MultiLabel.numbered(4), c=0.01)
     assert (probe.outputs(features)[:, 3].sigmoid() < 0.01).all()
 
 
@@ -103,9 +108,9 @@ def test_scores_are_the_metrics(marks, diabetes):
         labels[:350],
         test_features=features[350:],
         test_labels=labels[350:],
-        kind="multi-label",
+        task=MultiLabel.numbered(3),
     )
-    best = fit_probe(features[:350], labels[:350], kind="multi-label", classes=3, c=found.c)
+    best = fit_probe(features[:350], labels[:350], task=MultiLabel.numbered(3), c=found.c)
     expected = average_precision_score(labels[350:], best.outputs(features[350:]))
     assert found.score == pytest.approx(expected, abs=0.005)
     assert 0 < found.error < 0.1
@@ -115,9 +120,9 @@ def test_scores_are_the_metrics(marks, diabetes):
         targets[:300],
         test_features=features[300:],
         test_labels=targets[300:],
-        kind="regression",
+        task=Regression.numbered(2),
     )
-    best = fit_probe(features[:300], targets[:300], kind="regression", classes=2, c=found.c)
+    best = fit_probe(features[:300], targets[:300], task=Regression.numbered(2), c=found.c)
     expected = r2_score(targets[300:], best.outputs(features[300:]))
     assert found.score == pytest.approx(expected, abs=0.02)
 
@@ -127,8 +132,8 @@ def test_no_row_is_seen_by_its_own_probe(marks, diabetes, kind):
     features, labels = marks if kind == "multi-label" else diabetes
     features, labels = features[:150], labels[:150, :2].clone()
     labels[::10] = nan
-    folds = stratified_folds(labels, kind=kind, folds=3, seed=0)
-    given = {"kind": kind, "classes": 2, "c": 0.01}
+    folds = stratified_folds(TASKS[kind].strata(labels), folds=3, seed=0)
+    given = {"task": TASKS[kind].numbered(2), "c": 0.01}
     found = cross_fitted(features, labels, folds=3, **given)
     assert (folds[::10] == -100).all()
     for row in (1, 10, 77):
@@ -141,8 +146,8 @@ def test_no_row_is_seen_by_its_own_probe(marks, diabetes, kind):
 def test_labels_of_another_task_are_refused(marks):
     features, labels = marks
     with pytest.raises(DataError, match="labels of single-label tasks are class numbers"):
-        fit_probe(features, labels, classes=3, c=1.0)
+        fit_probe(features, labels, task=SingleLabel.numbered(3), c=1.0)
     with pytest.raises(DataError, match="0 and 1"):
-        fit_probe(features, labels * 2, kind="multi-label", classes=3, c=1.0)
+        fit_probe(features, labels * 2, task=MultiLabel.numbered(3), c=1.0)
     with pytest.raises(DataError, match=r"labelled rows of 2 columns; got \[500, 3\]"):
-        fit_probe(features, labels, kind="multi-label", classes=2, c=1.0)
+        fit_probe(features, labels, task=MultiLabel.numbered(2), c=1.0)

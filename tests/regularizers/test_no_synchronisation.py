@@ -7,8 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tutelage import AFTLoss, Objective, Standardized
 from tutelage.regularizers import AFTWithoutKernel
-from tutelage.tasks.base import Scale, right_rows
-from tutelage.tasks.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from tutelage.tasks import BinaryCrossEntropy, CrossEntropy, SquaredError, TargetScaling, right_rows
 from tutelage.tasks.soft_labels import SoftLabels
 
 WAITING = {
@@ -100,7 +99,7 @@ def test_the_spy_sees_what_waits_also_in_a_backward(ask):
             BinaryCrossEntropy(),
             torch.tensor([[1.0, torch.nan], [0.0, 0.0], [torch.nan, torch.nan]]),
         ),
-        (SquaredError(Scale((1.0, 2.0), (3.0, 4.0))), torch.tensor([[1.0, torch.nan]] * 3)),
+        (SquaredError(TargetScaling((1.0, 2.0), (3.0, 4.0))), torch.tensor([[1.0, torch.nan]] * 3)),
     ],
     ids=["classes", "labels", "targets"],
 )

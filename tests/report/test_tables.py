@@ -21,7 +21,7 @@ from tutelage.report.tables import (
     write_table,
 )
 from tutelage.results.table import ResultTable, Scores, result_table
-from tutelage.tasks.base import metric_of
+from tutelage.tasks import SingleLabel
 
 STL = {0: 0.70, 1: 0.72, 2: 0.71}
 NASTY = r"a_b|c&d%e$f#{g}~h^i\j[k]*<l> 漢"
@@ -39,7 +39,7 @@ def table(*rows: Scores) -> ResultTable:
         data="folder:flowers",
         evaluated="test",
         tuned=False,
-        metric=metric_of("single-label"),
+        metric=SingleLabel.metric(),
     )
 
 

@@ -12,7 +12,7 @@ from tutelage.report.units import (
     score,
 )
 from tutelage.results.statistics import SampleMean
-from tutelage.tasks.base import metric_of
+from tutelage.tasks import Regression, SingleLabel
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_percent_and_points() -> None:
 
 
 def test_a_metric_that_is_no_share_has_three_decimals() -> None:
-    r2, accuracy = metric_of("regression"), metric_of("single-label")
+    r2, accuracy = Regression.metric(), SingleLabel.metric()
     mean = SampleMean(mean=-0.0123, error=0.004, count=3)
 
     assert ascii_only(score(mean, r2)) == "-0.012 ± 0.004"

@@ -12,7 +12,7 @@ from torch import nn
 from tutelage.demo.data import minilm
 from tutelage.errors import ConfigError, StudentError
 from tutelage.students import build_student, fold_target_scaling
-from tutelage.tasks.base import Scale
+from tutelage.tasks import TargetScaling
 from tutelage.teachers import open_teacher
 
 CLASSES = ("fresh", "rotten", "stale")
@@ -89,7 +89,7 @@ def test_a_bert_comes_into_its_targets_units(small_bert):
     student.model.eval()
     with torch.inference_mode():
         before = student.outputs(tokens(student))
-        fold_target_scaling(student, Scale((170.0,), (10.0,)))
+        fold_target_scaling(student, TargetScaling((170.0,), (10.0,)))
         student.model.eval()
         assert torch.allclose(student.outputs(tokens(student)), 170 + 10 * before, atol=1e-3)
 

@@ -8,7 +8,7 @@ from tutelage.errors import StudentError
 from tutelage.inputs import ImageInput
 from tutelage.students import fold_target_scaling, output_layer
 from tutelage.tap import FeatureTap
-from tutelage.tasks.base import Scale
+from tutelage.tasks import TargetScaling
 
 
 class Small:
@@ -30,7 +30,7 @@ def network(*head: nn.Module) -> nn.Module:
 
 def test_outputs_come_in_units():
     student = Small(network(nn.Linear(2, 2), nn.Dropout(0.5)))
-    scale = Scale(mean=(1000.0, -0.1), std=(50.0, 0.01))
+    scale = TargetScaling(mean=(1000.0, -0.1), std=(50.0, 0.01))
     images = {"image": torch.randint(256, (6, 3, 4, 4), dtype=torch.uint8)}
     student.model.eval()
     before = student.outputs(images)
@@ -39,7 +39,7 @@ def test_outputs_come_in_units():
     fold_target_scaling(student, scale)
     assert student.model.training
     student.model.eval()
-    assert torch.allclose(student.outputs(images), scale.raw(before), rtol=1e-5)
+    assert torch.allclose(student.outputs(images), scale.to_units(before), rtol=1e-5)
 
 
 @pytest.mark.parametrize("head", [[nn.Linear(2, 2), nn.Softplus()], [nn.Linear(2, 2, bias=False)]])
@@ -59,4 +59,4 @@ def test_a_head_that_serves_twice_is_refused():
             return self.layer(self.layer(self.enter(x.flatten(1))))
 
     with pytest.raises(StudentError, match="is used elsewhere"):
-        fold_target_scaling(Small(Twice()), Scale((5.0, 5.0), (3.0, 3.0)))
+        fold_target_scaling(Small(Twice()), TargetScaling((5.0, 5.0), (3.0, 3.0)))

@@ -7,8 +7,15 @@ import torch
 from torch import nan, nn
 
 from tutelage.errors import ConfigError
-from tutelage.tasks.base import Scale, Task
-from tutelage.tasks.losses import BinaryCrossEntropy, CrossEntropy, SquaredError, task_loss
+from tutelage.tasks import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    MultiLabel,
+    Regression,
+    SingleLabel,
+    SquaredError,
+    TargetScaling,
+)
 from tutelage.tasks.soft_labels import SoftLabels
 
 DRAW = torch.Generator().manual_seed(0)
@@ -21,7 +28,7 @@ TARGETS = torch.tensor(
     [[110, 0.1, 3], [nan, 0.2, 4], [nan, nan, nan], [90, 0.4, 5], [130, nan, 1]],
     dtype=torch.float32,
 )
-SCALE = Scale(mean=(100.0, 0.25, 3.0), std=(20.0, 0.5, 2.0))
+SCALE = TargetScaling(mean=(100.0, 0.25, 3.0), std=(20.0, 0.5, 2.0))
 
 
 def binary(y: float, z: float, p: float = 1.0) -> float:
@@ -88,33 +95,33 @@ def test_soft_labels_of_several_labels(temperature):
 
 def test_soft_targets_are_in_the_targets_units():
     task = SoftLabels(mix=1.0, loss=SquaredError(SCALE))
-    assert task(OUTPUTS, TARGETS, SCALE.raw(OUTPUTS)).item() == pytest.approx(0, abs=1e-12)
+    assert task(OUTPUTS, TARGETS, SCALE.to_units(OUTPUTS)).item() == pytest.approx(0, abs=1e-12)
     with pytest.raises(ValueError, match="no temperature"):
         SoftLabels(temperature=2.0, loss=SquaredError(SCALE))(OUTPUTS, TARGETS, SOFT)
 
 
 def test_class_weights():
     labels = torch.tensor([0, 0, 0, 1, 2, 2, -100])
-    task = Task.of("single-label", ("a", "b", "c"), labels)
-    balanced = task_loss(task, labels, class_weights="balanced")
+    task = SingleLabel.of(("a", "b", "c"), labels)
+    balanced = task.loss(labels, class_weights="balanced")
     assert balanced.weight.tolist() == pytest.approx([6 / 9, 2.0, 1.0])
-    named = task_loss(task, labels, class_weights={"b": 3.0}, label_smoothing=0.1)
+    named = task.loss(labels, class_weights={"b": 3.0}, label_smoothing=0.1)
     outputs = torch.randn(7, 3, generator=torch.Generator().manual_seed(1))
     theirs = nn.CrossEntropyLoss(torch.tensor([1.0, 3.0, 1.0]), label_smoothing=0.1)
     assert torch.equal(named(outputs, labels), theirs(outputs, labels))
-    assert isinstance(task_loss(task, labels), CrossEntropy)
+    assert isinstance(task.loss(labels), CrossEntropy)
 
-    several = Task.of("multi-label", ("a", "b", "c"), MARKS)
-    weighed = task_loss(several, MARKS, class_weights="balanced")
+    several = MultiLabel.of(("a", "b", "c"), MARKS)
+    weighed = several.loss(MARKS, class_weights="balanced")
     assert weighed.pos_weight.tolist() == pytest.approx([1 / 2, 2.0, 1.0])
 
 
 def test_what_a_task_does_not_have_is_refused():
     labels = torch.tensor([0, 1])
-    task = Task.of("single-label", ("cat", "dog"), labels)
+    task = SingleLabel.of(("cat", "dog"), labels)
     with pytest.raises(ConfigError, match="names 'dgo', which is no class; did you mean 'dog'"):
-        task_loss(task, labels, class_weights={"dgo": 2.0})
-    regression = Task.of("regression", ("height",), torch.tensor([[1.0], [2.0]]))
+        task.loss(labels, class_weights={"dgo": 2.0})
+    regression = Regression.of(("height",), torch.tensor([[1.0], [2.0]]))
     for settings in ({"label_smoothing": 0.1}, {"class_weights": "balanced"}):
         with pytest.raises(ConfigError, match="leave it out"):
-            task_loss(regression, torch.tensor([[1.0], [2.0]]), **settings)
+            regression.loss(torch.tensor([[1.0], [2.0]]), **settings)

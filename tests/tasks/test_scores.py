@@ -1,6 +1,7 @@
 """Metrics by task: against scikit-learn on whole data, and against plain counts where some is missing."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,14 +9,18 @@ import torch
 from sklearn import metrics as sk
 
 from tutelage.errors import DataError, DivergedError
-from tutelage.tasks.base import METRICS, metric_of
-from tutelage.tasks.scores import measure, refuse_unmeasurable, scores, standard_error
+from tutelage.tasks import TASKS, MultiLabel, Regression
 
 DRAW = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(60, 3, generator=DRAW)
 CLASSES = torch.randint(3, (60,), generator=DRAW)
 MARKS = (LOGITS + torch.randn(60, 3, generator=DRAW) > 0.5).float()
 TARGETS = LOGITS * torch.tensor([1.0, 20.0, 0.1]) + torch.randn(60, 3, generator=DRAW)
+
+
+def scores(kind, outputs, labels, names=None) -> dict[str, float]:
+    task = TASKS[kind].numbered(outputs.shape[1])
+    return (task if names is None else replace(task, names=names)).scores(outputs, labels)
 
 
 def test_one_class_a_row():
@@ -111,7 +116,7 @@ def test_a_student_that_says_the_same_of_all_correlates_with_nothing():
     assert found["r2"] <= 0
 
 
-@pytest.mark.parametrize("kind", METRICS)
+@pytest.mark.parametrize("kind", TASKS)
 def test_errors_are_the_spread_of_drawn_rows(kind):
     """The standard error on 400 rows, held against the spread over many such draws."""
     draw = torch.Generator().manual_seed(1)
@@ -126,22 +131,16 @@ def test_errors_are_the_spread_of_drawn_rows(kind):
         }
         return outputs, labels[kind]
 
-    metric = metric_of(kind)
-    values = [measure(kind, metric, *drawn()) for _ in range(60)]
-    errors = [standard_error(kind, metric, *drawn()) for _ in range(8)]
+    task = TASKS[kind].numbered(drawn()[0].shape[1])
+    values = [task.score(*drawn()) for _ in range(60)]
+    errors = [task.standard_error(*drawn()) for _ in range(8)]
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.35)
 
 
 def test_what_cannot_be_measured_is_said():
     with pytest.raises(DataError, match=r"average precision is undefined on the test rows"):
-        refuse_unmeasurable(
-            "multi-label",
-            metric_of("multi-label"),
-            torch.zeros(5, 2),
-            outputs=2,
-            where="the test rows",
-        )
+        MultiLabel.numbered(2).refuse_unmeasurable(torch.zeros(5, 2), where="the test rows")
     with pytest.raises(DataError, match=r"R² is undefined on these rows"):
-        measure("regression", metric_of("regression"), torch.rand(5, 1), torch.ones(5, 1))
-    with pytest.raises(DivergedError, match="no finite numbers"):
+        Regression.numbered(1).score(torch.rand(5, 1), torch.ones(5, 1))
+    with pytest.raises(DivergedError, match="not finite numbers"):
         scores("regression", torch.tensor([[math.nan]]), torch.ones(1, 1))

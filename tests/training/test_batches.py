@@ -13,7 +13,7 @@ from tutelage.errors import DataError
 from tutelage.inputs import ImageInput
 from tutelage.inputs.workers import Failure
 from tutelage.progress import Silent
-from tutelage.tasks.base import UNLABELLED
+from tutelage.tasks import UNLABELLED
 from tutelage.training.batches import BatchSource
 from tutelage.training.prepared import PreparedRows, prepare_rows
 from tutelage.training.samplers import RowView, ShuffledBatches

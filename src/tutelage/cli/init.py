@@ -8,6 +8,7 @@ from tutelage.config import DataConfig
 from tutelage.data import Data, choose_splits, read_data
 from tutelage.errors import ConfigError
 from tutelage.recipes import SCHEME, recipe, recipe_text
+from tutelage.tasks import TASKS
 
 __all__ = ["write_config"]
 
@@ -98,7 +99,7 @@ seed = 0                          # decides the new head, the order of rows, and
 
 [data]
 source = {_quoted(source)}
-task = "single-label"             # or "multi-label", "regression": see docs/tasks.md
+task = "single-label"             # or {_other_tasks()}: see docs/tasks.md
 holdout = 0.1                     # share of the training rows that settings are chosen by:
 evaluate = "test"                 # "holdout" trains on the others and leaves the test rows alone
 
@@ -136,3 +137,7 @@ dir = {_quoted("runs/" + name)}
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
+
+
+def _other_tasks() -> str:
+    return ", ".join(f'"{name}"' for name in list(TASKS)[1:])

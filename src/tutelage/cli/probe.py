@@ -10,7 +10,7 @@ from tutelage.config import ExperimentConfig
 from tutelage.experiment.probe import probe
 from tutelage.progress import Progress
 from tutelage.report import print_table
-from tutelage.report.units import ascii_only, score
+from tutelage.report.units import ascii_only, metric_title, score
 from tutelage.results.statistics import SampleMean
 
 __all__ = ["probe_and_print"]
@@ -23,7 +23,7 @@ def probe_and_print(
     probes = probe(config, weighted=weighted, progress=progress)
     table = Table(box=None, pad_edge=False)
     table.add_column("features")
-    table.add_column(f"{probes[0].evaluated} {probes[0].metric.title}", justify="right")
+    table.add_column(f"{probes[0].evaluated} {metric_title(probes[0].metric)}", justify="right")
     table.add_column("C", justify="right")
     for one in probes:
         label = " + ".join(one.teachers) + (", weighted by rho" if one.weighted else "")

@@ -6,6 +6,7 @@ from rich.text import Text
 
 from tutelage.files import human_size
 from tutelage.report import print_table
+from tutelage.report.units import metric_title
 from tutelage.sweeps.advice import Candidate
 from tutelage.sweeps.rank import Ranking
 
@@ -51,4 +52,4 @@ def _row(candidate: Candidate) -> tuple[Text, ...]:
 def _probe_title(ranking: Ranking) -> str:
     """``probe %`` for accuracies, else with the metric's name."""
     metric = ranking.candidates[0].probe.metric
-    return "probe %" if metric.name == "accuracy" else f"probe, {metric.title}"
+    return "probe %" if metric.name == "accuracy" else f"probe, {metric_title(metric)}"

@@ -8,10 +8,10 @@ from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError
 from tutelage.progress import Progress
 from tutelage.report import print_result, print_table, write_report
-from tutelage.report.units import ascii_only, score
+from tutelage.report.units import ascii_only, metric_title, score
 from tutelage.results.statistics import SampleMean
 from tutelage.sweeps.tune import AUTO, Trial, Tuning, tune
-from tutelage.tasks.base import Metric
+from tutelage.tasks import Metric
 
 __all__ = ["method_names", "tune_and_print"]
 
@@ -58,7 +58,7 @@ def tune_and_print(
 def _table(tuning: Tuning) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("tried")
-    table.add_column(f"hold-out {tuning.metric.title}", justify="right")
+    table.add_column(f"hold-out {metric_title(tuning.metric)}", justify="right")
     table.add_column("")
     for trial in tuning.trials:
         table.add_row(

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from tutelage.config.section import Positive, Section, Share
-from tutelage.tasks.base import Kind, Metric, metric_of
+from tutelage.tasks import TASKS, Kind, Metric
 
 __all__ = [
     "DataConfig",
@@ -23,7 +23,7 @@ class DataConfig(Section):
         template: In place of ``text``: a prompt with columns' names in braces, as in
             ``"Question: {question}\\nAnswer:"``; ``{{`` and ``}}`` are braces themselves.
         task: ``"single-label"``, ``"multi-label"`` or ``"regression"``.
-        metric: What chooses, and leads reports: a name in ``tasks.METRICS``; by default accuracy,
+        metric: What chooses, and leads reports: one of the task's ``metrics``; by default accuracy,
             average precision or R².
         label: Column with the label; in a folder the class folder's name is the label. Several
             columns: a regression target each, or a label each that is 0 or 1.
@@ -70,17 +70,17 @@ class DataConfig(Section):
     @property
     def lead(self) -> Metric:
         """The metric that chooses."""
-        return metric_of(self.task, self.metric)
+        return TASKS[self.task].metric(self.metric)
 
     @model_validator(mode="after")
     def _columns_fit_task(self) -> Self:
-        metric_of(self.task, self.metric)
+        TASKS[self.task].metric(self.metric)
         if self.text is not None and self.template is not None:
             raise ValueError(
                 "text and template are both set; a template names its columns itself, in braces, "
                 "so leave text out"
             )
-        if self.task == "single-label" and not isinstance(self.label, str):
+        if TASKS[self.task].labels_are_classes and not isinstance(self.label, str):
             raise ValueError(
                 "several label columns are several targets or labels; set task = 'regression' or "
                 "'multi-label', or name one column"
@@ -88,7 +88,7 @@ class DataConfig(Section):
         if not isinstance(self.label, str) and len(set(self.label)) < len(self.label):
             raise ValueError(f"label names a column twice: {', '.join(self.label)}; name each once")
         if self.label_separator is not None and (
-            self.task != "multi-label" or not isinstance(self.label, str)
+            not TASKS[self.task].labels_are_binary or not isinstance(self.label, str)
         ):
             raise ValueError(
                 "label_separator takes one column of names apart, with task = 'multi-label'; leave "

@@ -16,6 +16,7 @@ from tutelage.config.section import NoEffect, Place, Section
 from tutelage.config.sweeps import CompareConfig, TuneConfig
 from tutelage.config.training import TrainConfig, TransferConfig
 from tutelage.errors import ConfigError
+from tutelage.tasks import TASKS
 
 __all__ = [
     "CacheConfig",
@@ -125,19 +126,20 @@ class ExperimentConfig(Section):
 
     @model_validator(mode="after")
     def _loss_fits_task(self) -> Self:
-        task, train = self.data.task, self.train
-        if train.label_smoothing and task != "single-label":
+        task, train = TASKS[self.data.task], self.train
+        if train.label_smoothing and not task.labels_are_classes:
             raise ValueError(
-                f"train.label_smoothing spreads one class over all, which {task} has not; leave it out"
+                f"train.label_smoothing spreads one class over all, which {task.kind} has not; "
+                "leave it out"
             )
-        if train.class_weights is not None and task == "regression":
+        if train.class_weights is not None and not task.has_classes:
             raise ValueError(
-                "train.class_weights weighs classes, which regression has not; leave it out"
+                f"train.class_weights weighs classes, which {task.kind} has not; leave it out"
             )
         temperatures = {self.transfer.temperature, *self.tune.temperature}
-        if task == "regression" and temperatures != {1.0}:
+        if not task.has_classes and temperatures != {1.0}:
             raise ValueError(
-                "transfer.temperature and tune.temperature divide logits, which regression has not; "
-                "leave them out"
+                "transfer.temperature and tune.temperature divide logits, which "
+                f"{task.kind} has not; leave them out"
             )
         return self

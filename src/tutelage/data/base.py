@@ -11,7 +11,7 @@ from torch import Tensor
 from tutelage.config.data import DataConfig
 from tutelage.data.templates import Template
 from tutelage.errors import DataError
-from tutelage.tasks.base import UNLABELLED, Kind
+from tutelage.tasks import UNLABELLED, Kind
 
 __all__ = [
     "UNLABELLED",

@@ -11,6 +11,7 @@ from tutelage.data.images import EXTENSIONS, ImageFiles
 from tutelage.data.labels import class_names, class_numbers
 from tutelage.data.roles import find_roles
 from tutelage.errors import ConfigError, DataError
+from tutelage.tasks import TASKS
 
 __all__ = ["read_folder"]
 
@@ -31,7 +32,7 @@ def read_folder(source: str, *, columns: Columns, names: SplitNames) -> Data:
         DataError: If there is no such folder, a class has no images or occurs outside the
             training rows only, or images lie outside of class folders.
     """
-    if columns.task != "single-label":
+    if not TASKS[columns.task].labels_are_classes:
         raise ConfigError(
             f"a folder's images have the one class whose folder they lie in; for task {columns.task!r} use "
             "table:FILE with a column of image paths and columns of labels"

@@ -8,7 +8,7 @@ from tutelage.data.base import Columns, Data, Split, SplitNames
 from tutelage.data.targets import refuse_useless
 from tutelage.errors import DataError
 from tutelage.registry import bind, import_object, split_scheme
-from tutelage.tasks.base import has_label, without_label
+from tutelage.tasks import TASKS, has_label, without_label
 
 __all__ = ["SCHEMES", "read_data", "read_unlabelled"]
 
@@ -36,11 +36,11 @@ def read_data(config: DataConfig) -> Data:
     )
     if data.task != task:
         raise DataError(f"{source} has labels for {data.task}; set data.task = {data.task!r}")
-    if task != "single-label":
+    if not TASKS[task].labels_are_classes:
         train_labels = data.splits["train"].labels
         known = train_labels[has_label(train_labels)]
-        regression = task == "regression"
-        refuse_useless(known, data.classes, regression=regression, where=source)
+        binary = TASKS[task].labels_are_binary
+        refuse_useless(known, data.classes, binary=binary, where=source)
         if not data.classes:
             raise DataError(f"no training row of {source} has a label; check data.label")
     elif len(data.classes) < 2:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from tutelage.config.data import DataConfig
 from tutelage.data.base import Data, Split
 from tutelage.errors import DataError
-from tutelage.tasks.base import has_label
-from tutelage.tasks.strata import strata
+from tutelage.tasks import TASKS, has_label
 
 __all__ = ["Splits", "choose_splits", "draw"]
 
@@ -95,7 +94,11 @@ def draw(split: Split, *, share: float, seed: int, purpose: str, data: Data) -> 
     by_class = _by_class(split, seed=seed, purpose=purpose, data=data)
     for label, rows in by_class.items():
         if len(rows) < 2:
-            kind = f"class {data.classes[label]!r}" if data.task == "single-label" else split.name
+            kind = (
+                f"class {data.classes[label]!r}"
+                if TASKS[data.task].labels_are_classes
+                else split.name
+            )
             raise DataError(
                 f"{kind} has a single row, so no {purpose} rows can be "
                 f"drawn from it; add rows of it, or give the data a {_SPLIT[purpose]} split"
@@ -155,7 +158,7 @@ def _by_class(split: Split, *, seed: int, purpose: str, data: Data) -> dict[int,
         hashlib.blake2b(f"{seed}\0{purpose}\0{name}".encode(), digest_size=16).digest()
         for name in split.ids
     ]
-    alike = strata(split.labels, task=data.task).tolist()
+    alike = TASKS[data.task].strata(split.labels).tolist()
     by_class: dict[int, list[int]] = {}
     for i in sorted(range(len(split)), key=lots.__getitem__):
         by_class.setdefault(alike[i], []).append(i)

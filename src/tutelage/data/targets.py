@@ -13,6 +13,7 @@ from torch import Tensor
 from tutelage.data.base import UNLABELLED, Columns
 from tutelage.data.labels import class_name, class_names, class_numbers
 from tutelage.errors import DataError
+from tutelage.tasks import TASKS
 
 __all__ = ["read_labels", "refuse_useless"]
 
@@ -34,13 +35,14 @@ def read_labels(
     """
     if columns.label is None:
         return (), {role: torch.full((len(t),), UNLABELLED) for role, t in tables.items()}
-    if columns.task == "single-label":
+    task = TASKS[columns.task]
+    if task.labels_are_classes:
         assert isinstance(columns.label, str)  # read_data refuses several
         return _classes(tables, columns.label, where=where)
-    if columns.task == "multi-label" and isinstance(columns.label, str):
+    if task.labels_are_binary and isinstance(columns.label, str):
         return _lists(tables, columns.label, separator=columns.separator, where=where)
     names = (columns.label,) if isinstance(columns.label, str) else columns.label
-    read = _binary if columns.task == "multi-label" else _number
+    read = _binary if task.labels_are_binary else _number
     found = {
         role: torch.tensor(
             np.array(
@@ -57,14 +59,14 @@ def read_labels(
 
 
 def refuse_useless(
-    labels: Shaped[Tensor, "rows ..."], names: Sequence[str], *, regression: bool, where: str
+    labels: Shaped[Tensor, "rows ..."], names: Sequence[str], *, binary: bool, where: str
 ) -> None:
     """Refuse training rows from which a label or target cannot be learned: all have the same.
 
     Args:
         labels: Of all training rows, a column a label or target.
         names: Of the columns.
-        regression: Whether they are targets.
+        binary: Whether they are labels of 0 and 1, not targets.
         where: What has the rows, for messages.
 
     Raises:
@@ -78,7 +80,7 @@ def refuse_useless(
             raise DataError(
                 f"no training row of {where} has a value of {name!r}; give some, or leave it out"
             )
-        if regression:
+        if not binary:
             raise DataError(
                 f"the target {name!r} is {known[0]:g} in all training rows of {where}: there is nothing to "
                 "learn; leave it out, or name another by data.label"

@@ -22,7 +22,6 @@ from tutelage.registry import bind, naming_user_code
 from tutelage.regularizers import EachModality, Regularizer, Standardized, TrainingEvidence
 from tutelage.students import Student, limit_training, output_layer
 from tutelage.students import build_student as build_model
-from tutelage.tasks.losses import task_loss
 from tutelage.tasks.soft_labels import SoftLabels
 from tutelage.training.batches import BatchSource
 from tutelage.training.inference import represent
@@ -77,7 +76,7 @@ def build_student(plan: Plan) -> Student:
         frozen=settings.frozen,
         lora=None if settings.lora is None else settings.lora.model_dump(),
     )
-    if plan.task.scale is not None:
+    if plan.task.scaling is not None:
         output_layer(student)  # refused now rather than after training
     return student
 
@@ -103,8 +102,7 @@ def build_objective(plan: Plan, student: Student, teachers: Sequence[Teacher]) -
             {teacher.name: teacher.features.mean for teacher in teachers},
             std={teacher.name: teacher.features.std for teacher in teachers},
         )
-    loss = task_loss(
-        plan.task,
+    loss = plan.task.loss(
         plan.training.labels,
         class_weights=train.class_weights,
         label_smoothing=train.label_smoothing,
@@ -197,7 +195,7 @@ def prepare_regularizer(
     size = config.train.batch_size
     evidence = TrainingEvidence(
         teachers=prepared.training.teachers,
-        labels=labels if task.scale is None else task.scale.standardised(labels),
+        labels=task.standardized(labels),
         classes=task.outputs,
         student=lambda: represent(
             student, prepared.plain, batch_size=size, accelerator=accelerator

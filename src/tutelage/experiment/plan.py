@@ -24,9 +24,7 @@ from tutelage.files import canonical, digest_of
 from tutelage.registry import bind, problems
 from tutelage.regularizers.catalogue import MethodSpec, parse_method
 from tutelage.students.build import student_problems
-from tutelage.tasks.base import Task, as_list
-from tutelage.tasks.losses import task_loss
-from tutelage.tasks.scores import refuse_unmeasurable
+from tutelage.tasks import TASKS, Task, as_list
 from tutelage.teachers import Source, open_teacher
 from tutelage.teachers.build import teacher_problems
 from tutelage.teachers.sides import side_of
@@ -209,14 +207,10 @@ def open_data(config: ExperimentConfig) -> tuple[Data, Splits]:
 
 def _task(config: ExperimentConfig, data: Data, splits: Splits) -> Task:
     """The task of the training rows, whose leading metric the evaluated rows can measure."""
-    task = Task.of(data.task, data.classes, splits.training.labels, metric=config.data.metric)
-    refuse_unmeasurable(
-        task.kind,
-        task.lead,
-        splits.evaluated.labels,
-        outputs=task.outputs,
-        where=f"the {splits.evaluated.name} rows",
-    )
+    labels = splits.training.labels
+    task = TASKS[data.task].of(data.classes, labels, metric=config.data.metric)
+    where = f"the {splits.evaluated.name} rows"
+    task.refuse_unmeasurable(splits.evaluated.labels, where=where)
     return task
 
 
@@ -234,8 +228,7 @@ def _teacher(name: str, teacher: TeacherConfig, modality: Modality) -> TeacherPl
 def _check_loss(config: ExperimentConfig, task: Task | None, splits: Splits) -> None:
     """Refuse class weights and label smoothing that the task's loss cannot take."""
     if task is not None:
-        task_loss(
-            task,
+        task.loss(
             splits.training.labels,
             class_weights=config.train.class_weights,
             label_smoothing=config.train.label_smoothing,

@@ -15,7 +15,7 @@ from tutelage.experiment.teacher_features import extract_features
 from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
 from tutelage.progress import Progress
 from tutelage.results.result import read_rho
-from tutelage.tasks.base import Metric
+from tutelage.tasks import Metric
 
 __all__ = ["ProbeResult", "probe"]
 

@@ -118,8 +118,8 @@ def run(
                     (plan.evaluated.name, prepared.evaluated),
                 )
             }
-            if plan.task.scale is not None:
-                fold_target_scaling(student, plan.task.scale)
+            if plan.task.scaling is not None:
+                fold_target_scaling(student, plan.task.scaling)
         weights = objective.regularizer.column_weights()
         rho = {name: weight.cpu().contiguous() for name, weight in weights.items()}
         result = Result(

@@ -21,7 +21,7 @@ from tutelage.experiment.teacher_features import (
 from tutelage.files import canonical, digest_of
 from tutelage.probes import Probe, cross_fitted, linear_probe
 from tutelage.progress import Progress
-from tutelage.tasks.base import as_list
+from tutelage.tasks import SingleLabel, as_list
 
 __all__ = ["ProbedRows", "probe_score", "soft_labels", "teacher_probe"]
 
@@ -70,9 +70,7 @@ def teacher_probe(
         plan.training.labels,
         test_features=columns(rows.evaluated, names),
         test_labels=plan.evaluated.labels,
-        kind=plan.task.kind,
-        metric=plan.task.lead,
-        classes=plan.task.outputs,
+        task=plan.task,
         weights=weights,
         after=after,
         seed=plan.config.data.split_seed,
@@ -137,7 +135,7 @@ def soft_labels(
         "rows": digest_of(canonical([list(plan.training.ids), as_list(labels), task.outputs])),
         **_computed_on(runtime),
     }
-    if (task.kind, task.lead.name) != ("single-label", "accuracy"):
+    if task.lead != SingleLabel.metric() or not task.labels_are_classes:
         about |= {"task": task.kind, "metric": task.lead.name}
 
     def fit() -> dict[str, Tensor]:
@@ -145,9 +143,7 @@ def soft_labels(
             logits = cross_fitted(
                 rows,
                 labels,
-                kind=task.kind,
-                metric=task.lead,
-                classes=task.outputs,
+                task=task,
                 folds=FOLDS,
                 seed=seed,
                 device=runtime.device,

@@ -11,10 +11,9 @@ from torch import Tensor
 from tutelage.cache.table import FeatureTable, as_table, select
 from tutelage.errors import DataError
 from tutelage.probes.draws import drawn_holdout
-from tutelage.probes.fit import LinearProbe, Regression, fit_probe
+from tutelage.probes.fit import LinearProbe, ProbeProblem, fit_probe
 from tutelage.probes.labelled import labelled_rows
-from tutelage.tasks.base import Kind, Metric, has_label, hidden, metric_of
-from tutelage.tasks.scores import measure, standard_error
+from tutelage.tasks import SingleLabel, Task, has_label, mask_labels
 
 __all__ = ["HoldoutProbe", "Probe", "linear_probe", "probe_holdout"]
 
@@ -33,7 +32,7 @@ class HoldoutProbe:
         c: Inverse strength of the L2 penalty; see ``fit_probe``.
         holdout_score: The metric on the rows that chose ``c``, at most 1: slightly high for being the
             best of a few.
-        holdout_error: Its standard error from the number of those rows; see ``standard_error``.
+        holdout_error: Its standard error from the number of those rows; see ``Task.standard_error``.
     """
 
     c: float
@@ -62,9 +61,7 @@ def linear_probe(
     *,
     test_features: Float[Tensor, "test width"] | FeatureTable,
     test_labels: Shaped[Tensor, "test ..."],
-    kind: Kind = "single-label",
-    metric: Metric | None = None,
-    classes: int | None = None,
+    task: Task | None = None,
     weights: Float[Tensor, " width"] | None = None,
     after: Sequence[Probe] = (),
     holdout: float = 0.1,
@@ -75,17 +72,16 @@ def linear_probe(
 
     C is the best of 1e-4 to 1 in decades by the metric on the hold-out, the smallest of equals; where
     the best lies at an end, the grid goes on as long as that helps. Each fit begins at the last.
-    Standard errors are ``tutelage.tasks.scores.standard_error``'s.
+    Standard errors are those of ``Task.standard_error``.
 
     Args:
         rows: Frozen features of the training rows, as ``fit_probe`` takes them.
-        labels: Theirs, as ``fit_probe`` takes them; rows without one are left out.
-        test_features: Features of rows to score; they choose nothing.
-        test_labels: Theirs; rows without one are left out.
-        kind: Of task.
-        metric: What chooses C and scores; by default the one that leads in such tasks.
-        classes: How many classes, labels or targets there are; as many as the labels name where None.
-        weights: What each standardised column is multiplied by: the weighted probe.
+        labels: Labels of the training rows, as ``fit_probe`` takes them; rows without one are left out.
+        test_features: Features of the test rows, which choose nothing.
+        test_labels: Labels of the test rows; rows without one are left out.
+        task: The task, whose leading metric chooses C and scores; by default that of class numbers
+            from 0 to the largest label.
+        weights: What each standardized column is multiplied by: the weighted probe.
         after: Probes of parts of the columns, in their order, on the same rows: the search for C starts
             around theirs, at the mean of their outputs, which saves most passes over the rows.
         holdout: Share of the labelled rows that C is chosen by, drawn by class.
@@ -102,13 +98,11 @@ def linear_probe(
         >>> linear_probe(rows, labels, test_features=rows, test_labels=labels).score
         1.0
     """
-    classes = _count(labels, classes)
-    asked = _Asked(kind, metric or metric_of(kind))
+    task = task or _task_of(labels)
     chosen, start = _choose(
         rows,
         labels,
-        asked,
-        classes=classes,
+        task,
         weights=weights,
         after=after,
         holdout=holdout,
@@ -118,8 +112,7 @@ def linear_probe(
     probe = fit_probe(
         rows,
         labels,
-        kind=kind,
-        classes=classes,
+        task=task,
         c=chosen.c,
         weights=weights,
         start=start,
@@ -130,8 +123,8 @@ def linear_probe(
         c=chosen.c,
         holdout_score=chosen.holdout_score,
         holdout_error=chosen.holdout_error,
-        score=asked.score(outputs, known),
-        error=asked.error(outputs, known),
+        score=task.score(outputs, known),
+        error=task.standard_error(outputs, known),
         fitted=probe,
     )
 
@@ -140,9 +133,7 @@ def probe_holdout(
     rows: Float[Tensor, "rows width"] | FeatureTable,
     labels: Shaped[Tensor, "rows ..."],
     *,
-    kind: Kind = "single-label",
-    metric: Metric | None = None,
-    classes: int | None = None,
+    task: Task | None = None,
     weights: Float[Tensor, " width"] | None = None,
     holdout: float = 0.1,
     seed: int = 0,
@@ -154,11 +145,10 @@ def probe_holdout(
 
     Args:
         rows: Frozen features of the training rows, as ``fit_probe`` takes them.
-        labels: Theirs, as ``fit_probe`` takes them; rows without one are left out.
-        kind: Of task.
-        metric: What chooses C and scores; by default the one that leads in such tasks.
-        classes: How many classes, labels or targets there are; as many as the labels name where None.
-        weights: What each standardised column is multiplied by: the weighted probe.
+        labels: Labels of the training rows, as ``fit_probe`` takes them; rows without one are left out.
+        task: The task, whose leading metric chooses C and scores; by default that of class numbers
+            from 0 to the largest label.
+        weights: What each standardized column is multiplied by: the weighted probe.
         holdout: Share of the labelled rows that are held out, drawn by class.
         seed: Draws the hold-out.
         device: Where to compute; by default the accelerator that is there, else the CPU.
@@ -175,8 +165,7 @@ def probe_holdout(
     chosen, _ = _choose(
         rows,
         labels,
-        _Asked(kind, metric or metric_of(kind)),
-        classes=_count(labels, classes),
+        task or _task_of(labels),
         weights=weights,
         holdout=holdout,
         seed=seed,
@@ -204,26 +193,11 @@ def scored(
     return probe.outputs(select(rows, labelled)), labels[labelled]
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What is measured."""
-
-    kind: Kind
-    metric: Metric
-
-    def score(self, outputs: Tensor, labels: Tensor) -> float:
-        return measure(self.kind, self.metric, outputs, labels)
-
-    def error(self, outputs: Tensor, labels: Tensor) -> float:
-        return standard_error(self.kind, self.metric, outputs, labels)
-
-
 def _choose(
     rows: Tensor | FeatureTable,
     labels: Tensor,
-    asked: _Asked,
+    task: Task,
     *,
-    classes: int,
     weights: Tensor | None,
     after: Sequence[Probe] = (),
     holdout: float,
@@ -232,21 +206,16 @@ def _choose(
 ) -> tuple[HoldoutProbe, LinearProbe]:
     """The chosen C, and the probe at it of the rows that were not held out."""
     found = as_table(rows)
-    labelled_rows(found, labels, kind=asked.kind, classes=classes)
-    held = drawn_holdout(labels, kind=asked.kind, share=holdout, seed=seed)
-    regression = Regression(
-        found,
-        hidden(labels, held),
-        kind=asked.kind,
-        classes=classes,
-        weights=weights,
-        device=device,
+    labelled_rows(found, labels, task=task)
+    held = drawn_holdout(task.strata(labels), share=holdout, seed=seed)
+    problem = ProbeProblem(
+        found, mask_labels(labels, held), task=task, weights=weights, device=device
     )
     tried: dict[int, tuple[float, LinearProbe]] = {}
 
     def attempt(decade: int, start: LinearProbe | None) -> LinearProbe:
-        probe = regression.fit(10.0**decade, start=start)
-        tried[decade] = asked.score(*scored(probe, select(found, held), labels[held])), probe
+        probe = problem.fit(10.0**decade, start=start)
+        tried[decade] = task.score(*scored(probe, select(found, held), labels[held])), probe
         return probe
 
     probe, decades = None, DECADES
@@ -266,13 +235,10 @@ def _choose(
             break
         best = further
     value, probe = tried[best]
-    error = asked.error(*scored(probe, select(found, held), labels[held]))
+    error = task.standard_error(*scored(probe, select(found, held), labels[held]))
     return HoldoutProbe(c=10.0**best, holdout_score=value, holdout_error=error), probe
 
 
-def _count(labels: Tensor, classes: int | None) -> int:
-    if classes is not None:
-        return classes
-    if labels.is_floating_point():
-        return labels.shape[1]
-    return int(labels.max()) + 1 if len(labels) else 0
+def _task_of(labels: Tensor) -> Task:
+    """The task of class numbers from 0 to the largest."""
+    return SingleLabel.numbered(int(labels.max()) + 1 if len(labels) else 0)

@@ -1,4 +1,4 @@
-"""What a linear probe minimises, by task: each row's loss and its derivative, block by block."""
+"""The loss that a linear probe minimizes, by task, and its derivative, block by block."""
 
 from typing import Protocol, runtime_checkable
 
@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float32, Int64, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
-from tutelage.tasks.base import Kind, Scale
+from tutelage.tasks import MultiLabel, Regression, SingleLabel, TargetScaling, Task
 
 __all__ = ["Criterion", "criterion_of"]
 
@@ -19,16 +19,16 @@ class Criterion(Protocol):
     """The loss of labelled rows.
 
     Attributes:
-        bend: How strongly a row's loss bends along one output: where it is steepest, or as it does
+        curvature: How strongly a row's loss curves along one output: where it is steepest, or as it does
             among equally likely classes.
     """
 
-    bend: float
+    curvature: float
 
     def constants(self) -> Float32[Tensor, " outputs"]:
         """The outputs of least loss that know nothing of the features."""
 
-    def blind(self) -> float:
+    def constant_loss(self) -> float:
         """The loss of those, summed over all rows."""
 
     def residual(
@@ -44,16 +44,17 @@ class Criterion(Protocol):
 
 
 def criterion_of(
-    kind: Kind, labels: Shaped[Tensor, "rows ..."], *, outputs: int, device: torch.device
+    task: Task, labels: Shaped[Tensor, "rows ..."], *, device: torch.device
 ) -> Criterion:
     """Return the task's criterion for labelled rows, on a device."""
-    match kind:
-        case "single-label":
-            return _Softmax(labels.to(device), classes=outputs)
-        case "multi-label":
+    match task:
+        case SingleLabel():
+            return _Softmax(labels.to(device), classes=task.outputs)
+        case MultiLabel():
             return _Sigmoids(labels.T.contiguous().to(device))
-        case "regression":
+        case Regression():
             return _Squares(labels, device=device)
+    raise TypeError(f"no linear probe is known for {type(task).__name__}; add its criterion here")
 
 
 class _Logits:
@@ -69,14 +70,14 @@ class _Softmax(_Logits):
     """Cross-entropy of a softmax."""
 
     def __init__(self, labels: Int64[Tensor, " rows"], *, classes: int) -> None:
-        self.bend = 1 / classes
+        self.curvature = 1 / classes
         self._labels = labels
         self._shares = labels.bincount().double().cpu() / len(labels)
 
     def constants(self) -> Float32[Tensor, " classes"]:
         return self._shares.log().float()
 
-    def blind(self) -> float:
+    def constant_loss(self) -> float:
         return -len(self._labels) * float((self._shares * self._shares.log()).sum())
 
     def residual(
@@ -109,7 +110,7 @@ class _Sigmoids(_Known, _Logits):
     its intercept then grows until the loss has next to nothing left.
     """
 
-    bend = 0.25
+    curvature = 0.25
 
     def _shares(self) -> Tensor:
         counts = self._counts.clamp_min(1)
@@ -119,7 +120,7 @@ class _Sigmoids(_Known, _Logits):
     def constants(self) -> Float32[Tensor, " labels"]:
         return self._shares().logit().float()
 
-    def blind(self) -> float:
+    def constant_loss(self) -> float:
         shares = self._shares()
         entropy = -(shares * shares.log() + (1 - shares) * (1 - shares).log())
         return float((self._counts * entropy).sum())
@@ -134,18 +135,18 @@ class _Sigmoids(_Known, _Logits):
 
 
 class _Squares(_Known):
-    """Half the squared error of standardised targets; their scale drops out of the best probe."""
+    """Half the squared error of standardized targets; their scale drops out of the best probe."""
 
-    bend = 1.0
+    curvature = 1.0
 
     def __init__(self, labels: Float32[Tensor, "rows targets"], *, device: torch.device) -> None:
-        self._scale = Scale.of(labels)
-        super().__init__(self._scale.standardised(labels).T.contiguous().to(device))
+        self._scale = TargetScaling.of(labels)
+        super().__init__(self._scale.standardize(labels).T.contiguous().to(device))
 
     def constants(self) -> Float32[Tensor, " targets"]:
         return torch.zeros(len(self._counts))
 
-    def blind(self) -> float:
+    def constant_loss(self) -> float:
         return float(self._labels.double().square().sum()) / 2
 
     def residual(
@@ -155,8 +156,8 @@ class _Squares(_Known):
         return self._masked(residual.square() / 2, residual, rows)
 
     def to_units(self, weight: Tensor, bias: Tensor) -> Parameters:
-        return weight * weight.new_tensor(self._scale.std)[:, None], self._scale.raw(bias)
+        return weight * weight.new_tensor(self._scale.std)[:, None], self._scale.to_units(bias)
 
     def from_units(self, weight: Tensor, bias: Tensor) -> Parameters:
         std = weight.new_tensor(self._scale.std)[:, None]
-        return weight / std, self._scale.standardised(bias)
+        return weight / std, self._scale.standardize(bias)

@@ -10,7 +10,7 @@ from tutelage.probes.choice import probe_holdout
 from tutelage.probes.draws import stratified_folds
 from tutelage.probes.fit import fit_probe
 from tutelage.probes.labelled import labelled_rows
-from tutelage.tasks.base import UNLABELLED, Kind, Metric, has_label, hidden
+from tutelage.tasks import UNLABELLED, Task, has_label, mask_labels
 
 __all__ = ["cross_fitted"]
 
@@ -19,9 +19,7 @@ def cross_fitted(
     rows: Float[Tensor, "rows width"] | FeatureTable,
     labels: Shaped[Tensor, "rows ..."],
     *,
-    kind: Kind = "single-label",
-    metric: Metric | None = None,
-    classes: int,
+    task: Task,
     folds: int | Int64[Tensor, " rows"] = 5,
     c: float | None = None,
     seed: int = 0,
@@ -36,9 +34,7 @@ def cross_fitted(
     Args:
         rows: Features, as ``fit_probe`` takes them.
         labels: As ``fit_probe`` takes them.
-        kind: Of task.
-        metric: What chooses ``c``; by default the one that leads in such tasks.
-        classes: How many classes, labels or targets there are.
+        task: The task, whose leading metric chooses ``c``.
         folds: How many, drawn by class; or each labelled row's fold, from 0, where some rows must
             stay together (frames of one video) or the draw must not look at labels.
         c: Inverse strength of the penalty; chosen once as ``probe_holdout`` does where None.
@@ -57,29 +53,28 @@ def cross_fitted(
         Chernozhukov et al. 2018, arXiv 1608.00060, section 1, for cross-fitting.
 
     Example:
+        >>> from tutelage.tasks import SingleLabel
         >>> rows, labels = torch.randn(40, 2), torch.arange(40) % 2
         >>> rows[:, 0] += 8 * labels
-        >>> logits = cross_fitted(rows, labels, classes=2, c=1.0)
+        >>> logits = cross_fitted(rows, labels, task=SingleLabel.numbered(2), c=1.0)
         >>> (logits.argmax(dim=1) == labels).all()
         tensor(True)
     """
     found = as_table(rows)
-    labelled_rows(found, labels, kind=kind, classes=classes)
+    labelled_rows(found, labels, task=task)
     known = has_label(labels)
     if isinstance(folds, int):
-        folds = stratified_folds(labels, kind=kind, folds=folds, seed=seed)
+        folds = stratified_folds(task.strata(labels), folds=folds, seed=seed)
     elif folds.shape != known.shape or int(folds[known].min()) < 0:
         raise DataError(f"folds are {len(labels)} numbers from 0, one a row; got other ones")
     folds = folds.where(known, UNLABELLED)
     if c is None:
-        c = probe_holdout(
-            found, labels, kind=kind, metric=metric, classes=classes, seed=seed, device=device
-        ).c
-    outputs = torch.empty(len(labels), classes)
+        c = probe_holdout(found, labels, task=task, seed=seed, device=device).c
+    outputs = torch.empty(len(labels), task.outputs)
     for fold in sorted(set(folds.tolist())):
         mine = (folds == fold).nonzero().flatten()
         # The fold of rows without a label is no labelled row's: their probe is that of all others.
-        others = hidden(labels, mine)
-        probe = fit_probe(found, others, kind=kind, classes=classes, c=c, device=device)
+        others = mask_labels(labels, mine)
+        probe = fit_probe(found, others, task=task, c=c, device=device)
         outputs[mine] = probe.outputs(select(found, mine))
     return outputs

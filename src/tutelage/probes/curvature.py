@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
-from tutelage.probes.standardised import Standardised
+from tutelage.probes.standardize import StandardizedRows
 
 __all__ = ["Curvature", "parts"]
 
@@ -18,7 +18,7 @@ POWERS = 2
 
 
 class Curvature:
-    """The leading spectrum of standardised columns ``Z``, and the inverse Hessian that follows.
+    """The leading spectrum of standardized columns ``Z``, and the inverse Hessian that follows.
 
     Where all ``K`` classes are equally likely, the Hessian of ``c * sum CE + |W|² / 2`` is
 
@@ -31,14 +31,14 @@ class Curvature:
     all other values: an inverse then costs two thin products, whatever ``c`` is.
 
     Args:
-        columns: Standardised, so that the intercept bends by itself.
+        columns: StandardizedRows, so that the intercept bends by itself.
 
     Source:
         Böhning 1992, "Multinomial logistic regression algorithm", for the bound; Halko, Martinsson
         and Tropp 2011, arXiv 0909.4061, algorithm 4.4, for the directions.
     """
 
-    def __init__(self, columns: Standardised) -> None:
+    def __init__(self, columns: StandardizedRows) -> None:
         sample, width = columns.sample(SAMPLE), columns.width
         share = len(columns) / len(sample)
         # Thin factorisations are done on the CPU: not every accelerator has them.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-__all__ = ["minimise"]
+__all__ = ["minimize"]
 
 MEMORY = 20
 MAX_ITERATIONS = 1000
@@ -20,12 +20,12 @@ ROUNDING = 1e-7
 """Differences of the value below this share of it say nothing in float32."""
 
 
-def minimise(
+def minimize(
     function: Callable[[Tensor], tuple[float, Tensor]],
     start: Tensor,
     *,
     inverse_hessian: Callable[[Tensor], Tensor],
-    enough: Callable[[float], float],
+    tolerance: Callable[[float], float],
 ) -> Tensor:
     """Return where a smooth convex function is least.
 
@@ -37,13 +37,13 @@ def minimise(
 
         p * max(1, (v' - v) / (p' - p))
 
-    and it ends where that is no more than ``enough``.
+    and it ends where that is no more than ``tolerance``.
 
     Args:
         function: Gives the value, above 0, and the gradient.
         start: Where to begin.
         inverse_hessian: Maps a gradient to a step; symmetric and positive.
-        enough: From a value to the distance from the least one that it may have.
+        tolerance: From a value to the distance from the least one that it may have.
 
     Source:
         Nocedal and Wright 2006, "Numerical optimization", algorithms 7.4 and 3.1.
@@ -52,7 +52,7 @@ def minimise(
         >>> import torch
         >>> target = torch.tensor([3.0, -1.0])
         >>> square = lambda x: (float(((x - target) ** 2).sum()) + 1, 2 * (x - target))
-        >>> minimise(square, torch.zeros(2), inverse_hessian=lambda g: g, enough=lambda _: 1e-9)
+        >>> minimize(square, torch.zeros(2), inverse_hessian=lambda g: g, tolerance=lambda _: 1e-9)
         tensor([ 3., -1.])
     """
     point = start
@@ -62,7 +62,7 @@ def minimise(
     for _ in range(MAX_ITERATIONS):
         direction = _two_loops(gradient, pairs, inverse_hessian).neg_()
         slope = _dot(gradient, direction)
-        if _distance(value, -slope / 2, past) <= enough(value):
+        if _distance(value, -slope / 2, past) <= tolerance(value):
             break
         past.append((value, -slope / 2))
         length = 1.0

@@ -1,24 +1,23 @@
 """Which rows a probe is fitted on and which it is scored on: hold-outs and folds, drawn by class."""
 
 import torch
-from jaxtyping import Int64, Shaped
+from jaxtyping import Int64
 from torch import Tensor
 
 from tutelage.errors import ConfigError, DataError
-from tutelage.tasks.base import UNLABELLED, Kind
-from tutelage.tasks.strata import strata
+from tutelage.tasks import UNLABELLED
 
 __all__ = ["drawn_holdout", "stratified_folds"]
 
 
 def drawn_holdout(
-    labels: Shaped[Tensor, "rows ..."], *, kind: Kind = "single-label", share: float, seed: int
+    strata: Int64[Tensor, " rows"], *, share: float, seed: int
 ) -> Int64[Tensor, " holdout"]:
     """Draw a share of the labelled rows, of each class the same as nearly as whole rows allow.
 
     Args:
-        labels: Of all rows, some of which may have none.
-        kind: Of task; ``strata`` says which rows count as one class.
+        strata: The stratum of each row, as ``Task.strata`` gives it (its class);
+            ``UNLABELLED`` for rows that are not drawn.
         share: Above 0, at most 0.5: every class of two rows or more keeps one that is not drawn.
         seed: Decides the rows.
 
@@ -36,7 +35,7 @@ def drawn_holdout(
     """
     if not 0 < share <= 0.5:
         raise ConfigError(f"a hold-out is a share above 0 and up to 0.5 of the rows, got {share:g}")
-    by_class = _by_class(strata(labels, task=kind), seed=seed, purpose="hold-out")
+    by_class = _by_class(strata, seed=seed, purpose="hold-out")
     count = round(share * len(by_class))
     if count == 0:
         raise DataError(
@@ -49,13 +48,13 @@ def drawn_holdout(
 
 
 def stratified_folds(
-    labels: Shaped[Tensor, "rows ..."], *, kind: Kind = "single-label", folds: int, seed: int
+    strata: Int64[Tensor, " rows"], *, folds: int, seed: int
 ) -> Int64[Tensor, " rows"]:
     """Deal the labelled rows out to folds; in each, every class's count differs by one at most.
 
     Args:
-        labels: Of all rows, some of which may have none.
-        kind: Of task; ``strata`` says which rows count as one class.
+        strata: The stratum of each row, as ``Task.strata`` gives it (its class);
+            ``UNLABELLED`` for rows that are not drawn.
         folds: Two or more.
         seed: Decides which rows go together.
 
@@ -72,8 +71,8 @@ def stratified_folds(
     """
     if folds < 2:
         raise ConfigError(f"cross-fitting needs two folds or more, got {folds}")
-    by_class = _by_class(strata(labels, task=kind), seed=seed, purpose="folds")
-    found = torch.full((len(labels),), UNLABELLED)
+    by_class = _by_class(strata, seed=seed, purpose="folds")
+    found = torch.full((len(strata),), UNLABELLED)
     found[by_class] = torch.arange(len(by_class)) % folds
     return found
 

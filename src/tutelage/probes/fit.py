@@ -1,4 +1,4 @@
-"""Fitting a linear probe: a regression on standardised features at a given strength."""
+"""Fitting a linear probe: a regression on standardized features at a given strength."""
 
 import math
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ from tutelage.cache.table import FeatureTable, as_table, blocks, select, total_w
 from tutelage.errors import ConfigError, DataError
 from tutelage.probes.criteria import criterion_of
 from tutelage.probes.curvature import Curvature, parts
-from tutelage.probes.descent import minimise
+from tutelage.probes.descent import minimize
 from tutelage.probes.labelled import labelled_rows
-from tutelage.probes.standardised import Standardised
-from tutelage.tasks.base import Kind
+from tutelage.probes.standardize import StandardizedRows
+from tutelage.tasks import Task
 
-__all__ = ["LinearProbe", "Regression", "fit_probe"]
+__all__ = ["LinearProbe", "ProbeProblem", "fit_probe"]
 
 TOLERANCE = 5e-5
 
 
 @dataclass(frozen=True, eq=False)
 class LinearProbe:
-    """A linear model on standardised features: logits of classes or labels, or targets in their units.
+    """A linear model on standardized features: logits of classes or labels, or targets in their units.
 
         outputs = ((x - mean) / scale) Wᵀ + b
 
@@ -96,40 +96,38 @@ def fit_probe(
     rows: Float[Tensor, "rows width"] | FeatureTable,
     labels: Shaped[Tensor, "rows ..."],
     *,
-    kind: Kind = "single-label",
-    classes: int,
+    task: Task,
     c: float,
     weights: Float[Tensor, " width"] | None = None,
     start: LinearProbe | None = None,
     device: torch.device | None = None,
 ) -> LinearProbe:
-    """Fit a linear model on standardised features.
+    """Fit a linear model on standardized features.
 
     With ``z`` the columns at mean 0 and deviation 1 over the labelled rows, times their weights,
 
-        minimise  c · sum_i L(y_i, W z_i + b)  +  |W|² / 2
+        minimize  c · sum_i L(y_i, W z_i + b)  +  |W|² / 2
 
-    to within about 1e-4 of the least value; the intercept ``b`` is not penalised. By task, ``L`` is
+    to within about 1e-4 of the least value; the intercept ``b`` is not penalized. By task, ``L`` is
 
         single-label:  CE(y, softmax)
         multi-label:   sum_j BCE(y_j, sigmoid)    over the labels that are known
         regression:    sum_j (y_j - x_j)² / 2     over the targets that are known
 
-    This is what scikit-learn's ``LogisticRegression(C=c)`` minimises for three classes or more, and
-    for each label; for two classes it penalises one vector instead of two, and ``C=2 * c`` gives the
+    This is what scikit-learn's ``LogisticRegression(C=c)`` minimizes for three classes or more, and
+    for each label; for two classes it penalizes one vector instead of two, and ``C=2 * c`` gives the
     same probe. For each target it is ``Ridge(alpha=1 / c)``.
 
     A pass over the rows costs two matrix products in float32, block by block; five to forty are
-    needed, the more the larger ``c``. Standardised features up to 2 GiB are held on the device
+    needed, the more the larger ``c``. StandardizedRows features up to 2 GiB are held on the device
     between passes, larger ones are read again: memory is bounded whatever the number of rows.
 
     Args:
         rows: Features: a matrix, or a table, whose teachers' columns are read side by side.
         labels: Class numbers; or a column each label or target. Those that are not known are left out.
-        kind: Of task.
-        classes: How many classes, labels or targets there are.
+        task: The task; ``SingleLabel.numbered(10)`` for labels from 0 to 9.
         c: Inverse strength of the penalty, above 0.
-        weights: What each standardised column is multiplied by (``rho`` of the weighted probe); 1
+        weights: What each standardized column is multiplied by (``rho`` of the weighted probe); 1
             where None.
         start: A probe to begin from, of the same shape: fewer passes, the same result.
         device: Where passes compute; by default the accelerator that is there, else the CPU.
@@ -142,18 +140,17 @@ def fit_probe(
         Qiu et al. 2024, arXiv 2406.07337, section 5: linear and weighted linear probes.
 
     Example:
+        >>> from tutelage.tasks import SingleLabel
         >>> rows, labels = torch.tensor([[-3.0], [-1.0], [1.0], [3.0]]), torch.tensor([0, 0, 1, 1])
-        >>> probe = fit_probe(rows, labels, classes=2, c=1.0)
+        >>> probe = fit_probe(rows, labels, task=SingleLabel.numbered(2), c=1.0)
         >>> probe.predict(torch.tensor([[-2.0], [0.5]]))
         tensor([0, 1])
     """
-    regression = Regression(
-        rows, labels, kind=kind, classes=classes, weights=weights, device=device
-    )
-    return regression.fit(c, start=start)
+    problem = ProbeProblem(rows, labels, task=task, weights=weights, device=device)
+    return problem.fit(c, start=start)
 
 
-class Regression:
+class ProbeProblem:
     """What fits on the same rows at several strengths share; see ``fit_probe``."""
 
     def __init__(
@@ -161,18 +158,19 @@ class Regression:
         rows: Float[Tensor, "rows width"] | FeatureTable,
         labels: Shaped[Tensor, "rows ..."],
         *,
-        kind: Kind = "single-label",
-        classes: int,
+        task: Task,
         weights: Float[Tensor, " width"] | None = None,
         device: torch.device | None = None,
     ) -> None:
         found = as_table(rows)
-        labelled = labelled_rows(found, labels, kind=kind, classes=classes)
+        labelled = labelled_rows(found, labels, task=task)
         _refuse_weights(weights, width=total_width(found))
         self.device = device or _accelerator()
-        self.classes = classes
-        self._columns = Standardised(select(found, labelled), weights=weights, device=self.device)
-        self._criterion = criterion_of(kind, labels[labelled], outputs=classes, device=self.device)
+        self.outputs = task.outputs
+        self._columns = StandardizedRows(
+            select(found, labelled), weights=weights, device=self.device
+        )
+        self._criterion = criterion_of(task, labels[labelled], device=self.device)
         self._curvature = Curvature(self._columns)
 
     def fit(
@@ -189,18 +187,22 @@ class Regression:
         if not 0 < c < math.inf:
             raise ConfigError(f"c, the inverse strength of the penalty, lies above 0; got {c:g}")
         criterion, width = self._criterion, self._columns.width
-        blind = c * criterion.blind()
+        constant_loss = c * criterion.constant_loss()
         if start is None:
-            weight, bias = torch.zeros(self.classes, width), criterion.constants()
+            weight, bias = torch.zeros(self.outputs, width), criterion.constants()
         else:
             weight, bias = criterion.from_units(start.weight, start.bias)
-        found = minimise(
+        found = minimize(
             lambda at: self.objective(at, c=c),
             torch.cat([weight.flatten(), bias]).to(self.device),
-            inverse_hessian=lambda gradient: self._curvature.solve(gradient, c=c * criterion.bend),
+            inverse_hessian=lambda gradient: self._curvature.solve(
+                gradient, c=c * criterion.curvature
+            ),
             # Under a strong penalty the loss hardly falls below a blind probe's, so that what it
             # falls by is the measure. A thousandth of the loss is a floor that float32 can reach.
-            enough=lambda loss: tolerance * max(min(loss, (blind - loss) / 4), loss / 1000),
+            tolerance=lambda loss: (
+                tolerance * max(min(loss, (constant_loss - loss) / 4), loss / 1000)
+            ),
         )
         weight, bias = criterion.to_units(*parts(found.cpu(), width=width))
         return LinearProbe(

@@ -1,17 +1,18 @@
-"""Which rows have a label, and whether labels are what a probe of the task can be fitted to."""
+"""Find the labelled rows, and refuse labels that no probe of the task can be fitted to."""
 
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from tutelage.cache.table import FeatureTable
 from tutelage.errors import DataError
-from tutelage.tasks.base import UNLABELLED, Kind, has_label
+from tutelage.tasks import UNLABELLED, Task, has_label
+from tutelage.tasks.labels import are_classes
 
 __all__ = ["labelled_rows"]
 
 
 def labelled_rows(
-    rows: FeatureTable, labels: Shaped[Tensor, "rows ..."], *, kind: Kind, classes: int
+    rows: FeatureTable, labels: Shaped[Tensor, "rows ..."], *, task: Task
 ) -> Int64[Tensor, " labelled"]:
     """Return the numbers of rows with a label.
 
@@ -20,27 +21,27 @@ def labelled_rows(
     """
     if len(labels) != len(rows):
         raise DataError(f"there are {len(rows)} rows of features but {len(labels)} labels")
-    if labels.is_floating_point() == (kind == "single-label"):
+    if are_classes(labels) != task.labels_are_classes:
         raise DataError(
-            f"labels of {kind} tasks are "
-            + ("class numbers" if kind == "single-label" else "numbers [rows, outputs]")
+            f"labels of {task.kind} tasks are "
+            + ("class numbers" if task.labels_are_classes else "numbers [rows, outputs]")
             + f"; got {labels.dtype} {list(labels.shape)}"
         )
     labelled = has_label(labels).nonzero().flatten()
     known = labels[labelled]
-    if kind == "single-label":
-        _refuse_classes(known, classes=classes)
+    if task.labels_are_classes:
+        _refuse_classes(known, classes=task.outputs)
     else:
-        _refuse_columns(known, kind=kind, columns=classes)
+        _refuse_columns(known, columns=task.outputs, binary=task.labels_are_binary)
     return labelled
 
 
-def _refuse_columns(known: Float[Tensor, "rows columns"], *, kind: Kind, columns: int) -> None:
+def _refuse_columns(known: Float[Tensor, "rows columns"], *, columns: int, binary: bool) -> None:
     if known.shape[1] != columns or not len(known):
         raise DataError(
             f"a linear probe needs labelled rows of {columns} columns; got {list(known.shape)}"
         )
-    if kind == "multi-label" and not bool(((known == 0) | (known == 1) | known.isnan()).all()):
+    if binary and not bool(((known == 0) | (known == 1) | known.isnan()).all()):
         raise DataError("labels of several classes are 0 and 1, or NaN where they are not known")
 
 

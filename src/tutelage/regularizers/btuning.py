@@ -11,7 +11,7 @@ from tutelage.regularizers.base import PreparedRegularizer
 from tutelage.regularizers.columns import TeacherWidths
 from tutelage.regularizers.logme import Moments, logme
 from tutelage.regularizers.preparation import TrainingEvidence
-from tutelage.tasks.base import complete
+from tutelage.tasks.labels import are_classes, fully_labelled
 
 __all__ = ["BTuning"]
 
@@ -86,7 +86,7 @@ class BTuning(PreparedRegularizer):
         classes = len(self.student_means)
         if evidence.classes != classes:
             raise ValueError(f"expected {classes} classes, got {evidence.classes}")
-        if not complete(evidence.labels).any():
+        if not fully_labelled(evidence.labels).any():
             raise ValueError("B-Tuning needs labelled rows to prepare with, and there are none")
         teachers = (self.teachers.join(block) for block in evidence.blocks(ROWS))
         together = Moments.of(_labelled(teachers, evidence))
@@ -106,8 +106,8 @@ def _labelled(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Features and targets of the rows that have all labels."""
     for features, labels in zip(blocks, torch.split(evidence.labels, ROWS), strict=True):
-        known = complete(labels)
+        known = fully_labelled(labels)
         targets = labels[known]
-        if not targets.is_floating_point():
+        if are_classes(targets):
             targets = F.one_hot(targets, evidence.classes)
         yield features[known.to(features.device)], targets.to(features.device)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
-from tutelage.tasks.base import UNLABELLED
+from tutelage.tasks.labels import UNLABELLED
 
 __all__ = ["UNLABELLED", "FeatureTable", "TrainingEvidence"]
 

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from tutelage.regularizers.catalogue import BASELINE
 from tutelage.report.plots import clipped
-from tutelage.report.units import score
+from tutelage.report.units import metric_axis, score
 from tutelage.results.table import ResultTable, Row
 
 __all__ = ["colors", "probe_chart", "save_chart", "score_chart"]
@@ -41,7 +41,7 @@ def score_chart(table: ResultTable) -> Figure:
     places = _places(table)
     figure, axes = _figure(width=560, height=52 + ROW * (places[-1] + 1))
     ink, muted = colors()["ink"], colors()["muted"]
-    start, metric, shown = _axis_start(table), table.metric, table.metric.shown
+    start, metric, shown = _axis_start(table), table.metric, table.metric.display_factor
     methods = _method_colors(table)
     for row, where in zip(table.rows, places, strict=True):
         note, end = "failed", start
@@ -65,7 +65,7 @@ def score_chart(table: ResultTable) -> Figure:
     axes.set_xlim(left=start)
     axes.margins(x=0.25)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(metric.axis + (f" (the axis begins at {start:g})" if start else ""))
+    axes.set_xlabel(metric_axis(metric) + (f" (the axis begins at {start:g})" if start else ""))
     return figure
 
 
@@ -84,7 +84,7 @@ def probe_chart(table: ResultTable, *, note: str) -> Figure | None:
     rows = [row for row in table.rows if row.probe is not None and row.score is not None]
     if not rows:
         return None
-    shown = table.metric.shown
+    shown = table.metric.display_factor
     figure, axes = _figure(width=520, height=340)
     methods = _method_colors(table)
     for row in rows:
@@ -122,7 +122,7 @@ def probe_chart(table: ResultTable, *, note: str) -> Figure | None:
     )
     axes.margins(0.12)
     axes.set_xlabel("linear probe of the teachers" + (", %" if table.metric.percent else ""))
-    axes.set_ylabel(table.metric.axis)
+    axes.set_ylabel(metric_axis(table.metric))
     figure.supxlabel(_wrapped(note), fontsize=FONT - 2, color=colors()["muted"])
     return figure
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutelage.files import human_size
-from tutelage.report.units import SPACE, duration, gap, parameters, percent, score
+from tutelage.report.units import SPACE, duration, gap, metric_capital, parameters, percent, score
 from tutelage.results.comparison import Comparison, score_of
 from tutelage.results.result import Result
 from tutelage.results.statistics import SampleMean, sample_mean
-from tutelage.tasks.base import Metric
+from tutelage.tasks import TASKS, Metric
 
 __all__ = ["Table", "method_table", "run_table", "setup", "teacher_table", "time_table"]
 
@@ -39,7 +39,7 @@ def method_table(comparison: Comparison) -> Table:
         )
         for method in comparison.methods
     ]
-    head = ("Method", "Seeds", metric.capital, _difference(metric))
+    head = ("Method", "Seeds", metric_capital(metric), _difference(metric))
     table = Table(head, tuple(rows), numbers=3)
     return _without_empty_columns(table)
 
@@ -70,7 +70,7 @@ def run_table(comparison: Comparison) -> Table:
     head = (
         "Method",
         "Seed",
-        metric.capital,
+        metric_capital(metric),
         _difference(metric),
         "On training rows",
         "Time",
@@ -147,9 +147,7 @@ def _data(result: Result) -> list[tuple[str, str]]:
     rows += [(f"Rows, {split}", f"{count:,}") for split, count in result.rows.items()]
     names = ", ".join(result.classes[:MOST_CLASSES])
     more = len(result.classes) - MOST_CLASSES
-    what = {"single-label": "Classes", "multi-label": "Labels", "regression": "Targets"}[
-        result.task
-    ]
+    what = TASKS[result.task].outputs_word.capitalize()
     rows.append(
         (f"{what}, {len(result.classes)}", names + (f" and {more} more" if more > 0 else ""))
     )

@@ -17,10 +17,11 @@ from tutelage.errors import ConfigError
 from tutelage.report import facts, plots
 from tutelage.report.runs import compare_folders
 from tutelage.report.svg import PLACEHOLDERS, inline_svg
-from tutelage.report.units import gap, score
+from tutelage.report.units import gap, metric_axis, metric_capital, score
 from tutelage.report.verdict import SPLITS, reasons, verdict
 from tutelage.results.comparison import Comparison, Method
 from tutelage.results.statistics import SampleMean, sample_mean
+from tutelage.tasks import TASKS
 
 __all__ = ["write_report"]
 
@@ -33,7 +34,6 @@ CURVES = {
     ),
     "accuracy": ("Training accuracy", "Accuracy on the training batches, %."),
 }
-LOSSES = {"single-label": "nats", "multi-label": "nats", "regression": "squared deviations"}
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def render(
         split=SPLITS[comparison.split],
         legend=_legend(comparison),
         scores=_scores(comparison, probes),
-        metric=comparison.metric.capital,
+        metric=metric_capital(comparison.metric),
         methods=facts.method_table(comparison),
         runs=facts.run_table(comparison) if many else None,
         curves=list(_curves(comparison)),
@@ -188,7 +188,7 @@ def _scores(comparison: Comparison, probes: Mapping[str, float]) -> Plot | None:
         caption = "Large points are means with one standard error, small ones single seeds"
     if any(m.baseline and m.above_baseline and m.above_baseline.paired for m in comparison.methods):
         caption += "; lines join the runs of one seed" if len(comparison.transfers) == 1 else ""
-    title = f"{comparison.metric.capital} by method and seed"
+    title = f"{metric_capital(comparison.metric)} by method and seed"
     figure = plots.score_plot(comparison, probes=probes)
     return Plot(title, f"{caption}.", inline_svg(figure, name="scores", title=title))
 
@@ -197,14 +197,14 @@ def _curves(comparison: Comparison) -> Iterator[Plot]:
     for key, (title, caption) in CURVES.items():
         figure = plots.curve_plot(comparison, key, scale=100 if key == "accuracy" else 1)
         if figure is not None:
-            unit = LOSSES[comparison.runs[0].result.task]
+            unit = TASKS[comparison.runs[0].result.task].loss_unit
             yield _plot(figure, f"curve-{key}", title, caption.format(unit=unit))
     metric = comparison.metric
     if metric.name != "accuracy":
-        figure = plots.curve_plot(comparison, f"holdout_{metric.name}", scale=metric.shown)
+        figure = plots.curve_plot(comparison, f"holdout_{metric.name}", scale=metric.display_factor)
         if figure is not None:
-            title = f"{metric.capital} on the hold-out"
-            yield _plot(figure, "curve-holdout", title, f"During training; {metric.axis}.")
+            title = f"{metric_capital(metric)} on the hold-out"
+            yield _plot(figure, "curve-holdout", title, f"During training; {metric_axis(metric)}.")
 
 
 def _rho(comparison: Comparison) -> Iterator[Plot]:

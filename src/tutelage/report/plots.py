@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from tutelage.report.svg import ACCENT, INK, MUTED, PAPER, RULE, SERIES
-from tutelage.report.units import parameters
+from tutelage.report.units import metric_axis, parameters
 from tutelage.results.comparison import Comparison, Method, Run, score_of
 
 __all__ = [
@@ -51,7 +51,7 @@ def score_plot(comparison: Comparison, *, probes: Mapping[str, float]) -> Figure
     Seeds that a method shares with standard fine-tuning are joined by a line. Probes are dashed.
     """
     colors = method_colors(comparison)
-    methods, shown = comparison.methods, comparison.metric.shown
+    methods, shown = comparison.methods, comparison.metric.display_factor
     figure, axes = _figure(height=58 + 48 * len(methods) + (18 if probes else 0), width=400)
     rows = {method.label: index for index, method in enumerate(reversed(methods))}
     for method in methods:
@@ -93,7 +93,7 @@ def score_plot(comparison: Comparison, *, probes: Mapping[str, float]) -> Figure
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.06)
     axes.xaxis.set_major_locator(_ticks(5))
-    axes.set_xlabel(comparison.metric.axis)
+    axes.set_xlabel(metric_axis(comparison.metric))
     return figure
 
 

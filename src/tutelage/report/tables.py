@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tutelage.errors import ConfigError
 from tutelage.report.charts import probe_chart, save_chart, score_chart
-from tutelage.report.units import MINUS, SPACE, gap, score
+from tutelage.report.units import MINUS, SPACE, gap, metric_capital, metric_title, score
 from tutelage.results.statistics import SampleMean
 from tutelage.results.table import ResultTable, Row
-from tutelage.tasks.base import Metric
+from tutelage.tasks import Metric
 
 __all__ = [
     "caption",
@@ -98,7 +98,7 @@ def row_cells(table: ResultTable) -> Cells:
         "teachers": ["+".join(row.teachers) for row in table.rows],
         "settings": [_settings(row) for row in table.rows],
         "seeds": [str(len(row.values)) for row in table.rows],
-        table.metric.title: [_score(row, table) for row in table.rows],
+        metric_title(table.metric): [_score(row, table) for row in table.rows],
         "relative error": [_number(row.relative_error) for row in table.rows],
         "difference": [
             gap(row.difference, table.metric) if row.difference else "" for row in table.rows
@@ -140,7 +140,8 @@ def summary_cells(table: ResultTable) -> Cells | None:
 def caption(table: ResultTable) -> str:
     """What the columns are, and how the score goes with the teachers' probe."""
     said = [
-        f"{table.metric.capital} on the {table.evaluated} rows of {table.data}, mean ± standard error over seeds.",
+        f"{metric_capital(table.metric)} on the {table.evaluated} rows of {table.data}, "
+        "mean ± standard error over seeds.",
     ]
     if any(row.relative_error is not None for row in table.rows):
         said.append(
@@ -165,7 +166,7 @@ def with_probe(table: ResultTable) -> str:
     groups = len({(row.student, row.fraction) for row in rows})
     within = ", within each student and fraction" if groups > 1 else ""
     return (
-        f"{table.metric.capital} correlates with the teachers' probe by {_number(table.correlation)} over "
+        f"{metric_capital(table.metric)} correlates with the teachers' probe by {_number(table.correlation)} over "
         f"{len(rows)} rows{within}."
     )
 

@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tutelage.report.runs import compare_folders
-from tutelage.report.units import ascii_only, gap, score
+from tutelage.report.units import ascii_only, gap, metric_title, score
 from tutelage.report.verdict import reasons, verdict
 from tutelage.results.comparison import Comparison, Method, Run, compare
 from tutelage.results.result import Result
 from tutelage.results.statistics import SampleMean, sample_mean
-from tutelage.tasks.base import Metric
+from tutelage.tasks import Metric
 
 __all__ = ["print_result", "print_table", "result_table"]
 
@@ -86,7 +86,7 @@ def _table(comparison: Comparison, *, ruled: bool) -> Table:
         box=box.SIMPLE_HEAD if ruled else None, pad_edge=False, header_style="bold" if ruled else ""
     )
     table.add_column("method")
-    for name in ("seeds", comparison.metric.title, "difference", "mean rho", "seconds"):
+    for name in ("seeds", metric_title(comparison.metric), "difference", "mean rho", "seconds"):
         table.add_column(name, justify="right")
     for method in comparison.methods:
         table.add_row(*(Text(ascii_only(cell)) for cell in _row(method, comparison.metric)))

@@ -1,12 +1,15 @@
 """Numbers as people read them; spaces inside a number and its unit do not break."""
 
 from tutelage.results.statistics import Difference, SampleMean
-from tutelage.tasks.base import Metric
+from tutelage.tasks import Metric
 
 __all__ = [
     "ascii_only",
     "duration",
     "gap",
+    "metric_axis",
+    "metric_capital",
+    "metric_title",
     "parameters",
     "percent",
     "points",
@@ -20,6 +23,21 @@ MINUS = "\N{MINUS SIGN}"
 
 FINE = 3
 """Decimals of a metric that is no share."""
+
+
+def metric_title(metric: Metric) -> str:
+    """Return the head of a column: ``accuracy %``, or ``R²`` where it is no share."""
+    return f"{metric.label} %" if metric.percent else metric.label
+
+
+def metric_axis(metric: Metric) -> str:
+    """Return the label of an axis: ``accuracy, %``, or ``R²`` where it is no share."""
+    return f"{metric.label}, %" if metric.percent else metric.label
+
+
+def metric_capital(metric: Metric) -> str:
+    """Return the metric's name as it begins a sentence."""
+    return metric.label[0].upper() + metric.label[1:]
 
 
 def score(mean: SampleMean, metric: Metric, *, decimals: int = 2) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tutelage.report.units import SPACE, gap, score, short
 from tutelage.results.comparison import Comparison, Method
 from tutelage.results.statistics import Difference, SampleMean, row_sampling_error
-from tutelage.tasks.base import Metric
+from tutelage.tasks import Metric
 
 __all__ = ["reasons", "verdict"]
 

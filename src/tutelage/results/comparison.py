@@ -12,7 +12,7 @@ from tutelage.errors import DataError
 from tutelage.regularizers.catalogue import BASELINE, label_of
 from tutelage.results.result import Result, read_history, read_result, read_rho
 from tutelage.results.statistics import Difference, SampleMean, difference_of_means, sample_mean
-from tutelage.tasks.base import Metric
+from tutelage.tasks import Metric
 
 __all__ = [
     "Comparison",

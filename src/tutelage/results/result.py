@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from tutelage.errors import DataError
-from tutelage.tasks.base import Kind, Metric, metric_of
+from tutelage.tasks import TASKS, Kind, Metric
 
 __all__ = ["Result", "StudentInfo", "TeacherInfo", "read_history", "read_result", "read_rho"]
 
@@ -100,7 +100,7 @@ class Result(Part):
     @property
     def lead(self) -> Metric:
         """The metric that leads."""
-        return metric_of(self.task, self.metric)
+        return TASKS[self.task].metric(self.metric)
 
 
 def read_result(folder: Path) -> Result:

@@ -12,7 +12,7 @@ from tutelage.results.statistics import (
     difference_of_means,
     sample_mean,
 )
-from tutelage.tasks.base import Metric, metric_of
+from tutelage.tasks import Metric, SingleLabel
 
 __all__ = ["MethodSummary", "ResultTable", "Row", "Scores", "result_table"]
 
@@ -109,7 +109,7 @@ class ResultTable(Part):
     rows: tuple[Row, ...]
     methods: tuple[MethodSummary, ...]
     correlation: float | None
-    metric: Metric = metric_of("single-label")
+    metric: Metric = SingleLabel.metric()
 
 
 def result_table(

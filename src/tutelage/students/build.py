@@ -9,7 +9,7 @@ from tutelage.errors import ConfigError, StudentError
 from tutelage.registry import build, build_problems
 from tutelage.students.backbone import freeze_backbone
 from tutelage.students.base import Student
-from tutelage.tasks.base import Kind
+from tutelage.tasks import Kind
 
 __all__ = ["PAIR_SCHEMES", "SCHEMES", "build_student", "limit_training", "student_problems"]
 

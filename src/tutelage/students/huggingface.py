@@ -23,16 +23,9 @@ from tutelage.data import Side
 from tutelage.errors import ConfigError, StudentError, TutelageError, did_you_mean
 from tutelage.inputs import ImageInput, TextInput, empty_batch
 from tutelage.tap import FeatureTap
-from tutelage.tasks.base import Kind
+from tutelage.tasks import TASKS, Kind
 
 __all__ = ["HuggingFaceStudent"]
-
-PROBLEMS: Mapping[Kind, str] = {
-    "single-label": "single_label_classification",
-    "multi-label": "multi_label_classification",
-    "regression": "regression",
-}
-"""What transformers calls the tasks: how a loaded model's pipeline turns outputs into answers."""
 
 
 class HuggingFaceStudent:
@@ -83,7 +76,7 @@ class HuggingFaceStudent:
             if dropout is not None:
                 _set_dropout(settings, dropout)
             settings.num_labels = len(output_names)
-            settings.problem_type = PROBLEMS[task]
+            settings.problem_type = TASKS[task].problem_type
             settings.id2label = dict(enumerate(output_names))
             settings.label2id = {label: number for number, label in enumerate(output_names)}
             if modality == "text":

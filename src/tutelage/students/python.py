@@ -16,7 +16,7 @@ from tutelage.inputs import custom_input, empty_batch
 from tutelage.registry import call_user_factory, naming_user_code
 from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
-from tutelage.tasks.base import Kind
+from tutelage.tasks import Kind
 
 __all__ = ["PythonStudent"]
 

@@ -1,4 +1,4 @@
-"""From a student of standardised targets to the same model in the targets' own units."""
+"""From a student of standardized targets to the same model in the targets' own units."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tutelage.errors import StudentError
 from tutelage.inputs import empty_batch
 from tutelage.students.base import Student
-from tutelage.tasks.base import Scale
+from tutelage.tasks import TargetScaling
 
 __all__ = ["fold_target_scaling", "output_layer"]
 
@@ -48,8 +48,8 @@ def output_layer(student: Student) -> nn.Linear | nn.Bilinear:
 
 
 @torch.no_grad()
-def fold_target_scaling(student: Student, scale: Scale) -> None:
-    """Let a student that predicts standardised targets predict them in their own units.
+def fold_target_scaling(student: Student, scaling: TargetScaling) -> None:
+    """Let a student that predicts standardized targets predict them in their own units.
 
         W ← diag(std) W,    b ← std b + mean    of the layer that gives the outputs
 
@@ -57,18 +57,20 @@ def fold_target_scaling(student: Student, scale: Scale) -> None:
 
     Args:
         student: Changed in place; left in evaluation mode.
-        scale: Mean and deviation of each target.
+        scaling: Mean and standard deviation of each target.
 
     Raises:
         StudentError: If there is no such layer, or others share its weights.
     """
     layer = output_layer(student)
     before = _on_an_empty_row(student)
-    std = layer.weight.new_tensor(scale.std)
+    std = layer.weight.new_tensor(scaling.std)
     layer.weight.mul_(std.view(-1, *[1] * (layer.weight.ndim - 1)))
-    layer.bias.copy_(scale.raw(layer.bias))
-    wanted = scale.raw(before)
-    if not torch.allclose(_on_an_empty_row(student), wanted, rtol=1e-3, atol=1e-3 * max(scale.std)):
+    layer.bias.copy_(scaling.to_units(layer.bias))
+    wanted = scaling.to_units(before)
+    if not torch.allclose(
+        _on_an_empty_row(student), wanted, rtol=1e-3, atol=1e-3 * max(scaling.std)
+    ):
         raise StudentError(
             f"the last layer of {type(student.model).__name__} is used elsewhere in the model too, so its "
             "outputs cannot be brought into the targets' units; give it a layer of its own"

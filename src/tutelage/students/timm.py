@@ -16,7 +16,7 @@ from tutelage.errors import StudentError, TutelageError
 from tutelage.inputs import ImageInput
 from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
-from tutelage.tasks.base import Kind
+from tutelage.tasks import Kind
 
 __all__ = ["TimmStudent", "save_timm"]
 

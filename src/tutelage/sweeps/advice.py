@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from tutelage.tasks.base import Metric, metric_of
+from tutelage.tasks import Metric, SingleLabel
 
 __all__ = ["Candidate", "Score", "advise"]
 
@@ -18,7 +18,7 @@ class Score(BaseModel):
 
     Attributes:
         value: At most 1.
-        error: Of an accuracy ``sqrt(p (1 - p) / n)``; of others see ``scores.standard_error``. None
+        error: Of an accuracy ``sqrt(p (1 - p) / n)``; of others see ``Task.standard_error``. None
             for a fine-tuned student, whose outputs are not kept, where it is not an accuracy.
         metric: What it is.
     """
@@ -27,12 +27,16 @@ class Score(BaseModel):
 
     value: float
     error: float | None
-    metric: Metric = metric_of("single-label")
+    metric: Metric = SingleLabel.metric()
 
     def __str__(self) -> str:
         decimals = 1 if self.metric.percent else 3
-        number = f"{self.metric.shown * self.value:.{decimals}f}"
-        error = "" if self.error is None else f" ± {self.metric.shown * self.error:.{decimals}f}"
+        number = f"{self.metric.display_factor * self.value:.{decimals}f}"
+        error = (
+            ""
+            if self.error is None
+            else f" ± {self.metric.display_factor * self.error:.{decimals}f}"
+        )
         return f"{number}{error} %" if self.metric.percent else f"{number}{error}"
 
     def clearly_above(self, other: "Score") -> bool:

@@ -27,7 +27,7 @@ from tutelage.results.comparison import same_data, score_of
 from tutelage.results.result import Result, read_result
 from tutelage.students import Student
 from tutelage.sweeps.advice import Candidate, Score, advise
-from tutelage.tasks.base import complete
+from tutelage.tasks import fully_labelled
 from tutelage.training.accelerator import accelerator_for
 from tutelage.training.batches import BatchSource
 from tutelage.training.inference import represent
@@ -139,7 +139,7 @@ def _candidates(plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) -> It
 def _moments(plan: Plan, rows: ProbedRows, runtime: Runtime) -> Moments:
     """Sums over the training rows that LogME of any set of teachers follows from."""
     labels = plan.training.labels
-    numbers = complete(labels).nonzero().flatten()
+    numbers = fully_labelled(labels).nonzero().flatten()
     if not len(numbers):
         raise DataError("LogME needs training rows that have all labels, and there are none")
     with runtime.progress.track("LogME", len(numbers), unit="rows") as update:
@@ -188,9 +188,7 @@ def _student_probe(plan: Plan, student: Student, runtime: Runtime) -> Score:
         plan.training.labels,
         test_features=features(plan.evaluated),
         test_labels=plan.evaluated.labels,
-        kind=plan.task.kind,
-        metric=plan.task.lead,
-        classes=plan.task.outputs,
+        task=plan.task,
         seed=config.data.split_seed,
         device=runtime.device,
     )

@@ -32,7 +32,7 @@ from tutelage.results.result import Result
 from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.processes import pool
 from tutelage.sweeps.search_space import Dimension, Point, Space, space_of
-from tutelage.tasks.base import Metric, metric_of
+from tutelage.tasks import Metric, SingleLabel
 
 __all__ = ["AUTO", "Trial", "Tuning", "extract_first", "tune"]
 
@@ -80,7 +80,7 @@ class Tuning(BaseModel):
 
     trials: tuple[Trial, ...]
     chosen: str
-    metric: Metric = metric_of("single-label")
+    metric: Metric = SingleLabel.metric()
     result: Result | None = None
 
     @property

@@ -1,271 +1,324 @@
-"""Kinds of task: what labels look like, what outputs mean, which metric leads. PyTorch only."""
+"""The contract of a task: what labels and outputs mean, how they are learned and measured.
+
+Core: PyTorch alone. scikit-learn and SciPy are imported when something is first measured.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import torch
-from jaxtyping import Bool, Float, Float32, Int64, Shaped
-from torch import Tensor
-from torch.nn import functional as F
+from jaxtyping import Float, Float32, Int64, Shaped
+from torch import Tensor, nn
 
-from tutelage.errors import ConfigError, did_you_mean
+from tutelage.errors import ConfigError, DataError, DivergedError, did_you_mean
+from tutelage.tasks.labels import has_label, label_columns
+from tutelage.tasks.metric import Metric
+from tutelage.tasks.scaling import TargetScaling
 
-__all__ = [
-    "METRICS",
-    "UNLABELLED",
-    "Kind",
-    "Metric",
-    "Scale",
-    "Task",
-    "as_list",
-    "complete",
-    "has_label",
-    "hidden",
-    "metric_of",
-    "right_rows",
-    "without_label",
-]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ClassWeights", "Kind", "Task", "TaskLoss"]
 
 Kind = Literal["single-label", "multi-label", "regression"]
-UNLABELLED = -100
-"""The class number of a row without a label: ``torch.nn.CrossEntropyLoss`` leaves such rows out.
-
-Labels are class numbers, int64 [rows], where each row has one; else float32 [rows, outputs] (0 and 1, or
-a target), with NaN where one is not known."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric that can lead: the higher the better, and 1 at best.
-
-    Attributes:
-        name: Its key in results and settings.
-        label: In words.
-        percent: Whether it is a share, and shown in percent.
-    """
-
-    name: str
-    label: str
-    percent: bool = True
-
-    @property
-    def shown(self) -> float:
-        """What its values are multiplied by for people."""
-        return 100.0 if self.percent else 1.0
-
-    @property
-    def title(self) -> str:
-        """The words at the head of a column: with ``%`` where it is a share."""
-        return f"{self.label} %" if self.percent else self.label
-
-    @property
-    def axis(self) -> str:
-        """The words along an axis."""
-        return f"{self.label}, %" if self.percent else self.label
-
-    @property
-    def capital(self) -> str:
-        """The words at the beginning of a sentence."""
-        return self.label[0].upper() + self.label[1:]
+"""The value of ``data.task``."""
+ClassWeights = Literal["balanced"] | Mapping[str, float]
+GROUPS = 20
+"""Parts of the rows that the jackknife leaves out, one after another."""
 
 
-def _by_name(*metrics: Metric) -> dict[str, Metric]:
-    return {metric.name: metric for metric in metrics}
+class TaskLoss(nn.Module):
+    """The loss of a task: called with outputs and labels, it gives the mean over labelled rows."""
 
+    def rows(
+        self, outputs: Float[Tensor, "batch outputs"], labels: Shaped[Tensor, "batch ..."]
+    ) -> Float[Tensor, " batch"]:
+        """Return each row's loss on its label."""
+        raise NotImplementedError
 
-METRICS: Mapping[Kind, Mapping[str, Metric]] = {
-    "single-label": _by_name(
-        Metric("accuracy", "accuracy"),
-        Metric("macro_f1", "macro F1"),
-        Metric("f1", "F1"),
-        Metric("mcc", "MCC", percent=False),
-        Metric("auroc", "AUROC"),
-    ),
-    "multi-label": _by_name(
-        Metric("average_precision", "average precision"),
-        Metric("macro_f1", "macro F1"),
-        Metric("micro_f1", "micro F1"),
-        Metric("auroc", "AUROC"),
-        Metric("subset_accuracy", "subset accuracy"),
-    ),
-    "regression": _by_name(
-        Metric("r2", "R²", percent=False),
-        Metric("spearman", "Spearman correlation", percent=False),
-        Metric("pearson", "Pearson correlation", percent=False),
-    ),
-}
-"""What may lead, by task; the first does by default. ``scores.py`` computes them, and others."""
-
-
-def metric_of(kind: Kind, name: str | None = None) -> Metric:
-    """Return a task's metric of a name, or the one that leads by default.
-
-    Raises:
-        ConfigError: If the task has no such metric.
-
-    Example:
-        >>> metric_of("regression").label
-        'R²'
-    """
-    known = METRICS[kind]
-    if name is None:
-        return next(iter(known.values()))
-    if name not in known:
-        raise ConfigError(
-            f"there is no metric {name!r} for {kind} tasks{did_you_mean(name, known)}; "
-            f"there are: {', '.join(known)}"
-        )
-    return known[name]
+    def soft_rows(
+        self,
+        outputs: Float[Tensor, "batch outputs"],
+        soft: Float[Tensor, "batch outputs"],
+        *,
+        temperature: float,
+    ) -> Float[Tensor, " batch"]:
+        """Return each row's loss on a teacher's outputs."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Scale:
-    """Mean and deviation of each regression target, over training rows.
+class Task(ABC):
+    """What the student learns: one subclass a kind of task, in a file of its own.
 
     Attributes:
-        mean: In the target's unit.
-        std: Likewise, above 0.
-
-    Example:
-        >>> scale = Scale.of(torch.tensor([[1.0], [3.0], [torch.nan]]))
-        >>> scale.standardised(torch.tensor([[4.0]])), scale.raw(torch.tensor([[2.0]]))
-        (tensor([[2.]]), tensor([[4.]]))
-    """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @classmethod
-    def of(cls, labels: Float[Tensor, "rows targets"]) -> Self:
-        """Measure the targets that are known; one that does not vary keeps its unit."""
-        columns = [column[~column.isnan()].double() for column in labels.T]
-        means = tuple(float(column.mean()) if len(column) else 0.0 for column in columns)
-        stds = tuple(float(column.std(correction=0)) if len(column) else 1.0 for column in columns)
-        return cls(means, tuple(std or 1.0 for std in stds))
-
-    def standardised(self, values: Float[Tensor, "rows targets"]) -> Float[Tensor, "rows targets"]:
-        """From the targets' units to mean 0 and deviation 1."""
-        mean, std = values.new_tensor(self.mean), values.new_tensor(self.std)
-        return (values - mean) / std
-
-    def raw(self, values: Float[Tensor, "rows targets"]) -> Float[Tensor, "rows targets"]:
-        """Back to the targets' units."""
-        return values * values.new_tensor(self.std) + values.new_tensor(self.mean)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What the student is to learn.
-
-    Attributes:
-        kind: Of task.
-        names: Of the classes, or of the regression targets: one output of the student each.
+        names: Names of the classes, labels or targets: one output of the student each.
         lead: The metric that chooses, and leads reports.
-        scale: Of regression targets. Outputs are standardised during training: an optimizer whose
-            steps have one size, as Adam's, would take thousands of them to a target of 10,000.
+        scaling: Of regression targets; None for other tasks.
     """
 
-    kind: Kind
     names: tuple[str, ...]
     lead: Metric
-    scale: Scale | None = None
+    scaling: TargetScaling | None = None
+
+    kind: ClassVar[Kind]
+    """Its name in settings and results."""
+    metrics: ClassVar[Mapping[str, Metric]]
+    """The metrics that may lead; the first does by default. Others are measured, too."""
+    outputs_word: ClassVar[str]
+    """What its outputs stand for, in the plural."""
+    loss_unit: ClassVar[str]
+    """The unit of its loss."""
+    problem_type: ClassVar[str]
+    """Its name in a config of transformers."""
+    labels_are_classes: ClassVar[bool] = False
+    """Whether a label is one class number a row; else there is a column for each output."""
+    labels_are_binary: ClassVar[bool] = False
+    """Whether the columns of labels hold 0 and 1."""
+    has_classes: ClassVar[bool] = True
+    """Whether outputs are logits of classes, which may be weighted and have a temperature."""
 
     @classmethod
     def of(
         cls,
-        kind: Kind,
         names: Sequence[str],
         labels: Shaped[Tensor, "rows ..."],
         *,
         metric: str | None = None,
     ) -> Self:
-        """The task of training rows with these labels.
+        """Return the task of training rows with these labels.
+
+        Args:
+            names: Names of the classes, labels or targets.
+            labels: Labels of the training rows.
+            metric: Name of the metric that leads; the first of ``metrics`` by default.
 
         Raises:
-            ConfigError: If the task has no such metric, or F1 of one class is asked for with more.
+            ConfigError: If the task has no such metric, or it is undefined for so many outputs.
         """
-        lead = metric_of(kind, metric)
-        if lead.name == "f1" and len(names) != 2:
+        return cls(tuple(names), cls.metric(metric))
+
+    @classmethod
+    def numbered(cls, outputs: int, *, metric: str | None = None) -> Self:
+        """Return a task whose outputs have numbers for names.
+
+        Example:
+            >>> from tutelage.tasks import SingleLabel
+            >>> SingleLabel.numbered(3).names
+            ('0', '1', '2')
+        """
+        return cls(tuple(map(str, range(outputs))), cls.metric(metric))
+
+    @classmethod
+    def metric(cls, name: str | None = None) -> Metric:
+        """Return the task's metric of a name, or the one that leads by default.
+
+        Raises:
+            ConfigError: If the task has no such metric.
+
+        Example:
+            >>> from tutelage.tasks import Regression
+            >>> Regression.metric().label
+            'R²'
+        """
+        if name is None:
+            return next(iter(cls.metrics.values()))
+        if name not in cls.metrics:
             raise ConfigError(
-                f"data.metric = 'f1' is that of the second of two classes, and there are {len(names)}; "
-                "choose macro_f1"
+                f"there is no metric {name!r} for {cls.kind} tasks"
+                f"{did_you_mean(name, cls.metrics)}; there are: {', '.join(cls.metrics)}"
             )
-        scale = Scale.of(labels) if kind == "regression" else None
-        return cls(kind, tuple(names), lead, scale)
+        return cls.metrics[name]
 
     @property
     def outputs(self) -> int:
         """How many numbers the student gives for a row."""
         return len(self.names)
 
-    def raw(self, outputs: Float[Tensor, "rows outputs"]) -> Float[Tensor, "rows outputs"]:
-        """A student's outputs in training as logits, or targets in their own units."""
-        return outputs if self.scale is None else self.scale.raw(outputs)
+    @abstractmethod
+    def plain_loss(self) -> TaskLoss:
+        """Return the loss that treats every row and class alike."""
+
+    def loss(
+        self,
+        labels: Shaped[Tensor, "rows ..."],
+        *,
+        class_weights: ClassWeights | None = None,
+        label_smoothing: float = 0.0,
+    ) -> TaskLoss:
+        """Return the loss that a student is trained with.
+
+        Args:
+            labels: Labels of the training rows.
+            class_weights: ``"balanced"``, so that all classes count alike, or weights by name, 1 for
+                a class that is not named.
+            label_smoothing: Share of each label that is spread over all classes, 0 to below 1.
+
+        Raises:
+            ConfigError: If a name is no class, or the task has no classes to weigh or smooth.
+        """
+        if label_smoothing and not self.labels_are_classes:
+            raise ConfigError(
+                f"label_smoothing spreads one class over all, which {self.kind} tasks have not; "
+                "leave it out"
+            )
+        if class_weights is not None and not self.has_classes:
+            raise ConfigError(
+                f"class_weights weighs classes, which {self.kind} has not; leave it out"
+            )
+        return self.plain_loss()
+
+    @abstractmethod
+    def measured(
+        self, outputs: "NDArray[Any]", labels: "NDArray[Any]"
+    ) -> Iterator[tuple[str, float | None]]:
+        """Give every metric of rows that have a label; None where it is undefined."""
+
+    def scores(
+        self, outputs: Float[Tensor, "rows outputs"], labels: Shaped[Tensor, "rows ..."]
+    ) -> dict[str, float]:
+        """Return every metric on the rows with a label; what is undefined there is left out.
+
+        Args:
+            outputs: Logits, or targets in their own units.
+            labels: Labels; rows and labels that are not known are left out.
+
+        Raises:
+            DivergedError: If an output is not a finite number.
+
+        Example:
+            >>> from tutelage.tasks import SingleLabel
+            >>> outputs = torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.5, 0.0]])
+            >>> scores = SingleLabel.numbered(2).scores(outputs, torch.tensor([0, 1, 1]))
+            >>> round(scores["accuracy"], 3), scores["auroc"]
+            (0.667, 1.0)
+        """
+        known = has_label(labels)
+        if not bool(outputs[known].isfinite().all()):
+            raise DivergedError("the outputs are not finite numbers, so nothing can be measured")
+        if not bool(known.any()):
+            return {}
+        values = self.measured(outputs[known].double().numpy(), labels[known].numpy())
+        return {name: float(value) for name, value in values if value is not None}
+
+    def score(
+        self, outputs: Float[Tensor, "rows outputs"], labels: Shaped[Tensor, "rows ..."]
+    ) -> float:
+        """Return the leading metric on the rows with a label.
+
+        Raises:
+            DataError: If it is undefined for these labels.
+        """
+        score = self.scores(outputs, labels).get(self.lead.name)
+        if score is None:
+            raise DataError(self._undefined(where="these rows"))
+        return score
+
+    def standard_error(
+        self, outputs: Float[Tensor, "rows outputs"], labels: Shaped[Tensor, "rows ..."]
+    ) -> float:
+        """Return the standard error of the leading metric from the number of rows.
+
+        Of accuracies that of a share; of others the jackknife's over groups of every 20th row, each
+        left out in turn:
+
+            sqrt( (G - 1) / G  sum_g (m_g - mean m)² )
+
+        Source:
+            Efron and Stein 1981, "The jackknife estimate of variance"; in groups, Shao and Tu 1995,
+            "The jackknife and bootstrap", section 2.3.
+        """
+        import numpy as np
+
+        known = has_label(labels)
+        outputs, labels = outputs[known], labels[known]
+        if self.lead.name in SHARES:
+            return share_error(self.score(outputs, labels), len(labels))
+        values = []
+        for group in range(min(GROUPS, len(labels))):
+            rest = torch.arange(len(labels)) % GROUPS != group
+            scores = self.scores(outputs[rest], labels[rest])
+            if self.lead.name in scores:  # without these rows it may be undefined
+                values.append(scores[self.lead.name])
+        if len(values) < 2:
+            return math.inf
+        return math.sqrt((len(values) - 1) * float(np.var(values)))
+
+    def refuse_unmeasurable(self, labels: Shaped[Tensor, "rows ..."], *, where: str) -> None:
+        """Refuse labels for which the leading metric is undefined, whatever the outputs are.
+
+        Args:
+            labels: Labels of the rows to be measured.
+            where: Names the rows in the message.
+
+        Raises:
+            DataError: If it is.
+        """
+        constant = torch.zeros(len(labels), self.outputs)
+        if self.lead.name not in self.scores(constant, labels):
+            raise DataError(self._undefined(where=where))
+
+    def _undefined(self, *, where: str) -> str:
+        return (
+            f"{self.lead.label} is undefined on {where}: their labels are all the same, or too few; "
+            "give more rows, or choose another metric"
+        )
+
+    @staticmethod
+    @abstractmethod
+    def strata(labels: Shaped[Tensor, "rows ..."]) -> Int64[Tensor, " rows"]:
+        """Return a number for each row, equal for rows that are alike when some are drawn.
+
+        A draw that takes a share of each stratum has every kind of row on both sides. Rows without
+        a label have the number ``UNLABELLED``.
+        """
 
     def columns(self, labels: Shaped[Tensor, "rows ..."]) -> Float32[Tensor, "rows outputs"]:
-        """Labels as a column an output: one-hot classes, 0 and 1, or standardised targets.
+        """Return a column for each output: one-hot classes, 0 and 1, or standardized targets.
 
         Rows must have all labels.
         """
-        if not labels.is_floating_point():
-            return F.one_hot(labels, self.outputs).float()
-        return labels if self.scale is None else self.scale.standardised(labels)
+        return label_columns(self.standardized(labels), outputs=self.outputs)
+
+    def standardized(self, labels: Shaped[Tensor, "rows ..."]) -> Shaped[Tensor, "rows ..."]:
+        """Return labels in the scale of the student's outputs in training."""
+        return labels if self.scaling is None else self.scaling.standardize(labels)
+
+    def to_units(self, outputs: Float[Tensor, "rows outputs"]) -> Float[Tensor, "rows outputs"]:
+        """Return a student's outputs in training as logits, or as targets in their own units."""
+        return outputs if self.scaling is None else self.scaling.to_units(outputs)
 
 
-def has_label(labels: Shaped[Tensor, "rows ..."]) -> Bool[Tensor, " rows"]:
-    """Whether each row has a label, or at least one of several.
-
-    Example:
-        >>> has_label(torch.tensor([3, UNLABELLED]))
-        tensor([ True, False])
-        >>> has_label(torch.tensor([[1.0, torch.nan], [torch.nan, torch.nan]]))
-        tensor([ True, False])
-    """
-    return ~labels.isnan().all(dim=1) if labels.is_floating_point() else labels != UNLABELLED
+SHARES = ("accuracy", "subset_accuracy")
+"""Metrics that are a share of the rows."""
 
 
-def complete(labels: Shaped[Tensor, "rows ..."]) -> Bool[Tensor, " rows"]:
-    """Whether each row has all its labels."""
-    return ~labels.isnan().any(dim=1) if labels.is_floating_point() else labels != UNLABELLED
-
-
-def without_label(rows: int, *, like: Shaped[Tensor, "rows ..."]) -> Shaped[Tensor, "new ..."]:
-    """Return the labels of rows that have none, in the form of others."""
-    none = math.nan if like.is_floating_point() else UNLABELLED
-    return like.new_full((rows, *like.shape[1:]), none)
-
-
-def hidden(
-    labels: Shaped[Tensor, "rows ..."], rows: Int64[Tensor, " some"]
-) -> Shaped[Tensor, "rows ..."]:
-    """Return labels without those of some rows.
+def share_error(share: float, rows: int) -> float:
+    """Return the standard error of a share of rows, ``sqrt( p (1 - p) / n )``.
 
     Example:
-        >>> hidden(torch.tensor([3, 4, 5]), torch.tensor([1]))
-        tensor([   3, -100,    5])
+        >>> share_error(0.5, 100)
+        0.05
     """
-    return labels.index_fill(0, rows, math.nan if labels.is_floating_point() else UNLABELLED)
+    return math.sqrt(share * (1 - share) / rows)
 
 
-def as_list(labels: Shaped[Tensor, "rows ..."]) -> list[Any]:
-    """Return labels as JSON knows them: None where there is no number.
+def weights_by_name(
+    weights: Mapping[str, float], names: tuple[str, ...]
+) -> Float[Tensor, " names"]:
+    """Return the weight of each class: 1 where it is not named.
 
-    Example:
-        >>> as_list(torch.tensor([[0.5, torch.nan]]))
-        [[0.5, None]]
+    Raises:
+        ConfigError: If a name is no class.
     """
-    listed: list[Any] = labels.tolist()
-    if not labels.is_floating_point():
-        return listed
-    return [[None if math.isnan(value) else value for value in row] for row in listed]
-
-
-def right_rows(
-    outputs: Float[Tensor, "batch outputs"], labels: Shaped[Tensor, "batch ..."]
-) -> Int64[Tensor, ""]:
-    """How many rows' greatest logit is that of their class; 0 where labels are no class numbers."""
-    if labels.is_floating_point():
-        return labels.new_zeros((), dtype=torch.int64)
-    return (outputs.detach().argmax(dim=1) == labels).sum()
+    for name in weights:
+        if name not in names:
+            shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+            raise ConfigError(
+                f"class_weights names {name!r}, which is no class{did_you_mean(name, names)}; "
+                f"there are: {shown}"
+            )
+    return torch.tensor([float(weights.get(name, 1.0)) for name in names])

@@ -1,11 +1,12 @@
-"""The task's loss with soft labels beside the given ones: what a probe on the teachers would say."""
+"""The task's loss on the given labels and on soft labels, those of a probe on the teachers."""
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from tutelage.tasks.base import has_label
-from tutelage.tasks.losses import CrossEntropy, TaskLoss
+from tutelage.tasks.base import TaskLoss
+from tutelage.tasks.labels import has_label
+from tutelage.tasks.single_label import CrossEntropy
 
 __all__ = ["SoftLabels"]
 
@@ -22,12 +23,12 @@ class SoftLabels(nn.Module):
 
         classes:     T² CE(softmax(t / T), softmax(z / T))
         labels:      T² BCE(sigmoid(t / T), sigmoid(z / T)), the mean over labels
-        regression:  (z - t)² of standardised targets, the mean over them; T is 1
+        regression:  (z - t)² of standardized targets, the mean over them; T is 1
 
     Args:
         mix: ``m``, 0 (the labels alone) to 1 (the soft labels alone).
         temperature: ``T``, above 0; larger ones even the classes out.
-        loss: The task's; cross-entropy of classes where None.
+        loss: The task's loss; cross-entropy of classes where None.
 
     Raises:
         ValueError: If mix or temperature lie outside of their ranges.
@@ -63,13 +64,14 @@ class SoftLabels(nn.Module):
         """Return the loss of a batch.
 
         Args:
-            outputs: The student's.
+            outputs: The student's outputs.
             labels: Class numbers, -100 where a row has none; or 0 and 1, or targets, NaN where none.
             soft: The teacher's outputs.
         """
         with torch.autocast(device_type=outputs.device.type, enabled=False):
             wide = outputs if outputs.dtype == torch.float64 else outputs.float()
-            taught = self.loss.taught(wide, soft.to(wide.dtype), temperature=self.temperature)
-            told = self.loss.rows(wide, labels)
-            share = self.mix + (1 - self.mix) * (~has_label(labels)).to(wide.dtype)
-            return ((1 - share) * told + share * taught).mean()
+            soft_loss = self.loss.soft_rows(wide, soft.to(wide.dtype), temperature=self.temperature)
+            label_loss = self.loss.rows(wide, labels)
+            unlabelled = (~has_label(labels)).to(wide.dtype)
+            soft_weight = self.mix + (1 - self.mix) * unlabelled
+            return ((1 - soft_weight) * label_loss + soft_weight * soft_loss).mean()

@@ -12,7 +12,7 @@ from tutelage.cache.table import FeatureTable
 from tutelage.data.base import Split
 from tutelage.errors import TutelageError
 from tutelage.inputs.workers import Failure
-from tutelage.tasks.base import has_label
+from tutelage.tasks import has_label
 from tutelage.training.prepared import PreparedPairs, PreparedRows
 from tutelage.training.samplers import RowView, rows_in_order
 

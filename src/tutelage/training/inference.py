@@ -8,11 +8,10 @@ from accelerate import Accelerator
 from jaxtyping import Float
 from torch import Tensor
 
+from tutelage.errors import DivergedError
 from tutelage.inputs.workers import raising
 from tutelage.students import Student
-from tutelage.tasks.base import Task, has_label
-from tutelage.tasks.losses import plain_loss
-from tutelage.tasks.scores import scores
+from tutelage.tasks import Task, has_label
 from tutelage.training.batches import BatchSource
 
 __all__ = ["Forwarded", "evaluate", "forward_pass", "represent"]
@@ -84,8 +83,13 @@ def evaluate(
         outputs[batch.rows] = batch.outputs.float()
     known = has_label(batches.labels)
     outputs, labels = outputs[known], batches.labels[known]
-    measured = scores(task.kind, task.raw(outputs), labels, names=task.names)
-    return measured | {"loss": float(plain_loss(task)(outputs.double(), labels))}
+    try:
+        scores = task.scores(task.to_units(outputs), labels)
+    except DivergedError as error:
+        raise DivergedError(
+            f"{error}; lower train.lr or transfer.beta, or set train.clip_norm = 1.0"
+        ) from error
+    return scores | {"loss": float(task.plain_loss()(outputs.double(), labels))}
 
 
 def represent(

@@ -14,7 +14,7 @@ from tutelage.objective import Objective, Terms
 from tutelage.progress import Progress
 from tutelage.results.run_folder import RunFolder
 from tutelage.students import Student
-from tutelage.tasks.base import Task, right_rows
+from tutelage.tasks import Task, right_rows
 from tutelage.training.batches import Batch, BatchSource
 from tutelage.training.inference import evaluate
 from tutelage.training.lengths import batch_sizes
@@ -127,9 +127,7 @@ def fit(
     labelled, unlabelled = batch_sizes(
         batches.labelled, len(batches) - batches.labelled, settings=settings
     )
-    log = TrainLog(
-        folder, accelerator, counted=labelled if rows.task.kind == "single-label" else None
-    )
+    log = TrainLog(folder, accelerator, counted=labelled if rows.task.labels_are_classes else None)
     log.start(state.step)
     loader = batches.loader(
         _order(

@@ -1,4 +1,4 @@
-"""Standardised columns: held on the device where they fit, else read again at every pass."""
+"""StandardizedRows columns: held on the device where they fit, else read again at every pass."""
 
 from collections.abc import Iterator
 
@@ -10,16 +10,16 @@ from tutelage.cache.statistics import RunningMoments
 from tutelage.cache.table import SelectedTable, blocks, matrix, total_width
 from tutelage.errors import DataError
 
-__all__ = ["HOLD_UP_TO", "Standardised"]
+__all__ = ["HOLD_UP_TO", "StandardizedRows"]
 
 HOLD_UP_TO = 2 * 2**30
-"""Standardised features of at most this many bytes, in float32, are held between passes."""
+"""StandardizedRows features of at most this many bytes, in float32, are held between passes."""
 
 CONSTANT = 1e-9
 """A column whose deviation is smaller than this share of its mean does not vary but by rounding."""
 
 
-class Standardised:
+class StandardizedRows:
     """Features brought to mean 0 and deviation 1 (or a weight of the column), by their own statistics.
 
         z = (x - mean) / scale,    scale = deviation / weight
@@ -79,15 +79,15 @@ class Standardised:
             yield from self._held
             return
         for _, block in blocks(self._rows):
-            yield self._standardise(block)
+            yield self._standardize(block)
 
     def sample(self, count: int) -> Float32[Tensor, "count width"]:
         """Return rows spread evenly over all of them: ``count``, or as many as there are."""
         count = min(count, len(self))
         spread = torch.arange(count) * len(self) // count
-        return self._standardise(matrix(self._rows, spread))
+        return self._standardize(matrix(self._rows, spread))
 
-    def _standardise(self, block: Tensor) -> Tensor:
+    def _standardize(self, block: Tensor) -> Tensor:
         found = block.to(self.device, torch.float32, copy=True)
         return found.sub_(self._shift).mul_(self._factor)
 

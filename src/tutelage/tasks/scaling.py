@@ -1,0 +1,45 @@
+"""Standardize regression targets, and bring outputs back to their units. PyTorch only."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["TargetScaling"]
+
+
+@dataclass(frozen=True)
+class TargetScaling:
+    """Mean and standard deviation of each regression target, over training rows.
+
+    Attributes:
+        mean: In the target's unit.
+        std: In the target's unit, above 0.
+
+    Example:
+        >>> import torch
+        >>> scaling = TargetScaling.of(torch.tensor([[1.0], [3.0], [torch.nan]]))
+        >>> scaling.standardize(torch.tensor([[4.0]])), scaling.to_units(torch.tensor([[2.0]]))
+        (tensor([[2.]]), tensor([[4.]]))
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def of(cls, labels: Float[Tensor, "rows targets"]) -> Self:
+        """Measure the targets that are known; one that does not vary keeps its unit."""
+        columns = [column[~column.isnan()].double() for column in labels.T]
+        means = tuple(float(column.mean()) if len(column) else 0.0 for column in columns)
+        stds = tuple(float(column.std(correction=0)) if len(column) else 1.0 for column in columns)
+        return cls(means, tuple(std or 1.0 for std in stds))
+
+    def standardize(self, values: Float[Tensor, "*rows targets"]) -> Float[Tensor, "*rows targets"]:
+        """Return values at mean 0 and standard deviation 1."""
+        mean, std = values.new_tensor(self.mean), values.new_tensor(self.std)
+        return (values - mean) / std
+
+    def to_units(self, values: Float[Tensor, "*rows targets"]) -> Float[Tensor, "*rows targets"]:
+        """Return standardized values in the targets' units."""
+        return values * values.new_tensor(self.std) + values.new_tensor(self.mean)
