@@ -48,6 +48,10 @@ class Objective(nn.Module):
         self.regularizer: Regularizer = regularizer
         self.beta = beta
 
+    def extra_repr(self) -> str:
+        """Return the strength, for ``repr``."""
+        return f"beta={self.beta:g}"
+
     def forward(
         self,
         outputs: Tensor,

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tutelage.registry import bind
-from tutelage.regularizers import KD, BTuning, FactorTransfer, NoTransfer, Regularizer, Standardized
+from tutelage.regularizers import BTuning, FactorTransfer, NoTransfer, Regularizer, Standardized
 from tutelage.regularizers.catalogue import METHOD_NAMES, PROBE, parse_method
 
 CASES = [name for name in METHOD_NAMES if name != PROBE]
@@ -171,8 +171,6 @@ def test_preparation_gets_standardised_rows(draw, evidence):
     )
     wrapped.prepare(evidence(rows, labels, student=student))
     torch.testing.assert_close(wrapped.regularizer.teacher_means, plain.teacher_means)
-    untouched = Standardized(KD(STUDENT, {"dino": 6}), {}, std={})
-    untouched.prepare(evidence(rows, labels))  # nothing to prepare
 
 
 def test_no_transfer_is_zero(features):

@@ -45,17 +45,14 @@ def layers_of(term: FactorTransfer) -> tuple[list[Layer], list[Layer]]:
     linear = [term.translator[number] for number in (0, 2, 4)]
     return (
         [(layer.weight.tolist(), layer.bias.tolist()) for layer in linear],
-        [
-            (term.get_buffer(f"weight{n}").tolist(), term.get_buffer(f"bias{n}").tolist())
-            for n in range(3)
-        ],
+        [(layer.weight.tolist(), layer.bias.tolist()) for layer in term.paraphraser],
     )
 
 
 def fill(term: FactorTransfer, numbers: Callable[..., Tensor]) -> FactorTransfer:
     """Set every weight and bias, as if it were prepared."""
     tensors = [p for layer in (0, 2, 4) for p in term.translator[layer].parameters()]
-    tensors += [term.get_buffer(f"{kind}{n}") for n in range(3) for kind in ("weight", "bias")]
+    tensors += [buffer for layer in term.paraphraser for buffer in layer.buffers()]
     with torch.no_grad():
         for tensor in tensors:
             tensor.copy_(numbers(*tensor.shape))
@@ -77,7 +74,7 @@ def test_value_of_seeded_features_is_what_it_was():
     with torch.no_grad():
         for number in range(3):
             linear = term.translator[2 * number]
-            weight, bias = term.get_buffer(f"weight{number}"), term.get_buffer(f"bias{number}")
+            weight, bias = term.paraphraser[number].buffers()
             for into, shift, wave in (
                 (linear.weight, linear.bias, torch.sin),
                 (weight, bias, torch.cos),
@@ -105,7 +102,7 @@ def test_at_first_the_translators_bias_alone_decides(draw):
 
 
 def test_factors_are_half_the_teachers_columns_and_one_at_least():
-    shapes = [FactorTransfer(3, [width]).get_buffer("weight2").shape for width in (1, 3, 8)]
+    shapes = [FactorTransfer(3, [width]).paraphraser[2].weight.shape for width in (1, 3, 8)]
     assert shapes == [(1, 1), (1, 1), (4, 4)]
 
 
@@ -142,10 +139,10 @@ def test_it_ends_when_held_out_rows_get_no_better_and_keeps_the_best(draw, evide
     assert 11 <= epochs < 30
     best = FactorTransfer(3, {"dino": 6}, epochs=epochs - 10)
     best.prepare(evidence({"dino": contrary}, labels))
-    for number in range(3):
-        for kind in ("weight", "bias"):
-            name = f"{kind}{number}"
-            assert torch.equal(stopped.get_buffer(name), best.get_buffer(name))
+    learned = best.learned_state()
+    assert len(learned) == 6
+    for name, value in stopped.learned_state().items():
+        assert torch.equal(value, learned[name])
 
 
 def test_preparing_repeats_with_its_seed_and_leaves_the_global_state_alone(draw, evidence):
@@ -158,7 +155,7 @@ def test_preparing_repeats_with_its_seed_and_leaves_the_global_state_alone(draw,
         torch.manual_seed(5)
         terms[-1].prepare(evidence(features, labels, seed=seed))
         assert torch.equal(torch.get_rng_state(), before)
-    first, again, other = (term.get_buffer("weight0") for term in terms)
+    first, again, other = (term.paraphraser[0].weight for term in terms)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 

@@ -67,8 +67,15 @@ class Regularizer(nn.Module):
                 one a teacher, in order or by name; any floating dtype.
 
         Raises:
+            TypeError: If features are no tensors.
             ValueError: If widths differ from those of the constructor, or the batches in length.
         """
+        if not isinstance(student, Tensor):
+            raise TypeError(
+                f"expected student features as a tensor [batch, {self.student_width}], "
+                f"got a {type(student).__name__}; they are the first argument, and those of a "
+                "FeatureTap are tap.take()"
+            )
         if student.ndim != 2 or student.shape[1] != self.student_width:
             raise ValueError(
                 f"expected student features of shape [batch, {self.student_width}], "

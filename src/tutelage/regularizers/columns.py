@@ -60,16 +60,24 @@ class TeacherColumns:
         return sum(self.widths)
 
     def join(self, features: TeacherFeatures) -> Float[Tensor, "batch columns"]:
-        """Return the teachers' features side by side; a single tensor is returned as it is.
+        """Return the teachers' features side by side, without gradients.
 
         Raises:
+            TypeError: If they are no tensors of a floating dtype.
             ValueError: If teachers or widths differ from those of the constructor.
         """
         if isinstance(features, Mapping):
             if features.keys() != set(self.names):
                 raise ValueError(f"expected teachers {list(self.names)}, got {list(features)}")
             features = [features[name] for name in self.names]
-        parts = [features] if isinstance(features, Tensor) else list(features)
+        parts = list(features) if isinstance(features, Sequence) else [features]
+        for part in parts:
+            if not isinstance(part, Tensor) or not part.is_floating_point():
+                given = part.dtype if isinstance(part, Tensor) else type(part).__name__
+                raise TypeError(
+                    "expected teacher features as floating-point tensors: one with all columns, or "
+                    f"one a teacher, in order or by name; got {given}"
+                )
         # Autocast on a CPU cannot concatenate float16, in which features are cached.
         with torch.autocast(device_type=parts[0].device.type, enabled=False):
             joined = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
@@ -79,7 +87,7 @@ class TeacherColumns:
                 f"({', '.join(f'{n}: {w}' for n, w in self.by_name.items())}), "
                 f"got {tuple(joined.shape)}"
             )
-        return joined
+        return joined.detach()
 
     def split(self, columns: Tensor) -> dict[str, Tensor]:
         """Return each teacher's part of a tensor with one entry a column."""

@@ -68,9 +68,7 @@ class FactorTransfer(PreparedRegularizer):
         columns = self.teachers.total
         factors = max(1, columns // 2)
         self.widths = (columns, columns, factors, factors)
-        for layer, (before, after) in enumerate(pairwise(self.widths)):
-            self.register_buffer(f"weight{layer}", torch.zeros(after, before))
-            self.register_buffer(f"bias{layer}", torch.zeros(after))
+        self.paraphraser = nn.Sequential(*(_FrozenLayer(a, b) for a, b in pairwise(self.widths)))
         last = nn.Linear(factors, factors)
         nn.init.zeros_(last.weight)
         self.translator = nn.Sequential(
@@ -91,10 +89,8 @@ class FactorTransfer(PreparedRegularizer):
 
     def paraphrase(self, teacher: Float[Tensor, "batch columns"]) -> Float[Tensor, "batch factors"]:
         """Return the teachers' factors, ``f(ψ)``."""
-        for layer in range(len(self.widths) - 1):
-            weight, bias = self.get_buffer(f"weight{layer}"), self.get_buffer(f"bias{layer}")
-            teacher = F.linear(teacher, weight, bias).relu()
-        return teacher
+        factors: Tensor = self.paraphraser(teacher)
+        return factors
 
     def learn(self, evidence: TrainingEvidence) -> None:
         """Train the autoencoder and keep its encoder."""
@@ -138,9 +134,24 @@ class FactorTransfer(PreparedRegularizer):
 
     def _keep(self, encoder: nn.Sequential) -> None:
         linear = [layer for layer in encoder if isinstance(layer, nn.Linear)]
-        for number, layer in enumerate(linear):
-            self.get_buffer(f"weight{number}").copy_(layer.weight.detach())
-            self.get_buffer(f"bias{number}").copy_(layer.bias.detach())
+        for frozen, layer in zip(self.paraphraser, linear, strict=True):
+            frozen.get_buffer("weight").copy_(layer.weight.detach())
+            frozen.get_buffer("bias").copy_(layer.bias.detach())
+
+
+class _FrozenLayer(nn.Module):
+    """A linear layer with a ReLU, held in buffers, so that no optimizer trains it."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(after, before))
+        self.register_buffer("bias", torch.zeros(after))
+
+    def forward(self, features: Float[Tensor, "batch before"]) -> Float[Tensor, "batch after"]:
+        return F.linear(features, self.weight, self.bias).relu()
 
 
 def _autoencoder(widths: Sequence[int], *, seed: int) -> tuple[nn.Sequential, nn.Sequential]:

@@ -25,6 +25,13 @@ class Standardized(RegularizerWrapper):
         mean: Each teacher's column means over the training rows, by name.
         std: Each teacher's column standard deviations over the training rows, by name.
 
+    Attributes:
+        mean: Means of the columns of all teachers, side by side.
+        scale: Factors of the same columns: ``1 / std``, or 0 for a constant column.
+
+    Raises:
+        ValueError: If the statistics are of other teachers.
+
     Example:
         >>> from tutelage import AFTLoss
         >>> inner = AFTLoss(8, {"dino": 3})
@@ -34,6 +41,9 @@ class Standardized(RegularizerWrapper):
         True
     """
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(
         self,
         regularizer: Regularizer,
@@ -42,15 +52,15 @@ class Standardized(RegularizerWrapper):
         std: Mapping[str, Float[Tensor, " columns"]],
     ) -> None:
         super().__init__(regularizer)
-        if mean.keys() != std.keys():
-            raise ValueError(
-                f"mean is of teachers {list(mean)}, std of {list(std)}; give both of the same teachers"
-            )
-        self.names = tuple(mean)
-        for index, name in enumerate(self.names):
-            scale = torch.where(std[name] > 0, 1 / std[name], torch.zeros_like(std[name]))
-            self.register_buffer(f"mean{index}", mean[name].float())
-            self.register_buffer(f"scale{index}", scale.float())
+        names = self.teachers.names
+        for statistic, given in (("mean", mean), ("std", std)):
+            if given.keys() != set(names):
+                raise ValueError(
+                    f"expected a {statistic} of teachers {list(names)}, got {list(given)}"
+                )
+        scales = [torch.where(std[n] > 0, 1 / std[n], torch.zeros_like(std[n])) for n in names]
+        self.register_buffer("mean", torch.cat([mean[name].float() for name in names]))
+        self.register_buffer("scale", torch.cat([scale.float() for scale in scales]))
 
     def forward(
         self, student: Float[Tensor, "batch student"], teacher: TeacherFeatures
@@ -66,11 +76,10 @@ class Standardized(RegularizerWrapper):
 
     def standardized(self, teacher: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return ``(ψ - mean) / std`` for each teacher, on the device of the means."""
-        columns = {}
-        for index, name in enumerate(self.names):
-            mean, scale = self.get_buffer(f"mean{index}"), self.get_buffer(f"scale{index}")
-            columns[name] = (teacher[name].to(mean) - mean) * scale
-        return columns
+        if teacher.keys() != set(self.teachers.names):
+            raise ValueError(f"expected teachers {list(self.teachers.names)}, got {list(teacher)}")
+        means, scales = self.teachers.split(self.mean), self.teachers.split(self.scale)
+        return {n: (teacher[n].to(means[n]) - means[n]) * scales[n] for n in self.teachers.names}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,96 @@
+"""The table of methods, and the methods of names."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import tutelage.regularizers
+from tutelage import AFTLoss, Regularizer
+from tutelage.errors import ConfigError
+from tutelage.regularizers import PreparedRegularizer, ProductAFT, RegularizerWrapper
+from tutelage.regularizers.catalogue import METHOD_NAMES, METHODS, label_of, parse_method
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_row_is_a_documented_regularizer(name):
+    row = METHODS[name]
+    assert issubclass(row.regularizer, Regularizer)
+    assert row.regularizer.__doc__
+    assert row.label
+    assert list(row.betas) == sorted(row.betas)
+    assert all(beta > 0 for beta in row.betas)
+
+
+def test_every_regularizer_of_the_package_has_a_row():
+    public = {getattr(tutelage.regularizers, name) for name in tutelage.regularizers.__all__}
+    methods = {kind for kind in public if isinstance(kind, type) and issubclass(kind, Regularizer)}
+    methods -= {Regularizer, PreparedRegularizer, RegularizerWrapper}
+    methods -= {tutelage.regularizers.Standardized, tutelage.regularizers.EachModality}
+    listed = {row.regularizer for row in METHODS.values()}
+    assert listed | {row.product for row in METHODS.values() if row.product} == methods
+
+
+def test_every_method_has_a_test_of_its_own():
+    tests = {path.stem for path in Path(__file__).parent.glob("test_*.py")}
+    modules = {row.regularizer.__module__.rpartition(".")[2] for row in METHODS.values()}
+    assert {f"test_{module}" for module in modules - {"none"}} <= tests
+
+
+@pytest.mark.parametrize(
+    ("name", "term", "soft", "teachers"),
+    [
+        ("stl", False, False, False),
+        ("aft", True, False, True),
+        ("probe", False, True, True),
+        ("kd+probe", True, True, True),
+        ("mine:Loss", True, False, True),
+        ("mine:Loss+probe", True, True, True),
+    ],
+)
+def test_a_name_says_what_a_method_needs(name, term, soft, teachers):
+    method = parse_method(name)
+    assert method.has_transfer_term == term
+    assert method.uses_soft_labels == soft
+    assert method.needs_teachers == teachers
+    assert method.is_custom == (":" in name)
+    assert bool(method.betas) == term
+
+
+def test_variants_are_settings_of_their_method():
+    assert set(METHOD_NAMES) >= {"aft-identity", "aft-dense", "aft-rbf", "aft-bilevel"}
+    rbf = parse_method("aft-rbf")
+    assert rbf.regularizer_class() is AFTLoss
+    assert rbf.product is ProductAFT
+    assert rbf.betas == METHODS["aft"].betas
+    for name, row in METHODS.items():
+        for variant, params in row.variants.items():
+            assert parse_method(f"{name}-{variant}").params == params
+            row.regularizer(4, {"dino": 3}, **params)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("atf", "did you mean 'aft'"), ("aft-rbff", "did you mean 'aft-rbf'"), ("+probe", "unknown")],
+)
+def test_unknown_names_are_told_the_closest(name, says):
+    with pytest.raises(ConfigError, match=says):
+        parse_method(name)
+
+
+def test_a_custom_class_must_be_a_regularizer(tmp_path, monkeypatch):
+    (tmp_path / "plain_module.py").write_text("from torch import nn\nclass Plain(nn.Module): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=r"no regularizer; subclass tutelage\.Regularizer"):
+        parse_method("plain_module:Plain").regularizer_class()
+    sys.modules.pop("plain_module")
+
+
+def test_labels_are_the_written_names():
+    labels = {name: label_of(name) for name in METHOD_NAMES}
+    assert len(set(labels.values())) == len(labels)
+    assert labels["aft-nokernel"] == "AFT, nokernel"
+    assert labels["probe"] == "Probe distillation"
+    assert label_of("cospress+probe") == "CosPress + probe"
+    assert label_of("a.b:Mine+probe") == "Mine + probe"
+    assert label_of("gone") == "gone"
