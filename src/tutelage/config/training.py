@@ -56,7 +56,8 @@ class TrainConfig(Section):
         augment: ``none``, or ``invariant``: the student sees augmented views, the teachers'
             features stay those of the plain view.
         workers: Processes that decode images.
-        checkpoint_every: Steps between checkpoints; 0 for none.
+        checkpoint_every: Steps between checkpoints; 0 for none. One is also written with the first line
+            of the log after two minutes without one.
         log_every: Steps between lines of ``metrics.jsonl``.
         eval_every: Steps between evaluations on the hold-out where ``data.evaluate = "holdout"``
             (never on the test rows); 0 for none.

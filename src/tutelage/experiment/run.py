@@ -93,6 +93,11 @@ def run(
             )
         digest = plan.digest([key for teacher in teachers for key in teacher.keys])
         held_out = plan.evaluated.name == "holdout"
+        if config.train.eval_every and not held_out:
+            runtime.progress.note(
+                "train.eval_every is not used: the test rows are evaluated once, at the end; set "
+                "data.evaluate = 'holdout' to follow a hold-out during training"
+            )
         with clock("train"):
             fit(
                 student,

@@ -98,6 +98,11 @@ class Result(Part):
     config: dict[str, Any]
 
     @property
+    def folder(self) -> Path:
+        """The run's output folder, as the config names it; ``student/`` in it is the model."""
+        return Path(self.config["output"]["dir"])
+
+    @property
     def lead(self) -> Metric:
         """The metric that leads."""
         return TASKS[self.task].metric(self.metric)

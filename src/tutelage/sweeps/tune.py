@@ -218,6 +218,8 @@ class Search:
             known = study.get_trials(deepcopy=False)
             for left in known:
                 if left.state == TrialState.RUNNING and (lock := self._lock(left.number)):
+                    # optuna has no public way back to a running trial: `_trial_id` is its key in the
+                    # storage. Were it renamed, points that killed processes left would stay unfinished.
                     return optuna.Trial(study, left._trial_id), lock
             number = len(known)
             if number >= self.total:

@@ -1,4 +1,4 @@
-"""Where a run computes: devices, processes, precision, and the versions that decide its numbers."""
+"""Accelerator setup and software versions of a run."""
 
 import importlib.util
 import platform
@@ -34,7 +34,9 @@ def accelerator_for(config: ExperimentConfig) -> Accelerator:
         raise ConfigError(
             "train.mixed_precision = 'fp16' needs a GPU; choose 'bf16' or 'no' on the CPU"
         )
-    # A process may run several experiments, each with settings of its own.
+    # accelerate keeps device and precision in process-wide state and refuses other settings later; a
+    # search runs many experiments in one process, so the state is dropped. There is no public way:
+    # were `_reset_state` to go, the second run with another device or precision would raise.
     AcceleratorState._reset_state(reset_partial_state=True)
     GradientState._reset_state()
     tracker = None if settings.tracker == "none" else settings.tracker

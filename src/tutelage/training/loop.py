@@ -124,6 +124,8 @@ def fit(
     state = TrainState(learner, optimizers, settings, digest=rows.digest, accelerator=accelerator)
     if folder.resume and folder.checkpoint.is_file():
         state.load(folder.checkpoint)
+    elif folder.resume:
+        progress.note(f"{folder.path} has no checkpoint; training starts at the first step")
     labelled, unlabelled = batch_sizes(
         batches.labelled, len(batches) - batches.labelled, settings=settings
     )
@@ -172,7 +174,7 @@ def fit(
                 if holdout.report is not None:
                     holdout.report(state.step, metrics)
                 _to_training(module)
-            if due.save:
+            if due.save or (due.log and not due.last and state.overdue(settings)):
                 state.save(folder.checkpoint)
 
 
@@ -183,6 +185,7 @@ class _Due:
     log: bool
     evaluate: bool
     save: bool
+    last: bool
 
     @classmethod
     def at(cls, step: int, settings: TrainConfig) -> "_Due":
@@ -192,7 +195,8 @@ class _Due:
             return steps > 0 and step % steps == 0
 
         save = every(settings.checkpoint_every) and not last
-        return cls(every(settings.log_every) or last or save, every(settings.eval_every), save)
+        log = every(settings.log_every) or last or save
+        return cls(log, every(settings.eval_every), save, last)
 
 
 def _to_training(module: nn.Module) -> None:

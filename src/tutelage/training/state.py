@@ -1,9 +1,12 @@
 """The state of a training run: what a checkpoint holds, saved and restored as one."""
 
+import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -13,6 +16,9 @@ from tutelage.training.checkpoint import load_checkpoint, random_states, save_ch
 from tutelage.training.optimizers import Optimizers, learning_rate
 
 __all__ = ["TrainState"]
+
+PATIENCE = 120.0
+"""Seconds after which a checkpoint is due, however few steps were taken."""
 
 
 class TrainState:
@@ -44,6 +50,7 @@ class TrainState:
         self._schedule = LambdaLR(optimizers.main, learning_rate(settings))
         self._digest = digest
         self._accelerator = accelerator
+        self._saved = time.monotonic()
 
     @property
     def lr(self) -> float:
@@ -72,6 +79,18 @@ class TrainState:
         if self._accelerator.scaler is not None:
             self._accelerator.scaler.load_state_dict(numbers["scaler"])
 
+    def overdue(self, settings: TrainConfig) -> bool:
+        """Whether the last checkpoint was written long ago; all processes answer alike.
+
+        A run of fewer steps than ``checkpoint_every`` is so continued, too.
+        """
+        if not settings.checkpoint_every:
+            return False
+        late = torch.tensor(time.monotonic() - self._saved > PATIENCE)
+        if self._accelerator.num_processes == 1:
+            return bool(late)
+        return bool(broadcast(late.to(self._accelerator.device)))
+
     def save(self, path: Path) -> None:
         """Write a checkpoint; all processes must call this, the main one writes.
 
@@ -90,3 +109,4 @@ class TrainState:
                 numbers=numbers,
                 random=states,
             )
+        self._saved = time.monotonic()

@@ -1,0 +1,44 @@
+"""When a checkpoint is due by time."""
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from tutelage.config import TrainConfig
+from tutelage.regularizers import KD
+from tutelage.training import state
+from tutelage.training.optimizers import Optimizers
+from tutelage.training.state import TrainState
+
+
+def begun(settings: TrainConfig) -> TrainState:
+    model = nn.Linear(2, 2)
+    optimizers = Optimizers.of(model, KD(2, [3]), settings=settings, transfer_lr=1e-2)
+    accelerator = Accelerator(cpu=True)
+    return TrainState(model, optimizers, settings, digest="a", accelerator=accelerator)
+
+
+def test_a_checkpoint_is_due_after_a_while_and_not_again_at_once(monkeypatch, tmp_path):
+    settings = TrainConfig(steps=10)
+    train_state = begun(settings)
+    assert not train_state.overdue(settings)
+    monkeypatch.setattr(state, "PATIENCE", -1.0)
+    assert train_state.overdue(settings)
+    assert not train_state.overdue(settings.model_copy(update={"checkpoint_every": 0}))
+    monkeypatch.setattr(state, "PATIENCE", 60.0)
+    train_state.save(tmp_path / "checkpoint.safetensors")
+    assert not train_state.overdue(settings)
+
+
+def test_a_state_continues_where_it_was_saved(tmp_path):
+    settings = TrainConfig(steps=10, warmup=4)
+    before, after = begun(settings), begun(settings)
+    for _ in range(3):
+        before._learner(torch.ones(1, 2)).sum().backward()
+        before._optimizers.main.step()
+        before.advance()
+    before.save(tmp_path / "checkpoint.safetensors")
+    after.load(tmp_path / "checkpoint.safetensors")
+    assert (after.step, after.lr) == (3, before.lr)
+    for ours, theirs in zip(before._learner.parameters(), after._learner.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
