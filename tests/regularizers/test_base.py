@@ -16,7 +16,6 @@ from tutelage.regularizers import (
 )
 
 WIDTHS = {"dino": 3, "clip": 2}
-SHAPES = "expected student features|Type-check error"  # the suite may check annotations first
 
 
 class Means(Regularizer):
@@ -134,24 +133,27 @@ def test_what_a_method_learns_from_is_known_before_it_is_built(method, learns_fr
     assert BTuning(4, [3], classes=2).learns_from == "training rows"
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_tap_in_place_of_features_is_named():
     tap = FeatureTap(nn.Sequential(nn.Linear(4, 2)))
-    with pytest.raises(TypeError, match=SHAPES):
+    with pytest.raises(TypeError, match=r"got a FeatureTap; .* are tap\.take\(\)"):
         Means(4, [3])(tap, torch.ones(2, 3))
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "teacher",
     [np.ones((2, 3)), {"teacher0": np.ones((2, 3))}, [np.ones((2, 3))], torch.ones(2, 3).long()],
     ids=["array", "array by name", "arrays", "whole numbers"],
 )
 def test_teacher_features_that_are_no_floating_tensors_are_refused(teacher):
-    with pytest.raises(TypeError, match=r"floating-point tensors.* got |Type-check error"):
+    with pytest.raises(TypeError, match=r"floating-point tensors.* got "):
         Means(4, [3])(torch.ones(2, 4), teacher)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_width_in_place_of_widths_is_named():
-    with pytest.raises(TypeError, match=r"such as \{'dino': 768\} or \[768\], got 20|Type-check"):
+    with pytest.raises(TypeError, match=r"such as \{'dino': 768\} or \[768\], got 20"):
         AFTLoss(16, 20)
 
 
