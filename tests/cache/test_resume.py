@@ -312,6 +312,19 @@ def test_a_killed_writers_lock_is_free(tmp_path):
     assert time.monotonic() - begin < 8
 
 
+def test_waiting_for_another_process_is_reported(tmp_path):
+    process = start(tmp_path, "--pause", "0.02")
+    assert process.stdout is not None
+    process.stdout.readline()
+    watch = Watch()
+    store = FeatureStore(tmp_path, shard_bytes=2 * 2048 * 24 * 2)
+    settings = ExtractionSettings(device="cpu")
+    extract(TextTeacher(), texts(5000), store=store, settings=settings, progress=watch)
+    process.communicate()
+    assert watch.notes == ["waiting for another process that extracts these features"]
+    assert watch.labels == []
+
+
 def test_a_writer_is_not_needed_twice(tmp_path):
     store, split = FeatureStore(tmp_path), texts(40)
     features = extract(TextTeacher(), split, store=store)

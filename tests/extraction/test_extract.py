@@ -2,13 +2,21 @@
 
 import pytest
 import torch
-from small_teachers import ImageTeacher, TextRows, TextTeacher, Watch, images, split_of, texts
+from small_teachers import (
+    ImageTeacher,
+    Table,
+    TextRows,
+    TextTeacher,
+    Watch,
+    images,
+    split_of,
+    texts,
+)
 
 from tutelage.cache import FeatureStore
 from tutelage.cache.manifest import Manifest
 from tutelage.errors import CacheError, DataError, SourceError
-from tutelage.extraction import ExtractionSettings, estimate, extract
-from tutelage.extraction.batching import Budget, cut
+from tutelage.extraction import ExtractionSettings, extract
 
 
 def one_by_one(teacher, split) -> torch.Tensor:
@@ -79,17 +87,6 @@ def test_texts_are_sorted_so_that_padding_is_small(tmp_path):
     assert all(rows * length <= 4096 and rows <= 128 for rows, length, _ in teacher.batches)
 
 
-def test_cut_holds_every_row_once_within_the_budget():
-    costs = torch.randint(1, 300, (500,), generator=torch.Generator().manual_seed(0)).tolist()
-    batches = cut(costs, Budget(rows=20, cost=900))
-    assert sorted(index for batch in batches for index in batch) == list(range(500))
-    for batch in batches:
-        assert len(batch) <= 20
-        assert len(batch) == 1 or len(batch) * max(costs[i] for i in batch) <= 900
-    highest = [max(costs[i] for i in batch) for batch in batches]
-    assert highest == sorted(highest, reverse=True)
-
-
 class Cramped(TextTeacher):
     """A teacher whose device holds so many rows at most."""
 
@@ -129,7 +126,7 @@ def test_batches_are_halved_until_they_fit(tmp_path, error):
 
 def test_not_even_one_row_fits(tmp_path):
     teacher = Cramped(0, torch.OutOfMemoryError("out of memory"))
-    with pytest.raises(SourceError, match="not even one row fits the memory of cpu"):
+    with pytest.raises(SourceError, match="not even one row fits in the memory of cpu"):
         extract(
             teacher,
             texts(9),
@@ -201,24 +198,6 @@ def test_a_worker_that_dies_is_explained(tmp_path):
         )
 
 
-class Table:
-    """Features that somebody computed elsewhere."""
-
-    parameters = None
-
-    def __init__(self, rows: torch.Tensor) -> None:
-        self.rows, self.width = rows, rows.shape[1]
-        self.asked: list[int] = []
-
-    def identity(self):
-        return {"source": "features:x.npy", "content": "0"}
-
-    def read(self, split, rows):
-        assert split.name == "train"
-        self.asked.append(len(rows))
-        return self.rows[[int(split.ids[row].split("/")[1]) for row in rows]]
-
-
 def test_features_computed_elsewhere_are_read_block_by_block(tmp_path):
     rows = torch.randn(5000, 7, generator=torch.Generator().manual_seed(0))
     source = Table(rows)
@@ -247,43 +226,6 @@ def test_dtype_is_checked(tmp_path):
             store=FeatureStore(tmp_path),
             settings=ExtractionSettings(dtype="int8"),
         )
-
-
-@pytest.mark.parametrize("kind", ["text", "image", "table"])
-def test_estimate_before_and_after(tmp_path, kind):
-    teacher, split = {
-        "text": lambda: (TextTeacher(pause=0.002), texts(3000)),
-        "image": lambda: (ImageTeacher(pause=0.002), images(700)),
-        "table": lambda: (Table(torch.ones(5000, 7)), texts(5000)),
-    }[kind]()
-    store = FeatureStore(tmp_path)
-    before = estimate(teacher, split, store=store, settings=ExtractionSettings(dtype="float16"))
-    assert (before.rows, before.width, before.cached) == (len(split), teacher.width, 0)
-    assert 0 < before.measured <= len(split)
-    assert before.seconds > 0
-    assert not list(tmp_path.iterdir())
-    features = extract(teacher, split, store=store)
-    sizes = [path.stat().st_size for path in features.folder.glob("features-*")]
-    assert before.bytes == sum(sizes)
-    after = estimate(teacher, split, store=store)
-    assert (after.cached, after.seconds, after.measured) == (len(split), 0.0, 0)
-
-
-def test_estimate_counts_what_is_cached_of_an_unfinished_split(tmp_path):
-    store, split, teacher = FeatureStore(tmp_path), texts(5000), TextTeacher()
-    seen = 0
-
-    def stop(rows: int) -> None:
-        nonlocal seen
-        seen = rows
-        if rows > 4500:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        extract(teacher, split, store=store, progress=Watch(stop))
-    found = estimate(teacher, split, store=store)
-    assert found.cached == 4096
-    assert store.entries()[0].status == "unfinished"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -1,4 +1,4 @@
-"""What follows from cached features and costs time to compute: kept beside them, by its own key."""
+"""Cache of tensors computed from features, such as probe outputs, by a digest of their inputs."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,12 +17,13 @@ __all__ = ["derived"]
 def derived(
     root: Path, about: Mapping[str, Any], *, compute: Callable[[], Mapping[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """Return tensors that were computed before, or compute them and keep them.
+    """Return cached tensors, or compute and cache them.
 
     Args:
-        root: The cache.
-        about: Everything that they are a function of, as JSON knows it: digests of features, settings.
-        compute: Makes them.
+        root: The cache's folder.
+        about: Everything that the tensors are a function of, as JSON values: digests of features,
+            settings.
+        compute: Computes the tensors.
 
     Raises:
         CacheError: If the disk is full.
@@ -31,9 +32,9 @@ def derived(
     try:
         return load_file(path)
     except (FileNotFoundError, NotADirectoryError, SafetensorError):
-        made = {name: value.cpu().contiguous() for name, value in compute().items()}
-    with writing_features(root, needed=lambda: sum(value.nbytes for value in made.values())):
+        tensors = {name: value.cpu().contiguous() for name, value in compute().items()}
+    with writing_features(root, needed=lambda: sum(value.nbytes for value in tensors.values())):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as temporary:
-            save_file(made, temporary)
-    return made
+            save_file(tensors, temporary)
+    return tensors

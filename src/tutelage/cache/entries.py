@@ -1,16 +1,15 @@
 """Entries of the cache: their status, size and age, and verification of their files."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tutelage.cache.journal import written_parts
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.locks import try_lock
 from tutelage.cache.manifest import (
-    JOURNAL,
     KEY,
     MANIFEST,
     Manifest,
@@ -169,12 +168,12 @@ def _entry(folder: Path) -> CacheEntry:
 
 
 def _progress(folder: Path) -> tuple[int | None, str]:
+    """Return the width and the progress of an unfinished entry."""
     try:
-        first, *rest = (folder / JOURNAL).read_bytes().splitlines()
-        layout = json.loads(first)["layout"]
-        parts = -(-layout["rows"] // layout["part_rows"])
-        return layout["width"], f"{len(rest)} of {parts} parts are written"
-    except FileNotFoundError:
+        progress = written_parts(folder)
+    except CacheError:
+        return None, "its journal cannot be read; the next extraction starts over"
+    if progress is None:
         return None, "nothing is written yet, or only the manifest is missing"
-    except (ValueError, KeyError, TypeError):
-        return None, "its progress cannot be read; extracting again starts over"
+    layout, count = progress
+    return layout.width, f"{count} of {layout.parts} parts are written"

@@ -1,4 +1,4 @@
-"""Reading cached features: random rows and blocks, without holding them in memory."""
+"""Cached features of one teacher and split: rows and blocks, read from disk."""
 
 import os
 import weakref
@@ -21,25 +21,25 @@ from tutelage.errors import CacheError
 __all__ = ["MAP_UP_TO", "Features"]
 
 MAP_UP_TO = 2**30
-"""A process maps features of at most this many bytes in all, and reads others by ``preadv``."""
+"""Features of at most this many bytes in all are mapped per process; others are read by ``preadv``."""
 
 
 class Features:
-    """One split's features of one teacher, on disk.
+    """Features of one split by one teacher, on disk.
 
-    Features are mapped as long as all that a process has mapped stays within ``map_up_to``: a
-    gather then costs what it costs from a tensor in memory. Mapped pages count as resident
-    (the kernel may take them back at any time), so what is larger is read row by row into
-    the result: about four times slower, 0.3 to 0.4 ms for 128 rows of 1,536 columns, but nothing
-    stays resident. ``blocks`` never touches the map.
+    Features are memory-mapped as long as all mapped features of the process stay within
+    ``map_up_to``; a gather then takes as long as from a tensor in memory. Mapped pages count as
+    resident memory, although the kernel may drop them at any time. Larger features are read row by
+    row into the result: about four times slower (0.3 to 0.4 ms for 128 rows of 1,536 columns), but
+    nothing stays resident. ``blocks`` never reads through the map.
 
-    May be read from several threads and from forked or spawned processes.
+    Safe to read from several threads, and from forked or spawned processes.
 
     Attributes:
         key: What the features are a function of.
         ids: The rows' ids, in order.
         width: Columns.
-        dtype: How numbers are stored, and returned.
+        dtype: Dtype of the stored and returned numbers.
         mean: Mean of each column.
         std: Standard deviation of each column over all rows (divided by the number of rows).
         bytes: Size on disk.
@@ -78,14 +78,15 @@ class Features:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        # Maps and descriptors belong to a process; a copy opens its own.
-        return {k: v for k, v in self.__dict__.items() if k not in ("_mapped", "_opened")}
+        # Maps and descriptors belong to one process; a copy opens new ones.
+        hidden = ("_mapped", "_opened")
+        return {name: value for name, value in self.__dict__.items() if name not in hidden}
 
     def gather(self, indices: Int64[Tensor, " batch"]) -> Float[Tensor, "batch width"]:
         """Return these rows, in this order, as a new tensor in ``dtype`` on the CPU.
 
         Raises:
-            IndexError: If a number is negative, or no row's.
+            IndexError: If a row number is negative or too large.
             CacheError: If the file became shorter since it was opened.
         """
         if self._mapped is not None:
@@ -107,7 +108,7 @@ class Features:
             shards, rows = np.divmod(numbers, self._layout.shard_rows)
             files = iter(opened.descriptors[shards].tolist())
             offsets = rows * row_bytes + opened.starts[shards]
-        # The loop over rows is map's: one system call a row is all that is left to do.
+        # One system call per row; map runs the loop in C.
         done = sum(map(os.preadv, files, zip(out.numpy(), strict=False), offsets.tolist()))
         self._refuse_short(done, len(numbers) * row_bytes)
         return out
@@ -132,7 +133,7 @@ class Features:
         return out
 
     def blocks(self, rows: int = 4096) -> Iterator[Float[Tensor, "rows width"]]:
-        """Go through all rows in order, ``rows`` at a time; only one block is held."""
+        """Yield all rows in order, ``rows`` at a time; only one block is in memory."""
         for start in range(0, len(self), rows):
             yield self.read(start, min(start + rows, len(self)))
 
@@ -146,16 +147,16 @@ class Features:
 
     @cached_property
     def _mapped(self) -> Tensor | None:
-        whole = len(self) * self._layout.row_bytes
+        size = len(self) * self._layout.row_bytes
         others = sum(_MAPPED.values())
         if self._layout.shards > 1 or (
-            self._map_up_to is not None and others + whole > self._map_up_to
+            self._map_up_to is not None and others + size > self._map_up_to
         ):
             return None
-        _MAPPED[self] = whole
+        _MAPPED[self] = size
         with safe_open(self.folder / self._layout.name(0), framework="pt") as file:
-            found: Tensor = file.get_tensor("features")
-        return found
+            features: Tensor = file.get_tensor("features")
+        return features
 
     @cached_property
     def _opened(self) -> "_Opened":
@@ -163,14 +164,21 @@ class Features:
 
     def _refuse_short(self, done: int, expected: int) -> None:
         if done < expected:
-            raise CacheError(f"features in {self.folder} were cut while they were read")
+            raise CacheError(f"a features file in {self.folder} became shorter while it was read")
 
 
 _MAPPED: "weakref.WeakKeyDictionary[Features, int]" = weakref.WeakKeyDictionary()
+"""Bytes that each object maps, of the whole process.
+
+A module global on purpose: resident memory belongs to the process, so the limit must count the features
+of all stores. If each store counted for itself, a run with two stores could map twice the limit. The
+consequence is that features opened later are not mapped once the limit is reached; that changes their
+speed, never their numbers. Entries disappear with their object or with ``close``.
+"""
 
 
 class _Opened:
-    """Descriptors of the files, closed when nothing refers to them any more."""
+    """Open file descriptors, closed when the object is deleted."""
 
     def __init__(self, folder: Path, *, layout: Layout, key: str) -> None:
         self.files: list[int] = []

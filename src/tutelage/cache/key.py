@@ -1,4 +1,4 @@
-"""What a set of cached features is a function of, and the digest that names it."""
+"""Key of cached features: everything that changes a number in them, and its digest."""
 
 import hashlib
 import weakref
@@ -13,7 +13,7 @@ from tutelage.files import canonical, digest_of
 __all__ = ["FORMAT", "Dtype", "FeatureKey", "rows_digest"]
 
 FORMAT = 1
-"""Version of the files' layout; it is part of the key, so that an old layout is never misread."""
+"""Version of the files' layout. It is part of the key, so files of another version are never read."""
 
 Dtype = Literal["float16", "float32"]
 
@@ -22,15 +22,15 @@ Dtype = Literal["float16", "float32"]
 class FeatureKey:
     """Everything that changes a number in cached features.
 
-    Two processes, or two machines, that extract the same features have the same key: it holds
-    strings and numbers only, and no path, time or bytecode.
+    Processes and machines that extract the same features have the same key: it holds only strings and
+    numbers, and no path, time or bytecode.
 
     Attributes:
-        source: Identity of the teacher: its name, a digest of its weights, its preparation.
+        source: Identity of the teacher: digests of its weights and of its preprocessing.
         split: Name of the split.
-        rows: How many rows there are.
+        rows: Number of rows.
         content: Digest of the rows' ids and content, in their order; see ``rows_digest``.
-        dtype: How numbers are stored.
+        dtype: Dtype of the stored numbers.
         format: Version of the files' layout.
 
     Example:
@@ -48,7 +48,7 @@ class FeatureKey:
 
     @property
     def digest(self) -> str:
-        """The name of the folder that holds the features."""
+        """Digest of the key; the name of the entry's folder."""
         return digest_of(canonical(self.to_json()))
 
     def to_json(self) -> dict[str, Any]:
@@ -64,19 +64,23 @@ class FeatureKey:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "FeatureKey":
-        """The key that ``to_json`` wrote; a missing or unknown entry is a ``CacheError``."""
+        """Return the key that ``to_json`` wrote.
+
+        Raises:
+            CacheError: If a value is missing or unknown.
+        """
         try:
             return cls(**content)
         except TypeError as error:
             raise CacheError(f"key.json does not hold a key of cached features: {error}") from None
 
     def differences(self, other: "FeatureKey") -> list[str]:
-        """Say in words where another key differs, for messages."""
-        mine, theirs = _flat(self.to_json()), _flat(other.to_json())
+        """Return the differences from another key in words, for messages."""
+        here, there = _flat(self.to_json()), _flat(other.to_json())
         return [
-            f"{name}: {mine.get(name, 'nothing')!s} here, {theirs.get(name, 'nothing')!s} there"
-            for name in sorted(mine.keys() | theirs.keys())
-            if mine.get(name) != theirs.get(name)
+            f"{name}: {here.get(name, 'nothing')!s} here, {there.get(name, 'nothing')!s} there"
+            for name in sorted(here.keys() | there.keys())
+            if here.get(name) != there.get(name)
         ]
 
 
@@ -85,31 +89,37 @@ def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
     return rest | {f"source.{name}": value for name, value in content["source"].items()}
 
 
-_KNOWN: dict[int, tuple["weakref.ref[Split]", str]] = {}
+_DIGESTS: dict[int, tuple["weakref.ref[Split]", str]] = {}
+"""Digests of the splits that are alive, by ``id``.
+
+A module global on purpose: a split is a frozen record that knows nothing of the cache, and cannot be
+hashed (it holds a tensor). Without this memory, a run with five teachers would read all images from disk
+five times before it extracts anything. The weak reference guards against an ``id`` that is used again.
+"""
 
 
 def rows_digest(split: Split) -> str:
     """Return the digest of all ids and contents of a split, in order.
 
-    Every row's undecoded content is read once in a process for a split, however many teachers
-    there are.
+    The undecoded content of every row is read once per process and split, however many teachers there
+    are.
 
     Raises:
         CacheError: If two rows have the same id.
     """
-    known = _KNOWN.get(id(split))
-    if known is not None and known[0]() is split:
-        return known[1]
+    reference, digest = _DIGESTS.get(id(split), (None, ""))
+    if reference is not None and reference() is split:
+        return digest
     refuse_duplicates(split.ids)
     total = hashlib.blake2b(digest_size=16)
     for index, name in enumerate(split.ids):
         for content in (name.encode(), split.rows.content(index)):
-            # The length goes first: "ab" + "c" must not look like "a" + "bc".
+            # The length comes first, so that "ab" + "c" differs from "a" + "bc".
             total.update(len(content).to_bytes(8, "little"))
             total.update(content)
     digest = total.hexdigest()
-    _KNOWN[id(split)] = (weakref.ref(split), digest)
-    weakref.finalize(split, _KNOWN.pop, id(split), None)
+    _DIGESTS[id(split)] = (weakref.ref(split), digest)
+    weakref.finalize(split, _DIGESTS.pop, id(split), None)
     return digest
 
 
@@ -120,5 +130,5 @@ def refuse_duplicates(ids: Sequence[str]) -> None:
     seen: set[str] = set()
     for name in ids:
         if name in seen:
-            raise CacheError(f"two rows have the id {name!r}; every row needs an id of its own")
+            raise CacheError(f"two rows have the id {name!r}; ids must be unique")
         seen.add(name)

@@ -1,4 +1,4 @@
-"""Where a row lies: parts, which are written at once, inside few large safetensors files."""
+"""Layout of an entry: rows in parts, and parts in a few large safetensors files."""
 
 import json
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from tutelage.errors import CacheError
 __all__ = ["DTYPES", "PART_BYTES", "SHARD_BYTES", "Layout", "read_header"]
 
 PART_BYTES = 16 * 2**20
-"""A part is at most this large: what is lost when a process is killed."""
+"""Largest size of a part, which is what a killed process loses."""
 SHARD_BYTES = 2**30
-"""A file is at most this large: few enough to keep all open, small enough to copy."""
+"""Largest size of a file: few enough to keep all open, small enough to copy."""
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
 _NAMES = {"float16": "F16", "float32": "F32"}
@@ -22,12 +22,12 @@ _NAMES = {"float16": "F16", "float32": "F32"}
 
 @dataclass(frozen=True)
 class Layout:
-    """Cuts ``rows`` rows into parts and files; a function of the key and the width alone.
+    """Division of rows into parts and files; a function of the key and the width alone.
 
     Attributes:
-        rows: Rows in all.
+        rows: Number of rows.
         width: Columns.
-        dtype: How numbers are stored.
+        dtype: Dtype of the stored numbers.
         part_rows: Rows of every part but the last.
         shard_rows: Rows of every file but the last; a multiple of ``part_rows``.
     """
@@ -48,7 +48,7 @@ class Layout:
         part_rows: int,
         shard_bytes: int = SHARD_BYTES,
     ) -> "Layout":
-        """Choose the sizes: at most ``part_rows`` rows and ``PART_BYTES`` a part."""
+        """Choose the sizes: at most ``part_rows`` rows and ``PART_BYTES`` per part."""
         row_bytes = width * DTYPES[dtype].itemsize
         part = max(1, min(part_rows, PART_BYTES // row_bytes))
         shard = part * max(1, shard_bytes // (part * row_bytes))
@@ -56,47 +56,47 @@ class Layout:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row."""
+        """Bytes per row."""
         return self.width * DTYPES[self.dtype].itemsize
 
     @property
     def parts(self) -> int:
-        """How many parts there are."""
+        """Number of parts."""
         return -(-self.rows // self.part_rows)
 
     @property
     def shards(self) -> int:
-        """How many files there are."""
+        """Number of files."""
         return -(-self.rows // self.shard_rows)
 
     def part(self, number: int) -> range:
-        """The rows of a part."""
+        """Return the rows of a part."""
         start = number * self.part_rows
         return range(start, min(start + self.part_rows, self.rows))
 
     def shard(self, number: int) -> range:
-        """The rows of a file."""
+        """Return the rows of a file."""
         start = number * self.shard_rows
         return range(start, min(start + self.shard_rows, self.rows))
 
     def shard_of(self, part: int) -> int:
-        """The file that a part lies in."""
+        """Return the file that contains a part."""
         return part * self.part_rows // self.shard_rows
 
     def parts_of(self, shard: int) -> range:
-        """The parts that lie in a file."""
-        each = self.shard_rows // self.part_rows
-        return range(shard * each, min((shard + 1) * each, self.parts))
+        """Return the parts that a file contains."""
+        per_shard = self.shard_rows // self.part_rows
+        return range(shard * per_shard, min((shard + 1) * per_shard, self.parts))
 
     def name(self, shard: int) -> str:
-        """The name of a file."""
+        """Return the name of a file."""
         return f"features-{shard:05d}-of-{self.shards:05d}.safetensors"
 
     def header(self, shard: int, *, key: str) -> bytes:
-        """The bytes before the numbers, as the safetensors format wants them.
+        """Return the bytes before the numbers, in the safetensors format.
 
-        The file is filled part by part over hours, so its header is written first and by hand:
-        the safetensors library writes whole files only.
+        The file is filled part by part, over hours, so the header is written first and here: the
+        safetensors library only writes whole files.
         """
         rows = self.shard(shard)
         text = json.dumps(
@@ -118,23 +118,23 @@ class Layout:
         return len(text).to_bytes(8, "little") + text
 
     def shard_bytes(self, shard: int, *, key: str) -> int:
-        """The size of a whole file."""
+        """Return the size of a whole file."""
         return len(self.header(shard, key=key)) + len(self.shard(shard)) * self.row_bytes
 
 
 def read_header(path: Path, *, expected: bytes, size: int) -> None:
-    """Check that a file begins with its header and has its size.
+    """Check that a file begins with the expected header and has the expected size.
 
     Raises:
-        CacheError: Naming the file and what is wrong with it.
+        CacheError: If it does not; the message names the file.
     """
     try:
         with path.open("rb") as file:
-            found = file.read(len(expected))
+            header = file.read(len(expected))
             actual = file.seek(0, 2)
     except OSError as error:
         raise CacheError(f"{path} cannot be read: {error.strerror}") from error
     if actual != size:
         raise CacheError(f"{path} has {actual} bytes instead of {size}: it was cut or overwritten")
-    if found != expected:
+    if header != expected:
         raise CacheError(f"{path} has a damaged header, or holds the features of another key")

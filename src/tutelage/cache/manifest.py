@@ -1,4 +1,4 @@
-"""The last file written: what lies in a finished folder, with sizes and digests."""
+"""Files of a finished entry: the manifest with sizes and digests, ids, statistics, and the key."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ JOURNAL = "progress.jsonl"
 
 @dataclass(frozen=True)
 class FileRecord:
-    """Size and digest of a file."""
+    """Name, size and digest of a file."""
 
     name: str
     bytes: int
@@ -49,12 +49,12 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a finished folder holds.
+    """Contents of a finished entry.
 
     Attributes:
         key: Digest of the key.
-        layout: Where rows lie.
-        files: Every file but ``key.json`` and the manifest itself.
+        layout: Parts and files.
+        files: Every file except ``key.json`` and the manifest.
         computed: Precision and kind of device of the process that finished the folder. Features of
             several devices agree to the precision that they are stored in, so this is not in the key.
         source: The teacher as the config of that process named it; for listings only.
@@ -68,15 +68,15 @@ class Manifest:
 
     @property
     def bytes(self) -> int:
-        """Size of all files."""
+        """Size of all files together."""
         return sum(file.bytes for file in self.files)
 
     def record(self, name: str) -> FileRecord:
-        """Size and digest of the file with this name."""
+        """Return size and digest of the file with this name."""
         return next(file for file in self.files if file.name == name)
 
     def write(self, folder: Path) -> None:
-        """Write ``manifest.json``; from then on the folder is finished."""
+        """Write ``manifest.json``, which makes the entry complete."""
         content: dict[str, Any] = {
             "key": self.key,
             "layout": vars(self.layout),
@@ -90,13 +90,17 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
-        """Read ``manifest.json`` and check it against its own digest."""
+        """Read ``manifest.json`` and check it against the digest in it.
+
+        Raises:
+            CacheError: If the file is damaged.
+        """
         path = folder / MANIFEST
         try:
             content = json.loads(path.read_bytes())
             digest = content.pop("digest")
             if digest != digest_of(canonical(content)):
-                raise CacheError(f"{path} was changed: it does not match its own digest")
+                raise CacheError(f"{path} was changed: its content does not match its digest")
             return cls(
                 key=content["key"],
                 layout=Layout(**content["layout"]),
@@ -108,10 +112,10 @@ class Manifest:
             raise CacheError(f"{path} is damaged: {error}") from error
 
     def check(self, folder: Path) -> None:
-        """Check what can be checked without reading the numbers: names, sizes and headers.
+        """Check names, sizes and headers of all files, without reading the numbers.
 
         Raises:
-            CacheError: Naming the first file that is wrong, and how.
+            CacheError: If a file is wrong; the message names the first one.
         """
         for shard in range(self.layout.shards):
             name = self.layout.name(shard)
@@ -121,14 +125,18 @@ class Manifest:
             path = folder / file.name
             size = path.stat().st_size if path.is_file() else None
             if size != file.bytes:
-                found = (
+                problem = (
                     "is missing" if size is None else f"has {size} bytes instead of {file.bytes}"
                 )
-                raise CacheError(f"{path} {found}")
+                raise CacheError(f"{path} {problem}")
 
 
 def read_key(folder: Path) -> FeatureKey:
-    """Read ``key.json`` and check that it is the key that the folder is named after."""
+    """Read ``key.json`` and check that its digest is the folder's name.
+
+    Raises:
+        CacheError: If the file is missing or damaged, or holds another key.
+    """
     path = folder / KEY
     try:
         key = FeatureKey.from_json(json.loads(path.read_bytes()))
@@ -138,21 +146,21 @@ def read_key(folder: Path) -> FeatureKey:
         raise CacheError(f"{path} is damaged: {error}") from error
     if key.digest != folder.name:
         raise CacheError(
-            f"{path} holds another key than the folder's name says: teacher, rows or file changed"
+            f"{path} holds another key than the folder is named after: the file or the folder was changed"
         )
     return key
 
 
 def id_lines(ids: Sequence[str]) -> Iterator[bytes]:
-    """The content of ``ids.jsonl``, piece by piece: one JSON string a line."""
+    """Yield the content of ``ids.jsonl`` in pieces: one JSON string a line."""
     names = iter(ids)
     while block := list(islice(names, 4096)):
-        # A list whose separator is the line break, without its brackets, is fast JSON lines.
+        # A list with line breaks as separators, without its brackets: a fast way to JSON lines.
         yield json.dumps(block, ensure_ascii=False, separators=("\n", ":"))[1:-1].encode() + b"\n"
 
 
 def lines_digest(ids: Sequence[str]) -> str:
-    """The digest that ``ids.jsonl`` has for these ids."""
+    """Return the digest of the ``ids.jsonl`` of these ids."""
     total = hashlib.blake2b(digest_size=16)
     for lines in id_lines(ids):
         total.update(lines)
@@ -160,7 +168,11 @@ def lines_digest(ids: Sequence[str]) -> str:
 
 
 def read_ids(folder: Path) -> list[str]:
-    """Read ``ids.jsonl``."""
+    """Read ``ids.jsonl``.
+
+    Raises:
+        CacheError: If the file is damaged.
+    """
     try:
         with (folder / IDS).open("rb") as file:
             return [json.loads(line) for line in file]
@@ -177,10 +189,14 @@ def write_statistics(folder: Path, moments: RunningMoments) -> None:
 
 
 def read_statistics(folder: Path, *, width: int) -> tuple[Tensor, Tensor]:
-    """Read ``statistics.safetensors``: mean and standard deviation."""
+    """Read mean and standard deviation of each column from ``statistics.safetensors``.
+
+    Raises:
+        CacheError: If the file is damaged.
+    """
     try:
-        found = load((folder / STATISTICS).read_bytes())
-        mean, std = found["mean"], found["std"]
+        statistics = load((folder / STATISTICS).read_bytes())
+        mean, std = statistics["mean"], statistics["std"]
     except (OSError, SafetensorError, KeyError) as error:
         raise CacheError(f"{folder / STATISTICS} is damaged: {error}") from error
     if mean.shape != (width,) or std.shape != (width,):
@@ -191,13 +207,13 @@ def read_statistics(folder: Path, *, width: int) -> tuple[Tensor, Tensor]:
 
 
 def file_digest(path: Path) -> str:
-    """The digest of a file's bytes."""
+    """Return the digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def records(folder: Path, names: Iterable[str]) -> list[FileRecord]:
-    """Size and digest of each file."""
+    """Return size and digest of each file."""
     return [
         FileRecord(name, (folder / name).stat().st_size, file_digest(folder / name))
         for name in names

@@ -1,4 +1,4 @@
-"""From files that are full to a folder that is finished."""
+"""Completing an entry whose files are full: digests, statistics, ids and manifest."""
 
 import hashlib
 from collections.abc import Sequence
@@ -26,10 +26,18 @@ __all__ = ["seal"]
 def seal(
     folder: Path, *, key: str, ids: Sequence[str], layout: Layout, computed: str, source: str = ""
 ) -> Manifest:
-    """Read all features once for digests and statistics, and write the manifest.
+    """Read all features once for digests and statistics, and write the manifest last.
 
-    Killed anywhere in here, a process leaves full files under their final names, so that the
-    next one comes back to this point and writes the same bytes.
+    If the process is killed here, the full files keep their final names, so that the next process
+    starts again at this point and writes the same bytes.
+
+    Args:
+        folder: The entry's folder.
+        key: Digest of the key.
+        ids: The rows' ids, in order.
+        layout: Parts and files.
+        computed: Precision and kind of device that computed the features.
+        source: The teacher as the user named it.
     """
     moments = RunningMoments(layout.width)
     shards = [_read_through(folder, shard, key, layout, moments) for shard in range(layout.shards)]

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of columns, in one pass and in float64."""
+"""Running mean and standard deviation of columns, in one pass and in float64."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ _ROWS = 256
 
 
 class RunningMoments:
-    """Mean and population standard deviation of rows that come block by block.
+    """Mean and population standard deviation of columns, updated block by block.
 
     With ``n``, ``m`` and ``s`` the count, mean and sum of squared deviations so far, and ``n'``,
     ``m'``, ``s'`` those of a block, and ``d = m' - m``:
@@ -20,7 +20,7 @@ class RunningMoments:
         m <- m + d n' / (n + n')
         s <- s + s' + d² n n' / (n + n')
 
-    The result is a function of the rows and of where blocks begin, bit for bit: sums go row by
+    The result depends only on the rows and on where blocks begin, bit for bit: sums are taken row by
     row in one thread.
 
     Source:
@@ -42,11 +42,11 @@ class RunningMoments:
     @property
     def std(self) -> NDArray[np.float64]:
         """Standard deviation, divided by the number of rows."""
-        found: NDArray[np.float64] = np.sqrt(self._squares / max(self.count, 1))
-        return found
+        std: NDArray[np.float64] = np.sqrt(self._squares / max(self.count, 1))
+        return std
 
     def update(self, rows: Float[Tensor, "rows width"]) -> None:
-        """Add rows; blocks of a few hundred keep the work inside the processor's cache."""
+        """Add rows, a few hundred at a time, so that they stay in the processor's cache."""
         for start in range(0, len(rows), _ROWS):
             # numpy sums along rows in one fixed order; torch's order depends on its threads.
             block = rows[start : start + _ROWS].to(torch.float64).numpy()
@@ -54,8 +54,8 @@ class RunningMoments:
             mean = block.sum(axis=0) / count
             block -= mean
             squares = np.einsum("ij,ij->j", block, block)
-            both = self.count + count
+            total = self.count + count
             shift = mean - self.mean
-            self._squares += squares + shift**2 * (self.count * count / both)
-            self.mean = self.mean + shift * (count / both)
-            self.count = both
+            self._squares += squares + shift**2 * (self.count * count / total)
+            self.mean = self.mean + shift * (count / total)
+            self.count = total

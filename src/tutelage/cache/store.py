@@ -1,4 +1,4 @@
-"""The folder of all cached features: open them, or write what is missing."""
+"""Store of cached features: open entries, write missing ones, list, verify and prune."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -26,11 +26,11 @@ from tutelage.progress import Progress, Silent
 
 __all__ = ["FeatureStore"]
 
-_ADVICE = "; remove it with `tutelage cache prune --damaged` and run the same command again"
+_ADVICE = "; remove it with: tutelage cache prune --damaged, and run the same command again"
 
 
 class FeatureStore:
-    """Cached features under one folder, a folder a key.
+    """Cached features under one folder, with a folder for each key.
 
         <root>/<digest of the key>/key.json                       first: what the key covers
                                    features-00000-of-00001.safetensors
@@ -38,11 +38,11 @@ class FeatureStore:
                                    statistics.safetensors         mean and std of each column
                                    manifest.json                  last: sizes and digests
 
-    A folder without a manifest is unfinished; ``writer`` goes on where it ends.
+    A folder without a manifest is unfinished; ``writer`` continues it.
 
     Args:
-        root: The folder; made when something is written.
-        map_up_to: A process maps features of at most this many bytes in all; None maps all. See
+        root: The folder. It is created at the first write.
+        map_up_to: Features of at most this many bytes in all are mapped per process; None maps all. See
             ``Features``.
         shard_bytes: Largest size of a file.
     """
@@ -59,13 +59,13 @@ class FeatureStore:
         self.shard_bytes = shard_bytes
 
     def open(self, key: FeatureKey, ids: Sequence[str] | None = None) -> Features | None:
-        """Return the features of a key, or None where they are not there or not finished.
+        """Return the features of a key, or None if they are not cached or not complete.
 
-        Sizes, headers and ids are checked, numbers are not: that is ``verify``.
+        Checks sizes, headers and ids, but not the numbers; ``verify`` does.
 
         Args:
             key: What the features are a function of.
-            ids: The rows that are expected, in order; by default those that were written.
+            ids: Ids of the expected rows, in order; by default those that were written.
 
         Raises:
             CacheError: If files are missing, cut or exchanged, or hold other rows.
@@ -86,7 +86,7 @@ class FeatureStore:
             ids = read_ids(folder)
         elif len(ids) != key.rows or lines_digest(ids) != manifest.record(IDS).digest:
             raise CacheError(_other_rows(folder, ids))
-        with suppress(OSError):  # a cache that only others may write still serves
+        with suppress(OSError):  # a cache without permission to write can still be read
             os.utime(folder / MANIFEST)
         return Features(
             folder,
@@ -147,7 +147,7 @@ class FeatureStore:
                 writer.close()
 
     def folder(self, key: FeatureKey) -> Path:
-        """Where a key's features lie, or would lie."""
+        """Return the folder of a key, whether it exists or not."""
         return self.root / key.digest
 
     def entries(self) -> list[CacheEntry]:
@@ -163,11 +163,10 @@ class FeatureStore:
         return prune_entries(self.root, rule, dry_run=dry_run)
 
     def why_missing(self, key: FeatureKey) -> str | None:
-        """Say what changed since features of the same teacher or rows were cached.
+        """Return how the most similar entry differs from a key, in words.
 
         Returns:
-            The differences from the most similar finished entry; None where no entry has the
-            same split and at least one equal part of the teacher's identity.
+            None if no entry has the same split and at least one equal part of the teacher's identity.
         """
         closest: list[str] | None = None
         for entry in self.entries():
@@ -176,21 +175,22 @@ class FeatureStore:
                 continue
             if not set(other.source.items()) & set(key.source.items()):
                 continue
-            found = key.differences(other)
-            if closest is None or len(found) < len(closest):
-                closest = found
+            differences = key.differences(other)
+            if closest is None or len(differences) < len(closest):
+                closest = differences
         return None if closest is None else "; ".join(closest)
 
 
 def _other_rows(folder: Path, ids: Sequence[str]) -> str:
+    """Return the message for cached features that are not of these rows."""
     cached = read_ids(folder)
     if len(ids) != len(cached):
-        found = f"it holds {len(cached)} rows, but {len(ids)} are asked for"
+        difference = f"it holds {len(cached)} rows, but {len(ids)} are asked for"
     else:
         number = next((i for i, (a, b) in enumerate(zip(cached, ids, strict=True)) if a != b), None)
-        found = (
+        difference = (
             f"its ids file was changed{_ADVICE}"
             if number is None
             else f"row {number} is {cached[number]!r}, but {ids[number]!r} is asked for"
         )
-    return f"cached features in {folder} are of other rows: {found}"
+    return f"cached features in {folder} are of other rows: {difference}"

@@ -1,4 +1,4 @@
-"""Writing features part by part, so that a killed process loses one part at most."""
+"""Writer of an entry: part by part, so that a killed process loses at most one part."""
 
 import errno
 import json
@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutelage.cache.disk import writing_features
+from tutelage.cache.journal import Journal
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import DTYPES, Layout, read_header
 from tutelage.cache.manifest import IDS, JOURNAL, KEY, MANIFEST, STATISTICS, Manifest
@@ -30,17 +31,23 @@ PARTIAL = ".partial"
 
 
 class FeatureWriter:
-    """The one writer of a folder; ``FeatureStore.writer`` makes it and holds the folder's lock.
+    """Writes one entry's folder; made by ``FeatureStore.writer``, which holds the entry's lock.
 
-    Every file of features gets its whole size at once, under a name that ends in ``.partial``.
-    A part is written to its place, synced, and then noted with its digest in
-    ``progress.jsonl``; what is not noted there, or no longer matches, is missing when the next
-    writer comes. A full file gets its final name. ``finish`` reads everything once more for
-    digests and statistics, and writes the manifest last.
+    Every features file has its full size from the start, under a name that ends in ``.partial``. A
+    part is written to its position, synced, and added to the journal with its digest. The next writer
+    treats a part as missing if it is not in the journal or does not match its digest. A full file gets
+    its final name. ``finish`` reads all files again for digests and statistics, and writes the
+    manifest last.
+
+    Args:
+        folder: The entry's folder.
+        key: What the features are a function of.
+        ids: The rows' ids, in order.
+        layout: Parts and files.
+        complete: Whether another process finished the entry before this one had the lock.
 
     Attributes:
-        complete: Whether somebody finished the folder before this writer had the lock.
-        missing: Numbers of the parts that are still to be written.
+        missing: Numbers of the parts to write.
     """
 
     def __init__(
@@ -54,6 +61,7 @@ class FeatureWriter:
         self.missing: list[int] = []
         self._open: tuple[int, int] | None = None
         self._digest = key.digest
+        self._journal = Journal(folder, layout)
         if complete:
             return
         with writing_features(folder, needed=self._needed):
@@ -67,10 +75,13 @@ class FeatureWriter:
     def write(self, part: int, features: Float[Tensor, "rows width"]) -> None:
         """Write a part, durably.
 
+        Args:
+            part: The part's number.
+            features: Features of the part's rows.
+
         Raises:
             SourceError: If a row holds NaN or infinity.
-            CacheError: If the shape is wrong, a value is too large for float16, or there is no
-                room on the disk.
+            CacheError: If the shape is wrong, a value is too large for float16, or the disk is full.
         """
         rows = self.layout.part(part)
         if tuple(features.shape) != (len(rows), self.layout.width):
@@ -86,7 +97,7 @@ class FeatureWriter:
             descriptor = self._descriptor(shard)
             _write_at(descriptor, content, offset)
             os.fsync(descriptor)
-            self._note({"part": part, "digest": digest_of(content)})
+            self._journal.add(part, digest_of(content))
             self.missing.remove(part)
             if not any(p in self.missing for p in self.layout.parts_of(shard)):
                 self._complete_shard(shard)
@@ -115,7 +126,7 @@ class FeatureWriter:
             )
 
     def close(self) -> None:
-        """Close the file in progress."""
+        """Close the open file."""
         if self._open is not None:
             os.close(self._open[1])
             self._open = None
@@ -125,8 +136,8 @@ class FeatureWriter:
         if wrong.any():
             row = int(wrong.any(dim=1).nonzero()[0])
             raise SourceError(
-                f"the teacher gave NaN or infinity in {int(wrong[row].sum())} of "
-                f"{features.shape[1]} columns for the row {self.ids[rows.start + row]!r}; look at "
+                f"the teacher returned NaN or infinity in {int(wrong[row].sum())} of "
+                f"{features.shape[1]} columns for the row {self.ids[rows.start + row]!r}; check "
                 "that row and the teacher's precision (rows before it are kept)"
             )
         dtype = DTYPES[self.layout.dtype]
@@ -135,23 +146,17 @@ class FeatureWriter:
             row = int((~torch.isfinite(stored)).any(dim=1).nonzero()[0])
             raise CacheError(
                 f"the row {self.ids[rows.start + row]!r} has a value of "
-                f"{float(features[row].abs().max()):.4g}, but {self.layout.dtype} ends at "
+                f"{float(features[row].abs().max()):.4g}, but the largest {self.layout.dtype} is "
                 f'{torch.finfo(dtype).max:.4g}; set the cache\'s dtype to "float32"'
             )
         return stored
-
-    def _note(self, line: object) -> None:
-        with (self.folder / JOURNAL).open("ab") as file:
-            file.write(json.dumps(line).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
 
     def _descriptor(self, shard: int) -> int:
         if self._open is not None and self._open[0] == shard:
             return self._open[1]
         self.close()
         path = self._partial(shard)
-        # A final name whose part no longer matches goes back to being unfinished.
+        # A file under its final name with a part that no longer matches becomes unfinished again.
         if (self.folder / self.layout.name(shard)).exists():
             (self.folder / self.layout.name(shard)).replace(path)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -177,9 +182,8 @@ class FeatureWriter:
         return self.folder / (self.layout.name(shard) + PARTIAL)
 
     def _resume(self) -> list[int]:
-        """Find the parts that are not there, and leave files and journal saying just that."""
-        plan = {"layout": vars(self.layout)}
-        noted = self._noted(plan)
+        """Return the missing parts, and make files and journal agree on them."""
+        noted = self._journal.read()
         kept: dict[int, str] = {}
         for shard in range(self.layout.shards):
             parts = self.layout.parts_of(shard)
@@ -197,17 +201,13 @@ class FeatureWriter:
                 path.unlink()
                 continue
             if noted is None and path == final:
-                # The journal goes when all files are full and only the manifest is to come.
+                # The journal is removed when all files are full and only the manifest is missing.
                 kept |= dict.fromkeys(parts, "")
                 continue
             kept |= self._matching(path, shard, noted or {})
         missing = [part for part in range(self.layout.parts) if part not in kept]
         if missing or noted is not None:
-            lines = [plan, *({"part": p, "digest": d} for p, d in kept.items() if d)]
-            write_atomically(
-                self.folder / JOURNAL,
-                b"".join(json.dumps(line).encode() + b"\n" for line in lines),
-            )
+            self._journal.restart({part: digest for part, digest in kept.items() if digest})
         names = {self.layout.name(shard) for shard in range(self.layout.shards)}
         for path in self.folder.glob("features-*"):
             if path.name.removesuffix(PARTIAL) not in names:
@@ -218,26 +218,9 @@ class FeatureWriter:
                 self._complete_shard(shard)
         return missing
 
-    def _noted(self, plan: object) -> dict[int, str] | None:
-        """What the journal says; None where there is none, nothing where it is another plan's."""
-        try:
-            lines = (self.folder / JOURNAL).read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return None
-        noted: dict[int, str] = {}
-        try:
-            if json.loads(lines[0]) != plan:
-                return noted
-            for line in lines[1:]:
-                entry = json.loads(line)
-                noted[entry["part"]] = entry["digest"]
-        except (ValueError, KeyError, TypeError):
-            pass  # the process was killed inside the last line
-        return noted
-
     def _matching(self, path: Path, shard: int, noted: dict[int, str]) -> dict[int, str]:
-        """The parts of a file whose bytes are still those that were noted."""
-        found: dict[int, str] = {}
+        """Return the parts of a file whose bytes match their digest in the journal."""
+        matching: dict[int, str] = {}
         with path.open("rb") as file:
             file.seek(len(self.layout.header(shard, key=self._digest)))
             for part in self.layout.parts_of(shard):
@@ -245,11 +228,11 @@ class FeatureWriter:
                 if part not in noted:
                     file.seek(size, os.SEEK_CUR)
                 elif digest_of(file.read(size)) == noted[part]:
-                    found[part] = noted[part]
-        return found
+                    matching[part] = noted[part]
+        return matching
 
     def _needed(self) -> int:
-        """Bytes that the files still to come take."""
+        """Return the bytes that the missing files take."""
         total = 0
         for shard in range(self.layout.shards):
             if not (
@@ -267,7 +250,7 @@ class FeatureWriter:
 
 
 def _write_at(descriptor: int, content: memoryview, offset: int) -> None:
-    """Write all bytes: one call may write fewer."""
+    """Write all bytes; a single call may write fewer."""
     while content:
         done = os.pwrite(descriptor, content, offset)
         content, offset = content[done:], offset + done

@@ -1,4 +1,4 @@
-"""Run teachers over rows and write their features to the cache."""
+"""Extraction: run teachers over rows and cache their features."""
 
 from tutelage.extraction.estimate import Estimate, estimate
 from tutelage.extraction.extract import extract

@@ -1,4 +1,4 @@
-"""Cutting rows into batches: of similar length, and as large as the memory takes."""
+"""Batches of rows of similar length, as large as memory allows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from tutelage.teachers.base import Encoder
 
 __all__ = ["Budget", "choose_budget", "cut"]
 
-_MOST_ROWS = 512
-_SHARE = 0.6
-"""Of free memory: the rest is for fragmentation, and for others on the device."""
+_MAX_ROWS = 512
+_MEMORY_SHARE = 0.6
+"""Share of free memory to use; the rest is for fragmentation and for other processes."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How large a batch may be.
+    """Largest size of a batch.
 
     Attributes:
-        rows: Rows at most.
-        cost: Rows times the highest cost among them (tokens after padding) at most; None does
-            not limit it.
+        rows: Largest number of rows.
+        cost: Largest product of the number of rows and the highest cost among them (tokens after
+            padding); None for no limit.
     """
 
     rows: int
@@ -33,7 +33,14 @@ class Budget:
 def cut(costs: Sequence[int], budget: Budget) -> list[list[int]]:
     """Group rows of similar cost into batches within a budget, the most costly first.
 
-    So padding is small, and memory that does not suffice shows in the first batch.
+    Padding is then small, and a lack of memory shows in the first batch.
+
+    Args:
+        costs: Cost of each row.
+        budget: Largest size of a batch.
+
+    Returns:
+        The row numbers of each batch.
 
     Example:
         >>> cut([2, 9, 3, 8], Budget(rows=2))
@@ -65,9 +72,15 @@ def choose_budget(
 ) -> Budget:
     """Return the budget for a teacher on a device.
 
-    A number is taken as it is. ``"auto"`` measures, on CUDA, what two small batches of the most
-    costly of some rows take, and uses a share of what is free; elsewhere it is 32 images, or
-    4,096 tokens in at most 128 texts.
+    On CUDA, ``"auto"`` measures the memory of two small batches of the most costly among 64 rows, and
+    fills a share of the free memory. On other devices it is 32 images, or 4,096 tokens in at most 128
+    texts.
+
+    Args:
+        source: The teacher, on the device.
+        rows: The rows to encode.
+        batch_size: Rows per batch, or ``"auto"``.
+        device: The device.
     """
     if batch_size != "auto":
         return Budget(rows=batch_size)
@@ -93,15 +106,15 @@ def _measured(source: Encoder, rows: Rows, device: torch.device) -> Budget:
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
 
-    peak(1)  # libraries take their own memory at the first call
+    peak(1)  # libraries allocate their workspace at the first call
     small, large = 4, 16
     try:
-        a_row = (peak(large) - peak(small)) / (large - small)
+        bytes_per_row = (peak(large) - peak(small)) / (large - small)
     except torch.OutOfMemoryError:
         return Budget(rows=small)
     free, _ = torch.cuda.mem_get_info(device)
     free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    fitting = max(1, int(_SHARE * free / max(a_row, 1.0)))
+    fitting = max(1, int(_MEMORY_SHARE * free / max(bytes_per_row, 1.0)))
     if longest <= 1:
-        return Budget(rows=min(fitting, _MOST_ROWS))
-    return Budget(rows=_MOST_ROWS, cost=fitting * longest)
+        return Budget(rows=min(fitting, _MAX_ROWS))
+    return Budget(rows=_MAX_ROWS, cost=fitting * longest)

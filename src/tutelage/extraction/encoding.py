@@ -1,4 +1,4 @@
-"""Rows through a teacher: decoded by worker processes, computed on the device, in flight."""
+"""Encoding of rows: decoded in worker processes, computed on the device, copied back in the background."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,10 +20,11 @@ from tutelage.teachers.base import Encoder, checked
 __all__ = ["Encoded", "encode_rows"]
 
 _IN_FLIGHT = 2
+"""Batches whose copy to the CPU may be in progress."""
 
 
-class Batch(NamedTuple):
-    """Some rows by their numbers, padded, and how many of them were cut."""
+class InputBatch(NamedTuple):
+    """Padded inputs of some rows, with the rows' numbers and how many of them were cut."""
 
     rows: Tensor
     inputs: Mapping[str, Tensor]
@@ -35,8 +36,8 @@ class Encoded:
     """Features of some rows, on the CPU.
 
     Attributes:
-        rows: Their numbers; not in order.
-        features: One row each.
+        rows: The rows' numbers, in any order.
+        features: Features of these rows.
         cuts: How many of the rows were too long for the teacher.
     """
 
@@ -54,43 +55,51 @@ def encode_rows(
     device: torch.device,
     workers: int,
 ) -> Iterator[Encoded]:
-    """Encode all rows of some parts; a part's last batch comes before the next part's first.
+    """Encode all rows of some parts, part after part.
 
-    Batches never cross a part, and are a function of the part and the budget alone.
+    A batch holds rows of one part only, and depends on the part and the budget alone.
+
+    Args:
+        source: The teacher, on the device.
+        rows: All rows.
+        parts: Numbers of the rows of each part.
+        budget: Largest size of a batch.
+        device: Where the teacher computes.
+        workers: Processes that decode and tokenize; 0 decodes in this process.
 
     Raises:
-        SourceError: If the features' width is not the teacher's, a worker dies, or not even one
-            row fits the memory.
-        TutelageError: What ``prepare`` raised in a worker.
+        SourceError: If the features' width is not the teacher's, a worker dies, or a single row does
+            not fit in memory.
+        TutelageError: If a row cannot be prepared.
     """
     pieces = list(_pieces(source, parts, budget))
     loader: DataLoader[Any] = DataLoader(
-        _Batches(source, rows, pieces=pieces, budget=budget),
+        _InputBatches(source, rows, pieces=pieces, budget=budget),
         batch_size=None,
         collate_fn=_unchanged,
         num_workers=min(workers, len(pieces)),
         pin_memory=device.type == "cuda",
     )
     forward = _Forward(source, device)
-    flying: deque[tuple[Batch, Tensor, torch.cuda.Event | None]] = deque()
+    in_flight: deque[tuple[InputBatch, Tensor, torch.cuda.Event | None]] = deque()
     for batch in _batches(loader):
-        flying.append((batch, *_to_host(forward(batch.inputs, len(batch.rows)))))
-        if len(flying) > _IN_FLIGHT or device.type == "cpu":
-            yield _landed(flying.popleft())
-    while flying:
-        yield _landed(flying.popleft())
+        in_flight.append((batch, *_to_host(forward(batch.inputs, len(batch.rows)))))
+        if len(in_flight) > _IN_FLIGHT or device.type == "cpu":
+            yield _wait(in_flight.popleft())
+    while in_flight:
+        yield _wait(in_flight.popleft())
 
 
 def _pieces(source: Encoder, parts: Sequence[range], budget: Budget) -> Iterator[range]:
-    """What a worker prepares at once: a batch of images, or a part of texts to sort by length."""
+    """Yield the rows that a worker prepares at once: a batch of images, or a part of texts to sort."""
     for part in parts:
         step = budget.rows if source.modality == "image" else len(part)
         for start in range(part.start, part.stop, step):
             yield range(start, min(start + step, part.stop))
 
 
-class _Batches(Dataset[Any]):
-    """Prepared and padded batches of each piece."""
+class _InputBatches(Dataset[Any]):
+    """Padded batches of each piece of rows."""
 
     def __init__(
         self, source: Encoder, rows: Rows, *, pieces: Sequence[range], budget: Budget
@@ -103,13 +112,13 @@ class _Batches(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.pieces)
 
-    def __getitem__(self, number: int) -> list[Batch] | Failure:
+    def __getitem__(self, number: int) -> list[InputBatch] | Failure:
         piece = self.pieces[number]
         try:
             prepared = [self.prepare(self.rows[index]) for index in piece]
-            groups = cut([self.cost(one) for one in prepared], self.budget)
+            groups = cut([self.cost(row) for row in prepared], self.budget)
             return [
-                Batch(
+                InputBatch(
                     torch.tensor([piece[i] for i in group]),
                     self.collate([prepared[i] for i in group]),
                     Cuts.of(prepared[i] for i in group),
@@ -124,21 +133,21 @@ def _unchanged(content: Any) -> Any:
     return content
 
 
-def _batches(loader: "DataLoader[Any]") -> Iterator[Batch]:
+def _batches(loader: "DataLoader[Any]") -> Iterator[InputBatch]:
     try:
-        for found in raising(loader):
-            yield from found
+        for batches in raising(loader):
+            yield from batches
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
         raise SourceError(
-            f"a worker process that decodes rows died ({error}); most often memory was short, or "
-            "/dev/shm too small: set fewer workers, or 0"
+            f"a worker process that decodes rows died ({error}); most often for lack of memory, or "
+            "because /dev/shm is too small: set fewer workers, or 0"
         ) from error
 
 
 class _Forward:
-    """The teacher on its device, in as many pieces a batch as its memory asks for."""
+    """Runs the teacher; halves batches that do not fit in memory, for good."""
 
     def __init__(self, source: Encoder, device: torch.device) -> None:
         self.source = source
@@ -159,10 +168,10 @@ class _Forward:
                 if not out_of_memory(error):
                     raise
                 reason = str(error)
-            # Outside the handler: the error holds the frames that hold the tensors.
+            # Outside the handler, because the error keeps the frames and so the tensors alive.
             if size == 1:
                 raise SourceError(
-                    f"not even one row fits the memory of {self.device}: {reason}; use a smaller "
+                    f"not even one row fits in the memory of {self.device}: {reason}; use a smaller "
                     "teacher, shorter texts, or another device"
                 )
             self.pieces *= 2
@@ -171,15 +180,15 @@ class _Forward:
 
     @torch.inference_mode()
     def _encode(self, batch: Mapping[str, Tensor], rows: range) -> Tensor:
-        some = {name: tensor[rows.start : rows.stop] for name, tensor in batch.items()}
+        inputs = {name: tensor[rows.start : rows.stop] for name, tensor in batch.items()}
         features = self.source.encode(
-            {name: tensor.to(self.device, non_blocking=True) for name, tensor in some.items()}
+            {name: tensor.to(self.device, non_blocking=True) for name, tensor in inputs.items()}
         )
         return checked(features, rows=len(rows), width=self.source.width)
 
 
 def _to_host(features: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
-    """Start the way to the CPU; the event tells when it is over."""
+    """Start the copy to the CPU; the event is done when the copy is."""
     if features.device.type != "cuda":
         return features.to("cpu", torch.float32), None
     host = torch.empty(features.shape, dtype=torch.float32, pin_memory=True)
@@ -189,8 +198,9 @@ def _to_host(features: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
     return host, event
 
 
-def _landed(flying: tuple[Batch, Tensor, torch.cuda.Event | None]) -> Encoded:
-    batch, features, event = flying
+def _wait(copy: tuple[InputBatch, Tensor, torch.cuda.Event | None]) -> Encoded:
+    """Wait for the end of a batch's copy to the CPU."""
+    batch, features, event = copy
     if event is not None:
         event.synchronize()
     return Encoded(rows=batch.rows, features=features, cuts=batch.cuts)

@@ -1,14 +1,16 @@
-"""What an extraction will take, before it is started: rows, bytes, and measured seconds."""
+"""Estimate of an extraction before it starts: rows, bytes, and measured seconds."""
 
 import time
 from dataclasses import dataclass
 
 import torch
 
+from tutelage.cache.journal import written_parts
+from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import Layout
-from tutelage.cache.manifest import JOURNAL
 from tutelage.cache.store import FeatureStore
 from tutelage.data.base import Split
+from tutelage.errors import CacheError
 from tutelage.extraction.batching import Budget, choose_budget
 from tutelage.extraction.encoding import encode_rows
 from tutelage.extraction.extract import feature_key, is_encoder, part_rows
@@ -23,15 +25,15 @@ _BATCHES = 6
 
 @dataclass(frozen=True)
 class Estimate:
-    """What extracting one split with one teacher takes.
+    """What the extraction of one split with one teacher takes.
 
     Attributes:
         rows: Rows of the split.
         cached: Rows that are cached already.
         width: Columns.
         bytes: Size on disk of all rows.
-        seconds: For the rows that are not cached, from ``measured`` rows on this machine.
-        measured: Rows that were timed; 0 where nothing is to be computed.
+        seconds: Time for the rows that are not cached, extrapolated from ``measured`` rows.
+        measured: Rows that were timed; 0 if nothing is to be computed.
     """
 
     rows: int
@@ -71,7 +73,7 @@ def estimate(
         shard_bytes=store.shard_bytes,
     )
     complete = store.open(key, split.ids) is not None
-    cached = len(split) if complete else _noted_rows(store, key.digest, layout)
+    cached = len(split) if complete else _written_rows(store, key, layout)
     measured, seconds = 0, 0.0
     if cached < len(split) and is_encoder(source):
         device = settings.pick_device()
@@ -98,13 +100,13 @@ def estimate(
     )
 
 
-def _noted_rows(store: FeatureStore, digest: str, layout: Layout) -> int:
-    """Rows of an unfinished folder, by its journal."""
+def _written_rows(store: FeatureStore, key: FeatureKey, layout: Layout) -> int:
+    """Return the rows of an unfinished entry that are written, by its journal."""
     try:
-        lines = (store.root / digest / JOURNAL).read_bytes().count(b"\n")
-    except (FileNotFoundError, NotADirectoryError):
+        progress = written_parts(store.folder(key))
+    except CacheError:
         return 0
-    return min(max(lines - 1, 0) * layout.part_rows, layout.rows)
+    return 0 if progress is None else min(progress[1] * layout.part_rows, layout.rows)
 
 
 def _timed(

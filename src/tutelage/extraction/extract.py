@@ -1,4 +1,4 @@
-"""A teacher's features of a split: from the cache, or computed and cached."""
+"""Extraction of a teacher's features of a split: read from the cache, or computed and cached."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,8 +24,9 @@ from tutelage.teachers.base import Encoder, Precomputed, Source, checked
 __all__ = ["extract", "feature_key", "is_encoder", "part_rows"]
 
 _PART_ROWS = {"image": 512, "text": 2048}
-"""Texts are sorted by length inside a part, so more are better; images take longer each."""
-_BLOCK = 4096
+"""Rows of a part. Texts are sorted by length inside a part, so larger parts mean less padding."""
+_READ_ROWS = 4096
+"""Rows of a part of precomputed features."""
 
 
 def feature_key(source: Source, split: Split, *, dtype: Dtype = "float16") -> FeatureKey:
@@ -91,12 +92,12 @@ def extract(
 
 
 def part_rows(source: Source) -> int:
-    """Rows of a part: what a killed process loses."""
-    return _PART_ROWS[source.modality] if is_encoder(source) else _BLOCK
+    """Return the number of rows of a part, which is what a killed process loses."""
+    return _PART_ROWS[source.modality] if is_encoder(source) else _READ_ROWS
 
 
 def is_encoder(source: Source) -> TypeGuard[Encoder]:
-    """Whether a teacher computes its features, rather than reads them."""
+    """Whether a teacher computes its features, rather than reading them."""
     return hasattr(source, "encode")
 
 
@@ -169,14 +170,14 @@ def _assembled(
     width: int,
     advance: Callable[[int], None],
 ) -> Iterator[Float[Tensor, "rows width"]]:
-    """Put batches, which are sorted by length, back into the order of each part's rows."""
+    """Yield each part's features in the order of its rows; batches are sorted by length."""
     for part in parts:
         block = torch.empty(len(part), width)
-        todo = len(part)
-        while todo:
+        remaining = len(part)
+        while remaining:
             batch = next(encoded)
             block[batch.rows - part.start] = batch.features
-            todo -= len(batch.rows)
+            remaining -= len(batch.rows)
             advance(len(batch.rows))
         yield block
 
@@ -184,6 +185,7 @@ def _assembled(
 def _read(
     source: Precomputed, split: Split, parts: Sequence[range], *, advance: Callable[[int], None]
 ) -> Iterator[Float[Tensor, "rows width"]]:
+    """Yield each part's precomputed features."""
     for part in parts:
         yield checked(source.read(split, part), rows=len(part), width=source.width)
         advance(len(part))

@@ -1,0 +1,68 @@
+"""Estimates before, during and after an extraction."""
+
+import pytest
+import torch
+from small_teachers import ImageTeacher, Table, TextTeacher, Watch, images, texts
+
+from tutelage.cache import FeatureStore
+from tutelage.extraction import ExtractionSettings, estimate, extract
+
+
+@pytest.mark.parametrize("kind", ["text", "image", "table"])
+def test_estimate_before_and_after(tmp_path, kind):
+    teacher, split = {
+        "text": lambda: (TextTeacher(pause=0.002), texts(3000)),
+        "image": lambda: (ImageTeacher(pause=0.002), images(700)),
+        "table": lambda: (Table(torch.ones(5000, 7)), texts(5000)),
+    }[kind]()
+    store = FeatureStore(tmp_path)
+    before = estimate(teacher, split, store=store, settings=ExtractionSettings(dtype="float16"))
+    assert (before.rows, before.width, before.cached) == (len(split), teacher.width, 0)
+    assert 0 < before.measured <= len(split)
+    assert before.seconds > 0
+    assert not list(tmp_path.iterdir())
+    features = extract(teacher, split, store=store)
+    sizes = [path.stat().st_size for path in features.folder.glob("features-*")]
+    assert before.bytes == sum(sizes)
+    after = estimate(teacher, split, store=store)
+    assert (after.cached, after.seconds, after.measured) == (len(split), 0.0, 0)
+
+
+def test_estimate_counts_what_is_cached_of_an_unfinished_split(tmp_path):
+    store, split, teacher = FeatureStore(tmp_path), texts(5000), TextTeacher()
+    seen = 0
+
+    def stop(rows: int) -> None:
+        nonlocal seen
+        seen = rows
+        if rows > 4500:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(teacher, split, store=store, progress=Watch(stop))
+    found = estimate(teacher, split, store=store)
+    assert found.cached == 4096
+    assert store.entries()[0].status == "unfinished"
+
+
+def test_seconds_are_those_of_the_rows_that_are_missing(tmp_path):
+    """A teacher that sleeps 4 ms a batch of 20 rows takes at least 0.2 ms a row."""
+    teacher, split = TextTeacher(pause=0.004), texts(4000)
+    settings = ExtractionSettings(batch_size=20, device="cpu")
+    expected = estimate(teacher, split, store=FeatureStore(tmp_path), settings=settings)
+    assert expected.seconds >= 4000 / 20 * 0.004
+    assert expected.measured < 4000
+
+
+def test_a_damaged_journal_counts_as_nothing(tmp_path):
+    store, split = FeatureStore(tmp_path), texts(3000)
+
+    def stop(rows: int) -> None:
+        if rows > 2500:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(TextTeacher(), split, store=store, progress=Watch(stop))
+    (journal,) = tmp_path.rglob("progress.jsonl")
+    journal.write_bytes(b"{")
+    assert estimate(TextTeacher(), split, store=store).cached == 0
