@@ -36,28 +36,32 @@ def import_object(path: str) -> Any:
     module_name, colon, attribute = path.partition(":")
     if not colon or not module_name or not attribute:
         raise ConfigError(f"{path!r} is not of the form 'package.module:attribute'")
+    # The folder stays on the path after the import: user code may import its neighbours later, inside
+    # its functions, and worker processes, which inherit the path, must find it to unpickle its classes.
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
     try:
-        found: Any = importlib.import_module(module_name)
+        named: Any = importlib.import_module(module_name)
+    except TutelageError:
+        raise
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"cannot import {module_name!r} for {path!r}: {error}; "
             "it must be installed, or lie in the current folder"
         ) from error
-    except Exception as error:  # somebody's own code may raise anything
+    except Exception as error:  # user code may raise anything
         raise ConfigError(
             f"importing {module_name!r} for {path!r} raises {type(error).__name__}: {error}"
         ) from error
     for part in attribute.split("."):
         try:
-            found = getattr(found, part)
+            named = getattr(named, part)
         except AttributeError:
-            names = [name for name in dir(found) if not name.startswith("_")]
+            names = [name for name in dir(named) if not name.startswith("_")]
             raise ConfigError(
                 f"{module_name!r} has no {part!r}{did_you_mean(part, names)}"
             ) from None
-    return found
+    return named
 
 
 def lookup(name: str, table: Mapping[str, str], *, kind: str) -> Any:
@@ -175,6 +179,7 @@ def build(
     *,
     kind: str,
     where: str,
+    params_at: str = "",
 ) -> Any:
     """Build what ``"scheme:name"`` names.
 
@@ -186,6 +191,7 @@ def build(
         params: What the user set; of ``python:``, the factory's own.
         kind: What is built, for messages.
         where: The dotted path in the config, for messages.
+        params_at: The dotted path of the params, where that is not ``WHERE.params``.
 
     Raises:
         ConfigError: If the string or an option cannot be used.
@@ -197,7 +203,7 @@ def build(
     # The signature of a python: factory, not ours, is the schema of its params.
     settings = {} if scheme == "python" else params
     given = {**given, "name": name, "factory_params": dict(params)}
-    return bind(factory, given, settings, where=f"{where}.params")
+    return bind(factory, given, settings, where=params_at or f"{where}.params")
 
 
 def build_problems(
@@ -208,9 +214,11 @@ def build_problems(
     *,
     kind: str,
     where: str,
+    params_at: str = "",
+    checks: Mapping[str, str] | None = None,
     to_factory: Collection[str] = (),
 ) -> list[str]:
-    """Return what ``build`` would refuse for its string and options; nothing is built or loaded.
+    """Return all mistakes in a source string and its options that can be found without building it.
 
     Args:
         source: The string.
@@ -219,16 +227,20 @@ def build_problems(
         params: What the user set.
         kind: What is built, for messages.
         where: The dotted path in the config, for messages.
-        to_factory: Names that the program passes to a factory of ``python:``.
+        params_at: The dotted path of the params, where that is not ``WHERE.params``.
+        checks: From schemes to the paths of functions that return the mistakes in a name. They take
+            any of ``name``, ``params`` and what is in ``given``, and load nothing.
+        to_factory: Names of the arguments that the program passes to a factory of ``python:``.
     """
     try:
         scheme, name = split_scheme(source, schemes, kind=kind)
         factory = import_object(schemes[scheme])
-        if scheme == "python":
-            custom = import_object(name)
-    except ConfigError as error:
+        check = import_object(checks[scheme]) if checks and scheme in checks else None
+    except TutelageError as error:
         return [str(error)]
     mistakes = []
+    if check is not None:
+        mistakes += bind(check, {**given, "name": name, "params": params}, {}, where=where)
     if given["model_input"] is not None:
         try:
             _refuse_needless_input(source, factory, where=where)
@@ -236,10 +248,14 @@ def build_problems(
             mistakes.append(str(error))
     if scheme != "python":
         names = {*given, "name", "factory_params"}
-        return mistakes + problems(factory, names, params, where=f"{where}.params")
+        return mistakes + problems(factory, names, params, where=params_at or f"{where}.params")
+    try:
+        custom = import_object(name)
+    except ConfigError as error:
+        return [*mistakes, str(error)]
     if not callable(custom):
         return [*mistakes, f"{name} is a {type(custom).__name__}; name a function or a class"]
-    return mistakes + problems(custom, to_factory, params, where=f"{where}.params")
+    return mistakes + problems(custom, to_factory, params, where=params_at or f"{where}.params")
 
 
 def _refuse_needless_input(source: str, factory: Callable[..., Any], *, where: str) -> None:

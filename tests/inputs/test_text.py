@@ -140,6 +140,6 @@ def test_input_of_an_own_model(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"student.input is missing: .* image_size"):
         custom_input(None, modality="image", where="student.input")
     with pytest.raises(
-        ConfigError, match=r"rows are texts, but student.input is for rows of another kind"
+        ConfigError, match=r"rows are texts, but student.input is for rows of another modality"
     ):
         custom_input({"image_size": 32}, modality="text", where="student.input")

@@ -22,7 +22,13 @@ try:
 except ImportError as error:
     raise MissingExtraError("open-clip-torch", extra="openclip", purpose="openclip:") from error
 
-__all__ = ["architecture_config", "load_openclip", "openclip_inputs", "saved_config"]
+__all__ = [
+    "architecture_config",
+    "load_openclip",
+    "openclip_inputs",
+    "openclip_mistakes",
+    "saved_config",
+]
 
 
 def load_openclip(name: str, *, weights: str = "pretrained") -> Any:
@@ -36,7 +42,8 @@ def load_openclip(name: str, *, weights: str = "pretrained") -> Any:
         SourceError: If there is no such architecture or weights, or they are not at hand.
     """
     architecture, _, tag = name.partition("/")
-    _check(architecture, tag, weights)
+    if mistakes := openclip_mistakes(name, weights=weights):
+        raise SourceError("\n".join(mistakes))
     return _load(architecture, tag)
 
 
@@ -124,26 +131,29 @@ def _image_input(model: Any) -> ImageInput:
     )
 
 
-def _check(architecture: str, tag: str, weights: str) -> None:
+def openclip_mistakes(name: str, *, weights: object = "pretrained") -> list[str]:
+    """Return the mistakes in ``ARCH/WEIGHTS``, as far as OpenCLIP's own lists tell."""
+    architecture, _, tag = name.partition("/")
     known = open_clip.list_models()
     if architecture not in known:
-        raise SourceError(
+        return [
             f"OpenCLIP has no architecture {architecture!r}{did_you_mean(architecture, known)}; "
             "open_clip.list_models() lists all"
-        )
+        ]
     if weights not in ("pretrained", "random"):
-        raise SourceError(f"weights of openclip: are 'pretrained' or 'random', not {weights!r}")
+        return [f"weights of openclip: are 'pretrained' or 'random', not {weights!r}"]
     if weights == "random" and tag:
-        raise SourceError(
+        return [
             f"openclip:{architecture}/{tag} names weights, but weights = 'random' is set; "
             f"write openclip:{architecture}, or leave weights out"
-        )
+        ]
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     if weights == "pretrained" and tag not in tags and not Path(tag).expanduser().is_file():
-        raise SourceError(
+        return [
             f"OpenCLIP has no weights {tag!r} for {architecture}{did_you_mean(tag, tags)}; write "
             f"openclip:{architecture}/WEIGHTS with one of: {', '.join(tags) or 'none'}; or a file"
-        )
+        ]
+    return []
 
 
 def _load(architecture: str, tag: str) -> Any:

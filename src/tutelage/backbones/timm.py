@@ -10,7 +10,10 @@ from torch import nn
 
 from tutelage.errors import SourceError, did_you_mean, first_line
 
-__all__ = ["load_timm"]
+__all__ = ["load_timm", "timm_mistakes"]
+
+ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")
+"""Beginnings of names that timm looks up on the hub or in a folder, not in its lists."""
 
 
 def load_timm(
@@ -33,8 +36,8 @@ def load_timm(
     Raises:
         SourceError: If there is no such model or weights, or the weights do not fit.
     """
-    if not name.startswith(("hf-hub:", "hf_hub:", "local-dir:")):
-        _refuse_unknown(name, trained=weights == "pretrained")
+    if mistakes := timm_mistakes(name, weights=weights):
+        raise SourceError("\n".join(mistakes))
     overlay: dict[str, Any] = {}
     if image_size is not None:
         overlay["input_size"] = (3, image_size, image_size)
@@ -57,6 +60,25 @@ def load_timm(
     return model
 
 
+def timm_mistakes(name: str, *, weights: object = "pretrained") -> list[str]:
+    """Return the mistakes in a model's name and weights, as far as timm's own lists tell.
+
+    Example:
+        >>> timm_mistakes("resnet18", weights="random")
+        []
+    """
+    mistakes = (
+        [] if name.startswith(ELSEWHERE) else _unknown(name, pretrained=weights == "pretrained")
+    )
+    from_file = isinstance(weights, str) and weights not in ("pretrained", "random")
+    if from_file and not Path(str(weights)).expanduser().is_file():
+        mistakes.append(
+            f"weights = {weights!r} is neither 'pretrained', 'random' nor a file"
+            f"{did_you_mean(str(weights), ['pretrained', 'random'])}"
+        )
+    return mistakes
+
+
 def _create(name: str, *, overlay: dict[str, Any], trained: bool, **options: Any) -> Any:
     arguments = {"pretrained": trained, "pretrained_cfg_overlay": overlay or None}
     try:
@@ -68,34 +90,30 @@ def _create(name: str, *, overlay: dict[str, Any], trained: bool, **options: Any
     return timm.create_model(name, **arguments, **options)
 
 
-def _refuse_unknown(name: str, *, trained: bool) -> None:
+def _unknown(name: str, *, pretrained: bool) -> list[str]:
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
-        raise SourceError(
+        return [
             f"timm {timm.__version__} has no model {architecture!r}"
             f"{did_you_mean(architecture, timm.list_models())}; timm.list_models() lists all"
-        )
+        ]
     tags = timm.list_pretrained(f"{architecture}.*")
     if tag and name not in tags:
-        raise SourceError(
+        return [
             f"timm has no weights {tag!r} for {architecture}{did_you_mean(name, tags)}; "
             f"it has: {', '.join(tags) or 'none'}"
-        )
+        ]
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
-    if trained and (config is None or not config.has_weights):
-        raise SourceError(
+    if pretrained and (config is None or not config.has_weights):
+        return [
             f"timm has no trained weights for {name}; choose another model, give a checkpoint "
             "by weights = 'FILE', or weights = 'random' if you mean an untrained one"
-        )
+        ]
+    return []
 
 
 def _file(weights: str, name: str) -> dict[str, Any]:
     path = Path(weights).expanduser()
-    if not path.is_file():
-        raise SourceError(
-            f"weights = {weights!r} is neither 'pretrained', 'random' nor a file"
-            f"{did_you_mean(weights, ['pretrained', 'random'])}"
-        )
     try:
         state = timm.models.load_state_dict(str(path), weights_only=True)
     except (pickle.UnpicklingError, SafetensorError, RuntimeError, OSError, EOFError) as error:

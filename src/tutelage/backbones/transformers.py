@@ -1,11 +1,14 @@
 """Loading models of transformers, and what their inputs look like; for teachers and students."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
 from torch import nn
 
@@ -17,7 +20,9 @@ __all__ = [
     "Loaded",
     "Loading",
     "family_of",
+    "folder_mistakes",
     "image_input",
+    "known_type",
     "load_classifier",
     "load_config",
     "load_embedding_model",
@@ -71,17 +76,61 @@ def load_config(name: str, *, revision: str | None = None, trust_remote_code: bo
         raise SourceError(_cannot_load(name, error)) from error
 
 
-def family_of(config: Any, *, name: str, kind: str) -> Family:
+def known_type(name: str, *, revision: object = None) -> str | None:
+    """Return the ``model_type`` of a model whose config is on this machine; else None."""
+    path = _local_file(name, "config.json", revision)
+    try:
+        model_type = None if path is None else json.loads(path.read_bytes()).get("model_type")
+    except (OSError, ValueError, AttributeError):
+        return None  # loading it tells why it cannot be read
+    return model_type if isinstance(model_type, str) else None
+
+
+def folder_mistakes(name: str, *, revision: object = None) -> list[str]:
+    """Return what is wrong with a model's folder or name, as far as this machine can tell."""
+    folder = Path(name).expanduser()
+    if any(_local_file(name, file, revision) for file in ("config.json", "modules.json")):
+        return []
+    if folder.is_dir():
+        return [f"the folder {name} holds no model: it needs config.json and model.safetensors"]
+    if folder.is_file():
+        return [f"hf:{name} is a file; give the folder with config.json and model.safetensors"]
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        siblings = [path.name for path in folder.parent.glob("*")]
+        return [f"there is no folder {name}{did_you_mean(folder.name, siblings)}"]
+    if constants.HF_HUB_OFFLINE:
+        return [
+            f"hf:{name} is neither a folder nor in the local cache, and the hub is switched off "
+            "(HF_HUB_OFFLINE); unset that to download it once, or give a folder"
+        ]
+    return []
+
+
+def _local_file(name: str, file: str, revision: object) -> Path | None:
+    """A file of a model's folder, or of the local cache of the hub."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder / file if (folder / file).is_file() else None
+    try:
+        path = try_to_load_from_cache(
+            name, file, revision=revision if isinstance(revision, str) else None
+        )
+    except HFValidationError:
+        return None
+    return Path(path) if isinstance(path, str) else None
+
+
+def family_of(model_type: str, *, name: str, kind: str) -> Family:
     """Return where the features of a model for classification are.
 
     Raises:
         SourceError: If the table does not have its type, or it is for the other kind of rows.
     """
-    family = FAMILIES.get(config.model_type)
+    family = FAMILIES.get(model_type)
     if family is None:
         raise SourceError(
-            f"hf:{name} is of type {config.model_type!r}, whose features are not known"
-            f"{did_you_mean(config.model_type, FAMILIES)}; as a teacher, choose pooling = 'mean', "
+            f"hf:{name} is of type {model_type!r}, whose features are not known"
+            f"{did_you_mean(model_type, FAMILIES)}; as a teacher, choose pooling = 'mean', "
             "'cls' or 'last' ('tutelage list families' lists the known types)"
         )
     if family.kind != kind:

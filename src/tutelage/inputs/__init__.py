@@ -1,7 +1,7 @@
 """From a row to a model's input; teachers and students share this."""
 
 from tutelage.inputs.base import ModelInput
-from tutelage.inputs.build import custom_input, empty_batch
+from tutelage.inputs.build import custom_input, empty_batch, input_mistakes
 from tutelage.inputs.image import ImageInput
 from tutelage.inputs.pair import PairInput
 from tutelage.inputs.prompt import Prompt
@@ -19,6 +19,7 @@ __all__ = [
     "Tokens",
     "custom_input",
     "empty_batch",
+    "input_mistakes",
     "load_tokenizer",
     "padding_id",
 ]

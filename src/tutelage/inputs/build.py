@@ -27,35 +27,52 @@ def empty_batch(model_input: ModelInput) -> Mapping[str, Tensor]:
 def custom_input(
     settings: Mapping[str, Any] | None, *, modality: str, where: str
 ) -> ImageInput | TextInput | PairInput:
-    """Build the input of somebody's own model from what the config says of it.
+    """Build the input of a user's model from its settings.
 
     Args:
         settings: ``image_size`` with ``mean``, ``std``, ``interpolation`` and ``crop``;
             ``tokenizer`` with ``max_length``; for images with texts all of these.
-        modality: What the rows are: ``"image"``, ``"text"`` or ``"image+text"``.
-        where: The dotted path of the settings, for messages.
+        modality: Modality of the rows: ``"image"``, ``"text"`` or ``"image+text"``.
+        where: Dotted path of the settings, for messages.
 
     Raises:
-        ConfigError: If there are none, or they are for rows of another kind.
+        ConfigError: If there are none, or they are for rows of another modality.
     """
-    needed = " and ".join(_NEEDED[side] for side in modality.split("+"))
-    given = {name: value for name, value in (settings or {}).items() if value is not None}
-    if not given:
-        raise ConfigError(f"{where} is missing: say how the model's input looks by {needed}")
-    has = {"image": "image_size" in given, "text": "tokenizer" in given}
-    if {side for side, there in has.items() if there} != set(modality.split("+")):
-        raise ConfigError(
-            f"the rows are {modality}s, but {where} is for rows of another kind; give {needed}"
-        )
+    for mistake in input_mistakes(settings, modality=modality, where=where):
+        raise ConfigError(mistake)
+    given = _given(settings)
     if modality == "text":
-        return _own_text(given)
+        return _text_input(given)
     options = {n: v for n, v in given.items() if n in ("mean", "std", "interpolation", "crop")}
     image = ImageInput.from_options(given["image_size"], **options)
-    return image if modality == "image" else PairInput(image, _own_text(given))
+    return image if modality == "image" else PairInput(image, _text_input(given))
+
+
+def input_mistakes(settings: Mapping[str, Any] | None, *, modality: str, where: str) -> list[str]:
+    """Return why ``custom_input`` would refuse these settings for rows of this modality.
+
+    Example:
+        >>> input_mistakes({"image_size": 32}, modality="text", where="student.input")[0][:57]
+        'the rows are texts, but student.input is for rows of anot'
+    """
+    needed = " and ".join(_NEEDED[side] for side in modality.split("+"))
+    given = _given(settings)
+    if not given:
+        return [f"{where} is missing: describe the model's input by {needed}"]
+    has = {"image": "image_size" in given, "text": "tokenizer" in given}
+    if {side for side, there in has.items() if there} != set(modality.split("+")):
+        return [
+            f"the rows are {modality}s, but {where} is for rows of another modality; give {needed}"
+        ]
+    return []
 
 
 _NEEDED = {"image": "image_size (and mean, std)", "text": "tokenizer (and max_length)"}
 
 
-def _own_text(given: Mapping[str, Any]) -> TextInput:
+def _given(settings: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (settings or {}).items() if value is not None}
+
+
+def _text_input(given: Mapping[str, Any]) -> TextInput:
     return TextInput.from_tokenizer(given["tokenizer"], max_length=given.get("max_length"))

@@ -23,7 +23,18 @@ PAIR_SCHEMES = {
     "openclip": "tutelage.students.openclip:openclip_student",
     "python": "tutelage.students.python:PythonStudent",
 }
-"""For rows that are an image and a text, beside two models of ``SCHEMES`` joined by ``+``."""
+"""For rows that are an image and a text; two models joined by ``+`` are the alternative."""
+CHECKS = {
+    "timm": "tutelage.students.timm:mistakes",
+    "hf": "tutelage.students.huggingface:mistakes",
+    "python": "tutelage.students.python:mistakes",
+}
+PAIR_CHECKS = {
+    "hf": "tutelage.students.clip:mistakes",
+    "openclip": "tutelage.students.openclip:mistakes",
+    "python": "tutelage.students.python:mistakes",
+}
+"""Functions that check a name before anything is loaded."""
 
 
 def build_student(
@@ -61,19 +72,60 @@ def build_student(
         "model_input": model_input,
         "tap": tap,
     }
-    schemes = SCHEMES if modality != "image+text" else PAIR_SCHEMES
     if joined := _JOINED.split(source)[1:]:
         return _joined(source, joined, given, params or {})
-    if modality == "image+text" and source.partition(":")[0] == "timm":
-        raise StudentError(
-            f"{source} reads images, but the rows are an image and a text each; add a model of texts "
-            f"('{source}+hf:NAME'), or choose a CLIP-like model by hf: or openclip:"
-        )
+    if mistake := _timm_alone(source, modality):
+        raise StudentError(mistake)
+    schemes = SCHEMES if modality != "image+text" else PAIR_SCHEMES
     built: Student = build(source, schemes, given, params or {}, kind="student", where="student")
     return built
 
 
+def student_problems(
+    source: str,
+    *,
+    modality: Modality,
+    params: Mapping[str, Any] | None = None,
+    model_input: Mapping[str, Any] | None = None,
+    tap: str | None = None,
+) -> list[str]:
+    """Return all mistakes in a student's string and options that can be found without loading it.
+
+    Args:
+        source: The student, as for ``build_student``.
+        modality: Modality of the rows.
+        params: Options of the scheme; of two models, ``image`` and ``text`` with the options of each.
+        model_input: Input of a ``python:`` student.
+        tap: Path of the layer whose input are the features.
+    """
+    if joined := _JOINED.split(source)[1:]:
+        return _joined_problems(source, joined, modality, params or {}, model_input, tap)
+    if mistake := _timm_alone(source, modality):
+        return [mistake]
+    pair = modality == "image+text"
+    names = ("output_names", "task", "modality", "model_input", "tap")
+    return build_problems(
+        source,
+        PAIR_SCHEMES if pair else SCHEMES,
+        {**dict.fromkeys(names), "modality": modality, "model_input": model_input},
+        params or {},
+        kind="student",
+        where="student",
+        checks=PAIR_CHECKS if pair else CHECKS,
+        to_factory=("num_classes",),
+    )
+
+
 _JOINED = re.compile(r"^(\w+:.+?)\s*\+\s*(?=(?:timm|hf|python|openclip):)")
+
+
+def _timm_alone(source: str, modality: Modality) -> str | None:
+    if modality != "image+text" or source.partition(":")[0] != "timm":
+        return None
+    return (
+        f"{source} reads images, but the rows are an image and a text each; add a model of texts "
+        f"('{source}+hf:NAME'), or choose a CLIP-like model by hf: or openclip:"
+    )
 
 
 def _joined(
@@ -83,54 +135,66 @@ def _joined(
     from tutelage.students.pair import PairStudent
 
     if given["modality"] != "image+text":
-        raise StudentError(
-            f"{source} is a model of images and one of texts, but the rows are {given['modality']}s; "
-            "set data.image and data.text, or give one model"
-        )
-    if given["tap"] is not None:
-        raise ConfigError(
-            "student.tap is for one model; the features of two are what their own heads would read"
-        )
-    if unknown := [name for name in params if name not in ("image", "text")]:
-        raise ConfigError(
-            f"unknown student.params.{unknown[0]}: of two models, options stand in "
-            "student.params.image and student.params.text"
-        )
+        raise StudentError(_one_modality(source, given["modality"]))
+    for mistake in _joined_options(params, given["tap"]):
+        raise ConfigError(mistake)
     image, text = parts
     towers = join_towers(image, text, params=params, model_input=given["model_input"])
     return PairStudent(towers, output_names=given["output_names"])
 
 
-def student_problems(
+def _joined_problems(
     source: str,
-    *,
+    parts: list[str],
     modality: Modality,
-    params: Mapping[str, Any] | None = None,
-    model_input: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any],
+    model_input: Mapping[str, Any] | None,
+    tap: str | None,
 ) -> list[str]:
-    """Return the mistakes in a student's string and options that need no weights to be told.
+    from tutelage.students.joining import SCHEMES as TOWERS
+    from tutelage.students.joining import SIDES, tower_given
 
-    Two models joined by ``+`` are looked at when they are built.
+    if modality != "image+text":
+        return [_one_modality(source, modality)]
+    mistakes = _joined_options(params, tap)
+    for side, tower in zip(SIDES, parts, strict=True):
+        options = params.get(side, {})
+        if not isinstance(options, Mapping):
+            mistakes.append(f"student.params.{side} = {options!r} is not a table of options")
+            continue
+        mistakes += build_problems(
+            tower,
+            TOWERS,
+            tower_given(tower, side=side, model_input=model_input),
+            options,
+            kind=f"{side} tower",
+            where="student",
+            params_at=f"student.params.{side}",
+            checks=CHECKS,
+            to_factory=("num_classes",),
+        )
+    return mistakes
 
-    Args:
-        source: The student, as for ``build_student``.
-        modality: What the rows are.
-        params: Options of the scheme.
-        model_input: How the input of a ``python:`` student looks.
-    """
-    if _JOINED.split(source)[1:]:
-        return []
-    names = ("output_names", "task", "modality", "model_input", "tap")
-    given = dict.fromkeys(names) | {"model_input": model_input}
-    return build_problems(
-        source,
-        SCHEMES if modality != "image+text" else PAIR_SCHEMES,
-        given,
-        params or {},
-        kind="student",
-        where="student",
-        to_factory=("num_classes",),
+
+def _one_modality(source: str, modality: Modality) -> str:
+    return (
+        f"{source} is a model of images and one of texts, but the rows are {modality}s; "
+        "set data.image and data.text, or give one model"
     )
+
+
+def _joined_options(params: Mapping[str, Any], tap: str | None) -> list[str]:
+    mistakes = [
+        f"unknown student.params.{name}: of two models, options stand in "
+        "student.params.image and student.params.text"
+        for name in params
+        if name not in ("image", "text")
+    ]
+    if tap is not None:
+        mistakes.append(
+            "student.tap is for one model; the features of two are what their own heads would read"
+        )
+    return mistakes
 
 
 def limit_training(

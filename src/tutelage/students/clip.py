@@ -9,7 +9,9 @@ from torch import Tensor
 from tutelage.backbones.families import EMBEDDING_MODELS
 from tutelage.backbones.transformers import (
     Loading,
+    folder_mistakes,
     image_input,
+    known_type,
     load_config,
     load_embedding_model,
     quietly,
@@ -21,7 +23,24 @@ from tutelage.inputs import ImageInput, TextInput
 from tutelage.students.joining import JoinedTowers, Tower
 from tutelage.students.pair import PairStudent
 
-__all__ = ["clip_student"]
+__all__ = ["clip_student", "mistakes"]
+
+
+def mistakes(name: str, *, params: Mapping[str, Any]) -> list[str]:
+    """Return what is known to be wrong with a student before it is loaded."""
+    revision = params.get("revision")
+    model_type = known_type(name, revision=revision)
+    if model_type is None:
+        return folder_mistakes(name, revision=revision)
+    return [] if model_type in EMBEDDING_MODELS else [_of_one_modality(name, model_type)]
+
+
+def _of_one_modality(name: str, model_type: str) -> str:
+    return (
+        f"hf:{name} is of type {model_type!r}, but the rows are an image and a text each; "
+        f"choose a model of both ({', '.join(EMBEDDING_MODELS)}), or two models, as "
+        "'timm:NAME+hf:NAME'"
+    )
 
 
 def clip_student(
@@ -55,11 +74,7 @@ def clip_student(
     try:
         config = load_config(name, revision=revision)
         if config.model_type not in EMBEDDING_MODELS:
-            raise StudentError(
-                f"hf:{name} is of type {config.model_type!r}, but the rows are an image and a text each; "
-                f"choose a model of both ({', '.join(EMBEDDING_MODELS)}), or two models, as "
-                "'timm:NAME+hf:NAME'"
-            )
+            raise StudentError(_of_one_modality(name, config.model_type))
         image, text = (
             _clip_tower(
                 name, config, side, weights=weights, max_length=max_length, revision=revision

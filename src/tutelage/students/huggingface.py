@@ -12,7 +12,9 @@ from tutelage.backbones.missing import refuse_random
 from tutelage.backbones.transformers import (
     Loading,
     family_of,
+    folder_mistakes,
     image_input,
+    known_type,
     load_classifier,
     load_config,
     quietly,
@@ -25,7 +27,20 @@ from tutelage.inputs import ImageInput, TextInput, empty_batch
 from tutelage.tap import FeatureTap
 from tutelage.tasks import TASKS, Kind
 
-__all__ = ["HuggingFaceStudent"]
+__all__ = ["HuggingFaceStudent", "mistakes"]
+
+
+def mistakes(name: str, *, modality: Side, params: Mapping[str, Any]) -> list[str]:
+    """Return what is known to be wrong with a student before it is loaded."""
+    revision = params.get("revision")
+    model_type = known_type(name, revision=revision)
+    if model_type is None:
+        return folder_mistakes(name, revision=revision)
+    try:
+        family_of(model_type, name=name, kind=modality)
+    except TutelageError as error:
+        return [str(error)]
+    return []
 
 
 class HuggingFaceStudent:
@@ -69,7 +84,7 @@ class HuggingFaceStudent:
         hub: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
         try:
             settings = load_config(name, **hub)
-            family = family_of(settings, name=name, kind=modality)
+            family = family_of(settings.model_type, name=name, kind=modality)
             _shape(settings, config or {}, random_start=weights == "random")
             if layers is not None:
                 _keep_layers(settings, family.layers, layers)

@@ -98,7 +98,8 @@ def join_towers(
             tower_given(source, side=side, model_input=model_input),
             params.get(side, {}),
             kind=f"{side} tower",
-            where=f"student.params.{side}",
+            where="student",
+            params_at=f"student.params.{side}",
         )
         towers[side] = built if isinstance(built, Tower) else _without_head(built)
     return JoinedTowers(towers["image"], towers["text"])

@@ -7,14 +7,24 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tutelage.backbones.openclip import load_openclip, openclip_inputs, saved_config
+from tutelage.backbones.openclip import (
+    load_openclip,
+    openclip_inputs,
+    openclip_mistakes,
+    saved_config,
+)
 from tutelage.data import Modality
 from tutelage.errors import ConfigError, StudentError, TutelageError
 from tutelage.inputs import PairInput
 from tutelage.students.base import save_weights
 from tutelage.students.pair import PairStudent
 
-__all__ = ["openclip_student"]
+__all__ = ["mistakes", "openclip_student"]
+
+
+def mistakes(name: str, *, params: Mapping[str, Any]) -> list[str]:
+    """Return what is known to be wrong with a student before it is loaded."""
+    return openclip_mistakes(name, weights=params.get("weights", "pretrained"))
 
 
 def openclip_student(

@@ -12,13 +12,18 @@ from torch import Tensor, nn
 from tutelage.backbones.weights import count_parameters
 from tutelage.data import Modality
 from tutelage.errors import StudentError
-from tutelage.inputs import custom_input, empty_batch
+from tutelage.inputs import custom_input, empty_batch, input_mistakes
 from tutelage.registry import call_user_factory, naming_user_code
 from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
 from tutelage.tasks import Kind
 
-__all__ = ["PythonStudent"]
+__all__ = ["PythonStudent", "mistakes"]
+
+
+def mistakes(*, modality: Modality, model_input: Mapping[str, Any] | None) -> list[str]:
+    """Return what is known to be wrong with a student before its factory is called."""
+    return input_mistakes(model_input, modality=modality, where="student.input")
 
 
 class PythonStudent:

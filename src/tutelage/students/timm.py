@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tutelage.backbones.timm import load_timm
+from tutelage.backbones.timm import load_timm, timm_mistakes
 from tutelage.backbones.weights import count_parameters
 from tutelage.data import Side
 from tutelage.errors import StudentError, TutelageError
@@ -18,7 +18,17 @@ from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
 from tutelage.tasks import Kind
 
-__all__ = ["TimmStudent", "save_timm"]
+__all__ = ["TimmStudent", "mistakes", "save_timm"]
+
+
+def mistakes(name: str, *, modality: Side, params: Mapping[str, Any]) -> list[str]:
+    """Return what is known to be wrong with a student before it is loaded."""
+    wrong = [] if modality == "image" else [_texts(name, modality)]
+    return wrong + timm_mistakes(name, weights=params.get("weights", "pretrained"))
+
+
+def _texts(name: str, modality: Side) -> str:
+    return f"timm:{name} takes images, but the rows are {modality}s; choose an hf: student"
 
 
 class TimmStudent:
@@ -53,9 +63,7 @@ class TimmStudent:
         drop_path_rate: float = 0.0,
     ) -> None:
         if modality != "image":
-            raise StudentError(
-                f"timm:{name} takes images, but the rows are {modality}s; choose an hf: student"
-            )
+            raise StudentError(_texts(name, modality))
         options = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
         try:
             self.model = load_timm(

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from tutelage.errors import SourceError, did_you_mean, first_line
 
-__all__ = ["FeatureFile", "open_file"]
+__all__ = ["FeatureFile", "open_file", "path_mistakes"]
+
+ENDINGS = (".npy", ".safetensors", ".parquet")
 
 
 @runtime_checkable
@@ -60,25 +62,30 @@ def open_file(path: Path, *, column: str, id_column: str) -> FeatureFile:
     Raises:
         SourceError: If there is no such file, it cannot be read, or holds no matrix of numbers.
     """
-    if not path.is_file():
-        raise SourceError(
-            f"there is no file of features {path}"
-            + (did_you_mean(path.name, [p.name for p in path.parent.glob("*")]))
-        )
+    for mistake in path_mistakes(path):
+        raise SourceError(mistake)
     readers: dict[str, Callable[[Path, str, str], FeatureFile]] = {
         ".npy": _npy,
         ".safetensors": _safetensors,
         ".parquet": _Parquet,
     }
-    if path.suffix not in readers:
-        raise SourceError(f"{path} is not a file of features; known endings: {', '.join(readers)}")
     try:
-        made = readers[path.suffix](path, column, id_column)
+        file = readers[path.suffix](path, column, id_column)
     except (OSError, ValueError, EOFError, SafetensorError) as error:
         raise SourceError(f"{path} cannot be read: {first_line(error)}") from error
-    if len(made.shape) != 2 or 0 in made.shape:
-        raise SourceError(f"{path} holds an array of shape {made.shape}; expected [rows, columns]")
-    return made
+    if len(file.shape) != 2 or 0 in file.shape:
+        raise SourceError(f"{path} holds an array of shape {file.shape}; expected [rows, columns]")
+    return file
+
+
+def path_mistakes(path: Path) -> list[str]:
+    """Return what is wrong with a path: no file, or an unknown ending."""
+    if not path.is_file():
+        alike = did_you_mean(path.name, [p.name for p in path.parent.glob(f"*{path.suffix}")])
+        return [f"there is no file of features {path}{alike}"]
+    if path.suffix not in ENDINGS:
+        return [f"{path} is not a file of features; known endings: {', '.join(ENDINGS)}"]
+    return []
 
 
 def _npy(path: Path, column: str, id_column: str) -> FeatureFile:

@@ -17,6 +17,14 @@ SCHEMES = {
     "features": "tutelage.teachers.features:FeaturesSource",
     "python": "tutelage.teachers.python:open_python",
 }
+CHECKS = {
+    "timm": "tutelage.teachers.timm:mistakes",
+    "hf": "tutelage.teachers.huggingface:mistakes",
+    "openclip": "tutelage.teachers.openclip:mistakes",
+    "onnx": "tutelage.teachers.onnx:mistakes",
+    "features": "tutelage.teachers.features:mistakes",
+}
+"""Functions that check a name before anything is loaded."""
 
 
 def open_teacher(
@@ -60,4 +68,6 @@ def teacher_problems(
         model_input: How the input of an ``onnx:`` or ``python:`` teacher looks.
     """
     given = {"modality": modality, "model_input": model_input}
-    return build_problems(source, SCHEMES, given, params or {}, kind="teacher", where="teachers")
+    return build_problems(
+        source, SCHEMES, given, params or {}, kind="teacher", where="teachers", checks=CHECKS
+    )

@@ -9,14 +9,19 @@ from torch import Tensor
 
 from tutelage.data.base import Split
 from tutelage.errors import SourceError
-from tutelage.teachers.arrays import FeatureFile, open_file
+from tutelage.teachers.arrays import FeatureFile, open_file, path_mistakes
 from tutelage.teachers.digests import files_digest
 
-__all__ = ["FeaturesSource"]
+__all__ = ["FeaturesSource", "mistakes"]
 
 PLACE = "{split}"
 SPLITS = ("validation", "test", "unlabelled")
 """Beside ``train``: whose files, where they are there, decide what is cached."""
+
+
+def mistakes(name: str) -> list[str]:
+    """Return what is known to be wrong with a teacher before its files are opened."""
+    return path_mistakes(Path(name.replace(PLACE, "train")).expanduser())
 
 
 class FeaturesSource:

@@ -10,14 +10,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.backbones.families import EMBEDDING_MODELS
+from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES
 from tutelage.backbones.missing import refuse_random
 from tutelage.backbones.pooling import POOLINGS, Pooling, pool, sentence_model
 from tutelage.backbones.transformers import (
     Loaded,
     Loading,
     family_of,
+    folder_mistakes,
     image_input,
+    known_type,
     load_classifier,
     load_config,
     load_embedding_model,
@@ -27,9 +29,21 @@ from tutelage.backbones.transformers import (
 from tutelage.data.base import Side
 from tutelage.errors import SourceError, StudentError
 from tutelage.tap import FeatureTap
-from tutelage.teachers.module import ModuleEncoder
+from tutelage.teachers.module import ModuleEncoder, modality_mistakes
 
-__all__ = ["HuggingFaceSource", "image_input", "text_input"]
+__all__ = ["HuggingFaceSource", "mistakes"]
+
+
+def mistakes(name: str, *, modality: Side, params: Mapping[str, Any]) -> list[str]:
+    """Return what is known to be wrong with a teacher before it is loaded."""
+    revision = params.get("revision")
+    family = FAMILIES.get(known_type(name, revision=revision) or "")
+    if family is None:
+        return folder_mistakes(name, revision=revision)
+    return modality_mistakes(
+        f"hf:{name}", family.kind, rows=modality, instead=f"choose a model of {modality}s"
+    )
+
 
 _DTYPES = ("float32", "bfloat16", "float16")
 Features = Callable[[Mapping[str, Tensor]], Float[Tensor, "batch width"]]
@@ -151,7 +165,7 @@ def _build(
             reads_end=True,
             fixed_length=tower.fixed_length,
         )
-    family = family_of(config, name=name, kind=kind)
+    family = family_of(config.model_type, name=name, kind=kind)
     loaded = load_classifier(name, config, kind=kind, loading=loading)
     tap = FeatureTap(loaded.model, family.tap, pool=family.pool)
     return _Built(loaded, _tapped(loaded, tap), f"enters {family.tap}", tap=tap)

@@ -12,7 +12,7 @@ from tutelage.data.base import Side
 from tutelage.errors import SourceError
 from tutelage.inputs import ImageInput, ModelInput, empty_batch
 
-__all__ = ["ModelInput", "ModuleEncoder", "TakesRows", "refuse_modality"]
+__all__ = ["ModelInput", "ModuleEncoder", "TakesRows", "modality_mistakes", "refuse_modality"]
 
 
 _CALLS = (RuntimeError, TypeError, ValueError, AttributeError, KeyError, AssertionError)
@@ -120,7 +120,14 @@ class ModuleEncoder(TakesRows):
         return features.shape[1]
 
 
+def modality_mistakes(source: str, takes: Side, *, rows: Side, instead: str) -> list[str]:
+    """Return what is wrong if a teacher does not take rows of this modality."""
+    if takes == rows:
+        return []
+    return [f"{source} takes {takes}s, but the rows are {rows}s; {instead}"]
+
+
 def refuse_modality(source: str, takes: Side, *, rows: Side, instead: str) -> None:
-    """Raise a ``SourceError`` if a teacher does not take the rows that there are."""
-    if takes != rows:
-        raise SourceError(f"{source} takes {takes}s, but the rows are {rows}s; {instead}")
+    """Raise a ``SourceError`` if a teacher does not take rows of this modality."""
+    for mistake in modality_mistakes(source, takes, rows=rows, instead=instead):
+        raise SourceError(mistake)

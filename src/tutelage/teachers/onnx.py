@@ -19,7 +19,7 @@ from tutelage.errors import (
     did_you_mean,
     first_line,
 )
-from tutelage.inputs import custom_input, empty_batch
+from tutelage.inputs import custom_input, empty_batch, input_mistakes
 from tutelage.teachers.digests import files_digest
 from tutelage.teachers.module import TakesRows
 
@@ -30,7 +30,14 @@ try:
 except ImportError as error:
     raise MissingExtraError("onnxruntime and onnx", extra="onnx", purpose="onnx:") from error
 
-__all__ = ["OnnxSource"]
+__all__ = ["OnnxSource", "mistakes"]
+
+
+def mistakes(name: str, *, modality: Side, model_input: Mapping[str, Any] | None) -> list[str]:
+    """Return what is known to be wrong with a teacher before it is loaded."""
+    wrong = input_mistakes(model_input, modality=modality, where="teachers.input")
+    return wrong if Path(name).expanduser().is_file() else [*wrong, f"there is no ONNX file {name}"]
+
 
 TYPES = {
     "tensor(float)": np.float32,

@@ -1,18 +1,29 @@
 """Teachers of OpenCLIP: the embedding of the tower that fits the rows."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from tutelage.backbones.openclip import architecture_config, load_openclip, openclip_inputs
+from tutelage.backbones.openclip import (
+    architecture_config,
+    load_openclip,
+    openclip_inputs,
+    openclip_mistakes,
+)
 from tutelage.data.base import Side
 from tutelage.inputs import ModelInput
 from tutelage.teachers.module import ModuleEncoder
 
-__all__ = ["OpenClipSource"]
+__all__ = ["OpenClipSource", "mistakes"]
+
+
+def mistakes(name: str, *, params: Mapping[str, Any]) -> list[str]:
+    """Return what is known to be wrong with a teacher before it is loaded."""
+    return openclip_mistakes(name, weights=params.get("weights", "pretrained"))
 
 
 class OpenClipSource(ModuleEncoder):

@@ -1,16 +1,25 @@
 """Image teachers of timm: what enters the classifier."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from tutelage.backbones.timm import load_timm
+from tutelage.backbones.timm import load_timm, timm_mistakes
 from tutelage.data.base import Side
 from tutelage.inputs import ImageInput
-from tutelage.teachers.module import ModuleEncoder, refuse_modality
+from tutelage.teachers.module import ModuleEncoder, modality_mistakes, refuse_modality
 
-__all__ = ["TimmSource"]
+__all__ = ["TimmSource", "mistakes"]
+
+INSTEAD = "choose an hf: or openclip: teacher"
+
+
+def mistakes(name: str, *, modality: Side, params: Mapping[str, Any]) -> list[str]:
+    """Return what is known to be wrong with a teacher before it is loaded."""
+    wrong = modality_mistakes(f"timm:{name}", "image", rows=modality, instead=INSTEAD)
+    return wrong + timm_mistakes(name, weights=params.get("weights", "pretrained"))
 
 
 class TimmSource(ModuleEncoder):
@@ -43,9 +52,7 @@ class TimmSource(ModuleEncoder):
         image_size: int | None = None,
         seed: int = 0,
     ) -> None:
-        refuse_modality(
-            f"timm:{name}", "image", rows=modality, instead="choose an hf: or openclip: teacher"
-        )
+        refuse_modality(f"timm:{name}", "image", rows=modality, instead=INSTEAD)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model: Any = load_timm(name, weights=weights, image_size=image_size)
