@@ -30,15 +30,22 @@ def test_a_checkpoint_is_due_after_a_while_and_not_again_at_once(monkeypatch, tm
     assert not train_state.overdue(settings)
 
 
+def step(train_state: TrainState) -> None:
+    train_state._learner(torch.ones(1, 2)).sum().backward()
+    train_state._optimizers.main.step()
+    train_state._optimizers.main.zero_grad()
+    train_state.advance()
+
+
 def test_a_state_continues_where_it_was_saved(tmp_path):
     settings = TrainConfig(steps=10, warmup=4)
     before, after = begun(settings), begun(settings)
     for _ in range(3):
-        before._learner(torch.ones(1, 2)).sum().backward()
-        before._optimizers.main.step()
-        before.advance()
+        step(before)
     before.save(tmp_path / "checkpoint.safetensors")
     after.load(tmp_path / "checkpoint.safetensors")
-    assert (after.step, after.lr) == (3, before.lr)
-    for ours, theirs in zip(before._learner.parameters(), after._learner.parameters(), strict=True):
-        assert torch.equal(ours, theirs)
+    for train_state in (before, after):
+        step(train_state)
+    assert (after.step, after.lr) == (4, before.lr)
+    parameters = zip(before._learner.parameters(), after._learner.parameters(), strict=True)
+    assert all(torch.equal(ours, theirs) for ours, theirs in parameters)
