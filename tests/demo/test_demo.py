@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from tutelage.demo.run import Way, demo_config, run_demo
+from tutelage.demo.run import DemoMethod, demo_config, run_demo
 from tutelage.progress import Silent
 from tutelage.results.result import read_result
 
@@ -15,9 +15,9 @@ SHORT = (
     "teachers.0.params.max_length=16",
 )
 TRIED = (
-    *(Way("aft", {"beta": beta}) for beta in (3.0, 30.0)),
-    Way("probe", {"mix": 0.7}),
-    Way("probe", {"mix": 0.7}, unlabelled=True),
+    *(DemoMethod("aft", {"beta": beta}) for beta in (3.0, 30.0)),
+    DemoMethod("probe", {"mix": 0.7}),
+    DemoMethod("probe", {"mix": 0.7}, unlabelled=True),
 )
 
 
@@ -51,8 +51,8 @@ def test_demo_chooses_on_a_hold_out_and_compares(tmp_path, monkeypatch):
 
 
 def test_settings_as_they_are_run(tmp_path):
-    config = demo_config(tmp_path, Way("aft+probe", {"beta": 3.0, "mix": 0.9}), seed=4)
+    config = demo_config(tmp_path, DemoMethod("aft+probe", {"beta": 3.0, "mix": 0.9}), seed=4)
     assert (config.transfer.beta, config.transfer.mix, config.seed) == (3.0, 0.9, 4)
     assert config.train.unlabelled_share == 0
     assert config.data.source == "python:tutelage.demo.data:newsgroups"
-    assert demo_config(tmp_path, Way("aft", unlabelled=True)).train.unlabelled_share == 0.5
+    assert demo_config(tmp_path, DemoMethod("aft", unlabelled=True)).train.unlabelled_share == 0.5

@@ -21,17 +21,17 @@ from tutelage.progress import Progress
 from tutelage.report import print_result, write_report
 from tutelage.results.result import Result
 from tutelage.sweeps.processes import Pool, cores, pool
-from tutelage.sweeps.search_space import Point
+from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import extract_first
 
-__all__ = ["SEEDS", "TRIED", "Way", "demo_config", "run_demo"]
+__all__ = ["SEEDS", "TRIED", "DemoMethod", "demo_config", "run_demo"]
 
 SEEDS = 5
 HEADLINE = "The demo: a small reader under MiniLM"
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class DemoMethod:
     """A way to train the student.
 
     Attributes:
@@ -47,15 +47,17 @@ class Way:
     @property
     def name(self) -> str:
         """A name that serves as a folder's."""
-        return Point(self.method, self.settings).name + ("-unlabelled" if self.unlabelled else "")
+        return SearchPoint(self.method, self.settings).name + (
+            "-unlabelled" if self.unlabelled else ""
+        )
 
 
 TRIED = (
-    *(Way("aft", {"beta": beta}) for beta in (1.0, 3.0)),
-    *(Way("probe", {"mix": mix}) for mix in (0.7, 0.9)),
-    Way("aft", {"beta": 3.0}, unlabelled=True),
-    *(Way("probe", {"mix": mix}, unlabelled=True) for mix in (0.7, 0.9)),
-    Way("aft+probe", {"beta": 1.0, "mix": 0.9}, unlabelled=True),
+    *(DemoMethod("aft", {"beta": beta}) for beta in (1.0, 3.0)),
+    *(DemoMethod("probe", {"mix": mix}) for mix in (0.7, 0.9)),
+    DemoMethod("aft", {"beta": 3.0}, unlabelled=True),
+    *(DemoMethod("probe", {"mix": mix}, unlabelled=True) for mix in (0.7, 0.9)),
+    DemoMethod("aft+probe", {"beta": 1.0, "mix": 0.9}, unlabelled=True),
 )
 """What the hold-out chooses from: AFT, probe distillation, and the method of the headline."""
 
@@ -66,7 +68,7 @@ def run_demo(
     console: Console,
     progress: Progress,
     seeds: int = SEEDS,
-    tried: Sequence[Way] = TRIED,
+    tried: Sequence[DemoMethod] = TRIED,
     settings: Sequence[str] = (),
 ) -> Path:
     """Choose on a hold-out, then train in each chosen way on all training rows, with several seeds.
@@ -86,8 +88,10 @@ def run_demo(
         The report's path.
     """
     config = partial(demo_config, settings=settings)
-    extract_first(config(folder, Way("aft", unlabelled=True)), methods=["aft"], progress=progress)
-    probe = _probe(config(folder, Way("aft")), progress)
+    extract_first(
+        config(folder, DemoMethod("aft", unlabelled=True)), methods=["aft"], progress=progress
+    )
+    probe = _probe(config(folder, DemoMethod("aft")), progress)
     with pool(min(cores(), 8)) as processes:
         trials = [config(folder / "holdout" / way.name, way, evaluate="holdout") for way in tried]
         found = _run_all(trials, processes, label="choose on a hold-out", progress=progress)
@@ -99,7 +103,7 @@ def run_demo(
         configs = [
             config(folder / f"{way.name}-seed-{seed}", way, seed=seed)
             for seed in range(seeds)
-            for way in (Way("stl"), *ways)
+            for way in (DemoMethod("stl"), *ways)
         ]
         _run_all(configs, processes, label=f"{seeds} seeds", progress=progress)
     folders = [one.output.dir for one in configs]
@@ -121,7 +125,7 @@ def run_demo(
 
 def demo_config(
     folder: Path,
-    way: Way,
+    way: DemoMethod,
     *,
     seed: int = 0,
     evaluate: str = "test",
@@ -141,10 +145,10 @@ def demo_config(
     return load_config([table, chosen], assignments=settings)
 
 
-def _chosen(held: Mapping[Way, float]) -> list[Way]:
+def _chosen(held: Mapping[DemoMethod, float]) -> list[DemoMethod]:
     """The best AFT and the best probe distillation on labelled rows, and the best of all."""
 
-    def best(ways: Sequence[Way]) -> list[Way]:
+    def best(ways: Sequence[DemoMethod]) -> list[DemoMethod]:
         return [max(ways, key=held.__getitem__)] if ways else []
 
     alone = [
@@ -154,7 +158,7 @@ def _chosen(held: Mapping[Way, float]) -> list[Way]:
     return list(dict.fromkeys([*alone[0], *alone[1], *best(list(held))]))
 
 
-def _notes(held: Mapping[Way, float], config: ExperimentConfig) -> list[str]:
+def _notes(held: Mapping[DemoMethod, float], config: ExperimentConfig) -> list[str]:
     tried = ", ".join(f"{way.name} {accuracy:.1%}" for way, accuracy in held.items())
     share = config.data.params
     return [

@@ -28,15 +28,15 @@ from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.statistics import sample_mean
 from tutelage.results.table import ResultTable, Scores, result_table
-from tutelage.sweeps.grid import Cell, cells_of
+from tutelage.sweeps.grid import GridPoint, grid_of
 from tutelage.sweeps.jobs import Failed, attempt, attempt_all, run_score
 from tutelage.sweeps.processes import Pool, pool
-from tutelage.sweeps.search_space import Point, space_of
+from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.tune import extract_first
 
 __all__ = ["compare"]
 
-Choice = Point | Failed
+Choice = SearchPoint | Failed
 
 
 def compare(
@@ -74,7 +74,7 @@ def compare(
         + [{"compare": {name: value}} for name, value in given.items() if value is not None]
     )
     _refuse_what_tuning_cannot(config)
-    cells = cells_of(config, rows=len(Plan.of(config, trains=False).splits.extracted))
+    cells = grid_of(config, rows=len(Plan.of(config, trains=False).splits.extracted))
     _begin(config)
     choices = _usable(cells, progress)
     with pool(jobs) as processes:
@@ -142,12 +142,12 @@ def _about(config: ExperimentConfig) -> str:
     return json.dumps([config.digest(), asked, tried], sort_keys=True)
 
 
-def _usable(cells: Sequence[Cell], progress: Progress) -> list[Choice]:
+def _usable(cells: Sequence[GridPoint], progress: Progress) -> list[Choice]:
     """Cache all features before any run; a cell fails whose teachers cannot be used."""
     tried: dict[tuple[str, float], Failed | None] = {}
     choices: list[Choice] = []
     for cell in cells:
-        choice: Choice = Point(cell.method)
+        choice: Choice = SearchPoint(cell.method)
         for name, teacher in zip(cell.teachers, cell.config.teachers, strict=False):
             key = name, cell.fraction
             if key not in tried:
@@ -159,14 +159,14 @@ def _usable(cells: Sequence[Cell], progress: Progress) -> list[Choice]:
 
 
 def _choose(
-    cells: Sequence[Cell], choices: Sequence[Choice], *, processes: Pool, progress: Progress
+    cells: Sequence[GridPoint], choices: Sequence[Choice], *, processes: Pool, progress: Progress
 ) -> list[Choice]:
     """Each cell's best point on the hold-out; of equal ones the first."""
     seeds = range(cells[0].config.tune.seeds)
     spaces = {
         number: space_of(cell.config, [cell.method]).points
         for number, (cell, choice) in enumerate(zip(cells, choices, strict=True))
-        if isinstance(choice, Point)
+        if isinstance(choice, SearchPoint)
     }
     configs = [
         _run_config(cells[number], point, seed=seed, held_out=True)
@@ -195,7 +195,7 @@ def _choose(
     return chosen
 
 
-def _best(tried: Sequence[tuple[Point, Sequence[float | Failed]]]) -> Choice:
+def _best(tried: Sequence[tuple[SearchPoint, Sequence[float | Failed]]]) -> Choice:
     finished, reasons = [], []
     for point, scores in tried:
         numbers = [one for one in scores if not isinstance(one, Failed)]
@@ -208,7 +208,7 @@ def _best(tried: Sequence[tuple[Point, Sequence[float | Failed]]]) -> Choice:
 
 
 def _run_all(
-    cells: Sequence[Cell],
+    cells: Sequence[GridPoint],
     choices: Sequence[Choice],
     *,
     seeds: int,
@@ -219,7 +219,7 @@ def _run_all(
     configs = [
         _run_config(cell, choice, seed=seed)
         for cell, choice in zip(cells, choices, strict=True)
-        if isinstance(choice, Point)
+        if isinstance(choice, SearchPoint)
         for seed in range(seeds)
     ]
     scores = iter(
@@ -233,19 +233,19 @@ def _run_all(
         )
     )
     return [
-        [next(scores) if isinstance(choice, Point) else choice for _ in range(seeds)]
+        [next(scores) if isinstance(choice, SearchPoint) else choice for _ in range(seeds)]
         for choice in choices
     ]
 
 
 def _probe_all(
-    cells: Sequence[Cell], choices: Sequence[Choice], *, processes: Pool, progress: Progress
+    cells: Sequence[GridPoint], choices: Sequence[Choice], *, processes: Pool, progress: Progress
 ) -> list[float | None]:
     """The probe of each cell's teachers; once for all cells with the same rows."""
     different = {
         (cell.teachers, cell.fraction): cell.config
         for cell, choice in zip(cells, choices, strict=True)
-        if cell.teachers and isinstance(choice, Point)
+        if cell.teachers and isinstance(choice, SearchPoint)
     }
     probes = attempt_all(
         probe_score,
@@ -263,7 +263,7 @@ def _probe_all(
 
 
 def _scores(
-    cell: Cell, choice: Choice, *, outcomes: Sequence[float | Failed], probe: float | None
+    cell: GridPoint, choice: Choice, *, outcomes: Sequence[float | Failed], probe: float | None
 ) -> Scores:
     by_seed = dict(enumerate(outcomes, start=cell.config.seed))
     return Scores(
@@ -271,14 +271,16 @@ def _scores(
         fraction=cell.fraction,
         method=cell.method,
         teachers=cell.teachers,
-        settings=_settings(cell, choice) if isinstance(choice, Point) else {},
+        settings=_settings(cell, choice) if isinstance(choice, SearchPoint) else {},
         values={s: one for s, one in by_seed.items() if not isinstance(one, Failed)},
         failures={s: one.reason for s, one in by_seed.items() if isinstance(one, Failed)},
         probe=probe,
     )
 
 
-def _run_config(cell: Cell, point: Point, *, seed: int, held_out: bool = False) -> ExperimentConfig:
+def _run_config(
+    cell: GridPoint, point: SearchPoint, *, seed: int, held_out: bool = False
+) -> ExperimentConfig:
     settings = "".join(f"-{name}-{value:g}" for name, value in point.settings.items())
     root = cell.config.output.dir / ("tuning" if held_out else "runs")
     config = point.applied(cell.config, folder=root / cell.place(settings) / f"seed-{seed}")
@@ -286,7 +288,7 @@ def _run_config(cell: Cell, point: Point, *, seed: int, held_out: bool = False) 
     return config.replace(changes | {"seed": config.seed + seed})
 
 
-def _settings(cell: Cell, point: Point) -> dict[str, float]:
+def _settings(cell: GridPoint, point: SearchPoint) -> dict[str, float]:
     """What the method was given, chosen or not."""
     method, transfer = parse_method(cell.method), cell.config.transfer
     given = {"beta": transfer.beta} if method.has_transfer_term else {}

@@ -10,13 +10,13 @@ from tutelage.config import CompareConfig, ExperimentConfig, StudentConfig, shor
 from tutelage.errors import ConfigError, did_you_mean
 from tutelage.regularizers.catalogue import BASELINE, parse_method
 
-__all__ = ["Cell", "cells_of"]
+__all__ = ["GridPoint", "grid_of"]
 
 PARTS = ("student", "fraction", "method", "teachers")
 
 
 @dataclass(frozen=True)
-class Cell:
+class GridPoint:
     """One row of a comparison, whatever the seed.
 
     Attributes:
@@ -47,7 +47,7 @@ class Cell:
         return PurePath(*(_file_name(parts[part]) for part in PARTS if part in self.shown))
 
 
-def cells_of(config: ExperimentConfig, *, rows: int) -> list[Cell]:
+def grid_of(config: ExperimentConfig, *, rows: int) -> list[GridPoint]:
     """Return every combination that ``[compare]`` asks for: by student, fraction, method, teachers.
 
     Args:
@@ -74,7 +74,7 @@ def cells_of(config: ExperimentConfig, *, rows: int) -> list[Cell]:
     several = {"student": students, "fraction": fractions, "teachers": sets}
     shown = {part for part, values in several.items() if len(values) > 1} | {"method"}
     return [
-        Cell(
+        GridPoint(
             label,
             fraction,
             method,

@@ -10,11 +10,11 @@ from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, did_you_mean
 from tutelage.regularizers.catalogue import parse_method
 
-__all__ = ["Dimension", "Point", "Space", "space_of"]
+__all__ = ["Dimension", "SearchPoint", "SearchSpace", "space_of"]
 
 
 @dataclass(frozen=True)
-class Point:
+class SearchPoint:
     """One thing to try.
 
     Attributes:
@@ -54,7 +54,7 @@ class Dimension:
     """One number that is searched for.
 
     Attributes:
-        name: As in ``Point.settings``.
+        name: As in ``SearchPoint.settings``.
         values: To try, or the range between the least and the greatest of them.
         log: Whether the range is drawn from on a log scale.
     """
@@ -65,7 +65,7 @@ class Dimension:
 
 
 @dataclass(frozen=True)
-class Space:
+class SearchSpace:
     """What is searched, method by method.
 
     Attributes:
@@ -77,17 +77,17 @@ class Space:
     teachers: tuple[tuple[str, ...], ...] = ((),)
 
     @property
-    def points(self) -> list[Point]:
+    def points(self) -> list[SearchPoint]:
         """Every combination, in a fixed order: method by method, strong values last."""
         return [
-            Point(method, dict(zip((d.name for d in dimensions), values, strict=True)), names)
+            SearchPoint(method, dict(zip((d.name for d in dimensions), values, strict=True)), names)
             for method, dimensions in self.dimensions.items()
             for names in (self.teachers if parse_method(method).needs_teachers else ((),))
             for values in itertools.product(*(d.values for d in dimensions))
         ]
 
 
-def space_of(config: ExperimentConfig, methods: Sequence[str] | None = None) -> Space:
+def space_of(config: ExperimentConfig, methods: Sequence[str] | None = None) -> SearchSpace:
     """Return what a config's ``[tune]`` says to try.
 
     Args:
@@ -105,7 +105,7 @@ def space_of(config: ExperimentConfig, methods: Sequence[str] | None = None) -> 
                 f"{did_you_mean(name, names)} (there are: {', '.join(names)})"
             )
     methods = list(dict.fromkeys(methods or [config.transfer.method]))
-    return Space(
+    return SearchSpace(
         {method: _dimensions(config, method) for method in methods}, config.tune.teachers or ((),)
     )
 

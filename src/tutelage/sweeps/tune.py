@@ -9,61 +9,32 @@ A search's folder:
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-import optuna
-from filelock import BaseFileLock, FileLock, Timeout
-from optuna.trial import FrozenTrial, TrialState
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
 
 from tutelage.config import ExperimentConfig
-from tutelage.errors import ConfigError, DivergedError, TrainingError
+from tutelage.errors import TrainingError
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.run import run
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import extract_features
-from tutelage.files import canonical, digest_of, write_atomically, writing_to
+from tutelage.files import write_atomically, writing_to
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.result import Result
-from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.processes import pool
-from tutelage.sweeps.search_space import Dimension, Point, Space, space_of
+from tutelage.sweeps.search import Search, Trial, try_next
+from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.tasks import Metric, SingleLabel
 
 __all__ = ["AUTO", "Trial", "Tuning", "extract_first", "tune"]
 
 AUTO = ("stl", "probe", "aft", "aft+probe", "kd", "rkd", "ft")
 """What ``--methods auto`` tries."""
-STARTUP = 4
-"""So many points are never ended early: a median of fewer says little."""
 PATIENCE = 1.0
 """Seconds between looks at points that other processes have taken."""
-
-
-class Trial(BaseModel):
-    """One point of a search and what came of it.
-
-    Attributes:
-        score: The metric on the hold-out, mean over seeds; None where it was not finished.
-        error: Standard error of that over seeds; None for one seed.
-        state: ``finished``, ``pruned``, or ``failed``.
-        reason: Why it failed.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    method: str
-    settings: dict[str, float]
-    teachers: tuple[str, ...]
-    score: float | None
-    error: float | None
-    state: str
-    reason: str = ""
 
 
 class Tuning(BaseModel):
@@ -125,10 +96,10 @@ def tune(
         pool(jobs) as processes,
         progress.track("tune", search.total, unit="points", done=search.done) as update,
     ):
-        for _ in processes.run(_try_next, [search] * search.total):
+        for _ in processes.run(try_next, [search] * search.total):
             update(search.done)
         while search.done < search.total:  # others have taken what is left, and may be killed
-            if not _try_next(search):
+            if not try_next(search):
                 time.sleep(PATIENCE)
             update(search.done)
     trials = search.trials()
@@ -138,7 +109,7 @@ def tune(
     best = max(finished, key=lambda trial: trial.score or 0.0)  # of equal ones the first
     result = None
     if retrain:
-        chosen = Point(best.method, best.settings, best.teachers)
+        chosen = SearchPoint(best.method, best.settings, best.teachers)
         final = chosen.applied(config, folder=folder / "chosen")
         with FileLock(folder / "trials" / ".chosen.lock"):
             result = run(final, resume=True, progress=progress)
@@ -154,202 +125,3 @@ def extract_first(config: ExperimentConfig, *, methods: Sequence[str], progress:
     if method != config.transfer.method:
         config = config.replace({"transfer.method": method, "transfer.params": {}})
     extract_features(Plan.of(config), Runtime.of(config, progress))
-
-
-@dataclass(frozen=True)
-class Search:
-    """A search, as several processes share it by its folder.
-
-    Attributes:
-        config: What is trained; ``output.dir`` is the search's folder.
-        space: What is tried.
-    """
-
-    config: ExperimentConfig
-    space: Space
-
-    @property
-    def folder(self) -> Path:
-        """Where everything lies."""
-        return self.config.output.dir
-
-    @property
-    def total(self) -> int:
-        """How many points are tried."""
-        return self.config.tune.samples or len(self.space.points)
-
-    @property
-    def done(self) -> int:
-        """How many are finished, pruned or failed."""
-        return sum(trial.state.is_finished() for trial in self._study().trials)
-
-    @property
-    def held_out(self) -> ExperimentConfig:
-        """The config of all runs of the search: without the test rows."""
-        config = self.config
-        changes: dict[str, Any] = {"data.evaluate": "holdout"}
-        if config.tune.prune and not config.train.eval_every:
-            changes["train.eval_every"] = max(1, config.train.steps // 4)
-        return config.replace(changes)
-
-    def begin(self) -> None:
-        """Make the folder and the study, or go on with them.
-
-        Raises:
-            ConfigError: If the folder holds another search.
-            OutputError: If the folder cannot be written.
-        """
-        about = digest_of(canonical([self.held_out.digest(), repr(self.space)]))
-        with writing_to(self.folder, name="output.dir"):
-            (self.folder / "trials").mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / "trials" / ".lock"):
-            study = self._study()
-            if study.user_attrs.setdefault("about", about) != about:
-                raise ConfigError(
-                    f"{self.folder} holds a search with other settings; choose another output.dir "
-                    "(--out), or remove that folder"
-                )
-            study.set_user_attr("about", about)
-
-    def take(self) -> "tuple[optuna.Trial, BaseFileLock] | None":
-        """Take a point that nobody works on: one that a killed process left, else the next."""
-        with FileLock(self.folder / "trials" / ".lock"):
-            study = self._study()
-            known = study.get_trials(deepcopy=False)
-            for left in known:
-                if left.state == TrialState.RUNNING and (lock := self._lock(left.number)):
-                    # optuna has no public way back to a running trial: `_trial_id` is its key in the
-                    # storage. Were it renamed, points that killed processes left would stay unfinished.
-                    return optuna.Trial(study, left._trial_id), lock
-            number = len(known)
-            if number >= self.total:
-                return None
-            lock = self._lock(number)
-            assert lock is not None  # nobody else makes trials while we hold the folder's lock
-            if self.config.tune.samples is None:
-                point = self.space.points[number]
-                study.enqueue_trial(_parameters(point))
-            else:  # a sampler of its own for each point, so that a restart draws the same
-                study.sampler = optuna.samplers.TPESampler(seed=self.config.seed + number)
-            trial = study.ask()
-            self.point(trial)
-            return trial, lock
-
-    def point(self, trial: optuna.Trial) -> Point:
-        """What a trial tries; a new one is told by the study, a known one as it was told before."""
-        sampled = self.config.tune.samples is not None
-        method = trial.suggest_categorical("method", list(self.space.dimensions))
-        sets = ["+".join(names) for names in self.space.teachers]
-        taught = len(sets) > 1 and parse_method(method).needs_teachers
-        chosen = trial.suggest_categorical("teachers", sets) if taught else sets[0]
-        values = {
-            one.name: _suggest(trial, f"{method} {one.name}", one, sampled=sampled)
-            for one in self.space.dimensions[method]
-        }
-        return Point(method, values, self.space.teachers[sets.index(chosen)] if taught else ())
-
-    def trials(self) -> tuple[Trial, ...]:
-        """All points that were tried, in their order."""
-        return tuple(_trial(one) for one in self._study().trials)
-
-    def _study(self) -> optuna.Study:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        return optuna.create_study(
-            storage=f"sqlite:///{self.folder / 'tune.sqlite3'}",
-            study_name="tune",
-            direction="maximize",
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP)
-            if self.config.tune.prune
-            else optuna.pruners.NopPruner(),
-            load_if_exists=True,
-        )
-
-    def _lock(self, number: int) -> BaseFileLock | None:
-        """The lock of a trial; None where a process that lives holds it."""
-        lock = FileLock(self.folder / "trials" / f".{number}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return None
-        return lock
-
-
-def _try_next(search: Search) -> bool:
-    """Take a point and try it; False where there was none to take."""
-    taken = search.take()
-    if taken is None:
-        return False
-    trial, lock = taken
-    try:
-        _try(search, trial)
-    finally:
-        lock.release()
-    return True
-
-
-def _try(search: Search, trial: optuna.Trial) -> None:
-    point, metric = search.point(trial), search.config.data.lead.name
-    trial.set_user_attr("point", {"name": point.name, "teachers": point.teachers})
-    config, seeds = search.held_out, range(search.config.tune.seeds)
-    reported = trial.study.trials[trial.number].intermediate_values
-
-    def watch(step: int, metrics: Mapping[str, float]) -> None:
-        if step not in reported and step < config.train.steps:
-            trial.report(metrics[metric], step)
-        if search.config.tune.prune and trial.should_prune():
-            raise optuna.TrialPruned
-
-    scores = []
-    try:
-        for seed in seeds:
-            folder = search.folder / "trials" / point.name
-            folder = folder / f"seed-{seed}" if len(seeds) > 1 else folder
-            applied = point.applied(config, folder=folder).replace({"seed": config.seed + seed})
-            result = run(applied, resume=True, on_evaluation=None if seed else watch)
-            scores.append(result.metrics["holdout"][metric])
-    except optuna.TrialPruned:
-        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-        trial.study.tell(trial, state=TrialState.PRUNED)
-    except DivergedError as error:
-        trial.set_user_attr("reason", str(error))
-        trial.study.tell(trial, state=TrialState.FAIL)
-    else:
-        mean = sample_mean(scores)
-        trial.set_user_attr("error", mean.error)
-        trial.study.tell(trial, mean.mean)
-
-
-def _suggest(trial: optuna.Trial, name: str, one: Dimension, *, sampled: bool) -> float:
-    if not sampled:
-        return float(trial.suggest_categorical(name, one.values))
-    least = min(one.values)
-    return trial.suggest_float(name, least, max(one.values), log=one.log and least > 0)
-
-
-def _parameters(point: Point) -> dict[str, float | str]:
-    """A point as optuna's parameters, which ``Search.point`` asks for again."""
-    return {
-        "method": point.method,
-        "teachers": "+".join(point.teachers),
-        **{f"{point.method} {name}": value for name, value in point.settings.items()},
-    }
-
-
-def _trial(trial: FrozenTrial) -> Trial:
-    states = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "pruned"}
-    about = trial.user_attrs.get("point", {})
-    method = trial.params["method"]
-    return Trial(
-        name=about.get("name", method),
-        method=method,
-        settings={
-            name.removeprefix(f"{method} "): value
-            for name, value in trial.params.items()
-            if name.startswith(f"{method} ")
-        },
-        teachers=tuple(about.get("teachers", ())),
-        score=trial.value if trial.state == TrialState.COMPLETE else None,
-        error=trial.user_attrs.get("error"),
-        state=states.get(trial.state, "failed"),
-        reason=trial.user_attrs.get("reason", ""),
-    )
