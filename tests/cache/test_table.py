@@ -149,6 +149,7 @@ def test_blocks_are_all_rows_in_order(
     assert torch.equal(torch.cat([block for _, block in pieces]), whole["b"])
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_matrix_in_memory_is_a_table() -> None:
     rows = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
     table = as_table(rows)

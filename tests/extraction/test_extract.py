@@ -211,6 +211,7 @@ def test_features_computed_elsewhere_are_read_block_by_block(tmp_path):
     assert source.asked == [4096, 904]
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_neither_encode_nor_read(tmp_path):
     source = Table(torch.ones(9, 2))
     source.__class__ = type("Empty", (), {"identity": Table.identity})
@@ -218,6 +219,7 @@ def test_neither_encode_nor_read(tmp_path):
         extract(source, texts(9), store=FeatureStore(tmp_path))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_dtype_is_checked(tmp_path):
     with pytest.raises(CacheError, match="float16 or float32, not 'int8'"):
         extract(

@@ -129,6 +129,7 @@ def test_weights_reach_every_fit(digits):
     assert two.holdout_score < 0.5 < probe_holdout(features, labels).holdout_score
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_what_cannot_be_scored_is_said(digits):
     features, labels = digits
     one = torch.zeros(len(labels), dtype=torch.int64)

@@ -69,6 +69,7 @@ def test_c_is_that_of_the_holdout(digits):
     )
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_what_cannot_be_cross_fitted_is_said(digits):
     features, labels = digits
     with pytest.raises(DataError, match="no row of class 10 of 11"):

@@ -243,6 +243,7 @@ class Wrong:
     ],
     ids=lambda wrong: wrong.said,
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_cannot_be_fitted_is_said(wrong):
     features = torch.randn(wrong.rows, 2)
     if wrong.spoilt is not None:
@@ -257,6 +258,7 @@ def test_what_cannot_be_fitted_is_said(wrong):
         )
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_rows_to_score_must_fit_the_probe(digits):
     probe = fit_probe(*digits, task=SingleLabel.numbered(10), c=0.01)
     with pytest.raises(DataError, match="64 columns, and these rows have 3"):

@@ -269,6 +269,7 @@ def test_parameters_reach_optimizer_device_and_checkpoint():
         ),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_wrong_use_is_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()

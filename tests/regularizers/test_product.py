@@ -167,11 +167,13 @@ def test_a_modality_without_a_teacher_adds_nothing(draw):
         ),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_mistakes(build, says):
     with pytest.raises(ValueError, match=says):
         build()
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_wrong_shapes(draw):
     transfer = ProductAFT(WIDTHS, TEACHERS, modalities=MODALITIES)
     teacher = {n: draw(8, w, dtype=torch.float32) for n, w in TEACHERS.items()}

@@ -146,6 +146,7 @@ def test_the_teacher_gets_no_gradient(draw):
 
 
 @pytest.mark.parametrize("loss", [distance_loss, angle_loss])
+@pytest.mark.usefixtures("unchecked")
 def test_batches_of_different_length_are_named(draw, loss):
     with pytest.raises(ValueError, match="4 rows but teacher has 5"):
         loss(draw(4, 3), draw(5, 3))

@@ -43,11 +43,13 @@ def test_outputs_come_in_units():
 
 
 @pytest.mark.parametrize("head", [[nn.Linear(2, 2), nn.Softplus()], [nn.Linear(2, 2, bias=False)]])
+@pytest.mark.usefixtures("unchecked")
 def test_a_head_that_cannot_is_refused(head):
     with pytest.raises(StudentError, match=r"straight from a linear layer with a bias"):
         output_layer(Small(network(*head)))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_head_that_serves_twice_is_refused():
     class Twice(nn.Module):
         def __init__(self) -> None:

@@ -93,6 +93,7 @@ def test_a_teacher():
     assert teacher.parameters is None
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_mistakes_are_named():
     with pytest.raises(ConfigError, match="did you mean 'means'"):
         opened("mean")

@@ -1,0 +1,103 @@
+"""Work that may fail: what is kept of a failure, and what is waited for."""
+
+from pathlib import Path
+
+import pytest
+
+from tutelage.config import ExperimentConfig
+from tutelage.errors import TrainingError
+from tutelage.progress import Silent
+from tutelage.sweeps import jobs
+from tutelage.sweeps.jobs import Failed, attempt, attempt_all
+from tutelage.sweeps.processes import pool
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> ExperimentConfig:
+    return ExperimentConfig.model_validate(
+        {
+            "data": {"source": "folder:x"},
+            "transfer": {"method": "stl"},
+            "output": {"dir": str(tmp_path / "run")},
+        }
+    )
+
+
+class Notes(Silent):
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def refused(config: ExperimentConfig) -> float:
+    raise TrainingError("the loss is nan\nand more")
+
+
+def broken(config: ExperimentConfig) -> float:
+    raise ZeroDivisionError("by zero")
+
+
+def test_work_gives_what_it_made(config):
+    assert attempt(lambda given: given.seed + 1, config) == 1
+    assert not config.output.dir.exists()
+
+
+def test_a_foreseen_failure_is_one_line_without_a_traceback(config):
+    assert attempt(refused, config) == Failed("the loss is nan")
+    assert not config.output.dir.exists()
+
+
+def test_an_unforeseen_failure_leaves_its_traceback_until_the_work_succeeds(config):
+    assert attempt(broken, config) == Failed("ZeroDivisionError: by zero")
+    trace = config.output.dir / "error.txt"
+    assert "in broken" in trace.read_text()
+    attempt(lambda _: 1.0, config)
+    assert not trace.exists()
+
+
+def test_a_failure_does_not_sink_the_others_and_is_told(config):
+    def work(given: ExperimentConfig) -> float:
+        return refused(given) if given.seed == 1 else float(given.seed)
+
+    notes = Notes()
+    with pool(1) as processes:
+        made = attempt_all(
+            work,
+            [config.replace({"seed": seed}) for seed in range(3)],
+            processes=processes,
+            label="train",
+            unit="runs",
+            progress=notes,
+        )
+    assert made == [0.0, Failed("the loss is nan"), 2.0]
+    assert len(notes.notes) == 1
+    assert "the loss is nan" in notes.notes[0]
+
+
+def test_what_another_process_is_at_is_waited_for(config, monkeypatch):
+    monkeypatch.setattr(jobs, "PATIENCE", 0.001)
+    asked: list[int] = []
+
+    def work(given: ExperimentConfig) -> float | None:
+        asked.append(given.seed)
+        return None if asked.count(given.seed) < 3 and given.seed == 0 else 5.0
+
+    with pool(1) as processes:
+        configs = [config, config.replace({"seed": 1})]
+        made = attempt_all(
+            work, configs, processes=processes, label="train", unit="runs", progress=Silent()
+        )
+    assert made == [5.0, 5.0]
+    assert asked == [0, 1, 0, 0], "what is done is not done again"
+
+
+def test_nothing_to_do(config):
+    with pool(1) as processes:
+        assert (
+            attempt_all(refused, [], processes=processes, label="", unit="runs", progress=Silent())
+            == []
+        )

@@ -1,0 +1,53 @@
+"""Work shared out among processes: every item is done once, and a killed process is named."""
+
+import os
+import signal
+
+import pytest
+import torch
+
+from tutelage.errors import TrainingError
+from tutelage.sweeps.processes import cores, pool
+
+
+def squared(number: int) -> tuple[int, int, int]:
+    return number * number, os.getpid(), torch.get_num_threads()
+
+
+def killed(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_one_job_works_here_and_in_order():
+    with pool(1) as processes:
+        done = list(processes.run(squared, [3, 1, 2]))
+    assert [(number, value) for number, (value, _, _) in done] == [(0, 9), (1, 1), (2, 4)]
+    assert {pid for _, (_, pid, _) in done} == {os.getpid()}
+
+
+def test_one_job_does_nothing_before_it_is_asked():
+    asked = []
+    with pool(1) as processes:
+        results = processes.run(asked.append, [1, 2])
+        next(results)
+        assert asked == [1]
+
+
+def test_items_are_shared_out_and_cores_with_them():
+    with pool(2) as processes:
+        done = dict(processes.run(squared, range(5)))
+        again = dict(processes.run(squared, [7]))
+    assert [done[number][0] for number in range(5)] == [0, 1, 4, 9, 16]
+    assert again[0][0] == 49, "the processes stay for more work"
+    assert os.getpid() not in {pid for _, pid, _ in done.values()}
+    assert {threads for _, _, threads in done.values()} == {max(1, cores() // 2)}
+
+
+def test_a_killed_process_is_named():
+    with pool(2) as processes, pytest.raises(TrainingError, match="fewer --jobs"):
+        list(processes.run(killed, [1]))
+
+
+def test_cores_are_those_of_this_process():
+    assert 1 <= cores() <= (os.cpu_count() or 1)
