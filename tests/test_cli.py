@@ -30,11 +30,11 @@ def test_a_dry_run_says_what_changed(digits, command, tmp_path):
     assert "is not cached" not in command("extract", config, *TEACHER, "--dry-run")[1]
     assert command("extract", config, *TEACHER)[0] == 0
     _, said, _ = command("extract", config, *TEACHER, "--dry-run")
-    assert "nothing to do" in said
+    assert "none: cached" in said
     assert "is not cached" not in said
     other = ("--set", "teachers.0.params.seed=1", "--set", "data.limit=30")
     _, said, _ = command("extract", config, *TEACHER, *other, "--dry-run")
-    assert f"{NAME} is not cached; the entry most like it differs: content:" in said
+    assert f"{NAME} is not cached; the most similar entry differs: content:" in said
     assert "rows: 30 here, 60 there; source.weights:" in said
 
 

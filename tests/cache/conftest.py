@@ -30,3 +30,13 @@ def mixed_store(tmp_path: Path) -> FeatureStore:
 
 def interrupt(rows: int) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.fixture(params=["mapped", "read", "sharded"])
+def store(request, tmp_path) -> FeatureStore:
+    options = {
+        "mapped": {},
+        "read": {"map_up_to": 0},
+        "sharded": {"shard_bytes": 3000},
+    }[request.param]
+    return FeatureStore(tmp_path / "cache", **options)

@@ -1,4 +1,4 @@
-"""``tutelage extract``: print what was extracted, or what an extraction would take."""
+"""``tutelage extract``: tables of the extracted features, or of the estimated extraction."""
 
 from datetime import timedelta
 
@@ -7,6 +7,7 @@ from rich.table import Table
 
 from tutelage.config import ExperimentConfig
 from tutelage.experiment.extract import estimate_extraction, extract
+from tutelage.files import human_size
 from tutelage.progress import Progress
 from tutelage.report import print_table
 
@@ -16,35 +17,50 @@ __all__ = ["extract_all"]
 def extract_all(
     config: ExperimentConfig, *, dry_run: bool, console: Console, progress: Progress
 ) -> None:
-    """Extract the features of every teacher, or print what that would take."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("teacher", "rows", "columns", "MB"):
-        table.add_column(name, justify="left" if name == "teacher" else "right")
-    if not dry_run:
-        for teacher in extract(config, progress=progress):
-            features = teacher.features
-            size = f"{features.bytes / 1e6:,.1f}"
-            table.add_row(teacher.name, str(len(features)), str(features.width), size)
-        print_table(table, console=console)
-        return
+    """Extract the features of every teacher and print a table of them.
 
+    Args:
+        config: Data and teachers.
+        dry_run: Extract nothing; print what the extraction would take.
+        console: Receives the table.
+        progress: Receives progress reports.
+    """
+    table = Table(box=None, pad_edge=False)
+    table.add_column("teacher")
+    for name in ("rows", "columns", "size"):
+        table.add_column(name, justify="right")
+    if dry_run:
+        _estimates(config, table, console=console, progress=progress)
+        return
+    for teacher in extract(config, progress=progress):
+        features = teacher.features
+        size = human_size(features.bytes)
+        table.add_row(teacher.name, str(len(features)), str(features.width), size)
+    print_table(table, console=console)
+
+
+def _estimates(
+    config: ExperimentConfig, table: Table, *, console: Console, progress: Progress
+) -> None:
     table.add_column("cached rows", justify="right")
-    table.add_column("time for the rest", justify="right")
+    table.add_column("remaining time", justify="right")
     estimates = estimate_extraction(config, progress=progress)
-    for name, expected in ((one.name, one.estimate) for one in estimates):
+    for teacher in estimates:
+        expected = teacher.estimate
         seconds = timedelta(seconds=round(expected.seconds))
         table.add_row(
-            name,
+            teacher.name,
             str(expected.rows),
             str(expected.width),
-            f"{expected.bytes / 1e6:,.1f}",
+            human_size(expected.bytes),
             str(expected.cached),
-            f"{seconds} (from {expected.measured} rows)" if expected.measured else "nothing to do",
+            f"{seconds} (from {expected.measured} rows)" if expected.measured else "none: cached",
         )
     print_table(table, console=console)
-    for one in estimates:
-        if one.why_missing:
+    for teacher in estimates:
+        if teacher.why_missing:
             console.print(
-                f"{one.name} is not cached; the entry most like it differs: {one.why_missing}",
+                f"{teacher.name} is not cached; the most similar entry differs: "
+                f"{teacher.why_missing}",
                 soft_wrap=True,
             )

@@ -1,12 +1,12 @@
 """``tutelage init``: look at the data, and write a config that is ready to be changed."""
 
 import json
-from contextlib import suppress
 from pathlib import Path
 
 from tutelage.config import DataConfig
 from tutelage.data import Data, choose_splits, read_data
 from tutelage.errors import ConfigError
+from tutelage.files import write_atomically, writing_to
 from tutelage.recipes import SCHEME, recipe, recipe_text
 from tutelage.tasks import TASKS
 
@@ -38,7 +38,8 @@ def write_config(source: str, path: Path) -> str:
         path: The file to write; an existing one is left alone.
 
     Raises:
-        ConfigError: If the file exists already, or cannot be written.
+        ConfigError: If the file exists already.
+        OutputError: If the file cannot be written.
         DataError: If the data cannot be read.
     """
     if path.exists():
@@ -55,12 +56,8 @@ def write_config(source: str, path: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        with suppress(OSError):
-            path.unlink()  # a part of it is worse than nothing
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}") from None
+    with writing_to(path, advice="choose another file with --out"):
+        write_atomically(path, text)
 
 
 def _completed(name: str) -> str:
