@@ -10,6 +10,13 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+def test_the_documented_method_is_the_one_that_runs():
+    code = (EXAMPLES / "add_a_regularizer.py").read_text(encoding="utf-8")
+    method = code[code.index("class ") : code.index("if __name__")].strip()
+    documented = (EXAMPLES.parent / "docs" / "extending.md").read_text(encoding="utf-8")
+    assert method in documented
+
+
 @pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_example(example, tmp_path):
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""What a student is trained on: its own task, and what it takes from teachers."""
+"""The training objective: the loss of the task plus the weighted loss of a regularizer."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ __all__ = ["Objective", "Terms"]
 
 
 class Terms(NamedTuple):
-    """The parts of a loss: ``total = task + beta * transfer``; call ``total.backward()``."""
+    """The parts of a loss: ``total = task + beta * transfer``; train by ``total.backward()``."""
 
     total: Float[Tensor, ""]
     task: Float[Tensor, ""]
@@ -20,7 +20,9 @@ class Terms(NamedTuple):
 
 
 class Objective(nn.Module):
-    """``L_task + beta * R``: the task's loss and a regularizer's, in one step.
+    """``L_task + beta * R``: the loss of the task plus the weighted loss of a regularizer.
+
+    Give ``objective.parameters()`` to the optimizer too, for they include the regularizer's.
 
     Args:
         task: Called with outputs and labels, for example ``nn.CrossEntropyLoss()``.
@@ -64,11 +66,11 @@ class Objective(nn.Module):
         """Return the total loss and its two parts for a batch.
 
         Args:
-            outputs: The student's.
-            labels: As the task takes them.
+            outputs: The student's outputs.
+            labels: Labels as the task takes them.
             student: The student's features.
             teacher: The teachers' features of the same examples.
-            soft: For a task that learns from a teacher's logits too, as ``SoftLabels`` does.
+            soft: The teacher's outputs, for a task that takes them, as ``SoftLabels`` does.
         """
         task = self.task(outputs, labels) if soft is None else self.task(outputs, labels, soft)
         return self.combined(task, self.regularizer(student, teacher))

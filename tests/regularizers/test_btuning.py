@@ -83,7 +83,7 @@ def test_wrong_use_is_named(evidence):
         BTuning(4, {"a": 3}, classes=2).prepare(
             evidence({"a": torch.ones(5, 3)}, torch.zeros(5).long())
         )
-    with pytest.raises(ValueError, match="needs labelled rows"):
+    with pytest.raises(ValueError, match="needs labelled training rows"):
         BTuning(4, {"a": 3}, classes=3).prepare(
             evidence({"a": torch.ones(5, 3)}, torch.full((5,), -100))
         )

@@ -1,4 +1,4 @@
-"""B-Tuning: the student's Bayesian predictions are drawn to those of the teachers' mixture."""
+"""B-Tuning: match the student's Bayesian predictions to those of the teachers' mixture."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,29 +19,30 @@ ROWS = 4096
 
 
 class BTuning(PreparedRegularizer):
-    """How far the student's features predict otherwise than the teachers' do.
+    """The mean squared difference of the student's and the teachers' Bayesian predictions.
 
         mean (φ μ_0ᵀ - Σ_k w_k ψ_k μ_kᵀ)²    over examples and classes
         w = softmax(LogME_k / 0.1)
 
     ``μ_k`` [classes, columns] is the posterior mean of a Bayesian linear model from teacher k's
     features to one-hot labels, several labels or targets, ``LogME_k`` its evidence; ``μ_0`` is the
-    same for the student as it begins. ``prepare`` computes them from the labelled training rows;
-    nothing is learned beside the student after that.
+    same for the untrained student. ``prepare`` computes them from the labelled training rows; there
+    are no learned parameters.
 
     Args:
         student_width: Columns of the student's features.
         teacher_widths: Columns of each teacher's features, by name or in order.
-        classes: How many classes, labels or targets there are.
-        temperature: What LogME is divided by in the teachers' weights, above 0.
+        classes: The number of classes, labels or targets.
+        temperature: Divisor of LogME in the teachers' weights, above 0.
 
     Attributes:
         shares: The teachers' weights, ``w``.
         student_means: ``μ_0``.
-        teacher_means: ``w_k μ_k`` of all teachers side by side.
+        teacher_means: ``w_k μ_k`` of all teachers, side by side.
 
     Raises:
-        ValueError: If a setting is not positive, or ``prepare`` gets other classes or no labels.
+        ValueError: If a setting is not positive, or ``prepare`` receives another number of classes
+            or no labels.
         RuntimeError: If it is called before ``prepare``.
 
     Source:
@@ -87,14 +88,14 @@ class BTuning(PreparedRegularizer):
         if evidence.classes != classes:
             raise ValueError(f"expected {classes} classes, got {evidence.classes}")
         if not fully_labelled(evidence.labels).any():
-            raise ValueError("B-Tuning needs labelled rows to prepare with, and there are none")
+            raise ValueError("B-Tuning needs labelled training rows, and there are none")
         teachers = (self.teachers.join(block) for block in evidence.blocks(ROWS))
-        together = Moments.of(_labelled(teachers, evidence))
+        moments = Moments.of(_labelled(teachers, evidence))
         columns = torch.split(torch.arange(self.teachers.total), list(self.teachers.widths))
-        apart = [logme(together.select(own)) for own in columns]
-        scores = torch.tensor([one.score for one in apart])
+        models = [logme(moments.select(teacher_columns)) for teacher_columns in columns]
+        scores = torch.tensor([model.score for model in models])
         shares = (scores / self.temperature).softmax(dim=0)
-        weighted = [share * one.means for share, one in zip(shares, apart, strict=True)]
+        weighted = [share * model.means for share, model in zip(shares, models, strict=True)]
         self.shares.copy_(shares)
         self.teacher_means.copy_(torch.cat(weighted, dim=1))
         student = Moments.of(_labelled(torch.split(evidence.student(), ROWS), evidence))
@@ -104,7 +105,7 @@ class BTuning(PreparedRegularizer):
 def _labelled(
     blocks: Iterator[Tensor] | Sequence[Tensor], evidence: TrainingEvidence
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features and targets of the rows that have all labels."""
+    """The features and targets of rows without a missing label."""
     for features, labels in zip(blocks, torch.split(evidence.labels, ROWS), strict=True):
         known = fully_labelled(labels)
         targets = labels[known]

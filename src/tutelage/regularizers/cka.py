@@ -1,4 +1,4 @@
-"""Centred kernel alignment: the cosine between two kernels, both seen as long vectors."""
+"""Centered kernel alignment (CKA): the cosine between two kernels, both taken as vectors."""
 
 import torch
 from jaxtyping import Float
@@ -12,13 +12,13 @@ __all__ = ["CKA", "alignment"]
 def alignment(
     student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch teacher"]
 ) -> Float[Tensor, ""]:
-    """Return the linear centred kernel alignment of two sets of features of one batch.
+    """Return the linear centered kernel alignment of two sets of features of one batch.
 
         CKA = ⟨K, L⟩ / (‖K‖ ‖L‖) = ‖YᵀX‖² / (‖XᵀX‖ ‖YᵀY‖),    K = XXᵀ,  L = YYᵀ
 
-    with Frobenius norms, ``X`` and ``Y`` the features centred over the batch. Rotating, shifting or
-    scaling either side as a whole leaves it as it is. Unlike in AFT's kernels, rows keep their
-    lengths: examples far from the mean count most. Computed in the features' dtype.
+    with Frobenius norms, ``X`` and ``Y`` the features centered over the batch. It is invariant to
+    rotation, shift and scale of either side. Unlike in AFT's kernels, rows keep their lengths:
+    examples far from the mean count most. Computed in the dtype of the features.
 
     Returns:
         A scalar in [0, 1]: 1 where the kernels agree up to scale, 0 also where one side is constant.
@@ -36,20 +36,20 @@ def alignment(
 
 
 class CKA(Regularizer):
-    """One minus the centred kernel alignment of the student's and the teachers' features.
+    """One minus the centered kernel alignment of the student's and the teachers' features.
 
         1 - CKA(φ, ψ)    in [0, 1]
 
-    ``φ`` are the student's features, ``ψ`` those of all teachers side by side. Nothing is learned
-    beside the student.
+    ``φ`` are the student's features, ``ψ`` those of all teachers side by side. There are no learned
+    parameters.
 
     Args:
         student_width: Columns of the student's features.
         teacher_widths: Columns of each teacher's features, by name or in order.
 
     Source:
-        Zhou et al. 2024, arXiv 2401.11824: CKA as a loss on one batch. Theirs on logits over classes
-        as well is left out, since teachers here have features alone.
+        Zhou et al. 2024, arXiv 2401.11824: CKA as a loss on one batch, without their term on logits,
+        since teachers here have features alone.
 
     Example:
         >>> student = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 2.0]])
@@ -65,11 +65,11 @@ class CKA(Regularizer):
 
 
 def _unit_kernel(features: Tensor) -> Float[Tensor, "batch batch"]:
-    """The kernel of the centred features, as a matrix of norm 1."""
+    """The kernel of the centered features, as a matrix of norm 1."""
     floor = torch.finfo(features.dtype).tiny
-    centred = features - features.mean(dim=0)
+    centered = features - features.mean(dim=0)
     # To norm 1 here as well, so that no square of the kernel under- or overflows.
-    centred = centred / torch.linalg.norm(centred).clamp_min(floor)
-    kernel = centred @ centred.T
+    centered = centered / torch.linalg.norm(centered).clamp_min(floor)
+    kernel = centered @ centered.T
     unit: Tensor = kernel / torch.linalg.norm(kernel).clamp_min(floor)
     return unit

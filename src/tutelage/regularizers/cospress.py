@@ -1,4 +1,4 @@
-"""CosPress: teachers are compressed to the student's width, keeping cosines, and then copied."""
+"""CosPress: compress teachers to the student's width, preserving cosines, and match the result."""
 
 import math
 
@@ -13,11 +13,11 @@ from tutelage.regularizers.columns import TeacherWidths
 __all__ = ["CosPress"]
 
 TEMPERATURES = tuple(step / 100 for step in range(1, 11))
-EXCLUDED = -1e4  # far below any cosine, so that an example is no neighbour of its own
+EXCLUDED = -1e4  # far below any cosine, so that an example is not its own neighbor
 
 
 class CosPress(Regularizer):
-    """How badly compressed teachers keep their cosines, and how far the student is from them.
+    """The loss of cosines in compressed teacher features, and the student's distance from these.
 
         mean_τ KL( P_τ(ψ) ‖ P_τ(h(ψ)) ) + mean_i (1 - cos(φ_i, h(ψ)_i))
 
@@ -35,7 +35,7 @@ class CosPress(Regularizer):
 
     Source:
         Mannix et al. 2025, arXiv 2411.15239, algorithm 1; temperatures and ``h`` as in the authors'
-        distillation of DINOv2, its terms for image patches left out.
+        distillation of DINOv2, without its terms for image patches.
 
     Example:
         >>> transfer = CosPress(384, {"dino": 1536})

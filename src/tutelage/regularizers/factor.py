@@ -1,4 +1,4 @@
-"""Factor transfer: the student's features, translated, are drawn to the teachers', paraphrased."""
+"""Factor transfer: match translated student features to paraphrased teacher features."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -21,25 +21,25 @@ HOLDOUT = 0.1
 
 
 class FactorTransfer(PreparedRegularizer):
-    """How far the student's translated factors are from the teachers' paraphrased ones.
+    """The L1 distance between the student's translated and the teachers' paraphrased features.
 
         mean_i ‖ unit(t(φ_i)) - unit(f(ψ_i)) ‖₁,    unit(x) = x / ‖x‖₂, unit(0) = 0
 
     ``φ`` are the student's features, ``ψ`` those of all teachers side by side, d columns. The
-    paraphraser ``f`` is the encoder, d → d → d/2 → d/2 with a ReLU behind each layer, of an
-    autoencoder that ``prepare`` trains on ψ: its decoder mirrors it, the loss is the mean squared
-    error, Adam at 3e-4 in batches of 1,024; it ends when a tenth of the training rows, held out, has
-    not got better for 10 epochs, and keeps the best. The translator ``t``, d_φ → d_φ → d/2 → d/2
-    with a ReLU between layers, is learned together with the student; its last layer's weight starts
-    at zero, so at first its bias alone decides.
+    paraphraser ``f`` is the encoder, d → d → d/2 → d/2 with a ReLU after each layer, of an
+    autoencoder that ``prepare`` trains on ψ: the decoder mirrors the encoder, the loss is the mean
+    squared error, Adam at 3e-4 in batches of 1,024. A tenth of the training rows is held out;
+    training stops after 10 epochs without improvement on them, and the best encoder is kept. The
+    translator ``t``, d_φ → d_φ → d/2 → d/2 with a ReLU between layers, is learned together with the
+    student; the weight of its last layer is zero at the start, so that ``t`` is constant then.
 
     Args:
         student_width: Columns of the student's features.
         teacher_widths: Columns of each teacher's features, by name or in order.
-        epochs: At most so many for the autoencoder.
+        epochs: Maximum epochs of the autoencoder.
 
     Raises:
-        ValueError: If epochs is not positive, or there are fewer than two rows to prepare with.
+        ValueError: If epochs is not positive, or there are fewer than two training rows.
         RuntimeError: If it is called before ``prepare``.
 
     Source:
@@ -93,27 +93,27 @@ class FactorTransfer(PreparedRegularizer):
         return factors
 
     def learn(self, evidence: TrainingEvidence) -> None:
-        """Train the autoencoder and keep its encoder."""
+        """Train the autoencoder and store its encoder."""
         count = len(evidence.teachers)
         if count < 2:
-            raise ValueError(f"a paraphraser needs two rows or more to learn from, got {count}")
+            raise ValueError(f"factor transfer needs two training rows or more, got {count}")
         generator = torch.Generator().manual_seed(evidence.seed)
         order = torch.randperm(count, generator=generator)
-        held, training = order.tensor_split([max(1, round(HOLDOUT * count))])
+        held_out, training = order.tensor_split([max(1, round(HOLDOUT * count))])
         encoder, decoder = _autoencoder(self.widths, seed=evidence.seed)
-        both = nn.Sequential(encoder, decoder).to(evidence.device)
-        optimizer = torch.optim.Adam(both.parameters(), lr=LEARNING_RATE)
-        best, waited = float("inf"), 0
+        autoencoder = nn.Sequential(encoder, decoder).to(evidence.device)
+        optimizer = torch.optim.Adam(autoencoder.parameters(), lr=LEARNING_RATE)
+        best_loss, waited = float("inf"), 0
         for _ in range(self.epochs):
             shuffled = training[torch.randperm(len(training), generator=generator)]
             for features in self._batches(evidence, shuffled):
                 optimizer.zero_grad()
-                F.mse_loss(both(features), features).backward()  # type: ignore[no-untyped-call]
+                F.mse_loss(autoencoder(features), features).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
-            loss = self._error(both, evidence, held)
-            if loss < best:
-                best, waited = loss, 0
-                self._keep(encoder)
+            loss = self._error(autoencoder, evidence, held_out)
+            if loss < best_loss:
+                best_loss, waited = loss, 0
+                self._store(encoder)
             else:
                 waited += 1
             if waited == PATIENCE:
@@ -129,10 +129,10 @@ class FactorTransfer(PreparedRegularizer):
         return float(sum(errors)) / (len(rows) * self.teachers.total)
 
     def _batches(self, evidence: TrainingEvidence, rows: Tensor) -> Iterator[Tensor]:
-        for chosen in torch.split(rows, BATCH):
-            yield self.teachers.join(evidence.gather(chosen))
+        for indices in torch.split(rows, BATCH):
+            yield self.teachers.join(evidence.gather(indices))
 
-    def _keep(self, encoder: nn.Sequential) -> None:
+    def _store(self, encoder: nn.Sequential) -> None:
         linear = [layer for layer in encoder if isinstance(layer, nn.Linear)]
         for frozen, layer in zip(self.paraphraser, linear, strict=True):
             frozen.get_buffer("weight").copy_(layer.weight.detach())
@@ -155,7 +155,7 @@ class _FrozenLayer(nn.Module):
 
 
 def _autoencoder(widths: Sequence[int], *, seed: int) -> tuple[nn.Sequential, nn.Sequential]:
-    """An encoder with a ReLU behind each layer, and its mirror, with none behind the last."""
+    """An encoder with a ReLU after each layer, and its mirror, with none after the last."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # the CPU's alone
         encoder = _layers(widths)

@@ -1,4 +1,4 @@
-"""Feature distillation: a learned map of the student's features is drawn to the teachers'."""
+"""Feature distillation (KD): predict the teachers' features from the student's."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ class KD(Regularizer):
 
     ``φ`` are the student's features, ``ψ`` those of all teachers side by side. ``P`` and ``b`` are
     learned together with the student. Columns with large values dominate; ``Standardized`` brings
-    all to one scale.
+    all columns to one scale.
 
     Args:
         student_width: Columns of the student's features.

@@ -27,10 +27,10 @@ def check_kernel(kernel: str) -> None:
 
 
 def kernel_of(gram: Float[Tensor, "batch batch"], kernel: Kernel) -> Float[Tensor, "batch batch"]:
-    """Return the kernel of features whose Gram matrix this is, their rows brought to unit length.
+    """Return the kernel of features from their Gram matrix, with rows scaled to unit length.
 
     Args:
-        gram: ``X Xᵀ`` of centered features; rows are normalized here, where they are few numbers.
+        gram: ``X Xᵀ`` of centered features; rows are normalized here, on a small matrix.
         kernel: ``"linear"``: cosines. ``"rbf"``: ``exp(-||x_i - x_j||²)`` of the unit rows.
 
     Raises:
@@ -47,5 +47,5 @@ def kernel_of(gram: Float[Tensor, "batch batch"], kernel: Kernel) -> Float[Tenso
 
 
 def root_mean_square(difference: Float[Tensor, "batch batch"]) -> Float[Tensor, ""]:
-    """Return ``sqrt(mean_ij d_ij² + 1e-8)``, which has a gradient at zero too."""
+    """Return ``sqrt(mean_ij d_ij² + 1e-8)``, which is differentiable at zero."""
     return (difference.square().mean() + ROOT_FLOOR).sqrt()

@@ -1,4 +1,4 @@
-"""LogME: how well features explain targets, as the evidence of a Bayesian linear model."""
+"""LogME: the evidence of a Bayesian linear model from features to targets."""
 
 import math
 from collections.abc import Iterable
@@ -13,23 +13,23 @@ __all__ = ["LogME", "Moments", "logme"]
 ITERATIONS = 11
 TOLERANCE = 1e-3
 GUARD = 1e-5
-ROWS, STRIP = 1024, 192  # of features, multiplied at once: they stay in a processor's cache
+ROWS, STRIP = 1024, 192  # rows and columns multiplied at once: they stay in a processor's cache
 
 
 @dataclass(frozen=True)
 class Moments:
-    """All that LogME must know of features ``F`` and targets ``Y``: columns² numbers.
+    """Second moments of features ``F`` and targets ``Y``, from which LogME is computed.
 
     Attributes:
         gram: ``FᵀF``.
         cross: ``FᵀY``.
         squares: ``‖y‖²`` of each target.
-        rows: Rows of both.
+        rows: The number of rows.
 
     Example:
         >>> features, targets = torch.randn(50, 8), torch.eye(2)[torch.arange(50) % 2]
-        >>> together = Moments.of(zip(features.split(20), targets.split(20)))
-        >>> together.select(torch.arange(5)).gram.shape  # those of the first five columns
+        >>> moments = Moments.of(zip(features.split(20), targets.split(20)))
+        >>> moments.select(torch.arange(5)).gram.shape  # those of the first five columns
         torch.Size([5, 5])
     """
 
@@ -42,7 +42,7 @@ class Moments:
     def of(
         cls, blocks: Iterable[tuple[Float[Tensor, "block columns"], Num[Tensor, "block targets"]]]
     ) -> "Moments":
-        """Add up the moments of blocks of rows; one block is held at a time.
+        """Sum the moments of blocks of rows; one block is in memory at a time.
 
         Args:
             blocks: Features and targets of the same rows.
@@ -53,15 +53,15 @@ class Moments:
         products: Tensor | None = None
         columns = rows = 0
         for features, targets in blocks:
-            for few, aims in zip(
+            for some_features, some_targets in zip(
                 torch.split(features, ROWS), torch.split(targets, ROWS), strict=True
             ):
-                both = torch.cat([_exact(few), _exact(aims)], dim=1)
+                joined = torch.cat([_exact(some_features), _exact(some_targets)], dim=1)
                 if products is None:
-                    products = both.new_zeros(both.shape[1], both.shape[1])
-                    columns = few.shape[1]
-                _add_products(both, products)
-                rows += len(both)
+                    products = joined.new_zeros(joined.shape[1], joined.shape[1])
+                    columns = some_features.shape[1]
+                _add_products(joined, products)
+                rows += len(joined)
         if products is None or not rows:
             raise ValueError("LogME needs rows, and there are none")
         gram = products[:columns, :columns].triu()
@@ -73,7 +73,7 @@ class Moments:
         )
 
     def select(self, columns: Int64[Tensor, " chosen"]) -> "Moments":
-        """Return the moments of some of the columns, as if there were no others."""
+        """Return the moments of some of the columns."""
         columns = columns.to(self.gram.device)
         return Moments(self.gram[columns][:, columns], self.cross[columns], self.squares, self.rows)
 
@@ -83,9 +83,9 @@ class LogME:
     """The evidence of a Bayesian linear model for each target, and its posterior means.
 
     Attributes:
-        score: Mean of the evidences, in nats a row; the more, the better features explain targets.
-        evidences: Of each target.
-        means: The weights' posterior means.
+        score: Mean of the evidences, in nats a row; higher where features explain targets better.
+        evidences: The evidence of each target.
+        means: Posterior means of the weights.
     """
 
     score: float
@@ -94,7 +94,7 @@ class LogME:
 
 
 def logme(moments: Moments) -> LogME:
-    """Return the evidence of features for targets at the best strengths of prior and noise.
+    """Return the evidence of features for targets, maximized over prior and noise precision.
 
     With ``F = U s Vᵀ`` of N rows and d columns, ``σ = s²``, and for a target ``y``: ``x = Uᵀy``,
     ``r = ‖y‖² - ‖x‖²``. From α = β = 1, up to 11 times, for each target until |Δt| / t ≤ 1e-3:
@@ -105,12 +105,12 @@ def logme(moments: Moments) -> LogME:
         evidence = (d/2 ln α + N/2 ln β - ½ Σ ln(α+βσ) - β/2 e² - α/2 m² - N/2 ln 2π) / N
         mean     = V (s x/(t+σ))
 
-    Sums go over the min(N, d) singular values that exist. ``σ`` and ``V`` are eigenvalues and
-    -vectors of ``FᵀF``, ``x = Vᵀ(Fᵀy)/s``: one factorisation, whatever the number of rows and
-    targets. Where σ is nothing but rounding it counts as 0, and so does x: its share stays in r.
+    Sums go over the min(N, d) singular values. ``σ`` and ``V`` are eigenvalues and eigenvectors of
+    ``FᵀF``, ``x = Vᵀ(Fᵀy)/s``: one factorization for any number of rows and targets. A ``σ`` that is
+    only rounding counts as 0, and so does its ``x``, whose share stays in ``r``.
 
     Args:
-        moments: Of features and targets; for classes, one-hot.
+        moments: Moments of features and targets; classes are one-hot.
 
     Raises:
         ValueError: If all features are zero.
@@ -139,15 +139,15 @@ def logme(moments: Moments) -> LogME:
     rest = (moments.squares - squared.sum(dim=0)).clamp_min(0)
 
     t = alpha = beta = torch.ones_like(rest)
-    going = torch.ones_like(rest, dtype=torch.bool)
+    active = torch.ones_like(rest, dtype=torch.bool)
     for _ in range(ITERATIONS):
-        t = torch.where(going, alpha / beta, t)
+        t = torch.where(active, alpha / beta, t)
         gamma = (sigma / (sigma + t)).sum(dim=0)
         m2 = (sigma * squared / (t + sigma).square()).sum(dim=0)
         e2 = (squared / (1 + sigma / t).square()).sum(dim=0) + rest
         alpha, beta = gamma / (m2 + GUARD), (rows - gamma) / (e2 + GUARD)
-        going &= (alpha / beta - t).abs() / t > TOLERANCE
-        if not going.any():
+        active &= (alpha / beta - t).abs() / t > TOLERANCE
+        if not active.any():
             break
 
     evidences = (
@@ -161,12 +161,12 @@ def logme(moments: Moments) -> LogME:
 
 
 def _add_products(columns: Tensor, products: Tensor) -> None:
-    """Add the upper triangle of the columns' inner products; the lower one mirrors it."""
+    """Add the upper triangle of the columns' inner products."""
     for start in range(0, len(products), STRIP):
         strip = columns[:, start : start + STRIP]
         products[start : start + STRIP, start:].addmm_(strip.T, columns[:, start:])
 
 
 def _exact(numbers: Tensor) -> Tensor:
-    """In float64, on the CPU where the device has none."""
+    """Return the numbers in float64, on the CPU if the device has no float64."""
     return numbers.cpu().double() if numbers.device.type == "mps" else numbers.double()

@@ -1,4 +1,4 @@
-"""What a method may look at before training starts."""
+"""The training rows that a regularizer may learn from before training."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -30,19 +30,19 @@ class FeatureTable(Protocol):
 
 @dataclass(frozen=True)
 class TrainingEvidence:
-    """What a method may look at before training: training rows, never those it is evaluated on.
+    """The training rows as a regularizer learns from them; rows to evaluate on are never among them.
 
     Attributes:
         teachers: The teachers' features of the training rows.
-        labels: Of the same rows: class numbers, -100 where a row has none; or, where there are
-            several labels or regression targets, a column each (0 and 1, or standardised), NaN for none.
-        classes: How many classes, labels or targets there are.
-        student: Computes the student's features as it begins, of the same rows in the same order.
-        seed: Seeds what a method draws; the global random state is left alone.
-        device: Where a method computes.
+        labels: Labels of the same rows: class numbers, -100 for an unlabelled row; for several labels
+            or regression targets a column each (0 and 1, or standardized), NaN for a missing one.
+        classes: The number of classes, labels or targets.
+        student: Computes the features of the untrained student, of the same rows in the same order.
+        seed: Seed of random draws; the global random state must stay as it is.
+        device: Device to compute on.
 
     Raises:
-        ValueError: If there is not one label a row.
+        ValueError: If labels and rows differ in number.
 
     Example:
         >>> class Rows:
@@ -74,7 +74,7 @@ class TrainingEvidence:
         if len(self.labels) != len(self.teachers):
             raise ValueError(
                 f"there are {len(self.labels)} labels for {len(self.teachers)} rows of teachers' "
-                f"features; give one a row, {UNLABELLED} where there is none"
+                f"features; give one label a row, {UNLABELLED} for an unlabelled row"
             )
 
     def gather(self, indices: Int64[Tensor, " batch"]) -> dict[str, Float[Tensor, "batch width"]]:
@@ -85,6 +85,6 @@ class TrainingEvidence:
         }
 
     def blocks(self, rows: int = 4096) -> Iterator[dict[str, Float[Tensor, "block width"]]]:
-        """Go through all rows in order, ``rows`` at a time, as ``gather`` gives them."""
+        """Yield all rows in order, ``rows`` at a time, as ``gather`` returns them."""
         for indices in torch.split(torch.arange(len(self.teachers)), rows):
             yield self.gather(indices)

@@ -38,14 +38,14 @@ def product_kernel_distance(
 
         H G H = H [ A∘B + A∘(b1ᵀ + 1bᵀ + |v̄|²) + B∘(a1ᵀ + 1aᵀ + |ū|²) + abᵀ + baᵀ ] H,
 
-    so the large constant that means bring with them cancels on paper, not in floating point.
-    Memory: a few ``batch x batch`` matrices. Float32, or float64 where that comes in, also under
+    so the large constant from the means cancels on paper, not in floating point. Memory: a few
+    ``batch x batch`` matrices. Computed in float32, or in float64 where features are, also under
     autocast.
 
     Args:
         student: The two factors ``(u, v)`` of the student's features.
-        teacher: The two factors of the teachers', of the same examples in the same order.
-        kernel: As in ``kernel_distance``.
+        teacher: The two factors of the teachers' features of the same examples, in the same order.
+        kernel: ``"linear"`` or ``"rbf"``, as in ``kernel_distance``.
 
     Returns:
         A scalar in [1e-4, 2).
@@ -64,7 +64,7 @@ def product_kernel_distance(
     rows = {len(part) for part in (*student, *teacher)}
     if len(rows) > 1:
         raise ValueError(
-            f"the factors have {', '.join(map(str, sorted(rows)))} rows; all four must be of the same "
+            f"the factors have {', '.join(map(str, sorted(rows)))} rows; all four must be the same "
             "examples in the same order"
         )
     with torch.autocast(device_type=student[0].device.type, enabled=False):
@@ -75,12 +75,12 @@ def product_kernel_distance(
 
 
 class ProductAFT(Regularizer):
-    """AFT for a student whose features are ``u ⊗ v``, and teachers of each of the two modalities.
+    """AFT for a student whose features are ``u ⊗ v``, with teachers of both modalities.
 
         R(θ, s) = product_kernel_distance((u, v), (ρ_1 ψ_1, ρ_2 ψ_2)),    ρ_m = diag(sigmoid(s_m))
 
     ``ψ_1`` are the features of all teachers of the first modality side by side, ``ψ_2`` those of the
-    second. One weight a teacher's column, as in ``AFTLoss``; none for products of columns.
+    second. Each teacher column has a weight, as in ``AFTLoss``; products of columns have none.
 
     Args:
         student_widths: Columns of ``u`` and of ``v``, by modality, in the order of the student's
@@ -89,7 +89,7 @@ class ProductAFT(Regularizer):
         modalities: Each teacher's modality, by name.
         weights: ``"diagonal"``, ``"identity"`` or ``"dense"`` as in ``AFTLoss``; a matrix a modality.
         kernel: ``"linear"`` or ``"rbf"``.
-        inner_steps: As in ``AFTLoss``.
+        inner_steps: Bi-level updates, as in ``AFTLoss``.
 
     Raises:
         ValueError: If the student does not have two modalities, or one of them has no teacher.
@@ -177,9 +177,9 @@ def _centered_gram(
     first: Float[Tensor, "batch first"], second: Float[Tensor, "batch second"]
 ) -> Float[Tensor, "batch batch"]:
     """The Gram matrix of ``first ⊗ second``, centered over the batch."""
-    (one, a, aa), (two, b, bb) = _around_mean(first), _around_mean(second)
+    (gram_a, a, aa), (gram_b, b, bb) = _around_mean(first), _around_mean(second)
     crossed = a[:, None] * b
-    gram = one * two + one * (b[:, None] + b + bb) + two * (a[:, None] + a + aa)
+    gram = gram_a * gram_b + gram_a * (b[:, None] + b + bb) + gram_b * (a[:, None] + a + aa)
     gram = gram + crossed + crossed.T
     gram = gram - gram.mean(dim=0)
     return gram - gram.mean(dim=1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Relational knowledge distillation: distances and angles within a batch, from Gram matrices."""
+"""Relational knowledge distillation (RKD): match distances and angles within a batch."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,22 +15,22 @@ __all__ = ["RKD", "angle_loss", "distance_loss"]
 
 BLOCK = {"cpu": 2**17}
 BLOCK_ELSEWHERE = 2**22
-"""So many angles are held at once: what a cache holds, and what keeps an accelerator busy."""
+"""Angles computed at once: as many as a cache holds, or as keep an accelerator busy."""
 
 NEAR = 1e3
-"""Rows whose squared distance is below so many roundings of their squared lengths are equal."""
+"""Rows are equal if their squared distance is below this many roundings of their squared lengths."""
 
 
 def distance_loss(
     student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch teacher"]
 ) -> Float[Tensor, ""]:
-    """Return how far apart two sets of features see the distances within one batch.
+    """Return the difference between the distances of two sets of features within one batch.
 
         mean_ij smooth_l1(D_student - D_teacher),    D[i, j] = ‖x_i - x_j‖ / mean of the positive ones
 
-    All pairs count, the diagonal included. Rotating, shifting or scaling either side as a whole
-    leaves it as it is. Computed in float64 (float32 where the device has no other), from Gram
-    matrices of the centred features. Where two rows are equal, the gradient of their distance is 0.
+    All pairs count, the diagonal included. It is invariant to rotation, shift and scale of either
+    side. Computed in float64 (float32 on devices without it), from Gram matrices of the centered
+    features. The gradient of the distance of two equal rows is 0.
 
     Args:
         student: Features of the model in training; gradients flow through them alone.
@@ -56,19 +56,18 @@ def distance_loss(
 def angle_loss(
     student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch teacher"]
 ) -> Float[Tensor, ""]:
-    """Return how far apart two sets of features see the angles within one batch.
+    """Return the difference between the angles of two sets of features within one batch.
 
         mean_ijk smooth_l1(A_student - A_teacher),
         A[i, j, k] = ⟨unit(x_j - x_i), unit(x_k - x_i)⟩,    unit(0) = 0
 
-    All triples count. The cosines follow from the Gram matrix ``G`` of the centred features,
+    All triples count. The cosines follow from the Gram matrix ``G`` of the centered features,
 
         ⟨x_j - x_i, x_k - x_i⟩ = G_jk - G_ij - G_ik + G_ii
 
-    and are computed for a few ``i`` at a time, in float64 (float32 where the device has no other);
-    the gradient with respect to ``G`` is summed up on the way, so that no more than a few
-    batch-by-batch matrices stay in memory. Rotating, shifting or scaling either side as a whole
-    leaves the value as it is.
+    and are computed for a few ``i`` at a time, in float64 (float32 on devices without it); the
+    gradient with respect to ``G`` is summed up on the way, so that no more than a few batch-by-batch
+    matrices stay in memory. The value is invariant to rotation, shift and scale of either side.
 
     Args:
         student: Features of the model in training; gradients flow through them alone, once.
@@ -92,12 +91,12 @@ def angle_loss(
 
 
 class RKD(Regularizer):
-    """Distances and angles within a batch: the student's are drawn to the teachers'.
+    """The difference between the student's and the teachers' distances and angles within a batch.
 
         (distance_loss(φ, ψ) + 2 angle_loss(φ, ψ)) / 2
 
-    ``φ`` are the student's features, ``ψ`` those of all teachers side by side. Nothing is learned
-    beside the student. Time grows with the cube of the batch, memory with its square.
+    ``φ`` are the student's features, ``ψ`` those of all teachers side by side. There are
+    no learned parameters. Time grows with the cube of the batch, memory with its square.
 
     Args:
         student_width: Columns of the student's features.
@@ -133,7 +132,7 @@ def _angle_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 class _AngleLoss(torch.autograd.Function):
-    """The loss of two Gram matrices; its gradient is known by the time the value is."""
+    """The loss of two Gram matrices; its gradient is computed together with its value."""
 
     @staticmethod
     def forward(ctx: Any, student: Tensor, teacher: Tensor) -> Tensor:
@@ -170,7 +169,7 @@ class _AngleLoss(torch.autograd.Function):
 
 
 def _angles(gram: Tensor, inverse: Tensor, rows: slice) -> Float[Tensor, "block batch batch"]:
-    """The cosines at these rows between all pairs of others."""
+    """The cosines at these rows, between all pairs of other rows."""
     from_row, near = gram[rows], inverse[rows]
     angles = gram - from_row[:, :, None]
     angles -= (from_row - gram.diagonal()[rows, None])[:, None, :]
@@ -195,15 +194,15 @@ def _grams(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _gram(features: Tensor) -> Float[Tensor, "batch batch"]:
-    """Inner products of the centred features: the less is subtracted later, the more is exact."""
+    """The Gram matrix of the centered features, whose differences round less."""
     wide = torch.float32 if features.device.type == "mps" else torch.float64
-    centred = features.to(wide) - features.to(wide).mean(dim=0)
+    centered = features.to(wide) - features.to(wide).mean(dim=0)
     with torch.autocast(device_type=features.device.type, enabled=False):
-        return centred @ centred.T
+        return centered @ centered.T
 
 
 def _squared_distances(gram: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared distances, 1 where two rows are equal; and where they are not."""
+    """Squared distances, 1 for equal rows; and a mask of unequal rows."""
     lengths = gram.diagonal()
     together = lengths[:, None] + lengths
     squared = together - 2 * gram

@@ -1,4 +1,4 @@
-"""VkD: the teachers' standardised features, reached by a map that keeps the student's geometry."""
+"""VkD: match standardized teacher features by an orthogonal map of the student's."""
 
 import torch
 from jaxtyping import Float
@@ -13,21 +13,21 @@ __all__ = ["VkD"]
 
 
 class VkD(Regularizer):
-    """The smooth L1 distance of orthogonally mapped student features to standardised teachers'.
+    """The smooth L1 distance of orthogonally mapped student features to standardized teachers'.
 
         mean smooth_l1(φPᵀ - ψ̂),    P orthogonal and learned,    ψ̂ = (ψ - mean) / std of each row
 
     ``P`` has orthonormal columns where the teachers have at least as many columns as the student:
-    then φPᵀ has the inner products of φ, so the map can take nothing over that the student itself
-    should learn. Where they have fewer, its rows are orthonormal. Each teacher's row is
-    standardised on its own: ``std² = var + 1e-5`` over its columns.
+    then φPᵀ has the inner products of φ, so the map cannot learn in place of the student. Where they
+    have fewer, its rows are orthonormal. Each row of each teacher is standardized separately, by
+    ``std² = var + 1e-5`` over its columns.
 
     Args:
         student_width: Columns of the student's features.
         teacher_widths: Columns of each teacher's features, by name or in order.
 
     Source:
-        Miles et al. 2024, arXiv 2403.06213, section 3; smooth L1 and standardisation by rows as in
+        Miles et al. 2024, arXiv 2403.06213, section 3; smooth L1 and standardization by rows as in
         the authors' training of image classifiers.
 
     Example:
@@ -54,15 +54,15 @@ class VkD(Regularizer):
 class _Orthonormal(nn.Module):
     """A matrix's orthonormal factor in ``W = QR``, whose gradient costs what ``W Wᵀ`` does.
 
-    PyTorch's own parametrization by Householder vectors goes through them one after another.
+    PyTorch's parametrization by Householder vectors applies them one after another.
     """
 
     def forward(self, weight: Tensor) -> Tensor:
         tall = weight if weight.shape[0] >= weight.shape[1] else weight.mT
         factor, triangle = torch.linalg.qr(tall)
-        # The factorisation with a positive diagonal is unique, so it moves smoothly with W.
-        turned: Tensor = factor * triangle.diagonal().sign()
-        return turned if tall is weight else turned.mT
+        # The factorization with a positive diagonal is unique, so it moves smoothly with W.
+        orthonormal: Tensor = factor * triangle.diagonal().sign()
+        return orthonormal if tall is weight else orthonormal.mT
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         start: Tensor = nn.init.orthogonal_(torch.empty_like(weight))
