@@ -26,5 +26,5 @@ def test_no_other_package_compares_kinds(pattern):
         if path.relative_to(SOURCE).parts[0] not in AT_HOME
         and re.search(pattern, path.read_text(encoding="utf-8"))
     ]
-    features = ["cache/table.py"]  # asks whether features, not labels, are numbers
+    features = ["cache/table.py", "regularizers/columns.py"]  # ask it of features, not of labels
     assert [path for path in found if path not in features] == []

@@ -127,15 +127,12 @@ class ExperimentConfig(Section):
     @model_validator(mode="after")
     def _loss_fits_task(self) -> Self:
         task, train = TASKS[self.data.task], self.train
-        if train.label_smoothing and not task.labels_are_classes:
-            raise ValueError(
-                f"train.label_smoothing spreads one class over all, which {task.kind} has not; "
-                "leave it out"
+        try:
+            task.refuse_loss_settings(
+                class_weights=train.class_weights, label_smoothing=train.label_smoothing
             )
-        if train.class_weights is not None and not task.has_classes:
-            raise ValueError(
-                f"train.class_weights weighs classes, which {task.kind} has not; leave it out"
-            )
+        except ConfigError as error:
+            raise ValueError(f"train.{error}") from error
         temperatures = {self.transfer.temperature, *self.tune.temperature}
         if not task.has_classes and temperatures != {1.0}:
             raise ValueError(

@@ -19,7 +19,7 @@ from tutelage.data import (
     read_data,
     read_unlabelled,
 )
-from tutelage.errors import ConfigError, TutelageError
+from tutelage.errors import ConfigError, DataError, TutelageError
 from tutelage.files import canonical, digest_of
 from tutelage.registry import bind, problems
 from tutelage.regularizers.catalogue import MethodSpec, parse_method
@@ -208,9 +208,12 @@ def open_data(config: ExperimentConfig) -> tuple[Data, Splits]:
 def _task(config: ExperimentConfig, data: Data, splits: Splits) -> Task:
     """The task of the training rows, whose leading metric the evaluated rows can measure."""
     labels = splits.training.labels
-    task = TASKS[data.task].of(data.classes, labels, metric=config.data.metric)
-    where = f"the {splits.evaluated.name} rows"
-    task.refuse_unmeasurable(splits.evaluated.labels, where=where)
+    try:
+        task = TASKS[data.task].of(data.classes, labels, metric=config.data.metric)
+        where = f"the {splits.evaluated.name} rows"
+        task.refuse_unmeasurable(splits.evaluated.labels, where=where)
+    except (ConfigError, DataError) as error:
+        raise type(error)(f"data.metric: {error}") from error
     return task
 
 
@@ -227,12 +230,16 @@ def _teacher(name: str, teacher: TeacherConfig, modality: Modality) -> TeacherPl
 
 def _check_loss(config: ExperimentConfig, task: Task | None, splits: Splits) -> None:
     """Refuse class weights and label smoothing that the task's loss cannot take."""
-    if task is not None:
+    if task is None:
+        return
+    try:
         task.loss(
             splits.training.labels,
             class_weights=config.train.class_weights,
             label_smoothing=config.train.label_smoothing,
         )
+    except ConfigError as error:
+        raise ConfigError(f"train.{error}") from error
 
 
 def _teacher_problems(teacher: TeacherPlan) -> list[str]:

@@ -31,7 +31,7 @@ class Curvature:
     all other values: an inverse then costs two thin products, whatever ``c`` is.
 
     Args:
-        columns: StandardizedRows, so that the intercept bends by itself.
+        columns: Standardized columns, so that the intercept's curvature is independent of the weights'.
 
     Source:
         Böhning 1992, "Multinomial logistic regression algorithm", for the bound; Halko, Martinsson

@@ -1,4 +1,4 @@
-"""StandardizedRows columns: held on the device where they fit, else read again at every pass."""
+"""Standardized features, held on the device where they fit, else read again at every pass."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from tutelage.errors import DataError
 __all__ = ["HOLD_UP_TO", "StandardizedRows"]
 
 HOLD_UP_TO = 2 * 2**30
-"""StandardizedRows features of at most this many bytes, in float32, are held between passes."""
+"""Standardized features of at most this many bytes, in float32, are held between passes."""
 
 CONSTANT = 1e-9
 """A column whose deviation is smaller than this share of its mean does not vary but by rounding."""

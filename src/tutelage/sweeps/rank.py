@@ -1,7 +1,6 @@
 """Rank teachers by linear probes and LogME on a hold-out, and say whether transfer may help."""
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from tutelage.results.comparison import same_data, score_of
 from tutelage.results.result import Result, read_result
 from tutelage.students import Student
 from tutelage.sweeps.advice import Candidate, Score, advise
-from tutelage.tasks import fully_labelled
+from tutelage.tasks import fully_labelled, share_error
 from tutelage.training.accelerator import accelerator_for
 from tutelage.training.batches import BatchSource
 from tutelage.training.inference import represent
@@ -218,6 +217,5 @@ def _fine_tuned(config: ExperimentConfig, *, holdout: int) -> tuple[Path, Result
 
 def _score(result: Result) -> Score:
     value, rows = score_of(result), result.rows["holdout"]
-    share = result.metric in ("accuracy", "subset_accuracy")
-    error = math.sqrt(value * (1 - value) / rows) if share else None
+    error = share_error(value, rows) if result.lead.counts_rows else None
     return Score(value=value, error=error, metric=result.lead)

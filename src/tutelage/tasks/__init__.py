@@ -12,7 +12,7 @@ from tutelage.tasks.labels import (
     right_rows,
     without_label,
 )
-from tutelage.tasks.metric import Metric
+from tutelage.tasks.metric import Metric, share_error
 from tutelage.tasks.multi_label import BinaryCrossEntropy, MultiLabel
 from tutelage.tasks.regression import Regression, SquaredError
 from tutelage.tasks.scaling import TargetScaling
@@ -40,5 +40,6 @@ __all__ = [
     "label_columns",
     "mask_labels",
     "right_rows",
+    "share_error",
     "without_label",
 ]

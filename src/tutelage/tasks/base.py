@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from tutelage.errors import ConfigError, DataError, DivergedError, did_you_mean
 from tutelage.tasks.labels import has_label, label_columns
-from tutelage.tasks.metric import Metric
+from tutelage.tasks.metric import Metric, share_error
 from tutelage.tasks.scaling import TargetScaling
 
 if TYPE_CHECKING:
@@ -138,6 +138,24 @@ class Task(ABC):
         """How many numbers the student gives for a row."""
         return len(self.names)
 
+    @classmethod
+    def refuse_loss_settings(
+        cls, *, class_weights: ClassWeights | None = None, label_smoothing: float = 0.0
+    ) -> None:
+        """Refuse settings of ``loss`` that this kind of task does not have.
+
+        Raises:
+            ConfigError: If it has no classes to weigh or to smooth; begins with the setting's name.
+        """
+        if label_smoothing and not cls.labels_are_classes:
+            raise ConfigError(
+                f"label_smoothing spreads one class over all, which {cls.kind} has not; leave it out"
+            )
+        if class_weights is not None and not cls.has_classes:
+            raise ConfigError(
+                f"class_weights weighs classes, which {cls.kind} has not; leave it out"
+            )
+
     @abstractmethod
     def plain_loss(self) -> TaskLoss:
         """Return the loss that treats every row and class alike."""
@@ -160,15 +178,7 @@ class Task(ABC):
         Raises:
             ConfigError: If a name is no class, or the task has no classes to weigh or smooth.
         """
-        if label_smoothing and not self.labels_are_classes:
-            raise ConfigError(
-                f"label_smoothing spreads one class over all, which {self.kind} tasks have not; "
-                "leave it out"
-            )
-        if class_weights is not None and not self.has_classes:
-            raise ConfigError(
-                f"class_weights weighs classes, which {self.kind} has not; leave it out"
-            )
+        self.refuse_loss_settings(class_weights=class_weights, label_smoothing=label_smoothing)
         return self.plain_loss()
 
     @abstractmethod
@@ -235,7 +245,7 @@ class Task(ABC):
 
         known = has_label(labels)
         outputs, labels = outputs[known], labels[known]
-        if self.lead.name in SHARES:
+        if self.lead.counts_rows:
             return share_error(self.score(outputs, labels), len(labels))
         values = []
         for group in range(min(GROUPS, len(labels))):
@@ -290,20 +300,6 @@ class Task(ABC):
     def to_units(self, outputs: Float[Tensor, "rows outputs"]) -> Float[Tensor, "rows outputs"]:
         """Return a student's outputs in training as logits, or as targets in their own units."""
         return outputs if self.scaling is None else self.scaling.to_units(outputs)
-
-
-SHARES = ("accuracy", "subset_accuracy")
-"""Metrics that are a share of the rows."""
-
-
-def share_error(share: float, rows: int) -> float:
-    """Return the standard error of a share of rows, ``sqrt( p (1 - p) / n )``.
-
-    Example:
-        >>> share_error(0.5, 100)
-        0.05
-    """
-    return math.sqrt(share * (1 - share) / rows)
 
 
 def weights_by_name(
