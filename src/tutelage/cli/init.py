@@ -1,4 +1,4 @@
-"""``tutelage init``: look at the data, and write a config that is ready to be changed."""
+"""``tutelage init``: inspect the data and write a commented config."""
 
 import json
 from pathlib import Path
@@ -30,12 +30,12 @@ SMALL = 5000
 
 
 def write_config(source: str, path: Path) -> str:
-    """Write a commented config for some data; return what was found.
+    """Write a commented config for some data; return a summary of the data.
 
     Args:
-        source: As ``data.source`` takes it; or ``recipe:NAME``, whose config is written as it stands,
-            with a student and teachers to choose.
-        path: The file to write; an existing one is left alone.
+        source: A value of ``data.source``, or ``recipe:NAME``, whose config is written unchanged, with
+            a student and teachers to choose.
+        path: The file to write. An existing file is an error.
 
     Raises:
         ConfigError: If the file exists already.
@@ -49,10 +49,10 @@ def write_config(source: str, path: Path) -> str:
         return f"wrote {path}; next: tutelage train {path}"
     options = DataConfig(source=source)
     data = read_data(options)
-    _write(path, _config(data, options))
+    _write(path, _config(data, options, path))
     counts = ", ".join(f"{len(split)} {name}" for name, split in data.splits.items())
-    found = f"{source}: {counts} rows of {len(data.classes)} classes ({data.modality})"
-    return f"{found}\nwrote {path}; next: tutelage train {path}"
+    summary = f"{source}: {counts} rows of {len(data.classes)} classes ({data.modality})"
+    return f"{summary}\nwrote {path}; next: tutelage train {path}"
 
 
 def _write(path: Path, text: str) -> None:
@@ -77,7 +77,7 @@ source = {_quoted(student)}
 """
 
 
-def _config(data: Data, options: DataConfig) -> str:
+def _config(data: Data, options: DataConfig, path: Path) -> str:
     student, teachers = MODELS[data.modality]
     source, splits = options.source, choose_splits(data, options)
     rows, classes = len(splits.training), len(data.classes)
@@ -85,23 +85,30 @@ def _config(data: Data, options: DataConfig) -> str:
         "" if "test" in data.splits else " (drawn from the training rows: there is no test split)"
     )
     batch = min(128 if data.modality == "image" else 64, max(2, rows // 4))
-    more = "" if data.modality == "image+text" else "# "  # of both, AFT needs a teacher each
+    more = "" if data.modality == "image+text" else "# "  # AFT needs a teacher of each
     steps = max(200, min(5000, 20 * rows // batch))
+    epochs = steps * batch / rows
+    held = (
+        "not used: the validation split is the hold-out"
+        if options.validation in data.splits
+        else "share of the training rows set aside to choose settings"
+    )
     name = Path(source.partition(":")[2].rstrip("/")).stem or "run"
     return f"""# {rows} training and {len(splits.evaluated)} test rows{drawn} of {classes} classes.
-# Any line may be changed here, or on the command line: tutelage train {name}.toml --set train.lr=3e-4
+# Change any line here, or on the command line: tutelage train {path} --set train.lr=3e-4
 
 name = {_quoted(name)}
-seed = 0                          # decides the new head, the order of rows, and dropout
+seed = 0                          # random seed: new head, data order, dropout
 
 [data]
 source = {_quoted(source)}
 task = "single-label"             # or {_other_tasks()}: see docs/tasks.md
-holdout = 0.1                     # share of the training rows that settings are chosen by:
-evaluate = "test"                 # "holdout" trains on the others and leaves the test rows alone
+holdout = 0.1                     # {held}
+evaluate = "test"                 # "holdout" scores the hold-out and never reads the test rows
 
-# Teachers: frozen models, run once over the training rows; their features are cached. The stronger on your
-# task, the better; see 'tutelage list schemes' for other kinds, as features of your own (features:FILE).
+# Teachers: frozen models, run once over the training rows; their features are cached. The better a
+# teacher does on your task, the more it helps: 'tutelage rank {path}' compares them.
+# 'tutelage list schemes' shows other kinds, such as features computed elsewhere (features:FILE).
 [[teachers]]
 source = {_quoted(teachers[0])}
 
@@ -114,18 +121,18 @@ source = {_quoted(student)}
 
 [transfer]
 method = "aft"                    # "stl" is fine-tuning without teachers: run it too, to compare
-beta = 10.0                       # strength; try 1, 3, 10 and 30 with evaluate = "holdout"
-lr = 1e-2                         # of the learned weights of teacher columns
-standardize = false               # bring teacher columns to one scale
+beta = 10.0                       # strength; 'tutelage tune {path}' chooses it
+lr = 1e-2                         # learning rate of the weights of teacher features
+standardize = false               # true: scale each teacher feature to mean 0, deviation 1
 
 [train]
-steps = {steps:<26}# optimizer steps{"; few rows: more steps may overfit" if rows < SMALL else ""}
-batch_size = {batch:<21}# the kernel compares the rows of a batch, so larger is better
+steps = {steps:<26}# about {epochs:.0f} epochs{"; few rows: more may overfit" if rows < SMALL else ""}
+batch_size = {batch:<21}# larger is better: the kernel compares the rows of a batch
 lr = 1e-4
 optimizer = "adam"                # adam, adamw or sgd
-warmup = 0                        # steps before the cosine begins
-mixed_precision = "no"            # "bf16" on a GPU that has it
-augment = "none"                  # "invariant": the student sees changed views, targets stay
+warmup = 0                        # steps of linear warm-up
+mixed_precision = "no"            # "bf16" on a recent GPU
+augment = "none"                  # "invariant": the student sees augmented images
 
 [output]
 dir = {_quoted("runs/" + name)}
