@@ -623,7 +623,7 @@ def test_one_clear_message_and_status_2(mistake, digits, command, tmp_path):
     assert status == 2, said
     assert "Traceback" not in said
     assert not (tmp_path / "tutelage.toml").exists()
-    assert len(re.findall(r"^error:", said, re.IGNORECASE | re.MULTILINE)) == 1
+    assert len(re.findall(r"^(error:|╭─ Error)", said, re.IGNORECASE | re.MULTILINE)) == 1
     for part in mistake.says:
         assert part in " ".join(said.split()), said
 
