@@ -19,8 +19,13 @@ __all__ = ["attributes", "command_reference", "sections", "settings_reference"]
 def settings_reference() -> str:
     """Return a heading and a table for every section of the config."""
     parts = []
-    for path, section, decides in sections():
-        title = f"`{path}`" if path else "Top level"
+    paths: dict[type[Section], list[str]] = {}
+    for path, section, _ in sections():
+        paths.setdefault(section, []).append(f"`{path}`" if path else "Top level")
+    for _, section, decides in sections():
+        if section not in paths:
+            continue
+        title = ", ".join(paths.pop(section))
         intro = inspect.cleandoc(section.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
         rows = [
             "| key | type | default | meaning | decides numbers |",

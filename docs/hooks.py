@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
 
-from generate import command_reference, settings_reference
+from generate import command_reference, settings_reference  # noqa: E402
 
 OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./[^)]*\)")
 GENERATED = {

@@ -44,6 +44,7 @@ class DataConfig(Section):
         unlabelled: More rows to train on that have no label, as a ``source`` of its own; what labels
             it has are not read. Training rows whose label is empty are used likewise.
         unlabelled_split: The split of ``unlabelled`` to take, where that has several.
+        params: Arguments of the function, for ``python:``.
     """
 
     source: str

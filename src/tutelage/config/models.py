@@ -16,7 +16,17 @@ __all__ = [
 
 
 class InputConfig(Section):
-    """How an own model's input looks: an image's size and statistics, a tokenizer and length, or both."""
+    """Input of a custom model: image size and statistics, tokenizer and length, or both.
+
+    Attributes:
+        image_size: Width and height of the images.
+        mean: Mean of each color channel, subtracted from the image.
+        std: Standard deviation of each color channel, by which the image is divided.
+        interpolation: How images are resized.
+        crop: Share of the resized image's width that the centered crop keeps.
+        tokenizer: Folder or name of the tokenizer.
+        max_length: Most tokens of a text; by default what the tokenizer allows.
+    """
 
     image_size: Positive | None = None
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)

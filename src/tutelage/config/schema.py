@@ -40,7 +40,12 @@ class CacheConfig(Section):
 
 
 class OutputConfig(Section):
-    """Where the run leaves its files."""
+    """Where the run leaves its files.
+
+    Attributes:
+        dir: Folder of the run.
+        overwrite: Replace a run that the folder already holds.
+    """
 
     dir: Place = Path("runs/run")
     overwrite: bool = False
@@ -48,6 +53,19 @@ class OutputConfig(Section):
 
 class ExperimentConfig(Section):
     """One experiment: data, teachers, a student (extraction needs none), a method, how to train.
+
+    Attributes:
+        name: Name of the experiment in results and trackers.
+        seed: Random seed of the new head, the order of rows, and dropout.
+        data: Rows and labels.
+        teachers: Frozen models or arrays, one table each.
+        student: The model to train; not needed for extraction, probes and rankings.
+        transfer: What the student learns from the teachers.
+        train: How the student is trained.
+        cache: Where teachers' features are kept.
+        output: Where the run leaves its files.
+        tune: What ``tutelage tune`` tries.
+        compare: What ``tutelage compare`` runs.
 
     Example:
         >>> config = ExperimentConfig.model_validate(

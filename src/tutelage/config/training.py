@@ -50,7 +50,15 @@ class TrainConfig(Section):
             table from names to weights; with several labels, where a label is 1.
         label_smoothing: Share of each label that is spread over all classes; single-label only.
         accumulate: Passes for one optimizer step.
+        lr: Learning rate of the student.
+        optimizer: ``adam``, ``adamw`` or ``sgd``.
+        weight_decay: Weight decay of the student's parameters.
+        momentum: Momentum of ``sgd``.
+        schedule: Learning rate after the warm-up: ``cosine`` to 0, or ``constant``.
         warmup: Steps of linear warm-up before the cosine.
+        clip_norm: Largest norm of the gradient; by default it is not clipped.
+        mixed_precision: ``no``, ``fp16`` or ``bf16``, on hardware that has it.
+        device: ``auto`` (an accelerator where there is one) or ``cpu``.
         inputs: Keep each row's decoded input in ``memory``, on ``disk``, or decode it again each
             time (``none``, which augmentation implies).
         augment: ``none``, or ``invariant``: the student sees augmented views, the teachers'
