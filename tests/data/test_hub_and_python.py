@@ -27,7 +27,7 @@ def test_a_folder_laid_out_like_the_hub(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["nobody/nothing", "nothing", "nobody/nothing/config"])
 def test_missing_while_offline(name, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(DataError, match=rf"found no data '{name}'.*HF_HUB_OFFLINE"):
+    with pytest.raises(DataError, match=rf"there is no data set '{name}'.*HF_HUB_OFFLINE"):
         read_data(DataConfig(source=f"hub:{name}"))
 
 

@@ -203,7 +203,7 @@ def test_mistakes_are_named(tmp_path):
     refuse(r"no column 'txt' for data.text; did you mean 'text'", text="txt")
     refuse(r"no column 'key' for data.id", id="key")
     refuse(r"no column 'label' for data.label", [{"text": "a"}])
-    refuse("the id '7' in column 'id' stands twice", [{**ROWS[0], "id": 7}, {**ROWS[1], "id": 7}])
+    refuse("the id '7' occurs twice in column 'id'", [{**ROWS[0], "id": 7}, {**ROWS[1], "id": 7}])
     refuse("row 1 of .* has no text in column 'text'", [ROWS[0], {**ROWS[1], "text": None}])
     blank = {**ROWS[1], "text": " \t\u200b\n"}
     refuse("row 1 of the train rows of .* is empty: .* in 'text'; fill it", [ROWS[0], blank])

@@ -1,4 +1,4 @@
-"""Data sources: one file each, all returning splits of rows with stable ids."""
+"""Data sources, one file a kind; all return splits of rows with stable ids."""
 
 from tutelage.data.base import (
     Columns,

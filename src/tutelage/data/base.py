@@ -1,4 +1,4 @@
-"""What all kinds of data become: named splits of rows, each row with a stable id."""
+"""The types of data: splits of rows, each row with a stable id."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ __all__ = [
 
 Modality = Literal["image", "text", "image+text"]
 Side = Literal["image", "text"]
-"""What a teacher sees of a row."""
+"""The part of a row that a teacher reads."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class Rows(Protocol):
 
     @property
     def modality(self) -> Modality:
-        """What every row is."""
+        """Modality of every row."""
 
     def __len__(self) -> int: ...
 
@@ -121,28 +121,28 @@ class Rows(Protocol):
         an ``ImageText`` of both."""
 
     def content(self, index: int) -> bytes:
-        """What a row is made of, undecoded: the cache's key covers a digest of it."""
+        """The undecoded content of a row, whose digest is part of the cache key."""
 
     def select(self, indices: Sequence[int]) -> "Rows":
-        """The rows with these numbers, in this order."""
+        """Return the rows with these numbers, in this order."""
 
 
 @runtime_checkable
 class TwoSided(Protocol):
-    """Rows that are an image and a text each."""
+    """Rows of an image and a text each."""
 
     def side(self, side: Side) -> Rows:
-        """The images, or the texts, alone."""
+        """Return the images or the texts."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where rows stood before some were selected.
+    """Position of selected rows in the split that was read.
 
     Attributes:
-        split: The split as the data has it.
-        rows: How many rows that has.
-        numbers: The rows' places in it.
+        split: Name of the split in the data.
+        rows: Number of rows of that split.
+        numbers: The selected row numbers.
     """
 
     split: str
@@ -155,11 +155,12 @@ class Split:
     """Rows with their ids and labels.
 
     Attributes:
+        name: Name of the split.
         rows: The inputs.
-        ids: One unique, stable id a row.
-        labels: Class numbers, or ``UNLABELLED``; or a column each label (0 and 1) or target, and NaN
-            where it is not known.
-        selected_from: Where the rows stood in the data; None for a whole split.
+        ids: Unique, stable id of each row.
+        labels: Class numbers, ``UNLABELLED`` where unknown; or one column per label (0 and 1) or
+            target, NaN where unknown.
+        selected_from: Position of the rows in the data; None for a whole split.
     """
 
     name: str
@@ -173,14 +174,14 @@ class Split:
 
     @property
     def origin(self) -> Origin:
-        """Where the rows stand in the data as it was read."""
+        """Position of the rows in the split that was read."""
         return self.selected_from or Origin(self.name, len(self), range(len(self)))
 
     def side(self, side: Side) -> "Split":
-        """The same rows with their images or their texts alone; as they are, if that is all they are.
+        """Return the same rows reduced to their images or texts.
 
         Raises:
-            DataError: If they are of the other kind.
+            DataError: If the rows have only the other modality.
         """
         if self.rows.modality == side:
             return self
@@ -189,7 +190,7 @@ class Split:
         return replace(self, rows=self.rows.side(side))
 
     def select(self, indices: Sequence[int], *, name: str | None = None) -> "Split":
-        """The rows with these numbers, in this order."""
+        """Return the rows with these numbers, in this order."""
         before = self.origin
         return Split(
             name=name or self.name,
@@ -201,12 +202,12 @@ class Split:
 
 
 def chained(splits: Sequence[Split]) -> Split:
-    """Return several splits' rows one after another, as one split.
+    """Concatenate splits of one modality.
 
-    Ids may stand twice in it: to find cached features by, use those of the single splits.
+    Ids may repeat in the result; look cached features up by the ids of the single splits.
 
     Args:
-        splits: At least one; of one modality.
+        splits: At least one split.
     """
     if len(splits) == 1:
         return splits[0]
@@ -230,24 +231,24 @@ class _ChainedRows:
         return sum(map(len, self.parts))
 
     def __getitem__(self, index: int) -> Any:
-        rows, place = self._find(index)
-        return rows[place]
+        rows, number = self._locate(index)
+        return rows[number]
 
     def content(self, index: int) -> bytes:
-        rows, place = self._find(index)
-        return rows.content(place)
+        rows, number = self._locate(index)
+        return rows.content(number)
 
     def select(self, indices: Sequence[int]) -> Rows:
-        # Each row as a part of one: only a few rows are ever selected from a chain.
-        found = (self._find(index) for index in indices)
-        return _ChainedRows(tuple(rows.select([place]) for rows, place in found))
+        # One part per row: only a few rows are ever selected from a chain.
+        located = (self._locate(index) for index in indices)
+        return _ChainedRows(tuple(rows.select([number]) for rows, number in located))
 
     def side(self, side: Side) -> Rows:
         return _ChainedRows(
             tuple(rows.side(side) for rows in self.parts if isinstance(rows, TwoSided))
         )
 
-    def _find(self, index: int) -> tuple[Rows, int]:
+    def _locate(self, index: int) -> tuple[Rows, int]:
         for rows in self.parts:
             if index < len(rows):
                 return rows, index
@@ -257,15 +258,15 @@ class _ChainedRows:
 
 @dataclass(frozen=True)
 class Data:
-    """Everything that a source of data holds.
+    """All that was read of a data source.
 
     Attributes:
         splits: ``train``, and ``test`` and ``validation`` where the data has them.
-        classes: Their names: a label is a place in this. Of several labels or regression targets,
-            the name of each column.
-        modality: What every row is.
-        has_test: Whether there are test rows, read or not.
-        task: What labels are.
+        classes: Names of the classes, indexed by label; names of the columns if there are several
+            labels or regression targets.
+        modality: Modality of every row.
+        has_test: Whether the source has test rows, even if they were not read.
+        task: Kind of task that the labels are for.
     """
 
     splits: Mapping[str, Split]

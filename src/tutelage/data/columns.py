@@ -1,4 +1,4 @@
-"""From tables of Hugging Face ``datasets`` to rows, ids and labels."""
+"""Conversion of Hugging Face ``datasets`` tables to rows, ids and labels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -37,14 +37,14 @@ def from_tables(
     where: str,
     root: Path | None = None,
 ) -> Data:
-    """Choose splits and columns, and turn them into rows.
+    """Choose splits and columns, and convert them to rows.
 
     Args:
-        tables: Reads each of the data's splits, by how they are called there.
-        columns: Those that are asked for; others are found.
-        names: How the splits are called.
-        where: What has the tables, for messages.
-        root: Folder that image paths start from; None where tables hold images themselves.
+        tables: Functions that read a split each, by the split's name in the data.
+        columns: Columns named by the user; the others are detected.
+        names: Names of the splits.
+        where: Name of the source, for messages.
+        root: Folder that image paths start from; None if the tables contain the images.
 
     Raises:
         DataError: If a split or column is missing, ids occur twice, texts or images are missing,
@@ -57,7 +57,7 @@ def from_tables(
         role: tables[name]() for role, name in roles.items() if role != "test" or names.read_test
     }
     train = chosen["train"]
-    columns = _found(columns, train, where=where)
+    columns = _complete(columns, train, where=where)
     for table in chosen.values():
         for name in _label_columns(columns):
             _require(table.features, name, option="label", where=where)
@@ -75,8 +75,8 @@ def from_tables(
     return Data(splits, classes, modality, has_test="test" in roles, task=columns.task)
 
 
-def _found(columns: Columns, table: Dataset, *, where: str) -> Columns:
-    """All columns by name: those asked for, checked; the others found."""
+def _complete(columns: Columns, table: Dataset, *, where: str) -> Columns:
+    """Check the columns that are named, and detect the others."""
     features = table.features
     for option, asked in (("image", columns.image), ("id", columns.id)):
         if asked is not None:
@@ -94,17 +94,17 @@ def _found(columns: Columns, table: Dataset, *, where: str) -> Columns:
         _require(features, asked, option="label", where=where)
         if columns.template is not None and asked in columns.template.columns:
             raise DataError(
-                f"data.template tells the label: it names the column {asked!r} of {where}; take it out"
+                f"data.template tells the label: it names the column {asked!r} of {where}; remove it"
             )
-    known = "id" in features and "id" not in _label_columns(columns)
-    identity = columns.id or ("id" if known else None)
-    columns = replace(columns, id=identity)
+    has_id = "id" in features and "id" not in _label_columns(columns)
+    id_column = columns.id or ("id" if has_id else None)
+    columns = replace(columns, id=id_column)
     if columns.image is not None or columns.text is not None:
         return columns
-    besides = (*(_label_columns(columns) or ("label",)), identity)
-    if image := _image_column(table, besides=besides):
+    taken = (*(_label_columns(columns) or ("label",)), id_column)
+    if image := _image_column(table, taken=taken):
         return replace(columns, image=image)
-    return replace(columns, text=_text_columns(features, besides=besides, where=where))
+    return replace(columns, text=_text_columns(features, taken=taken, where=where))
 
 
 def _label_columns(columns: Columns) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ def _label_columns(columns: Columns) -> tuple[str, ...]:
 
 
 def _label_column(features: Features, asked: str) -> str:
-    """The column that is asked for; where that is the usual name, the only one of classes will do."""
+    """Return the named column; instead of a missing ``label``, the only column of classes."""
     if asked in features or asked != "label":
         return asked
     by_type = [str(name) for name, feature in features.items() if isinstance(feature, ClassLabel)]
@@ -127,12 +127,12 @@ def _require(features: Features, name: str, *, option: str, where: str) -> None:
         )
 
 
-def _image_column(table: Dataset, *, besides: Sequence[str | None]) -> str | None:
+def _image_column(table: Dataset, *, taken: Sequence[str | None]) -> str | None:
     features: Features = table.features
     if by_type := [str(name) for name in features if isinstance(features[name], Image)]:
         return by_type[0]
     for name in IMAGES:
-        if name not in features or name in besides or not len(table):
+        if name not in features or name in taken or not len(table):
             continue
         first = table[0][name]
         is_path = isinstance(first, str) and Path(first).suffix.lower() in EXTENSIONS
@@ -142,9 +142,9 @@ def _image_column(table: Dataset, *, besides: Sequence[str | None]) -> str | Non
 
 
 def _text_columns(
-    features: Features, *, besides: Sequence[str | None], where: str
+    features: Features, *, taken: Sequence[str | None], where: str
 ) -> tuple[str, ...]:
-    strings = [name for name in features if name not in besides and _is_string(features[name])]
+    strings = [name for name in features if name not in taken and _is_string(features[name])]
     for pair in PAIRS:
         if all(name in strings for name in pair):
             return pair
@@ -168,12 +168,13 @@ def _ids(table: Dataset, column: str | None, *, where: str) -> list[str]:
         return [str(number) for number in range(len(table))]
     _require(table.features, column, option="id", where=where)
     ids = [str(value) for value in table[column][:]]
-    if len(set(ids)) < len(ids):
-        seen: set[str] = set()
-        twice = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise DataError(
-            f"the id {twice!r} in column {column!r} stands twice in {where}; ids must be unique"
-        )
+    seen: set[str] = set()
+    for name in ids:
+        if name in seen:
+            raise DataError(
+                f"the id {name!r} occurs twice in column {column!r} of {where}; ids must be unique"
+            )
+        seen.add(name)
     return ids
 
 
@@ -199,7 +200,7 @@ def _images(table: Dataset, column: str, *, root: Path | None, where: str) -> Ro
         if not name or not (folder / name).is_file():
             raise DataError(
                 f"row {number} of {where}: there is no image {str(folder / (name or ''))!r}; paths "
-                f"in column {column!r} start from {folder}"
+                f"in column {column!r} are relative to {folder}"
             )
     return ImageFiles(folder, names)
 
@@ -214,19 +215,19 @@ def _texts(table: Dataset, columns: Columns, *, where: str) -> TextColumns:
         if not is_text and (template is None or not is_plain(table.features[name])):
             raise DataError(
                 f"column {name!r} of {where} holds {table.features[name]}, not text; "
-                f"name another by {option}"
+                f"name another column by {option}"
             )
         column = table.select_columns([name]).with_format("arrow")[:].column(name)
         if column.null_count:
             number = column.is_null().index(True).as_py()
             raise DataError(
                 f"row {number} of {where} has no text in column {name!r}; fill it, "
-                "or leave the row out"
+                "or remove the row"
             )
         texts[name] = column if is_text else as_text(column, table.features[name])
     if (number := first_blank(list(texts.values()))) is not None:
         raise DataError(
-            f"row {number} of {where} is empty: there is nothing but white space in "
-            f"{' and '.join(map(repr, texts))}; fill it, or leave the row out"
+            f"row {number} of {where} is empty: there is only white space in "
+            f"{' and '.join(map(repr, texts))}; fill it, or remove the row"
         )
     return TextColumns(tuple(texts[name] for name in names), range(len(table)), template)

@@ -1,4 +1,4 @@
-"""Images in folders that bear their class's name."""
+"""Images in folders named after their class."""
 
 import os
 from pathlib import Path
@@ -17,29 +17,29 @@ __all__ = ["read_folder"]
 
 
 def read_folder(source: str, *, columns: Columns, names: SplitNames) -> Data:
-    """Read ``DIR/class/image.jpg``, or ``DIR/train/class/image.jpg`` with other splits beside it.
+    """Read ``DIR/class/image.jpg``, or ``DIR/train/class/image.jpg`` and the other splits.
 
-    A row's id is its path relative to ``DIR``, with forward slashes. Hidden files and files that
-    are not images are passed over. Where labels are not to be read, all images at any depth are
-    training rows.
+    The id of a row is its path relative to ``DIR``, with forward slashes. Hidden files and files
+    that are not images are skipped. If labels are not read, all images at any depth are training
+    rows.
 
     Args:
         source: The folder.
-        columns: Must be as they are by default: a folder has none.
-        names: How the folders of splits are called; ``valid``, ``val`` and ``dev`` are found too.
+        columns: Must be the defaults: a folder has no columns.
+        names: Names of the splits' folders; ``valid``, ``val`` and ``dev`` are detected too.
 
     Raises:
-        DataError: If there is no such folder, a class has no images or occurs outside the
-            training rows only, or images lie outside of class folders.
+        DataError: If there is no such folder, a class has no images or no training rows, or images
+            lie outside class folders.
     """
     if not TASKS[columns.task].labels_are_classes:
         raise ConfigError(
-            f"a folder's images have the one class whose folder they lie in; for task {columns.task!r} use "
+            f"an image has the one class whose folder it is in; for task {columns.task!r} use "
             "table:FILE with a column of image paths and columns of labels"
         )
     if columns not in (Columns(), Columns(label=None)):
         raise ConfigError(
-            "a folder has no columns: leave data.image, data.text, data.template, data.label and data.id out, "
+            "a folder has no columns: remove data.image, data.text, data.template, data.label and data.id, "
             "or use table:FILE with a column of image paths"
         )
     root = Path(source).expanduser()
@@ -68,7 +68,7 @@ def read_folder(source: str, *, columns: Columns, names: SplitNames) -> Data:
 
 
 def _without_labels(root: Path) -> Data:
-    """All images below a folder, whatever their folders are called."""
+    """Return all images below a folder, whatever the folders' names."""
     ids = sorted(_images(root, root=root))
     if not ids:
         raise DataError(f"no images in {root}; known are {', '.join(sorted(EXTENSIONS))}")
@@ -78,15 +78,15 @@ def _without_labels(root: Path) -> Data:
 
 def _folders(path: Path) -> list[str]:
     try:
-        inside = sorted(path.iterdir())
+        entries = sorted(path.iterdir())
     except OSError as error:
         _refuse(error)
-    folders = (p for p in inside if p.is_dir() and not p.name.startswith("."))
+    folders = (p for p in entries if p.is_dir() and not p.name.startswith("."))
     return [folder.name for folder in folders if not _leads_back(folder)]
 
 
 def _images_by_class(top: Path, *, root: Path) -> dict[str, list[str]]:
-    """The images of each class folder, at any depth, by their path relative to ``root``."""
+    """Return the images of each class folder at any depth, as paths relative to ``root``."""
     folders = _folders(top)
     if not folders:
         loose = sum(p.suffix.lower() in EXTENSIONS for p in top.iterdir())
@@ -95,9 +95,9 @@ def _images_by_class(top: Path, *, root: Path) -> dict[str, list[str]]:
             + (f", but {loose} images" if loose else "")
             + "; put each class's images into a folder of its name"
         )
-    found = {label: _images(top / label, root=root) for label in folders}
-    empty = [label for label, images in found.items() if not images]
-    if len(empty) == len(found):
+    by_class = {label: _images(top / label, root=root) for label in folders}
+    empty = [label for label, images in by_class.items() if not images]
+    if len(empty) == len(by_class):
         raise DataError(
             f"no images in the folders of {top}; known are {', '.join(sorted(EXTENSIONS))}"
         )
@@ -107,15 +107,15 @@ def _images_by_class(top: Path, *, root: Path) -> dict[str, list[str]]:
             + (f" (and {len(empty) - 1} more such)" if len(empty) > 1 else "")
             + "; add some, or remove the folder"
         )
-    return found
+    return by_class
 
 
 def _images(folder: Path, *, root: Path) -> list[str]:
     images = []
-    for place, inner, files in os.walk(folder, followlinks=True, onerror=_refuse):
-        inner[:] = [n for n in inner if not n.startswith(".") and not _leads_back(Path(place, n))]
+    for parent, inner, files in os.walk(folder, followlinks=True, onerror=_refuse):
+        inner[:] = [n for n in inner if not n.startswith(".") and not _leads_back(Path(parent, n))]
         images += [
-            (Path(place) / name).relative_to(root).as_posix()
+            (Path(parent) / name).relative_to(root).as_posix()
             for name in files
             if not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
         ]
@@ -130,7 +130,7 @@ def _images(folder: Path, *, root: Path) -> list[str]:
 
 
 def _leads_back(folder: Path) -> bool:
-    """Whether a folder is a link to one that it lies in, so that its images are seen already."""
+    """Whether a folder is a link to one of its parents, whose images are listed already."""
     return folder.is_symlink() and any(folder.samefile(above) for above in folder.parents)
 
 

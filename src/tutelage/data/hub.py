@@ -1,4 +1,4 @@
-"""Data of the Hugging Face hub, or a folder that is laid out like it."""
+"""Data sets of the Hugging Face hub, or of a folder with the same layout."""
 
 import os
 from functools import partial
@@ -19,16 +19,16 @@ __all__ = ["read_hub"]
 def read_hub(
     source: str, *, columns: Columns, names: SplitNames, revision: str | None = None
 ) -> Data:
-    """Load data by its name; code that comes with data is never run.
+    """Load a data set by its name, without running code that comes with it.
 
     Args:
         source: ``NAME`` or ``NAME/CONFIG``, where ``NAME`` may have an owner in front.
-        columns: Which columns to use.
-        names: How the data calls its splits.
+        columns: Columns to use.
+        names: Names of the splits.
         revision: Branch, tag or commit.
 
     Raises:
-        DataError: If there is no such data, or it is not in the local cache while offline.
+        DataError: If there is no such data set, or it is not in the local cache while offline.
     """
     with quiet():
         loaded = _load(source, revision)
@@ -61,7 +61,7 @@ def _load(source: str, revision: str | None) -> dict[str, Dataset]:
             return dict(loaded)
     offline = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE")
     raise DataError(
-        f"found no data {source!r} on the hub or in its local cache: {failures[0]}. "
+        f"there is no data set {source!r} on the hub or in its local cache: {failures[0]}. "
         + (
             "The hub is switched off (HF_HUB_OFFLINE); unset that to download it once, or use "
             "table: or folder: with local files"

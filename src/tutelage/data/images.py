@@ -1,4 +1,4 @@
-"""Rows that are images: files, or bytes in a table."""
+"""Rows of images, from files or from a column of a table."""
 
 import struct
 from collections.abc import Mapping, Sequence
@@ -24,28 +24,28 @@ EXTENSIONS = frozenset(
 
 
 def decode_image(content: bytes, *, name: str) -> Image.Image:
-    """Return an RGB image, turned upright where its EXIF orientation says so.
+    """Decode an RGB image, rotated by its EXIF orientation.
 
     Args:
-        content: An image file's bytes.
-        name: Says which image, for messages.
+        content: Bytes of an image file.
+        name: Name of the image, for messages.
 
     Raises:
-        DataError: If the bytes are no image, or one that is damaged or not of 8 or 16 bits.
+        DataError: If the bytes are not an image, or one that is damaged or has 32 bits a channel.
     """
     try:
         opened = Image.open(BytesIO(content))
         opened.load()
         image: Image.Image = ImageOps.exif_transpose(opened)
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        what = "is empty" if not content else f"cannot be decoded ({error})"
-        raise DataError(f"image {name} {what}; repair or remove it") from None
+        problem = "is empty" if not content else f"cannot be decoded ({error})"
+        raise DataError(f"image {name} {problem}; repair or remove it") from None
     if image.mode.startswith("I;16"):  # Pillow's own conversion would cut at 255
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise DataError(
-            f"image {name} has 32 bits a pixel; save it with 8 or 16, because it does not "
-            "say which value is white"
+            f"image {name} has 32 bits a pixel, and the value of white is unknown; save it with 8 or "
+            "16 bits"
         )
     return image if image.mode == "RGB" else image.convert("RGB")
 
@@ -55,8 +55,8 @@ class ImageFiles:
     """Images in files.
 
     Attributes:
-        root: Folder that the names start from.
-        names: Path of each file relative to ``root``.
+        root: Folder of the images.
+        names: Path of each file, relative to ``root``.
     """
 
     root: Path
@@ -70,7 +70,7 @@ class ImageFiles:
         return decode_image(self.content(index), name=str(self.root / self.names[index]))
 
     def content(self, index: int) -> bytes:
-        """The file's bytes."""
+        """Return the bytes of a file."""
         path = self.root / self.names[index]
         try:
             return path.read_bytes()
@@ -78,17 +78,17 @@ class ImageFiles:
             raise DataError(f"image {path} cannot be read: {error.strerror or error}") from None
 
     def select(self, indices: Sequence[int]) -> "ImageFiles":
-        """Some of the files."""
+        """Return the files with these numbers."""
         return ImageFiles(self.root, [self.names[i] for i in indices])
 
 
 @dataclass(frozen=True)
 class ImageColumn:
-    """Images in a column of a table, as bytes, or as path and bytes.
+    """Images in a column of a table: bytes, or dicts of path and bytes.
 
     Attributes:
-        table: With the images undecoded.
-        column: Which column.
+        table: The table, its images undecoded.
+        column: Name of the column.
     """
 
     table: "Dataset"
@@ -102,7 +102,7 @@ class ImageColumn:
         return decode_image(self.content(index), name=f"in row {index} of column {self.column!r}")
 
     def content(self, index: int) -> bytes:
-        """The encoded image."""
+        """Return the encoded image."""
         value: Any = self.table[int(index)][self.column]
         content = value.get("bytes") if isinstance(value, Mapping) else value
         if content is None and isinstance(value, Mapping) and value.get("path"):
@@ -117,5 +117,5 @@ class ImageColumn:
         return bytes(content)
 
     def select(self, indices: Sequence[int]) -> "ImageColumn":
-        """Some of the rows."""
+        """Return the rows with these numbers."""
         return ImageColumn(self.table.select(indices), self.column)

@@ -1,4 +1,4 @@
-"""From what tables hold as labels to class numbers."""
+"""Conversion of label values to class names and class numbers."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["class_name", "class_names", "class_numbers"]
 
 
 def class_name(value: Any, *, where: str) -> str | None:
-    """Return a label as the name of its class; None where there is no label.
+    """Return the class name of a label; None for an empty label.
 
     Raises:
         DataError: If the value is a fraction, a list or the like.
@@ -22,7 +22,7 @@ def class_name(value: Any, *, where: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, float):
-        if value != value:  # not a number: how some tables say that there is none
+        if value != value:  # NaN: an empty label in some tables
             return None
         if not value.is_integer():
             raise DataError(
@@ -41,7 +41,7 @@ def class_name(value: Any, *, where: str) -> str | None:
 
 
 def class_names(names: Iterable[str | None]) -> tuple[str, ...]:
-    """Return each name once, whole numbers in the order of numbers, else by alphabet.
+    """Return the distinct names: in numeric order if all are integers, else alphabetically.
 
     Example:
         >>> class_names(["10", "9", None, "9"])
@@ -58,21 +58,21 @@ def class_names(names: Iterable[str | None]) -> tuple[str, ...]:
 def class_numbers(
     names: Sequence[str | None], classes: Sequence[str], *, split: str
 ) -> Int64[Tensor, " rows"]:
-    """Return each name's place among the classes, ``UNLABELLED`` for none.
+    """Return the index of each name among the classes, ``UNLABELLED`` for none.
 
     Raises:
         DataError: Naming the classes that the training rows do not have.
     """
-    places: dict[str | None, int] = {name: place for place, name in enumerate(classes)}
-    places[None] = UNLABELLED
-    unknown = sorted({name for name in names if name is not None and name not in places})
+    numbers: dict[str | None, int] = {name: number for number, name in enumerate(classes)}
+    numbers[None] = UNLABELLED
+    unknown = sorted({name for name in names if name is not None and name not in numbers})
     if unknown:
         raise DataError(
             f"class {unknown[0]!r} occurs in the {split} rows but not in the training rows"
             + (f" (and {len(unknown) - 1} more such)" if len(unknown) > 1 else "")
             + f"; the training rows have: {_listed(classes)}"
         )
-    return torch.tensor([places[name] for name in names], dtype=torch.int64)
+    return torch.tensor([numbers[name] for name in names], dtype=torch.int64)
 
 
 def _listed(classes: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Rows that are an image with a text."""
+"""Rows of an image and a text each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ __all__ = ["ImageText", "ImageTexts"]
 
 
 class ImageText(NamedTuple):
-    """A row: an RGB image, and its text, one string a column."""
+    """An RGB image and its text, one string a column."""
 
     image: "Image"
     text: tuple[str, ...]
@@ -21,11 +21,11 @@ class ImageText(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageTexts:
-    """Images, each with its text.
+    """Images paired with texts.
 
     Attributes:
-        images: Rows that are images.
-        texts: As many rows that are texts.
+        images: Rows of images.
+        texts: Rows of texts, as many and in the same order.
     """
 
     images: Rows
@@ -39,14 +39,14 @@ class ImageTexts:
         return ImageText(self.images[index], self.texts[index])
 
     def content(self, index: int) -> bytes:
-        """What image and text are made of, the image's length in front."""
+        """Return the content of image and text, preceded by the image's length."""
         image = self.images.content(index)
         return len(image).to_bytes(8, "little") + image + self.texts.content(index)
 
     def select(self, indices: Sequence[int]) -> "ImageTexts":
-        """Some of the rows."""
+        """Return the rows with these numbers."""
         return ImageTexts(self.images.select(indices), self.texts.select(indices))
 
     def side(self, side: Side) -> Rows:
-        """The images, or the texts, alone."""
+        """Return the images or the texts."""
         return self.images if side == "image" else self.texts

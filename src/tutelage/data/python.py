@@ -1,4 +1,4 @@
-"""Data that a function of one's own gives."""
+"""Data returned by a user's function."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -15,31 +15,32 @@ __all__ = ["read_python"]
 
 
 def read_python(source: str, *, columns: Columns, names: SplitNames, **params: Any) -> Data:
-    """Call ``module:function`` with the table's params and take what it returns.
+    """Call ``module:function`` with ``data.params`` and convert what it returns.
+
+    The function returns a ``Data``, or a mapping from split names to ``datasets.Dataset`` or lists
+    of dicts with a ``label`` and texts or images.
 
     Args:
-        source: ``module:function``; the module is installed, or lies in the current folder.
-        columns: Which columns to use.
-        names: How the splits are called.
-        **params: For the function.
-
-    Returns:
-        The function's own ``Data``; or made from a mapping of split names to
-        ``datasets.Dataset`` or lists of dicts with a ``label`` and texts or images.
+        source: ``module:function``; the module is installed, or in the current folder.
+        columns: Columns to use.
+        names: Names of the splits.
+        **params: Arguments of the function.
 
     Raises:
         ConfigError: If there is no such function, or it does not take the params.
         DataError: If it raises, or returns something else.
     """
-    made = call_user_factory(source, {}, params, where="data.params", kind=DataError)
-    if isinstance(made, Data):
-        return made
-    if not isinstance(made, Mapping):
+    returned = call_user_factory(source, {}, params, where="data.params", kind=DataError)
+    if isinstance(returned, Data):
+        return returned
+    if not isinstance(returned, Mapping):
         raise DataError(
-            f"python:{source} returned {type(made).__name__}; it must return a mapping from split "
+            f"python:{source} returned {type(returned).__name__}; it must return a mapping from split "
             "names to datasets.Dataset or lists of dicts"
         )
-    tables = {str(name): partial(_table, rows, source, str(name)) for name, rows in made.items()}
+    tables = {
+        str(name): partial(_table, rows, source, str(name)) for name, rows in returned.items()
+    }
     return from_tables(tables, columns=columns, names=names, where=f"python:{source}")
 
 
@@ -49,7 +50,7 @@ def _table(rows: Any, source: str, name: str) -> Dataset:
     if isinstance(rows, Sequence) and rows and all(isinstance(row, Mapping) for row in rows):
         try:
             return Dataset.from_list(list(rows))
-        except (TypeError, ValueError) as error:  # what Arrow says of values of several kinds
+        except (TypeError, ValueError) as error:  # from Arrow, for a column of several types
             raise DataError(
                 f"the {name} rows of python:{source} are no table: {first_line(error)}"
             ) from error

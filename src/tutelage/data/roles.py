@@ -1,4 +1,4 @@
-"""Which of the data's splits is the training, test and validation split."""
+"""Detection of the training, test and validation splits among a source's splits."""
 
 from collections.abc import Collection
 
@@ -17,16 +17,16 @@ ALIASES = {
 def find_roles(
     present: Collection[str], *, names: SplitNames, where: str, required: bool = True
 ) -> dict[str, str]:
-    """Return for each role the split that has it, by the name that is asked for or a usual one.
+    """Return the split of each role, by its configured name or a usual one.
 
     Args:
-        present: Names that the data has.
-        names: Names that are asked for; one that is not the usual one must be present.
-        where: What has the splits, for messages.
-        required: Whether a training split must be there; a single split of any name serves.
+        present: Names of the source's splits.
+        names: Configured names; one that differs from the default must be present.
+        where: Name of the source, for messages.
+        required: Whether a training split must exist; a single split of any name will do.
 
     Raises:
-        DataError: If a split that is asked for, or the training split, is missing.
+        DataError: If a configured split, or the training split, is missing.
 
     Example:
         >>> find_roles(["train", "dev"], names=SplitNames(), where="table")
@@ -42,8 +42,8 @@ def find_roles(
                 f"{where} has no split {wanted!r} for data.{role}{did_you_mean(wanted, present)}; "
                 f"it has: {', '.join(present)}"
             )
-        elif found := [name for name in usual if name in present]:
-            roles[role] = found[0]
+        elif aliases := [name for name in usual if name in present]:
+            roles[role] = aliases[0]
     if "train" not in roles and len(present) == 1:
         roles = {"train": next(iter(present))}
     if "train" not in roles and required:
@@ -55,6 +55,6 @@ def find_roles(
         roles.pop("validation", None)
     if "test" in roles and roles["test"] == roles.get("train"):
         raise DataError(
-            f"data.train and data.test are both {roles['test']!r}; what is trained on tests nothing"
+            f"data.train and data.test are both {roles['test']!r}; test on rows that are not trained on"
         )
     return roles

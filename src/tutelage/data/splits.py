@@ -81,12 +81,12 @@ def draw(split: Split, *, share: float, seed: int, purpose: str, data: Data) -> 
     Args:
         split: Labelled rows.
         share: Between 0 and 1.
-        seed: Decides the rows.
-        purpose: Makes draws for different ends independent of each other.
-        data: Knows the classes' names, for messages.
+        seed: Seed of the draw.
+        purpose: Makes draws for different purposes independent of each other.
+        data: The data, for the names of classes in messages.
 
     Returns:
-        Numbers of rows, rising. Each class keeps at least one row that is not drawn.
+        Row numbers in ascending order. Each class keeps at least one row that is not drawn.
 
     Raises:
         DataError: If a class has a single row, or the share is less than one row.
@@ -140,7 +140,7 @@ def _limited(split: Split, limit: int, *, seed: int, data: Data) -> list[int]:
 
 
 def _allot(total: int, quotas: dict[int, float], *, most: dict[int, int]) -> dict[int, int]:
-    """Whole numbers near the quotas that sum to ``total``, as far as ``most`` allows."""
+    """Round the quotas to whole numbers that sum to ``total``, as far as ``most`` allows."""
     counts = {label: min(int(quota), most[label]) for label, quota in quotas.items()}
     by_need = sorted(quotas, key=lambda label: counts[label] - quotas[label])
     while sum(counts.values()) < total:
@@ -153,7 +153,7 @@ def _allot(total: int, quotas: dict[int, float], *, most: dict[int, int]) -> dic
 
 
 def _by_class(split: Split, *, seed: int, purpose: str, data: Data) -> dict[int, list[int]]:
-    """Each class's rows, and the classes, in an order that ids, seed and purpose decide."""
+    """Return the rows of each class, ordered by a digest of seed, purpose and id."""
     lots = [
         hashlib.blake2b(f"{seed}\0{purpose}\0{name}".encode(), digest_size=16).digest()
         for name in split.ids

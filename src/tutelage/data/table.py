@@ -1,4 +1,4 @@
-"""Tables in files: csv, tsv, jsonl, json, parquet."""
+"""Table files: csv, tsv, jsonl, json, parquet."""
 
 import csv
 import tempfile
@@ -26,22 +26,22 @@ READERS = {
     ".parquet": "parquet",
 }
 IN_MEMORY = 2**28
-"""A larger file is not held in memory but mapped, from a copy that goes when the process ends."""
+"""Bytes up to which a file is read into memory; of a larger one a temporary copy is mapped."""
 
 
 def read_table(
     source: str, *, columns: Columns, names: SplitNames, delimiter: str | None = None
 ) -> Data:
-    """Read one file as training rows, or a folder's files as the splits that they are named for.
+    """Read one file as training rows, or a folder of files named after their splits.
 
-    A row's id is its ``id`` column, else its number. Paths of images start from the file's folder.
-    In csv files every value is read as it stands: ``007`` stays ``007``, and ``NA`` is a text.
+    The id of a row is its ``id`` column, else its number. Image paths are relative to the file's
+    folder. Values of csv files are read as text: ``007`` stays ``007``, and ``NA`` is a text.
 
     Args:
-        source: A file, or a folder with ``train.csv`` and the like.
-        columns: Which columns to use.
-        names: How the files of splits are called.
-        delimiter: Between a csv file's values; by default a comma, and a tab in tsv files.
+        source: A file, or a folder with files such as ``train.csv``.
+        columns: Columns to use.
+        names: Names of the splits' files.
+        delimiter: Separator of values in a csv file; by default a comma, in tsv files a tab.
 
     Raises:
         DataError: If files or columns are missing, or cannot be read or used.
@@ -58,13 +58,13 @@ def read_table(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the progress bars of ``datasets`` from standing among ours."""
-    shown = datasets.are_progress_bars_disabled()
+    """Hide the progress bars of ``datasets``."""
+    hidden = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
         yield
     finally:
-        if not shown:
+        if not hidden:
             datasets.enable_progress_bars()
 
 
@@ -75,8 +75,8 @@ def _files(path: Path) -> dict[str, Path]:
             raise DataError(f"{path} is not a table; known endings are {known}")
         return {path.stem: path}
     if not path.is_dir():
-        beside = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-        raise DataError(f"there is no table {path}{did_you_mean(path.name, beside)}")
+        siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
+        raise DataError(f"there is no table {path}{did_you_mean(path.name, siblings)}")
     files: dict[str, Path] = {}
     for file in sorted(path.iterdir()):
         if file.suffix.lower() in READERS and not file.name.startswith("."):
@@ -88,7 +88,7 @@ def _files(path: Path) -> dict[str, Path]:
             if file.stem in files:
                 raise DataError(
                     f"{files[file.stem]} and {file} are both a table of the split {file.stem!r}; "
-                    "leave one"
+                    "remove one"
                 )
             files[file.stem] = file
     if not files:
@@ -155,5 +155,5 @@ def _header(file: Path, delimiter: str) -> list[str]:
 
 @cache
 def _scratch() -> "tempfile.TemporaryDirectory[str]":
-    """A folder that goes when the process ends."""
+    """Return a temporary folder that is removed when the process ends."""
     return tempfile.TemporaryDirectory(prefix="tutelage-")

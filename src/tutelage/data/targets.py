@@ -1,4 +1,4 @@
-"""From columns of tables to labels, whatever the task: class numbers, several labels, or targets."""
+"""Conversion of table columns to the labels of a task: classes, several labels, or targets."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,15 +23,16 @@ Labels = Mapping[str, Shaped[Tensor, "rows ..."]]
 def read_labels(
     tables: Mapping[str, Dataset], columns: Columns, *, where: str
 ) -> tuple[tuple[str, ...], Labels]:
-    """Return the names of classes, labels or targets, and each split's labels.
+    """Return the names of classes, labels or targets, and the labels of each split.
 
     Args:
-        tables: The splits' tables, ``train`` among them; all have the label's columns.
-        columns: Which they are, and what labels are.
-        where: What has the tables, for messages.
+        tables: Tables of the splits, ``train`` among them; all have the label columns.
+        columns: The label columns and the task.
+        where: Name of the source, for messages.
 
     Raises:
-        DataError: If a value is no such label, or a name does not occur in the training rows.
+        DataError: If a value is not a label of the task, or a name does not occur in the training
+            rows.
     """
     if columns.label is None:
         return (), {role: torch.full((len(t),), UNLABELLED) for role, t in tables.items()}
@@ -43,11 +44,11 @@ def read_labels(
         return _lists(tables, columns.label, separator=columns.separator, where=where)
     names = (columns.label,) if isinstance(columns.label, str) else columns.label
     read = _binary if task.labels_are_binary else _number
-    found = {
+    labels = {
         role: torch.tensor(
             np.array(
                 [
-                    [read(value, where=place) for value, place in _cells(table, name, role, where)]
+                    [read(value, where=cell) for value, cell in _cells(table, name, role, where)]
                     for name in names
                 ],
                 dtype=np.float32,
@@ -55,19 +56,19 @@ def read_labels(
         ).T.contiguous()
         for role, table in tables.items()
     }
-    return names, found
+    return names, labels
 
 
 def refuse_useless(
     labels: Shaped[Tensor, "rows ..."], names: Sequence[str], *, binary: bool, where: str
 ) -> None:
-    """Refuse training rows from which a label or target cannot be learned: all have the same.
+    """Refuse training rows in which a label or target is constant.
 
     Args:
-        labels: Of all training rows, a column a label or target.
-        names: Of the columns.
-        binary: Whether they are labels of 0 and 1, not targets.
-        where: What has the rows, for messages.
+        labels: Labels of all training rows, one column per label or target.
+        names: Names of the columns.
+        binary: Whether the columns are labels of 0 and 1, not targets.
+        where: Name of the source, for messages.
 
     Raises:
         DataError: Naming the first such column.
@@ -78,17 +79,17 @@ def refuse_useless(
             continue
         if not len(known):
             raise DataError(
-                f"no training row of {where} has a value of {name!r}; give some, or leave it out"
+                f"no training row of {where} has a value of {name!r}; add some, or remove the column"
             )
         if not binary:
             raise DataError(
                 f"the target {name!r} is {known[0]:g} in all training rows of {where}: there is nothing to "
-                "learn; leave it out, or name another by data.label"
+                "learn; remove it, or name another by data.label"
             )
         which = "every" if known[0] else "no"
         raise DataError(
             f"{which} training row of {where} has the label {name!r}: there is nothing to tell apart; "
-            "leave that label out, or give other rows"
+            "remove that label, or use other rows"
         )
 
 
@@ -101,8 +102,8 @@ def _classes(
         if isinstance(feature, ClassLabel):
             names[role] = [None if v is None or v < 0 else feature.int2str(v) for v in values]
         else:
-            place = f"column {column!r} of {where}"
-            names[role] = [class_name(value, where=place) for value in values]
+            label = f"column {column!r} of {where}"
+            names[role] = [class_name(value, where=label) for value in values]
     feature = tables["train"].features[column]
     classes = (
         tuple(feature.names) if isinstance(feature, ClassLabel) else class_names(names["train"])
@@ -113,40 +114,40 @@ def _classes(
 def _lists(
     tables: Mapping[str, Dataset], column: str, *, separator: str | None, where: str
 ) -> tuple[tuple[str, ...], Labels]:
-    """Lists of names, or texts that a separator takes apart, as a column of 0 and 1 for each name."""
+    """Read lists of names, or texts split at a separator, as one column of 0 and 1 per name."""
     inner = getattr(tables["train"].features[column], "feature", None)
     known = inner if isinstance(inner, ClassLabel) else None
     names = {
         role: [
-            _names(value, known, separator=separator, where=place)
-            for value, place in _cells(table, column, role, where)
+            _names(value, known, separator=separator, where=cell)
+            for value, cell in _cells(table, column, role, where)
         ]
         for role, table in tables.items()
     }
-    given = [name for row in names["train"] for name in row or ()]
-    classes = tuple(known.names) if known else class_names(given)
-    found: dict[str, Float32[Tensor, "rows labels"]] = {}
+    occurring = [name for row in names["train"] for name in row or ()]
+    classes = tuple(known.names) if known else class_names(occurring)
+    by_role: dict[str, Float32[Tensor, "rows labels"]] = {}
     for role, rows in names.items():
-        found[role] = labels = torch.zeros(len(rows), len(classes))
+        by_role[role] = labels = torch.zeros(len(rows), len(classes))
         for number, row in enumerate(rows):
             if row is None:
                 labels[number] = math.nan
             else:
                 labels[number, class_numbers(row, classes, split=role)] = 1
-    return classes, found
+    return classes, by_role
 
 
 def _names(
     value: Any, known: ClassLabel | None, *, separator: str | None, where: str
 ) -> list[str] | None:
-    """The names in one cell; None where it says nothing. An empty list is a row without any label."""
+    """Return the names in one cell: None for an empty cell, an empty list for no label."""
     if value is None:
         return None
     if isinstance(value, str):
         if separator is None:
             raise DataError(
-                f"{where} holds the text {value!r}; set data.label_separator to what stands between "
-                "the names, for example ';', or give lists, or columns of 0 and 1"
+                f"{where} holds the text {value!r}; set data.label_separator to the separator of the "
+                "names, for example ';', or use lists, or columns of 0 and 1"
             )
         return [name.strip() for name in value.split(separator) if name.strip()]
     if not isinstance(value, Sequence):
@@ -156,11 +157,11 @@ def _names(
         )
     if known is not None:
         return [str(known.int2str(number)) for number in value]
-    return [name for one in value if (name := class_name(one, where=where)) is not None]
+    return [name for entry in value if (name := class_name(entry, where=where)) is not None]
 
 
 def _binary(value: Any, *, where: str) -> float:
-    """One of 0 and 1; NaN where there is none."""
+    """Return 0 or 1, or NaN for an empty cell."""
     if value is None or value == "" or value != value:
         return math.nan
     try:
@@ -173,24 +174,24 @@ def _binary(value: Any, *, where: str) -> float:
 
 
 def _number(value: Any, *, where: str) -> float:
-    """A finite number; NaN where there is none."""
+    """Return a finite number, or NaN for an empty cell."""
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return math.nan
     try:
         number = float(value)
     except (TypeError, ValueError):
         raise DataError(
-            f"{where} holds {value!r}, which is no number; targets of regression are numbers, or "
-            "nothing where there is none"
+            f"{where} holds {value!r}, which is no number; targets of regression are numbers or "
+            "empty"
         ) from None
     if not math.isfinite(number):
         raise DataError(
-            f"{where} holds {value!r}; targets are finite numbers: leave it empty where there is none"
+            f"{where} holds {value!r}; targets are finite numbers: leave it empty if it is unknown"
         )
     return number
 
 
 def _cells(table: Dataset, column: str, role: str, where: str) -> Iterator[tuple[Any, str]]:
-    """Each value of a column, and where it stands, in words."""
+    """Yield each value of a column with the position of its cell, in words."""
     for number, value in enumerate(table[column][:]):
         yield value, f"column {column!r}, row {number} of the {role} rows of {where},"

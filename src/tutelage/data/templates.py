@@ -1,4 +1,4 @@
-"""Templates: the words around a row's texts, as in ``"Question: {question}\\nAnswer:"``."""
+"""Prompt templates with names of columns, as in ``"Question: {question}\\nAnswer:"``."""
 
 import re
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ _PARTS = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 @dataclass(frozen=True)
 class Template:
-    """Literals with the names of columns between them.
+    """Literal texts with the names of columns between them.
 
     Attributes:
-        literals: In front of each column, and behind the last.
-        columns: Their names, in the template's order; one may stand in it several times.
+        literals: Texts before each column, and after the last.
+        columns: Names of the columns in the template's order; a name may repeat.
     """
 
     literals: tuple[str, ...]
@@ -26,7 +26,7 @@ class Template:
 
     @classmethod
     def parse(cls, text: str) -> "Template":
-        """Read a template: columns' names in braces; ``{{`` and ``}}`` are braces themselves.
+        """Parse a template: names of columns in braces; ``{{`` and ``}}`` are literal braces.
 
         Raises:
             ConfigError: If a brace has no partner or no name, or there is no column.
@@ -35,26 +35,26 @@ class Template:
             >>> Template.parse("{a} and {{b}}: {c}")
             Template(literals=('', ' and {b}: ', ''), columns=('a', 'c'))
         """
-        literals, columns, place = [""], [], 0
-        for found in _PARTS.finditer(text):
-            literals[-1] += text[place : found.start()]
-            place = found.end()
-            name = found[1]
+        literals, columns, end = [""], [], 0
+        for part in _PARTS.finditer(text):
+            literals[-1] += text[end : part.start()]
+            end = part.end()
+            name = part[1]
             if name:
                 columns.append(name)
                 literals.append("")
-            elif name is None and len(found[0]) == 2:
-                literals[-1] += found[0][0]
+            elif name is None and len(part[0]) == 2:
+                literals[-1] += part[0][0]
             else:
-                what = (
+                problem = (
                     "braces without a column's name" if name == "" else "a brace without a partner"
                 )
                 raise ConfigError(
-                    f"data.template has {what} at character {found.start() + 1}: "
-                    f"{text[max(0, found.start() - 20) : found.end() + 20]!r}; write {{column}}, and "
+                    f"data.template has {problem} at character {part.start() + 1}: "
+                    f"{text[max(0, part.start() - 20) : part.end() + 20]!r}; write {{column}}, and "
                     "{{ or }} for a brace itself"
                 )
-        literals[-1] += text[place:]
+        literals[-1] += text[end:]
         if not columns:
             raise ConfigError(
                 f"data.template = {text!r} names no column; write one as {{column}}, as in "
@@ -63,5 +63,5 @@ class Template:
         return cls(tuple(literals), tuple(columns))
 
     def filled(self, values: Sequence[str]) -> Prompt:
-        """Put one value in the place of each column."""
+        """Return the prompt with one value per column."""
         return Prompt(self.literals, tuple(values))

@@ -1,4 +1,4 @@
-"""Rows that are texts: one or several columns of strings, or a prompt made of them."""
+"""Rows of texts, from one or several columns or a prompt template."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,29 +16,29 @@ __all__ = ["TextColumns"]
 
 @dataclass(frozen=True)
 class TextColumns:
-    """Texts in Arrow columns, which are shared by all selections of their rows.
+    """Texts in Arrow columns, which all selections of their rows share.
 
     Attributes:
-        columns: One or several, of equal length and without gaps; with a template, its columns.
-        places: Which rows of the columns these are.
-        template: What is said around the columns; without it a row is a tuple of strings.
+        columns: Columns of equal length without nulls; with a template, those that it names.
+        numbers: Row numbers in the columns.
+        template: The words around the columns; without one, a row is a tuple of strings.
     """
 
     columns: "tuple[ChunkedArray, ...]"
-    places: Sequence[int]
+    numbers: Sequence[int]
     template: Template | None = None
     modality: Modality = field(default="text", init=False)
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.numbers)
 
     def __getitem__(self, index: int) -> tuple[str, ...] | Prompt:
-        place = int(self.places[index])
-        texts = tuple(column[place].as_py() for column in self.columns)
+        number = int(self.numbers[index])
+        texts = tuple(column[number].as_py() for column in self.columns)
         return texts if self.template is None else self.template.filled(texts)
 
     def content(self, index: int) -> bytes:
-        """The texts, each with its length in front; of a prompt its literals too."""
+        """Return the texts, each preceded by its length; a prompt's literals are included."""
         row = self[index]
         texts = row.pieces if isinstance(row, Prompt) else row
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
@@ -46,5 +46,5 @@ class TextColumns:
         return b"".join([b"template" if isinstance(row, Prompt) else b"", *parts])
 
     def select(self, indices: Sequence[int]) -> "TextColumns":
-        """Some of the rows."""
-        return TextColumns(self.columns, [self.places[i] for i in indices], self.template)
+        """Return the rows with these numbers."""
+        return TextColumns(self.columns, [self.numbers[i] for i in indices], self.template)

@@ -1,4 +1,4 @@
-"""What stands in columns of texts: values as text, and rows in which nothing stands."""
+"""Conversion of column values to text, and detection of blank rows."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 __all__ = ["as_text", "first_blank", "is_plain"]
 
-_SAYS_SOMETHING = r"[^\pZ\p{Cc}\p{Cf}]"
-"""A character that is neither white space nor control nor format (as a zero-width space is)."""
+_VISIBLE = r"[^\pZ\p{Cc}\p{Cf}]"
+"""A character that is not white space, control or format (such as a zero-width space)."""
 
 
 def is_plain(feature: Any) -> bool:
-    """Whether a column's values are numbers, truth values, dates or classes."""
+    """Whether the values of a column are numbers, booleans, dates or classes."""
     if isinstance(feature, ClassLabel):
         return True
     return isinstance(feature, Value) and "binary" not in feature.dtype
 
 
 def as_text(column: "ChunkedArray", feature: Any) -> "ChunkedArray":
-    """Return a column's values as Python prints them, those of classes as their names."""
+    """Return the values of a column as Python prints them, and classes by their names."""
     values = column.to_pylist()
     if isinstance(feature, ClassLabel):
         values = [feature.int2str(value) if value >= 0 else "" for value in values]
@@ -32,12 +32,12 @@ def as_text(column: "ChunkedArray", feature: Any) -> "ChunkedArray":
 
 
 def first_blank(columns: "Sequence[ChunkedArray]") -> int | None:
-    """Return the number of the first row that has nothing to read in any column, if there is one."""
-    says = None
+    """Return the number of the first row that is blank in all columns, if there is one."""
+    visible = None
     for column in columns:
-        here = pc.match_substring_regex(column.cast(pa.large_string()), _SAYS_SOMETHING)
-        says = here if says is None else pc.or_(says, here)
-    if says is None:
+        matches = pc.match_substring_regex(column.cast(pa.large_string()), _VISIBLE)
+        visible = matches if visible is None else pc.or_(visible, matches)
+    if visible is None:
         return None
-    number = says.index(False).as_py()
+    number = visible.index(False).as_py()
     return None if number < 0 else int(number)
