@@ -492,7 +492,7 @@ MISTAKES = [
         "stl",
         "--set",
         "student.input.image_size=32",
-        says=("timm:test_resnet knows how its input looks", "leave student.input out"),
+        says=("timm:test_resnet defines its own input", "remove student.input"),
     ),
     on_images(
         "deviation of 0",

@@ -1,4 +1,4 @@
-"""From a name to an object: ``"name"`` or ``"package.module:Class"``, and its parameters."""
+"""Lookup and construction of objects by name, with parameters checked against signatures."""
 
 import importlib
 import sys
@@ -28,7 +28,7 @@ __all__ = [
 
 
 def import_object(path: str) -> Any:
-    """Return what ``"package.module:attribute"`` names; the current folder is searched too.
+    """Import ``"package.module:attribute"``; the current folder is searched too.
 
     Raises:
         ConfigError: If the path has no colon, or the module or attribute does not exist.
@@ -47,7 +47,7 @@ def import_object(path: str) -> Any:
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"cannot import {module_name!r} for {path!r}: {error}; "
-            "it must be installed, or lie in the current folder"
+            "it must be installed, or be in the current folder"
         ) from error
     except Exception as error:  # user code may raise anything
         raise ConfigError(
@@ -68,9 +68,9 @@ def lookup(name: str, table: Mapping[str, str], *, kind: str) -> Any:
     """Return the object that a table, or a ``"module:attribute"`` path, gives for a name.
 
     Args:
-        name: A key of the table, or a path of one's own.
-        table: From short names to paths.
-        kind: What is looked up, for the message.
+        name: A key of the table, or a path.
+        table: Paths by short name.
+        kind: Kind of object, for the message.
 
     Raises:
         ConfigError: If the name is neither; the message lists what there is.
@@ -81,23 +81,23 @@ def lookup(name: str, table: Mapping[str, str], *, kind: str) -> Any:
         return import_object(name)
     raise ConfigError(
         f"unknown {kind} {name!r}{did_you_mean(name, table)} "
-        f"There are: {', '.join(table)}; or write 'package.module:Class' for one of your own."
+        f"There are: {', '.join(table)}; or write 'package.module:Class' for your own."
     )
 
 
 def bind(
     factory: Callable[..., Any], given: Mapping[str, Any], params: Mapping[str, Any], *, where: str
 ) -> Any:
-    """Call a factory with what the program gives and what the user set.
+    """Call a factory with the program's arguments and the user's params.
 
     The factory's signature is the schema: a parameter that it does not take, one that is
     missing, or one that the program fills in itself is refused, all in one message.
 
     Args:
         factory: A class or function.
-        given: What the program fills in; passed only where the factory takes it.
-        params: What the user set.
-        where: The dotted path of the parameters in the config, for the message.
+        given: The program's arguments; those that the factory does not take are left out.
+        params: The user's params.
+        where: Dotted path of the params in the config, for messages.
     """
     if found := problems(factory, given, params, where=where):
         raise ConfigError("\n".join(found))
@@ -153,11 +153,11 @@ def problems(
 def _wrong_types(
     factory: Callable[..., Any], params: Mapping[str, Any], *, where: str
 ) -> list[str]:
-    """What the annotations of a signature refuse; a whole number will do for a fraction."""
+    """Return the params that the annotations refuse; an integer is accepted for a float."""
     try:
         hints = get_type_hints(factory.__init__ if isclass(factory) else factory)
     except (NameError, TypeError, AttributeError, SyntaxError):
-        return []  # annotations of somebody's own that cannot be resolved here
+        return []  # annotations of user code that cannot be resolved here
     problems = []
     for name, value in params.items():
         try:
@@ -185,12 +185,12 @@ def build(
 
     Args:
         source: The string.
-        schemes: From schemes to the paths of their classes.
-        given: What the program fills in, beside the name; ``model_input`` says how the input of a
-            model looks that does not know.
-        params: What the user set; of ``python:``, the factory's own.
-        kind: What is built, for messages.
-        where: The dotted path in the config, for messages.
+        schemes: Paths of the classes, by scheme.
+        given: The program's arguments apart from the name; ``model_input`` describes the input of
+            models that do not define it.
+        params: The user's params; for ``python:``, those of the user's factory.
+        kind: Kind of object, for messages.
+        where: Dotted path of the object in the config, for messages.
         params_at: The dotted path of the params, where that is not ``WHERE.params``.
 
     Raises:
@@ -261,8 +261,8 @@ def build_problems(
 def _refuse_needless_input(source: str, factory: Callable[..., Any], *, where: str) -> None:
     if "model_input" not in signature(factory).parameters:
         raise ConfigError(
-            f"{source} knows how its input looks; leave {where}.input out, which is for models that "
-            "do not, as those of python: (options such as image_size are params)"
+            f"{source} defines its own input: remove {where}.input, which is for models that do not, "
+            "such as those of python: (options such as image_size are params)"
         )
 
 
@@ -274,7 +274,7 @@ def call_user_factory(
     where: str,
     kind: type[TutelageError],
 ) -> Any:
-    """Import a function or class of somebody's own, and call it as ``bind`` does.
+    """Import a user's function or class, and call it as ``bind`` does.
 
     Raises:
         ConfigError: If there is none, it cannot be called, or does not take the params.
@@ -289,13 +289,13 @@ def call_user_factory(
 
 @contextmanager
 def naming_user_code(path: str, *, kind: type[TutelageError]) -> Iterator[None]:
-    """Let what somebody's own code raises name the code, and the line of it.
+    """Turn errors of user code into errors that name the code and its line.
 
-    That memory does not suffice is passed on as it is: smaller batches may help.
+    Out-of-memory errors pass unchanged: smaller batches may help.
 
     Args:
-        path: ``"package.module:attribute"``, as it was imported.
-        kind: What is raised instead.
+        path: ``"package.module:attribute"`` of the user code.
+        kind: Type of the error to raise.
     """
     try:
         yield

@@ -14,7 +14,7 @@ def test_a_needless_input_does_not_hide_the_unknown_name():
     said = student_problems("timm:resnet1888", modality="image", model_input=IMAGE)
     assert len(said) == 2
     assert "no model 'resnet1888'" in said[0]
-    assert "leave student.input out" in said[1]
+    assert "remove student.input" in said[1]
 
 
 def test_a_factory_is_looked_at_and_not_called(tmp_path, monkeypatch):

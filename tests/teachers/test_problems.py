@@ -37,7 +37,7 @@ def test_a_needless_input_does_not_hide_the_unknown_name():
     said = teacher_problems("timm:resnet1888", modality="image", model_input=IMAGE)
     assert len(said) == 2
     assert "no model 'resnet1888'" in said[0]
-    assert "leave teachers.input out" in said[1]
+    assert "remove teachers.input" in said[1]
 
 
 def test_rows_of_the_wrong_modality(tmp_path):

@@ -1,8 +1,8 @@
-"""What a feature is, by family: one table for teachers and students, so that both mean the same.
+"""Features of each model family: one table for teachers and students, so that both agree.
 
-The path names the layer whose input is the feature, in the model that transformers builds for
-classification. Everything in front of that layer comes from the checkpoint; the layer itself, and
-what follows, is the head and starts at random.
+The path names the layer whose input is the feature, in the classification model of transformers.
+Everything before that layer comes from the checkpoint; the layer itself and what follows are the
+head, which is randomly initialized.
 
 Sources: each model's ``*ForSequenceClassification`` or ``*ForImageClassification`` in transformers;
 [CLS] for BERT-likes and the last token for decoders as in Qiu et al. 2024, section 4.2.
@@ -16,16 +16,16 @@ __all__ = ["EMBEDDING_MODELS", "FAMILIES", "EmbeddingModel", "Family"]
 
 @dataclass(frozen=True)
 class Family:
-    """Where a family's features are.
+    """Position of the features of a model family.
 
     Attributes:
-        kind: ``"text"`` or ``"image"``: which class for classification is built.
-        tap: Path of the layer whose input they are.
-        pool: ``"last"`` where that layer runs on every token: the last that is not padding.
-        layers: Name of the setting that counts the layers, for keeping the first k.
-        reads_end: Whether features stand at the end of the text: a text that is too long then
-            loses its beginning, and the end token may occur at the end only.
-        meaning: In words.
+        kind: Modality of the rows, ``"text"`` or ``"image"``.
+        tap: Path of the layer whose input is the feature.
+        meaning: Description of the feature.
+        pool: ``"last"`` if that layer runs on every token: the last token that is not padding.
+        layers: Name of the setting with the number of layers, to keep the first k.
+        reads_end: Whether the feature is at the end of the text: a text that is too long is then
+            cut at its beginning, and the end token may occur only at the end.
     """
 
     kind: Literal["text", "image"]
@@ -38,11 +38,11 @@ class Family:
 
 @dataclass(frozen=True)
 class EmbeddingModel:
-    """One side of a model that embeds images and texts in one space; for teachers only.
+    """One tower of a model that embeds images and texts in a common space.
 
     Attributes:
-        model: Class of transformers that holds this side alone.
-        output: Which of its outputs is the embedding.
+        model: Name of the transformers class of this tower.
+        output: Name of the output that is the embedding.
         fixed_length: Whether texts are always padded to the full length, as in its training.
     """
 
@@ -57,7 +57,7 @@ def _last(layers: str = "num_hidden_layers") -> Family:
 
 _POOLER = Family("text", "classifier", "[CLS] after the trained pooler")
 _CLS = Family("text", "classifier.dense", "[CLS] of the last layer")
-_OWN_POOLER = Family("text", "pooler.dense", "[CLS] of the last layer")
+_NEW_POOLER = Family("text", "pooler.dense", "[CLS] of the last layer")
 _EOS = Family(
     "text",
     "classification_head.dense",
@@ -65,9 +65,9 @@ _EOS = Family(
     layers="num_layers",
     reads_end=True,
 )
-_IMAGE = Family("image", "classifier", "what the classifier reads: [CLS], or the mean over patches")
-_STAGES = Family("image", "classifier", "mean over places of the last stage", layers="")
-_CONVOLUTIONS = Family("image", "classifier.1", "mean over places of the last stage", layers="")
+_IMAGE = Family("image", "classifier", "input of the classifier: [CLS], or the mean over patches")
+_STAGES = Family("image", "classifier", "mean over positions of the last stage", layers="")
+_CONVOLUTIONS = Family("image", "classifier.1", "mean over positions of the last stage", layers="")
 
 FAMILIES: dict[str, Family] = {
     "albert": _POOLER,
@@ -81,8 +81,8 @@ FAMILIES: dict[str, Family] = {
     "mpnet": _CLS,
     "roberta": _CLS,
     "xlm-roberta": _CLS,
-    "deberta": _OWN_POOLER,
-    "deberta-v2": _OWN_POOLER,
+    "deberta": _NEW_POOLER,
+    "deberta-v2": _NEW_POOLER,
     "distilbert": Family("text", "pre_classifier", "[CLS] of the last layer", layers="n_layers"),
     "modernbert": Family("text", "head.dense", "[CLS] of the last layer, or the mean over tokens"),
     "bloom": _last("n_layer"),

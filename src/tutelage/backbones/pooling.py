@@ -1,4 +1,4 @@
-"""From a model's states, one for each token or patch, to one feature."""
+"""Pooling of token or patch states to one feature per row."""
 
 import json
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ POOLINGS: tuple[Pooling, ...] = ("mean", "cls", "last", "pooler")
 
 
 def pool(output: Any, mask: Int[Tensor, "batch tokens"] | None, *, how: Pooling) -> Tensor:
-    """Return one feature a row of what a transformers model without a head gives.
+    """Pool the output of a transformers model without a head to one feature per row.
 
     Args:
-        output: With ``last_hidden_state``: ``[batch, tokens, width]``, or a map of places.
-        mask: 1 for tokens, 0 for padding; None where nothing is padded.
-        how: ``"mean"`` over tokens or places, the first token (``"cls"``), the last one that is
-            not padding, or what the model's own pooler gives.
+        output: Output with ``last_hidden_state``: ``[batch, tokens, width]``, or a feature map.
+        mask: 1 for tokens, 0 for padding; None if nothing is padded.
+        how: ``"mean"`` over tokens or positions, the first token (``"cls"``), the last token that is
+            not padding, or the output of the model's pooler.
 
     Raises:
-        SourceError: If the model has no such thing.
+        SourceError: If the output has no such feature.
     """
     if how == "pooler":
         pooled: Tensor | None = getattr(output, "pooler_output", None)
@@ -47,7 +47,7 @@ def pool(output: Any, mask: Int[Tensor, "batch tokens"] | None, *, how: Pooling)
 def masked_mean(
     states: Float[Tensor, "batch tokens width"], mask: Int[Tensor, "batch tokens"] | None
 ) -> Float[Tensor, "batch width"]:
-    """Return each row's mean over its tokens that are not padding.
+    """Return the mean of each row over its tokens that are not padding.
 
     Example:
         >>> import torch
@@ -62,12 +62,12 @@ def masked_mean(
 
 @dataclass(frozen=True)
 class SentenceModel:
-    """What a model of sentence-transformers says of itself.
+    """Settings of a sentence-transformers model.
 
     Attributes:
-        pooling: From tokens to a sentence.
-        max_length: Tokens at most; None if it does not say.
-        subfolder: Where the transformer lies in its folder.
+        pooling: Pooling of the tokens.
+        max_length: Maximum number of tokens; None if not stated.
+        subfolder: Folder of the transformer within the model's folder.
     """
 
     pooling: Pooling
@@ -76,14 +76,14 @@ class SentenceModel:
 
 
 def sentence_model(name: str, *, revision: str | None = None) -> SentenceModel | None:
-    """Read ``modules.json`` and what it names; None for any other kind of model.
+    """Read ``modules.json`` and the files it names; return None for any other kind of model.
 
     Args:
         name: A folder, or a name on the hub.
-        revision: Of the hub's repository.
+        revision: Revision of the hub's repository.
 
     Raises:
-        SourceError: If it pools in a way that is not supported.
+        SourceError: If its pooling is not supported.
     """
     modules = _json(name, "modules.json", revision, kind=list)
     if modules is None:
@@ -100,10 +100,10 @@ def sentence_model(name: str, *, revision: str | None = None) -> SentenceModel |
     limits = f"{paths['Transformer']}/sentence_bert_config.json".lstrip("/")
     length = (_json(name, limits, revision, kind=dict) or {}).get("max_seq_length")
     settings = _json(name, f"{paths['Pooling']}/config.json", revision, kind=dict) or {}
-    return SentenceModel(_stated(settings, name), length, paths["Transformer"])
+    return SentenceModel(_pooling(settings, name), length, paths["Transformer"])
 
 
-def _stated(settings: dict[str, Any], name: str) -> Pooling:
+def _pooling(settings: dict[str, Any], name: str) -> Pooling:
     known: dict[str, Pooling] = {
         "pooling_mode_mean_tokens": "mean",
         "pooling_mode_cls_token": "cls",
@@ -128,9 +128,9 @@ def _stated(settings: dict[str, Any], name: str) -> Pooling:
 def _json(name: str, file: str, revision: str | None, *, kind: type) -> Any:
     from transformers.utils import cached_file
 
-    place = Path(name).expanduser() / file
+    path = Path(name).expanduser() / file
     if not Path(name).expanduser().is_dir():
-        found = cached_file(
+        cached = cached_file(
             name,
             file,
             revision=revision,
@@ -138,18 +138,18 @@ def _json(name: str, file: str, revision: str | None, *, kind: type) -> Any:
             _raise_exceptions_for_missing_entries=False,
             _raise_exceptions_for_connection_errors=False,
         )
-        if found is None:
+        if cached is None:
             return None
-        place = Path(found)
-    if not place.is_file():
+        path = Path(cached)
+    if not path.is_file():
         return None
     try:
-        content = json.loads(place.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SourceError(f"{place} cannot be read: {error}") from error
+        raise SourceError(f"{path} cannot be read: {error}") from error
     if not isinstance(content, kind):
         raise SourceError(
-            f"{place} holds a {type(content).__name__}; sentence-transformers writes a "
+            f"{path} holds a {type(content).__name__}; sentence-transformers writes a "
             f"{kind.__name__}: save the model again"
         )
     return content

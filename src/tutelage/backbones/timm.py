@@ -24,14 +24,14 @@ def load_timm(
     image_size: int | None = None,
     **options: Any,
 ) -> nn.Module:
-    """Build a model of timm with trained weights and a new classifier, or none.
+    """Build a timm model with a new classifier, or none.
 
     Args:
         name: As ``timm.create_model`` takes it.
         weights: ``"pretrained"``, ``"random"``, or a checkpoint's path.
-        num_classes: Outputs of the new classifier; 0 for none.
-        image_size: Side of the images; by default the model's own.
-        **options: For the architecture, such as ``drop_rate``.
+        num_classes: Number of outputs of the new classifier; 0 for none.
+        image_size: Side of the images; by default that of the model.
+        **options: Options of the architecture, such as ``drop_rate``.
 
     Raises:
         SourceError: If there is no such model or weights, or the weights do not fit.
@@ -45,7 +45,7 @@ def load_timm(
     trained = weights != "random"
     if weights not in ("pretrained", "random"):
         overlay |= _file(weights, name)
-    # With a file, first the classifier that the file has, so that nothing is left out silently.
+    # With a file, the classifier of the file is built first, so that no weight is dropped silently.
     classes = overlay.get("num_classes", num_classes)
     try:
         model: nn.Module = _create(

@@ -1,4 +1,4 @@
-"""Loading models of transformers, and what their inputs look like; for teachers and students."""
+"""Loading of transformers models, and of their tokenizers and image processors."""
 
 import json
 from collections.abc import Iterator
@@ -35,14 +35,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Loading:
-    """How a model is loaded.
+    """Options of loading a model.
 
     Attributes:
-        weights: ``"pretrained"``, or ``"random"`` for the architecture from a random start.
-        revision: Of the hub's repository.
+        weights: ``"pretrained"``, or ``"random"`` for a randomly initialized architecture.
+        revision: Revision of the hub's repository.
         trust_remote_code: Run code that comes with the model.
-        dtype: In which its weights are kept.
-        device_map: Where accelerate puts its layers, such as ``"auto"``; None for one device.
+        dtype: Data type of the weights.
+        device_map: Placement of the layers by accelerate, such as ``"auto"``; None for one device.
     """
 
     weights: str = "pretrained"
@@ -54,7 +54,7 @@ class Loading:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model, and the names of weights that its checkpoint did not have."""
+    """A model, and the names of weights missing from its checkpoint."""
 
     model: nn.Module
     missing: frozenset[str]
@@ -70,7 +70,7 @@ def load_config(name: str, *, revision: str | None = None, trust_remote_code: bo
 
     try:
         return AutoConfig.from_pretrained(
-            _place(name), revision=revision or "main", trust_remote_code=trust_remote_code
+            _path_or_name(name), revision=revision or "main", trust_remote_code=trust_remote_code
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise SourceError(_cannot_load(name, error)) from error
@@ -121,10 +121,10 @@ def _local_file(name: str, file: str, revision: object) -> Path | None:
 
 
 def family_of(model_type: str, *, name: str, kind: str) -> Family:
-    """Return where the features of a model for classification are.
+    """Return the family of a model type, which defines its features.
 
     Raises:
-        SourceError: If the table does not have its type, or it is for the other kind of rows.
+        SourceError: If the type is unknown, or takes rows of the other modality.
     """
     family = FAMILIES.get(model_type)
     if family is None:
@@ -141,16 +141,16 @@ def family_of(model_type: str, *, name: str, kind: str) -> Family:
 def load_classifier(
     name: str, config: Any, *, kind: Literal["text", "image"], loading: Loading
 ) -> Loaded:
-    """Load a model for classification; its head is new where the checkpoint has none."""
+    """Load a classification model, with a new head where the checkpoint has none."""
     from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification
 
     auto = AutoModelForSequenceClassification if kind == "text" else AutoModelForImageClassification
-    config.architectures = config.architectures or []  # where None, some automatic classes fail
+    config.architectures = config.architectures or []  # with None, some automatic classes fail
     return _load(auto, name, config, loading)
 
 
 def load_encoder(name: str, config: Any, *, loading: Loading) -> Loaded:
-    """Load a model without a head; of an encoder-decoder, the encoder."""
+    """Load a model without a head; for an encoder-decoder, its encoder."""
     from transformers import AutoModel
 
     loaded = _load(AutoModel, name, config, loading)
@@ -163,7 +163,7 @@ def load_encoder(name: str, config: Any, *, loading: Loading) -> Loaded:
 def load_embedding_model(
     name: str, config: Any, *, kind: Literal["text", "image"], loading: Loading
 ) -> tuple[Loaded, EmbeddingModel]:
-    """Load one side of a model that embeds images and texts in one space."""
+    """Load one tower of a model that embeds images and texts in a common space."""
     import transformers
 
     tower = EMBEDDING_MODELS[config.model_type][kind]
@@ -175,7 +175,7 @@ def load_embedding_model(
 
 
 def position_limit(config: Any) -> int | None:
-    """Return how many tokens a model can tell apart by position; None if it has no such limit."""
+    """Return the number of positions of a model; None if it has no limit."""
     if config.model_type in ("t5", "mt5", "umt5", "bloom"):
         return None
     limit = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
@@ -187,7 +187,7 @@ def position_limit(config: Any) -> int | None:
 
 
 _FROM_PADDING = ("camembert", "data2vec-text", "longformer", "mpnet", "roberta", "xlm-roberta")
-"""These number positions from the padding token's id on, so the first ones are never used."""
+"""Types that number positions from the padding token's id, so that the first ones are unused."""
 
 
 def text_input(
@@ -200,19 +200,21 @@ def text_input(
     revision: str | None = None,
     trust_remote_code: bool = False,
 ) -> TextInput:
-    """Return how texts become the input of a model, and tell the model how they are padded.
+    """Return the input of a text model, and set the model's padding token where it is used.
 
     Args:
-        name: Where the tokenizer is.
-        config: The model's; its padding token is set where the features are read at the end,
-            because decoders look for the last token by it.
-        max_length: Tokens at most; by default what tokenizer and model allow.
-        reads_end: Whether features stand at the end; by default as the family's do.
+        name: Folder of the tokenizer, or its name on the hub.
+        config: Config of the model; its padding token is set if the features are read at the end,
+            because decoders find the last token by it.
+        max_length: Maximum number of tokens; by default that of tokenizer and model.
+        reads_end: Whether the feature is at the end of the text; by default that of the family.
         fixed_length: Whether all texts are padded to ``max_length``.
-        revision: Of the hub's repository.
+        revision: Revision of the hub's repository.
         trust_remote_code: Run code that comes with the tokenizer.
     """
-    tokenizer = load_tokenizer(_place(name), revision=revision, trust_remote_code=trust_remote_code)
+    tokenizer = load_tokenizer(
+        _path_or_name(name), revision=revision, trust_remote_code=trust_remote_code
+    )
     family = FAMILIES.get(config.model_type)
     if reads_end is None:
         reads_end = family is not None and family.reads_end
@@ -223,7 +225,7 @@ def text_input(
         accepts = {"input_ids"}
     else:
         accepts |= {"input_ids", "attention_mask"}
-    made = TextInput.from_tokenizer(
+    texts = TextInput.from_tokenizer(
         tokenizer,
         max_length=max_length,
         positions=position_limit(config),
@@ -234,12 +236,12 @@ def text_input(
         fixed_length=fixed_length,
     )
     if family is not None and family.pool == "last":
-        config.pad_token_id = padding_id(made.tokenizer, vocabulary=made.vocabulary)
-    return made
+        config.pad_token_id = padding_id(texts.tokenizer, vocabulary=texts.vocabulary)
+    return texts
 
 
 def image_input(name: str, *, revision: str | None = None) -> ImageInput:
-    """Return how images become the input of a model of transformers.
+    """Return the input of an image model of transformers.
 
     Raises:
         SourceError: If the model comes without an image processor.
@@ -247,7 +249,9 @@ def image_input(name: str, *, revision: str | None = None) -> ImageInput:
     from transformers import AutoImageProcessor
 
     try:
-        processor = AutoImageProcessor.from_pretrained(_place(name), revision=revision or "main")
+        processor = AutoImageProcessor.from_pretrained(
+            _path_or_name(name), revision=revision or "main"
+        )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise SourceError(
             f"hf:{name} has no image processor ({first_line(error)}); it needs the file "
@@ -273,7 +277,7 @@ def _load(model_class: Any, name: str, config: Any, loading: Loading) -> Loaded:
             return Loaded(make(config, **trust), frozenset())
         with quietly():
             model, information = model_class.from_pretrained(
-                _place(name),
+                _path_or_name(name),
                 config=config,
                 revision=loading.revision or "main",
                 use_safetensors=True,
@@ -291,7 +295,7 @@ def _load(model_class: Any, name: str, config: Any, loading: Loading) -> Loaded:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Silence bars and the report of missing weights; what matters of that we say ourselves."""
+    """Silence progress bars and reports of missing weights, which are checked elsewhere."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -305,7 +309,7 @@ def quietly() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _place(name: str) -> str:
+def _path_or_name(name: str) -> str:
     folder = Path(name).expanduser()
     return str(folder) if folder.is_dir() else name
 

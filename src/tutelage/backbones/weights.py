@@ -1,4 +1,4 @@
-"""One number for all of a model's weights."""
+"""Digest and count of a model's weights."""
 
 import hashlib
 
@@ -11,7 +11,7 @@ __all__ = ["count_parameters", "weights_digest"]
 def weights_digest(model: nn.Module) -> str:
     """Return a digest of names, shapes and bytes of all weights and buffers.
 
-    It is the same in every process, whatever file the weights came from.
+    It is the same in every process, and does not depend on the file of the weights.
 
     Example:
         >>> a, b = nn.Linear(2, 2), nn.Linear(2, 2)
@@ -27,7 +27,7 @@ def weights_digest(model: nn.Module) -> str:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers the model's parameters hold."""
+    """Return the number of the model's parameters."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 

@@ -1,4 +1,4 @@
-"""From a row to a model's input; teachers and students share this."""
+"""Conversion of rows to model inputs, for teachers and students alike."""
 
 from tutelage.inputs.base import ModelInput
 from tutelage.inputs.build import custom_input, empty_batch, input_mistakes

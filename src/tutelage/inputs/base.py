@@ -1,8 +1,8 @@
-"""The contract of a model input: from a row to what a model reads.
+"""The contract of a model input, which converts rows to batches.
 
-``prepare`` and ``collate`` run on the CPU, in worker processes where there are some, and hold no
-weights; ``finish`` runs where the model is. Images stay uint8 until then: a quarter of the bytes
-to keep and to move.
+``prepare`` and ``collate`` run on the CPU, possibly in worker processes, and hold no weights;
+``finish`` runs on the model's device. Images stay uint8 until then, which takes a quarter of the
+memory and transfer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,19 +16,19 @@ __all__ = ["ModelInput"]
 
 @runtime_checkable
 class ModelInput(Protocol):
-    """How rows become the input of a model: an ``ImageInput``, a ``TextInput`` or the like."""
+    """Converts rows to the input of a model, as ``ImageInput`` and ``TextInput`` do."""
 
     def prepare(self, row: Any, /) -> Any:
-        """One row, decoded and transformed."""
+        """Transform one row."""
 
     def cost(self, prepared: Any, /) -> int:
-        """Memory that a row takes."""
+        """Return the relative memory use of a row."""
 
     def collate(self, prepared: Sequence[Any], /) -> Mapping[str, Tensor]:
-        """A batch, padded."""
+        """Return a padded batch."""
 
     def finish(self, batch: Mapping[str, Tensor], *, dtype: torch.dtype) -> Mapping[str, Tensor]:
-        """The batch as the model takes it, on its device."""
+        """Return the batch as the model takes it, on the batch's device."""
 
     def identity(self) -> Mapping[str, str]:
-        """What decides the numbers."""
+        """Return the settings that decide the numbers."""

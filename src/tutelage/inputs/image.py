@@ -1,4 +1,4 @@
-"""Images as a model wants them."""
+"""Input of image models: resizing, cropping, augmentation and normalization."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -21,20 +21,20 @@ __all__ = ["ImageInput"]
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
 
 SMALLEST_VIEW = 0.25
-"""An augmented view shows at least this share of the image, so that its label still holds."""
+"""Least share of the image in an augmented view, so that its label still applies."""
 
 
 @dataclass(frozen=True)
 class ImageInput:
-    """Images as a model wants them: resized, cropped, and later normalised.
+    """Converts images to pixels, resized and cropped, and normalizes them on the device.
 
     Attributes:
-        pixels: From an RGB image to its uint8 pixels ``[3, height, width]``.
+        pixels: Function from an RGB image to uint8 pixels ``[3, height, width]``.
         size: Height and width.
-        mean: Subtracted from each channel, in units of the full range 0 to 1.
-        std: What each channel is then divided by.
-        interpolation: How augmented views are resized.
-        preparation: Describes ``pixels`` by everything that changes a pixel.
+        mean: Mean of each channel, for pixels from 0 to 1.
+        std: Standard deviation of each channel, for pixels from 0 to 1.
+        interpolation: Interpolation of augmented views.
+        preparation: All settings of ``pixels`` that change a pixel.
     """
 
     pixels: "Callable[[Image], UInt8[Tensor, '3 height width']]"
@@ -60,14 +60,14 @@ class ImageInput:
         interpolation: Interpolation = "bicubic",
         crop: float = 1.0,
     ) -> "ImageInput":
-        """Resize the shorter side to ``image_size / crop``, and cut the square in the middle.
+        """Resize the shorter side to ``image_size / crop`` and crop the central square.
 
         Args:
             image_size: Side of the square, in pixels.
-            mean: Of each channel, for pixels from 0 to 1.
-            std: Of each channel, for pixels from 0 to 1.
-            interpolation: How to resize.
-            crop: Share of the resized side that the square shows.
+            mean: Mean of each channel, for pixels from 0 to 1.
+            std: Standard deviation of each channel, for pixels from 0 to 1.
+            interpolation: Interpolation of the resizing.
+            crop: Side of the square, as a share of the resized side.
 
         Example:
             >>> from PIL import Image
@@ -89,10 +89,10 @@ class ImageInput:
 
     @classmethod
     def from_timm(cls, model: torch.nn.Module | Mapping[str, Any]) -> "ImageInput":
-        """Take timm's evaluation transform.
+        """Use timm's evaluation transform.
 
         Args:
-            model: A timm model, or what ``timm.data.resolve_data_config`` gives for one.
+            model: A timm model, or the result of ``timm.data.resolve_data_config`` for one.
 
         Raises:
             ConfigError: If the model does not take three channels.
@@ -118,11 +118,11 @@ class ImageInput:
 
     @classmethod
     def from_processor(cls, processor: "BaseImageProcessor") -> "ImageInput":
-        """Take a transformers image processor, with its rescaling and normalisation put off.
+        """Use a transformers image processor, with rescaling and normalization left to ``finish``.
 
         Raises:
-            ConfigError: If the processor does more than resize, crop, rescale and normalise, or
-                its images differ in size; found out on two images of noise.
+            ConfigError: If the processor does more than resize, crop, rescale and normalize, or
+                its images differ in size; both are tested on images of noise.
         """
         settings = processor.to_dict()
         factor = (
@@ -155,17 +155,17 @@ class ImageInput:
         return made
 
     def prepare(self, image: "Image") -> UInt8[Tensor, "3 height width"]:
-        """Return the pixels, not yet normalised."""
+        """Return the pixels, not yet normalized."""
         return self.pixels(image)
 
     def augmented(
         self, image: "Image", generator: torch.Generator | None = None
     ) -> UInt8[Tensor, "3 height width"]:
-        """Return the pixels of a random part of the image, mirrored half of the time.
+        """Return the pixels of a random crop, mirrored with probability 1/2.
 
         Args:
             image: A row.
-            generator: Decides the view; without it, torch's global random state does.
+            generator: Random generator of the view; by default torch's global one.
         """
         from torchvision.transforms import v2
 
@@ -199,11 +199,11 @@ class ImageInput:
     def finish(
         self, batch: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float32
     ) -> dict[str, Float[Tensor, "batch 3 height width"]]:
-        """Normalise on the device that holds the batch: ``(pixels / 255 - mean) / std``.
+        """Normalize on the batch's device: ``(pixels / 255 - mean) / std``.
 
         Args:
             batch: From ``collate``.
-            dtype: Of the result; computed in float32 in any case.
+            dtype: Data type of the result; the computation is in float32.
         """
         image = batch["image"]
         scale, shift = _scale_and_shift(self.mean, self.std, image.device)
@@ -211,14 +211,14 @@ class ImageInput:
         return {"image": normal.to(dtype)}
 
     def identity(self) -> dict[str, str]:
-        """Return what decides the numbers that a model is given."""
+        """Return the settings that decide the numbers."""
         settings = {**self.preparation, "size": self.size, "mean": self.mean, "std": self.std}
         return {"input": json.dumps(settings, sort_keys=True, default=_plain)}
 
 
 @dataclass(frozen=True)
 class _ProcessorPixels:
-    """A processor's pixels before rescaling; a class, so that worker processes can receive it."""
+    """Pixels of a processor before rescaling; a class, so that it can be pickled for workers."""
 
     processor: "BaseImageProcessor"
 
@@ -229,7 +229,7 @@ class _ProcessorPixels:
         return _uint8(made["pixel_values"][0])
 
     def fixed_size(self) -> tuple[int, int]:
-        """Height and width of what comes out, whatever goes in."""
+        """Return the height and width that all outputs have."""
         try:
             shapes = {tuple(self(_noise(*size)).shape) for size in ((97, 131), (131, 97))}
         except (TypeError, ValueError, RuntimeError):  # a step that wants rescaled pixels
@@ -243,7 +243,7 @@ class _ProcessorPixels:
 def _scale_and_shift(
     mean: tuple[float, float, float], std: tuple[float, float, float], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Constants on a device, made once: making them waits for the device."""
+    """Return cached constants on a device, because creating them waits for the device."""
     with torch.inference_mode(False):
         scale = torch.tensor([1 / (255 * s) for s in std], device=device)
         shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=device)
@@ -253,8 +253,8 @@ def _scale_and_shift(
 def _refuse_processor(processor: "BaseImageProcessor") -> NoReturn:
     raise ConfigError(
         f"{type(processor).__name__} as configured does more than resize to one size, crop, "
-        "rescale and normalise RGB images, or gives images of different sizes; use the model as a "
-        "python: source with an input of its own"
+        "rescale and normalize RGB images, or gives images of different sizes; use the model through "
+        "python: with a custom input"
     )
 
 

@@ -1,4 +1,4 @@
-"""Images with texts as a model of both wants them."""
+"""Input of models that take an image and a text."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,11 @@ __all__ = ["PairInput"]
 
 @dataclass(frozen=True)
 class PairInput:
-    """An image's input and a text's, side by side in one batch.
+    """The inputs of an image and a text in one batch.
 
     Attributes:
-        image: From images to ``{"image": ...}``.
-        text: From texts to tensors of other names.
+        image: Input of the images, ``{"image": ...}``.
+        text: Input of the texts, tensors of other names.
     """
 
     image: ImageInput
@@ -36,7 +36,7 @@ class PairInput:
         return self.image.prepare(image), self.text.prepare(text)
 
     def cost(self, prepared: tuple[Any, Any], /) -> int:
-        """A row costs its tokens; all images cost the same."""
+        """Return the cost of the text; all images cost the same."""
         return self.text.cost(prepared[1])
 
     def collate(self, prepared: Sequence[tuple[Any, Any]], /) -> dict[str, Tensor]:
@@ -47,7 +47,7 @@ class PairInput:
     def finish(
         self, batch: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float32
     ) -> dict[str, Tensor]:
-        """Normalise the images, on the device that holds the batch."""
+        """Normalize the images on the batch's device."""
         text = {name: value for name, value in batch.items() if name != "image"}
         return {
             **self.image.finish({"image": batch["image"]}, dtype=dtype),
@@ -55,6 +55,6 @@ class PairInput:
         }
 
     def identity(self) -> dict[str, str]:
-        """Return what decides the numbers that a model is given."""
+        """Return the settings that decide the numbers."""
         sides = {"image": self.image.identity(), "text": self.text.identity()}
         return {"input": json.dumps(sides, sort_keys=True)}

@@ -1,4 +1,4 @@
-"""A row's texts inside the words around them, told apart so that a long prompt is cut well."""
+"""Prompts: the texts of a row within the literal texts of a template."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ __all__ = ["Prompt"]
 
 @dataclass(frozen=True)
 class Prompt(Sequence[str]):
-    """A prompt: literals with fields between them.
+    """Literal texts with fields between them; a prompt that is too long is cut in its fields.
 
-    Whoever takes a row of texts may take it as a row of one text, the whole prompt.
+    As a sequence, it is a row of one text, the whole prompt.
 
     Attributes:
-        literals: What the template says in front of each field, and behind the last.
-        fields: What the row puts between them; one fewer than the literals.
+        literals: Texts of the template before each field, and after the last.
+        fields: Texts of the row; one fewer than the literals.
 
     Example:
         >>> prompt = Prompt(("Review: ", "\\nSentiment:"), ("fine, if long",))
@@ -29,12 +29,12 @@ class Prompt(Sequence[str]):
 
     @property
     def text(self) -> str:
-        """Everything together."""
+        """The whole prompt."""
         return "".join(self.pieces)
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """Literals and fields by turns, as they stand in the text."""
+        """Literals and fields in the order of the text."""
         pairs = zip(self.literals, self.fields, strict=False)
         return (*chain.from_iterable(pairs), self.literals[-1])
 

@@ -1,4 +1,4 @@
-"""Cutting a prompt that is too long: the fields give way, the longest first; the literals stay."""
+"""Shortening of prompts that are too long: fields are cut, the longest first; literals stay."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -20,21 +20,20 @@ def shortened(
     count: Callable[[str], int],
     spans: Callable[[str], Sequence[Span]],
 ) -> Prompt:
-    """Return the prompt with the ends of its longest fields cut off, so that it fits.
+    """Return the prompt with its longest fields cut at the end, so that it fits.
 
-    As if one token after another were taken from the field that is the longest at that time. What
-    comes out is tokenized again, because tokens at a cut may join or fall apart, and more is
-    cut until it fits.
+    One token after another is taken from the field that is longest at that time. The result is
+    tokenized again, because tokens at a cut may merge or split, and more is cut until it fits.
 
     Args:
-        prompt: One that is too long.
-        room: Tokens at most, without special ones.
-        count: How many tokens a text has.
-        spans: Where in a text its tokens begin and end; or ``characters``, for a tokenizer that
-            does not say.
+        prompt: A prompt that is too long.
+        room: Maximum number of tokens, without special ones.
+        count: Function that counts the tokens of a text.
+        spans: Function that returns the start and end of each token in a text; ``characters`` for a
+            tokenizer without offsets.
 
     Raises:
-        ConfigError: If the literals alone leave no room.
+        ConfigError: If the literals alone do not fit.
 
     Example:
         >>> import re
@@ -63,9 +62,7 @@ def shortened(
 
 
 def shared(lengths: Sequence[int], budget: int) -> list[int]:
-    """Return what is left of some lengths when the longest loses one until their sum fits.
-
-    Of equal ones the last gives way first.
+    """Shorten the longest lengths one by one until their sum fits; the last of equals first.
 
     Example:
         >>> shared([9, 2, 5], 8)
@@ -86,9 +83,9 @@ def shared(lengths: Sequence[int], budget: int) -> list[int]:
 
 
 def characters(text: str) -> list[Span]:
-    """Return every character's place, for a tokenizer that does not say where its tokens stand.
+    """Return the span of each character, once per byte, for tokenizers without offsets.
 
-    Once for each byte of it: some tokens are as small as that.
+    A token may be as small as one byte.
 
     Example:
         >>> characters("né")
@@ -102,7 +99,7 @@ def characters(text: str) -> list[Span]:
 
 
 def _ends(prompt: Prompt, spans: Sequence[Span]) -> list[list[int]]:
-    """For each field where its tokens end, counted from its beginning; a token is where it ends."""
+    """Return for each field the ends of its tokens, relative to the field's start."""
     borders = list(accumulate(map(len, prompt.pieces)))
     found: list[list[int]] = []
     for number in range(len(prompt.fields)):

@@ -1,4 +1,4 @@
-"""A text's tokens, and how many texts had to be cut to get them."""
+"""Tokens of a text, and counts of texts that were cut to the maximum length."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ __all__ = ["Cuts", "Tokens"]
 
 
 class Tokens(dict[str, Any]):
-    """What a text became, by the name under which a model takes it.
+    """Token tensors by argument name of the model.
 
     Attributes:
-        cut_to: Tokens at most, of a text that had more; None where the text is whole.
+        cut_to: Maximum length that the text was cut to; None if it was not cut.
     """
 
     cut_to: int | None = None
@@ -19,12 +19,12 @@ class Tokens(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Cuts:
-    """How many of some rows were cut.
+    """Number of rows that were cut.
 
     Attributes:
-        rows: All rows.
-        cut: Those that were.
-        length: Tokens at most; 0 where none was cut.
+        rows: Number of all rows.
+        cut: Number of rows that were cut.
+        length: Maximum length in tokens; 0 if no row was cut.
 
     Example:
         >>> Cuts(4000, 492, 512).words("train")
@@ -37,7 +37,7 @@ class Cuts:
 
     @classmethod
     def of(cls, prepared: Iterable[Any]) -> "Cuts":
-        """Count rows as an input prepared them."""
+        """Count the cuts in prepared rows."""
         lengths = [getattr(row, "cut_to", None) or 0 for row in prepared]
         return cls(len(lengths), sum(map(bool, lengths)), max(lengths, default=0))
 
@@ -45,7 +45,7 @@ class Cuts:
         return Cuts(self.rows + other.rows, self.cut + other.cut, max(self.length, other.length))
 
     def words(self, split: str) -> str:
-        """Say it in one line."""
+        """Return the counts as one line."""
         share = 100 * self.cut / self.rows
         percent = f"{share:.1f}" if share >= 0.05 else "less than 0.1"
         return (

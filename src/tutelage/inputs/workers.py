@@ -1,4 +1,4 @@
-"""Errors on their way out of worker processes, without the traceback that a loader adds to them."""
+"""Errors of worker processes, passed on without the traceback that a data loader adds."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ __all__ = ["Failure", "raising"]
 
 @dataclass(frozen=True)
 class Failure:
-    """What a worker gives in place of rows that it could not prepare."""
+    """An error that a worker returns in place of rows it could not prepare."""
 
     kind: type[TutelageError]
     message: str
 
     @classmethod
     def of(cls, error: TutelageError) -> "Failure":
-        """Take an error's kind and message."""
+        """Record the type and message of an error."""
         return cls(type(error), str(error))
 
     def error(self) -> TutelageError:
-        """The error again."""
+        """Return the error."""
         return self.kind.__new__(self.kind, self.message)
 
 
 def raising(items: Iterable[Any]) -> Iterator[Any]:
-    """Give what workers made, and raise the first error among it."""
+    """Yield the items of workers, and raise the first failure."""
     for item in items:
         if isinstance(item, Failure):
             raise item.error()
