@@ -1,4 +1,4 @@
-"""Matrices in files, mapped instead of read into memory."""
+"""Feature matrices in files, memory-mapped."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -24,25 +24,25 @@ class FeatureFile(Protocol):
     """A matrix in a file.
 
     Attributes:
-        path: Of the file.
+        path: Path of the file.
     """
 
     path: Path
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Rows and columns."""
+        """Number of rows and columns."""
 
     @property
     def ids(self) -> Sequence[str] | None:
-        """One a row; None where the file has none."""
+        """Id of each row; None if the file has none."""
 
     def rows(self, numbers: Sequence[int]) -> Float[Tensor, "rows width"]:
-        """A copy of some rows, in float32."""
+        """Return a float32 copy of the rows with these numbers."""
 
 
 class _Mapped:
-    """A matrix that a file holds as it is."""
+    """A matrix stored as such."""
 
     ids: Sequence[str] | None = None
 
@@ -57,10 +57,10 @@ class _Mapped:
 
 
 def open_file(path: Path, *, column: str, id_column: str) -> FeatureFile:
-    """Open a file of features by its ending.
+    """Open a feature file, in the format of its ending.
 
     Raises:
-        SourceError: If there is no such file, it cannot be read, or holds no matrix of numbers.
+        SourceError: If there is no such file, it cannot be read, or contains no matrix of numbers.
     """
     for mistake in path_mistakes(path):
         raise SourceError(mistake)
@@ -110,7 +110,7 @@ def _safetensors(path: Path, column: str, id_column: str) -> FeatureFile:
 
 
 class _Parquet:
-    """A column of lists, laid out as a mapped matrix when rows are first asked for."""
+    """A column of lists, copied to a mapped matrix when rows are first read."""
 
     def __init__(self, path: Path, column: str, id_column: str) -> None:
         from pyarrow import parquet  # type: ignore[import-untyped]

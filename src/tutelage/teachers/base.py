@@ -1,4 +1,4 @@
-"""What a teacher is: a frozen function from rows to vectors."""
+"""The contract of a teacher: a frozen function from rows to vectors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -18,17 +18,17 @@ class Source(Protocol):
     """What every teacher has.
 
     Attributes:
-        width: Columns of its features.
-        parameters: Numbers in its weights; None where that is not known.
+        width: Number of columns of its features.
+        parameters: Number of its parameters; None if unknown.
     """
 
     width: int
     parameters: int | None
 
     def identity(self) -> Mapping[str, str]:
-        """What decides its features: scheme, architecture, digest of the weights, preparation.
+        """Return all that decides the features: scheme, architecture, digest of weights, preparation.
 
-        Equal in every process, and free of names and paths that decide nothing.
+        It is the same in every process, without names and paths that decide nothing.
         """
 
 
@@ -36,46 +36,46 @@ class Source(Protocol):
 class Encoder(Source, Protocol):
     """A teacher that computes features.
 
-    ``prepare`` and ``collate`` run in worker processes, so they hold no weights.
+    ``prepare`` and ``collate`` run in worker processes and hold no weights.
     """
 
     @property
     def modality(self) -> Side:
-        """What rows it takes."""
+        """Modality of the rows that it takes."""
 
     def prepare(self, row: Any, /) -> Any:
-        """One row, decoded and transformed (image: uint8 tensor; text: token ids)."""
+        """Transform one row (image: uint8 tensor; text: token ids)."""
 
     def cost(self, prepared: Any, /) -> int:
-        """Memory that a row takes, by which rows are sorted (text: tokens; image: 1)."""
+        """Return the relative memory use of a row (text: tokens; image: 1), used for batching."""
 
     def collate(self, prepared: Sequence[Any], /) -> Mapping[str, Tensor]:
-        """A batch, padded."""
+        """Return a padded batch."""
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Move the weights; ``float16`` or ``bfloat16`` where the device computes it fast."""
+        """Move the weights; the data type is half precision on devices that compute it fast."""
 
     def encode(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch width"]:
-        """The features, on the device, under ``torch.inference_mode``."""
+        """Return the features; called under ``torch.inference_mode``."""
 
 
 @runtime_checkable
 class Precomputed(Source, Protocol):
-    """A teacher whose features somebody computed elsewhere."""
+    """A teacher whose features were computed elsewhere."""
 
     def read(self, split: Split, rows: Sequence[int]) -> Float[Tensor, "rows width"]:
-        """The features of some of a split's rows, matched by id; called block by block.
+        """Return the features of some rows of a split, matched by id; called for one block at a time.
 
         Raises:
-            SourceError: If a row has none, or counts differ.
+            SourceError: If a row has no features, or the number of rows differs.
         """
 
 
 def checked(features: object, *, rows: int, width: int) -> Float[Tensor, "rows width"]:
-    """Return what a teacher gave for some rows, if it is a matrix of numbers of this shape.
+    """Return features after checking that they are a matrix of real numbers of this shape.
 
     Raises:
-        SourceError: If it is anything else.
+        SourceError: If they are not.
     """
     if not isinstance(features, Tensor):
         raise SourceError(

@@ -1,4 +1,4 @@
-"""Open the teacher that a source string names."""
+"""Opening and checking of the teacher that a source string names."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,9 +39,9 @@ def open_teacher(
     Args:
         source: ``timm:NAME``, ``hf:NAME_OR_DIR``, ``openclip:ARCH/WEIGHTS``, ``onnx:FILE``,
             ``features:FILE`` or ``python:module:factory``.
-        modality: What the rows are.
-        params: Options of the scheme (see its class); of ``python:``, the factory's own.
-        model_input: How the input of an ``onnx:`` or ``python:`` teacher looks.
+        modality: Modality of the rows.
+        params: Options of the scheme (see its class); for ``python:``, those of the factory.
+        model_input: Input of an ``onnx:`` or ``python:`` teacher.
 
     Raises:
         SourceError: If there is no such teacher, or it cannot take these rows.
@@ -59,13 +59,13 @@ def teacher_problems(
     params: Mapping[str, Any] | None = None,
     model_input: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Return the mistakes in a teacher's string and options that need no weights to be told.
+    """Return all mistakes in a teacher's string and options that can be found without loading it.
 
     Args:
         source: The teacher, as for ``open_teacher``.
-        modality: What the rows are.
+        modality: Modality of the rows.
         params: Options of the scheme.
-        model_input: How the input of an ``onnx:`` or ``python:`` teacher looks.
+        model_input: Input of an ``onnx:`` or ``python:`` teacher.
     """
     given = {"modality": modality, "model_input": model_input}
     return build_problems(

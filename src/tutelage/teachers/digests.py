@@ -1,4 +1,4 @@
-"""One number for the content of files."""
+"""Digest of the content of files."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ __all__ = ["files_digest"]
 
 
 def files_digest(paths: Iterable[Path]) -> str:
-    """Return a digest of the bytes of some files, in this order; their names do not count."""
+    """Return a digest of the bytes of files in this order, whatever their names."""
     total = hashlib.blake2b(digest_size=16)
     for path in paths:
         with path.open("rb") as file:

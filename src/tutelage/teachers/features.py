@@ -1,4 +1,4 @@
-"""Features that somebody computed elsewhere."""
+"""Teachers whose features are in files."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -16,7 +16,7 @@ __all__ = ["FeaturesSource", "mistakes"]
 
 PLACE = "{split}"
 SPLITS = ("validation", "test", "unlabelled")
-"""Beside ``train``: whose files, where they are there, decide what is cached."""
+"""Splits besides ``train`` whose files, if they exist, are part of the identity."""
 
 
 def mistakes(name: str) -> list[str]:
@@ -25,18 +25,18 @@ def mistakes(name: str) -> list[str]:
 
 
 class FeaturesSource:
-    """Features in npy, safetensors or parquet files, one row an example.
+    """Features in npy, safetensors or parquet files, one row per example.
 
-    A parquet file with a column ``id`` is matched by it. Other files hold one row for each row of
-    the split, in its order, and need one file a split: ``features:emb_{split}.npy``.
+    A parquet file with a column ``id`` is matched by ids. Other files have one row for each row of
+    the split, in the same order, and one file per split: ``features:emb_{split}.npy``.
 
     Args:
-        name: The file, with ``{split}`` where the split's name stands.
+        name: Path of the file, with ``{split}`` for the name of the split.
         column: Name of the features in parquet and safetensors files.
-        id: Name of the ids in parquet files.
+        id: Name of the id column in parquet files.
 
     Raises:
-        SourceError: If there is no such file, or its content is no matrix of numbers.
+        SourceError: If there is no such file, or it contains no matrix of numbers.
     """
 
     def __init__(self, name: str, *, column: str = "features", id: str = "id") -> None:
@@ -49,7 +49,7 @@ class FeaturesSource:
         self.width = self._file("train").shape[1]
 
     def identity(self) -> Mapping[str, str]:
-        """The files' content."""
+        """Return a digest of the files' content."""
         return {"scheme": "features", "column": self._column, "content": self._content}
 
     @cached_property
@@ -61,10 +61,10 @@ class FeaturesSource:
         return files_digest([first, *(path for path in beside if path.is_file())])
 
     def read(self, split: Split, rows: Sequence[int]) -> Float[Tensor, "rows width"]:
-        """The features of some rows of a split.
+        """Return the features of some rows of a split.
 
         Raises:
-            SourceError: Naming the row that has none, or the two counts that differ.
+            SourceError: If a row has no features, or the number of rows differs.
         """
         origin = split.origin
         file = self._file(origin.split)

@@ -50,25 +50,25 @@ Features = Callable[[Mapping[str, Tensor]], Float[Tensor, "batch width"]]
 
 
 class HuggingFaceSource(ModuleEncoder):
-    """A model of transformers; its features are what its head would read, or a pooling of states.
+    """A model of transformers; its feature is the input of its head, or a pooling of its states.
 
-    Without ``pooling``, a sentence-transformers model is pooled as it says itself, CLIP and SigLIP
-    give the embedding of the tower that fits the rows, and other models what the table
-    ``FAMILIES`` says.
+    Without ``pooling``, a sentence-transformers model is pooled as its files state, CLIP and SigLIP
+    give the embedding of their image or text tower, and other models the feature listed in
+    ``FAMILIES``.
 
     Args:
         name: A folder, or a name on the hub.
-        modality: What the rows are.
+        modality: Modality of the rows.
         pooling: ``"mean"`` over tokens, ``"cls"``, ``"last"`` token that is not padding, or
-            ``"pooler"`` (the model's own). Of an encoder-decoder these are the encoder's.
-        max_length: Tokens at most; by default what tokenizer and model allow.
+            ``"pooler"`` (that of the model). Of an encoder-decoder, the encoder is pooled.
+        max_length: Maximum number of tokens; by default that of tokenizer and model.
         weights: ``"pretrained"``, or ``"random"`` (only to compare with).
-        seed: Decides random weights.
-        dtype: In which the weights are kept: by default float32, moved to half precision where the
-            device computes that fast; ``"bfloat16"`` or ``"float16"`` for a model whose float32
+        seed: Seed of random weights.
+        dtype: Data type of the weights: by default float32, moved to half precision on devices that
+            compute it fast; ``"bfloat16"`` or ``"float16"`` for a model whose float32
             weights do not fit.
-        device_map: ``"auto"`` spreads the layers over the devices that there are, by accelerate.
-        revision: Of the hub's repository.
+        device_map: ``"auto"`` distributes the layers over the available devices, by accelerate.
+        revision: Revision of the hub's repository.
         trust_remote_code: Run code that comes with the model.
 
     Raises:
@@ -138,7 +138,7 @@ class HuggingFaceSource(ModuleEncoder):
 
 @dataclass(frozen=True)
 class _Built:
-    """A model, and how its features come out of it."""
+    """A model with the function that computes its features."""
 
     loaded: Loaded
     features: Features
@@ -186,7 +186,7 @@ def _tapped(loaded: Loaded, tap: FeatureTap) -> Features:
 
 
 def _named(ready: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The batch as transformers calls it."""
+    """Return the batch by the argument names of transformers."""
     return {"pixel_values" if name == "image" else name: value for name, value in ready.items()}
 
 
@@ -201,7 +201,7 @@ def _refuse_missing(loaded: Loaded, name: str, *, besides: tuple[str, ...] = ())
 
 
 def _settings(config: Any) -> str:
-    """All of a config that may change a number."""
+    """Return the settings of a config that may change a number, as JSON."""
     settings = config.to_diff_dict()
     for name in ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"):
         settings.pop(name, None)

@@ -1,4 +1,4 @@
-"""What teachers that are PyTorch modules have in common."""
+"""Teachers that are PyTorch modules."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,49 +16,49 @@ __all__ = ["ModelInput", "ModuleEncoder", "TakesRows", "modality_mistakes", "ref
 
 
 _CALLS = (RuntimeError, TypeError, ValueError, AttributeError, KeyError, AssertionError)
-"""What modules raise when they are called with something that does not fit."""
+"""Errors that modules raise for inputs that do not fit."""
 
 
 class TakesRows:
-    """The half of a teacher that turns rows into batches.
+    """The part of a teacher that converts rows to batches.
 
-    Its methods are those of the input, not of the teacher: what worker processes receive must
-    not hold the weights.
+    Its properties return the methods of the input, not of the teacher, because objects that are sent
+    to worker processes must not hold the weights.
     """
 
     input: ModelInput
 
     @property
     def modality(self) -> Side:
-        """What rows it takes."""
+        """Modality of the rows that it takes."""
         return "image" if isinstance(self.input, ImageInput) else "text"
 
     @property
     def prepare(self) -> Callable[[Any], Any]:
-        """One row, decoded and transformed."""
+        """The function that transforms one row."""
         return self.input.prepare
 
     @property
     def cost(self) -> Callable[[Any], int]:
-        """Memory that a row takes."""
+        """The function that returns the relative memory use of a row."""
         return self.input.cost
 
     @property
     def collate(self) -> Callable[[Sequence[Any]], Mapping[str, Tensor]]:
-        """A batch, padded."""
+        """The function that returns a padded batch."""
         return self.input.collate
 
 
 class ModuleEncoder(TakesRows):
-    """A frozen module, how rows become its input, and how it becomes features.
+    """A frozen module with its input and its features.
 
     Args:
-        model: Is put into evaluation mode and frozen.
-        model_input: From rows to batches.
-        features: From a finished batch to features.
-        identity: What decides the features beside weights and input.
-        placed: Whether its layers lie on their devices already, and are to stay there.
-        dtype: In which it computes, wherever it is moved; by default as ``to`` says.
+        model: The module; it is put into evaluation mode and frozen.
+        model_input: Converts rows to batches.
+        features: Computes the features of a finished batch.
+        identity: All that decides the features apart from weights and input.
+        placed: Whether the layers are on their devices already, and stay there.
+        dtype: Data type of the computation on every device; by default that passed to ``to``.
     """
 
     def __init__(
@@ -94,28 +94,28 @@ class ModuleEncoder(TakesRows):
             self.model.to(device=device, dtype=self._dtype)
 
     def encode(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch width"]:
-        """The features of a batch that lies on the device."""
+        """Return the features of a batch on the device."""
         return self._features(self.input.finish(batch, dtype=self._dtype))
 
     def identity(self) -> Mapping[str, str]:
-        """What decides the features."""
+        """Return all that decides the features."""
         return dict(self._identity)
 
     def run_empty(self) -> Float[Tensor, "1 width"]:
-        """The features of an empty row."""
+        """Return the features of an empty row."""
         return self.encode(empty_batch(self.input))
 
     @torch.inference_mode()
     def _find_width(self) -> int:
-        what = type(self.model).__name__
+        name = type(self.model).__name__
         try:
             features = self.run_empty()
         except _CALLS as error:
-            raise SourceError(f"{what} cannot be called with its input: {error}") from error
+            raise SourceError(f"{name} cannot be called with its input: {error}") from error
         shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
         if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 1:
             raise SourceError(
-                f"{what} gives {shape} for one row; features must be a tensor [batch, width]"
+                f"{name} gives {shape} for one row; features must be a tensor [batch, width]"
             )
         return features.shape[1]
 

@@ -1,4 +1,4 @@
-"""Teachers in ONNX files."""
+"""Teachers in ONNX files, run by ONNX Runtime."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -48,21 +48,21 @@ TYPES = {
 
 
 class OnnxSource(TakesRows):
-    """A model of ONNX Runtime, and one of its outputs or inner values.
+    """An ONNX model whose feature is one of its outputs or inner values.
+
+    A feature is a matrix, states of tokens (averaged over the mask), or a feature map (averaged).
 
     Args:
-        name: The file.
-        modality: What the rows are.
-        model_input: How its input looks.
-        output: Which output, or which value inside the graph; by default the only output.
+        name: Path of the file.
+        modality: Modality of the rows.
+        model_input: Input of the model.
+        output: Name of an output or of a value in the graph; by default the only output.
         layout: Order of an image's axes, ``"nchw"`` or ``"nhwc"``.
-        channels: ``"rgb"`` or ``"bgr"``; mean and std are given in the order of RGB either way.
+        channels: ``"rgb"`` or ``"bgr"``; mean and std are always in the order of RGB.
 
     Raises:
         MissingExtraError: If onnxruntime or onnx is not installed.
-        SourceError: If there is no such file, value or input, or what comes out has no features:
-            they are a matrix, states of tokens (which are averaged where the mask lets them), or
-            a map of places (which is averaged).
+        SourceError: If there is no such file, value or input, or the output is no feature.
     """
 
     def __init__(
@@ -100,11 +100,11 @@ class OnnxSource(TakesRows):
         self.width = self._find_width()
 
     def identity(self) -> Mapping[str, str]:
-        """What decides the features."""
+        """Return all that decides the features."""
         return dict(self._identity)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Compute on a GPU where ONNX Runtime can; the precision is the file's own."""
+        """Use a GPU if ONNX Runtime supports it; the precision is that of the file."""
         if device.type == "cuda" and (
             "CUDAExecutionProvider" in onnxruntime.get_available_providers()
         ):
@@ -112,7 +112,7 @@ class OnnxSource(TakesRows):
             self._session = self._open([gpu, "CPUExecutionProvider"])
 
     def encode(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch width"]:
-        """The features, on the CPU."""
+        """Return the features, on the CPU."""
         ready = self.input.finish(batch, dtype=torch.float32)
         mask = ready.get("attention_mask")
         if "image" in ready:
@@ -123,12 +123,12 @@ class OnnxSource(TakesRows):
             self._session.run([self._output], {n: v[rows] for n, v in feeds.items()})[0]
             for rows in self._cut(len(next(iter(feeds.values()))))
         ]
-        made = torch.from_numpy(np.concatenate(pieces)).float()
-        if made.ndim == 4:
-            return made.mean((2, 3) if self._layout == "nchw" else (1, 2))
-        if made.ndim == 3:
-            return masked_mean(made, None if mask is None else mask.cpu())
-        return made
+        features = torch.from_numpy(np.concatenate(pieces)).float()
+        if features.ndim == 4:
+            return features.mean((2, 3) if self._layout == "nchw" else (1, 2))
+        if features.ndim == 3:
+            return masked_mean(features, None if mask is None else mask.cpu())
+        return features
 
     def _feeds(self, ready: Mapping[str, Tensor]) -> dict[str, Shaped[np.ndarray, "batch ..."]]:
         wanted = self._session.get_inputs()
@@ -152,7 +152,7 @@ class OnnxSource(TakesRows):
         return feeds
 
     def _cut(self, rows: int) -> Iterator[slice]:
-        """Pieces of the size that the graph is fixed to, if it is."""
+        """Yield slices of the batch size that the graph is fixed to, if any."""
         fixed = self._session.get_inputs()[0].shape[0]
         size = fixed if isinstance(fixed, int) and fixed > 0 else rows
         if rows % size:
@@ -199,13 +199,13 @@ def _read(path: Path) -> Any:
         graph = onnx.load(str(path), load_external_data=False)
     except Exception as error:
         raise SourceError(f"{path} is not an ONNX model: {first_line(error)}") from error
-    if not graph.graph.output:  # as an empty file is read
+    if not graph.graph.output:  # true of an empty file
         raise SourceError(f"{path} is not an ONNX model: it has no outputs; export it again")
     return graph
 
 
 def _reach(graph: Any, path: Path, output: str | None) -> tuple[str, Any]:
-    """The output's name, and the changed model where it must be made an output first."""
+    """Return the output's name, and a changed model if it had to become an output."""
     declared = [value.name for value in graph.graph.output]
     if output is None:
         if len(declared) > 1:
@@ -226,7 +226,7 @@ def _reach(graph: Any, path: Path, output: str | None) -> tuple[str, Any]:
 
 
 def _external(graph: Any, path: Path) -> list[Path]:
-    """The files beside the model that hold its weights."""
+    """Return the external files with the model's weights."""
     names = {
         entry.value
         for tensor in graph.graph.initializer

@@ -1,4 +1,4 @@
-"""Teachers of OpenCLIP: the embedding of the tower that fits the rows."""
+"""Teachers of OpenCLIP; the feature is the embedding of the image or text tower."""
 
 import json
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ def mistakes(name: str, *, params: Mapping[str, Any]) -> list[str]:
 
 
 class OpenClipSource(ModuleEncoder):
-    """The image tower (for images) or the text tower (for texts): projected, not normalised.
+    """The image or text tower of a model; its feature is the embedding before normalization.
 
     Args:
         name: ``ARCH/WEIGHTS`` as ``open_clip.list_pretrained()`` has them, or ``ARCH/FILE``.
-        modality: What the rows are.
+        modality: Modality of the rows.
         weights: ``"pretrained"``, or ``"random"`` for an ``ARCH`` alone (only to compare with).
-        seed: Decides random weights.
+        seed: Seed of random weights.
 
     Raises:
         SourceError: If there is no such architecture or weights, or they are not at hand.
@@ -47,11 +47,11 @@ class OpenClipSource(ModuleEncoder):
             torch.manual_seed(seed)
             model = load_openclip(name, weights=weights)
         images, texts = openclip_inputs(model, architecture)
-        made: ModelInput = images if modality == "image" else texts
+        model_input: ModelInput = images if modality == "image" else texts
         tower: nn.Module = model.visual if modality == "image" else _TextTower(model)
         super().__init__(
             tower,
-            made,
+            model_input,
             features=lambda ready: tower(next(iter(ready.values()))),
             identity={
                 "scheme": "openclip",
@@ -62,7 +62,7 @@ class OpenClipSource(ModuleEncoder):
 
 
 class _TextTower(nn.Module):
-    """A model without its image side."""
+    """A model without its image tower."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Teachers that a function of one's own makes."""
+"""Teachers returned by a user's function."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -30,26 +30,28 @@ def open_python(
     model_input: Mapping[str, Any] | None,
     factory_params: Mapping[str, Any],
 ) -> Source:
-    """Call ``module:factory`` and take the module, or the teacher, that it returns.
+    """Call ``module:factory`` and use the module or teacher that it returns.
 
     A module is called with the batch of images, or with the tokenizer's tensors by name, and
-    returns features ``[batch, width]``. Its identity is its name, its params and its weights: a
-    change of its code alone is not seen, so delete its cached features after one.
+    returns features ``[batch, width]``. Its identity is its name, params and weights: a change of
+    its code alone is not noticed, so delete its cached features after one.
 
     Args:
-        name: ``package.module:factory``; a module in the current folder will do.
-        modality: What the rows are.
-        model_input: How a module's input looks.
-        factory_params: For the factory.
+        name: ``package.module:factory``; the module may be in the current folder.
+        modality: Modality of the rows.
+        model_input: Input of a module.
+        factory_params: Params of the factory.
 
     Raises:
-        ConfigError: If there is no such factory, it does not take the params, or it is not said
-            how the input looks.
+        ConfigError: If there is no such factory, it does not take the params, or the input is not
+            described.
         SourceError: If it raises or returns something else, or its features are not a matrix.
     """
-    made = call_user_factory(name, {}, factory_params, where="teachers.params", kind=SourceError)
-    if isinstance(made, nn.Module):
-        module = made
+    returned = call_user_factory(
+        name, {}, factory_params, where="teachers.params", kind=SourceError
+    )
+    if isinstance(returned, nn.Module):
+        module = returned
         return ModuleEncoder(
             module,
             custom_input(model_input, modality=modality, where="teachers.input"),
@@ -60,16 +62,18 @@ def open_python(
                 "params": json.dumps(factory_params, sort_keys=True, default=str),
             },
         )
-    kind = "read" if hasattr(made, "read") else "encode"
-    missing = [member for member in MEMBERS[kind] if not hasattr(made, member)]
+    kind = "read" if hasattr(returned, "read") else "encode"
+    missing = [member for member in MEMBERS[kind] if not hasattr(returned, member)]
     if missing:
         raise SourceError(
-            f"python:{name} returned {type(made).__name__}, which is no torch.nn.Module and, as a "
-            f"teacher of its own, has no {', '.join(missing)}; see tutelage.teachers.Encoder"
+            f"python:{name} returned {type(returned).__name__}, which is no torch.nn.Module and, as a "
+            f"custom teacher, has no {', '.join(missing)}; see tutelage.teachers.Encoder"
         )
     if kind == "encode":
-        refuse_modality(f"python:{name}", made.modality, rows=modality, instead="choose another")
-    teacher: Any = _Own(name, made, MEMBERS[kind])
+        refuse_modality(
+            f"python:{name}", returned.modality, rows=modality, instead="choose another"
+        )
+    teacher: Any = _CustomTeacher(name, returned, MEMBERS[kind])
     width, identity = teacher.width, teacher.identity()
     if not isinstance(width, int) or width < 1:
         raise SourceError(f"the width of python:{name} is {width!r}; it must be a number above 0")
@@ -85,7 +89,7 @@ def open_python(
 
 @dataclass(frozen=True)
 class _Guarded:
-    """A function whose errors name the factory; a class, so that worker processes can receive it."""
+    """A function whose errors name the factory; a class, so that it can be pickled for workers."""
 
     name: str
     function: Callable[..., Any]
@@ -95,14 +99,14 @@ class _Guarded:
             return self.function(*arguments, **named)
 
 
-class _Own:
-    """A teacher of somebody's own, its functions guarded."""
+class _CustomTeacher:
+    """A user's teacher with guarded functions."""
 
-    def __init__(self, name: str, made: Any, members: tuple[str, ...]) -> None:
-        count = getattr(made, "parameters", None)
+    def __init__(self, name: str, teacher: Any, members: tuple[str, ...]) -> None:
+        count = getattr(teacher, "parameters", None)
         self.parameters = count if isinstance(count, int) else None
         for member in members:
-            part = getattr(made, member)
+            part = getattr(teacher, member)
             setattr(self, member, _Guarded(name, part) if callable(part) else part)
 
 

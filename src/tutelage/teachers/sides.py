@@ -1,4 +1,4 @@
-"""Which side of rows that are an image and a text a teacher reads."""
+"""Choice of the modality that a teacher reads of rows with an image and a text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,14 +20,14 @@ def side_of(
     params: Mapping[str, Any] | None = None,
     model_input: Mapping[str, Any] | None = None,
 ) -> Side:
-    """Return what a teacher reads: the rows' only modality; else as stated, or as it can only be.
+    """Return the modality that a teacher reads: that of the rows, else as stated or inferred.
 
     Args:
         source: As in ``open_teacher``.
-        rows: What the rows are.
-        stated: What the config says.
+        rows: Modality of the rows.
+        stated: Modality stated in the config.
         params: Options of the source.
-        model_input: How an own model's input looks.
+        model_input: Input of the model, for models that do not define it.
 
     Raises:
         ConfigError: If the teacher may read both and the config does not say which.
@@ -36,19 +36,21 @@ def side_of(
     if rows != "image+text":
         if stated is not None and stated != rows:
             raise ConfigError(
-                f"teacher {source} has modality = {stated!r}, but the rows are {rows}s; leave it out"
+                f"teacher {source} has modality = {stated!r}, but the rows are {rows}s; remove it"
             )
         return rows
-    found = stated or _only(source, params or {}, model_input or {})
-    if found is None:
+    side = stated or _inferred(source, params or {}, model_input or {})
+    if side is None:
         raise ConfigError(
             f"the rows are an image and a text each, and {source} may read either; set modality = 'image' or "
             "'text' for it (to use both sides of a model, list it twice, with a name each)"
         )
-    return found
+    return side
 
 
-def _only(source: str, params: Mapping[str, Any], model_input: Mapping[str, Any]) -> Side | None:
+def _inferred(
+    source: str, params: Mapping[str, Any], model_input: Mapping[str, Any]
+) -> Side | None:
     scheme, _, name = source.partition(":")
     if scheme == "timm":
         return "image"

@@ -1,4 +1,4 @@
-"""Image teachers of timm: what enters the classifier."""
+"""Image teachers of timm; the feature is the input of the classifier."""
 
 import json
 from collections.abc import Mapping
@@ -27,11 +27,11 @@ class TimmSource(ModuleEncoder):
 
     Args:
         name: As ``timm.create_model`` takes it.
-        modality: What the rows are; must be images.
+        modality: Modality of the rows; must be images.
         weights: ``"pretrained"``, ``"random"`` (only to compare with), or a checkpoint's path
             (safetensors, or pth without code).
         image_size: Side of the images, for models that can change it.
-        seed: Decides random weights.
+        seed: Seed of random weights.
 
     Raises:
         SourceError: If timm has no such model or weights, they are not at hand, or the rows are
