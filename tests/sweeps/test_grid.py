@@ -1,4 +1,4 @@
-"""Cells of a comparison: which there are, the folder and the config of each."""
+"""Points of a comparison's grid: which there are, the folder and the config of each."""
 
 from pathlib import PurePath
 
@@ -6,7 +6,7 @@ import pytest
 
 from tutelage.config import CompareConfig, ExperimentConfig
 from tutelage.errors import ConfigError
-from tutelage.sweeps.grid import cells_of
+from tutelage.sweeps.grid import grid_of
 
 
 def config(names: tuple[str, ...] = ("a", "b"), **compare: object) -> ExperimentConfig:
@@ -22,7 +22,7 @@ def config(names: tuple[str, ...] = ("a", "b"), **compare: object) -> Experiment
 
 
 def test_by_default_the_method_is_compared_with_fine_tuning():
-    cells = cells_of(config(), rows=100)
+    cells = grid_of(config(), rows=100)
     assert [(cell.method, cell.teachers, cell.fraction) for cell in cells] == [
         ("stl", (), 1.0),
         ("aft", ("a", "b"), 1.0),
@@ -37,7 +37,7 @@ def test_every_combination_is_there_once_and_fine_tuning_once_for_all_teachers()
         "students": [{"source": "timm:small"}, {"source": "hf:big/large"}],
         "teachers": [["a"], ["a", "b"], ["a"]],
     }
-    cells = cells_of(config(**asked), rows=100)
+    cells = grid_of(config(**asked), rows=100)
     expected = {
         (student, fraction, method, teachers)
         for student in ("small", "large")
@@ -52,20 +52,20 @@ def test_every_combination_is_there_once_and_fine_tuning_once_for_all_teachers()
 
 
 def test_a_folder_leaves_out_what_is_the_same_in_all_cells():
-    assert [cell.place() for cell in cells_of(config(), rows=9)] == [
+    assert [cell.place() for cell in grid_of(config(), rows=9)] == [
         PurePath("stl"),
         PurePath("aft"),
     ]
-    several = cells_of(config(fractions=[0.25, 1.0], teachers=[["a"], ["b"]]), rows=100)
+    several = grid_of(config(fractions=[0.25, 1.0], teachers=[["a"], ["b"]]), rows=100)
     assert several[0].place() == PurePath("fraction-0.25/stl")
     assert several[1].place("-beta-3") == PurePath("fraction-0.25/aft-beta-3/a")
 
 
 def test_names_that_are_no_file_names_become_some():
-    cell = cells_of(config(methods=["my.code:Energy"]), rows=9)[0]
+    cell = grid_of(config(methods=["my.code:Energy"]), rows=9)[0]
     assert cell.place() == PurePath("my.code.Energy")
     students = [{"source": "timm:..a b"}, {"source": "timm:c"}]
-    cells = cells_of(config(methods=["stl"], students=students), rows=9)
+    cells = grid_of(config(methods=["stl"], students=students), rows=9)
     assert cells[0].place() == PurePath("a-b/stl")
 
 
@@ -74,12 +74,12 @@ def test_names_that_are_no_file_names_become_some():
 )
 def test_a_fraction_limits_the_rows_and_all_of_them_keep_the_configs_limit(fraction, rows, limit):
     limited = config(fractions=[fraction]).replace({"data.limit": 7})
-    assert {cell.config.data.limit for cell in cells_of(limited, rows=rows)} == {limit}
+    assert {cell.config.data.limit for cell in grid_of(limited, rows=rows)} == {limit}
 
 
 def test_a_cells_config_has_its_student_and_teachers_and_compares_nothing():
     asked = {"methods": ["kd"], "students": [{"source": "hf:other"}], "teachers": [["b"]]}
-    cell = cells_of(config(**asked), rows=100)[0]
+    cell = grid_of(config(**asked), rows=100)[0]
     assert cell.config.student.source == "hf:other"
     assert cell.config.teacher_names == ["b"]
     assert cell.config.compare == CompareConfig()
@@ -87,7 +87,7 @@ def test_a_cells_config_has_its_student_and_teachers_and_compares_nothing():
 
 def test_students_of_one_name_are_numbered():
     students = [{"source": "hf:a/x"}, {"source": "hf:b/x"}, {"source": "hf:c/y"}]
-    cells = cells_of(config(methods=["stl"], students=students), rows=9)
+    cells = grid_of(config(methods=["stl"], students=students), rows=9)
     assert [cell.student for cell in cells] == ["x 1", "x 2", "y"]
 
 
@@ -100,11 +100,11 @@ def test_students_of_one_name_are_numbered():
 )
 def test_what_is_not_there_is_named(asked, says):
     with pytest.raises(ConfigError, match=says):
-        cells_of(config(**asked), rows=9)
+        grid_of(config(**asked), rows=9)
 
 
 def test_what_is_missing_is_named():
     with pytest.raises(ConfigError, match="student is missing"):
-        cells_of(config().replace({"student": None}), rows=9)
+        grid_of(config().replace({"student": None}), rows=9)
     with pytest.raises(ConfigError, match=r"'kd' needs at least one teacher"):
-        cells_of(config((), methods=["stl", "kd"]), rows=9)
+        grid_of(config((), methods=["stl", "kd"]), rows=9)

@@ -6,7 +6,7 @@ import pytest
 
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError
-from tutelage.sweeps.search_space import Dimension, Point, Space, space_of
+from tutelage.sweeps.search_space import Dimension, SearchPoint, SearchSpace, space_of
 
 
 def config(**tune: object) -> ExperimentConfig:
@@ -68,12 +68,12 @@ def test_a_search_is_of_the_configs_method_and_names_each_once():
 
 
 def test_a_point_without_settings_is_its_method():
-    assert Space({"stl": ()}).points == [Point("stl")]
+    assert SearchSpace({"stl": ()}).points == [SearchPoint("stl")]
 
 
 def test_a_point_changes_its_settings_alone():
     before = config()
-    point = Point("aft", {"beta": 3.0, "lr": 0.01}, ("second",))
+    point = SearchPoint("aft", {"beta": 3.0, "lr": 0.01}, ("second",))
     after = point.applied(before, folder=Path("runs/here"))
     assert (after.transfer.beta, after.train.lr) == (3.0, 0.01)
     assert after.teacher_names == ["second"]
@@ -84,12 +84,12 @@ def test_a_point_changes_its_settings_alone():
 
 
 def test_options_of_one_method_are_not_given_to_another():
-    assert Point("kd").applied(config(), folder=Path("x")).transfer.params == {}
+    assert SearchPoint("kd").applied(config(), folder=Path("x")).transfer.params == {}
 
 
 def test_names_serve_as_folders():
-    assert Point("mine.code:Energy", {"beta": 0.001}).name == "Energy-beta-0.001"
-    assert Point("aft", {}, ("a", "second")).name == "aft-with-a-second"
+    assert SearchPoint("mine.code:Energy", {"beta": 0.001}).name == "Energy-beta-0.001"
+    assert SearchPoint("aft", {}, ("a", "second")).name == "aft-with-a-second"
 
 
 def test_a_teacher_that_is_not_there_is_named():

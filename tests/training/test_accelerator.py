@@ -1,0 +1,57 @@
+"""Devices, precision and versions of a run."""
+
+import platform
+
+import pytest
+import torch
+
+from tutelage.config import ExperimentConfig
+from tutelage.errors import ConfigError, MissingExtraError
+from tutelage.training.accelerator import (
+    accelerator_for,
+    computing_device,
+    device_name,
+    versions,
+)
+
+
+def config(**train: object) -> ExperimentConfig:
+    return ExperimentConfig.model_validate(
+        {"data": {"source": "folder:x"}, "transfer": {"method": "stl"}, "train": train}
+    )
+
+
+def test_the_cpu_where_the_config_says_so():
+    assert computing_device(config(device="cpu")) == torch.device("cpu")
+    assert accelerator_for(config(device="cpu")).device == torch.device("cpu")
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator")
+def test_the_cpu_where_there_is_nothing_else():
+    assert computing_device(config(device="auto")) == torch.device("cpu")
+
+
+def test_half_precision_needs_a_gpu():
+    with pytest.raises(ConfigError, match="'fp16' needs a GPU"):
+        accelerator_for(config(mixed_precision="fp16", device="cpu"))
+
+
+def test_one_process_may_run_experiments_of_different_settings():
+    first = accelerator_for(config(mixed_precision="bf16", device="cpu", accumulate=3))
+    assert (first.mixed_precision, first.gradient_accumulation_steps) == ("bf16", 3)
+    second = accelerator_for(config(mixed_precision="no", device="cpu"))
+    assert (second.mixed_precision, second.gradient_accumulation_steps) == ("no", 1)
+
+
+def test_a_tracker_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match="wandb"):
+        accelerator_for(config(tracker="wandb", device="cpu"))
+
+
+def test_what_results_say_of_the_machine():
+    assert device_name(torch.device("cpu")) == f"cpu, {torch.get_num_threads()} threads"
+    stated = versions()
+    assert stated["python"] == platform.python_version()
+    assert stated["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
+    assert {"tutelage", "accelerate", "timm", "transformers", "datasets", "numpy"} <= set(stated)
