@@ -609,6 +609,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: m.name.replace(" ", "-"))
+@pytest.mark.usefixtures("unchecked")
 def test_one_clear_message_and_status_2(mistake, digits, command, tmp_path):
     if mistake.images:
         shutil.copytree(digits, tmp_path / "digits")

@@ -26,6 +26,7 @@ class FailsToPrepare(Regularizer):
         raise ZeroDivisionError
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_errors_name_the_code_and_its_line():
     guarded = Guarded(Failing(4, DINO), path=f"{__name__}:Failing")
     with pytest.raises(TrainingError, match=r":Failing raises KeyError: 'clip'"):
@@ -34,6 +35,7 @@ def test_errors_name_the_code_and_its_line():
         Guarded(FailsToPrepare(4, DINO), path="mine:FailsToPrepare").prepare(None)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_loss_must_be_a_scalar():
     with pytest.raises(TrainingError, match=r"mine:PerRow gave \(2,\) for a batch"):
         Guarded(PerRow(4, DINO), path="mine:PerRow")(torch.ones(2, 4), torch.ones(2, 3))

@@ -29,6 +29,7 @@ def test_without_cuda_the_default_is_what_there_is():
     assert ExtractionSettings().pick_device().type == expected
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_dtypes_that_cannot_be_stored():
     with pytest.raises(CacheError, match="float16 or float32, not 'int8'"):
         ExtractionSettings(dtype="int8")  # type: ignore[arg-type]

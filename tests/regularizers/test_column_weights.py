@@ -56,6 +56,7 @@ def test_weights_are_given_detached_and_gradients_are_exact(draw, kind):
     assert torch.autograd.gradcheck(lambda _: weights(features), (parameter,))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_they_are_built_by_name():
     assert isinstance(build_column_weights("dense", 2), Dense)
     with pytest.raises(ValueError, match="one of diagonal, identity, dense, not 'sparse'"):

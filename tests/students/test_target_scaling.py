@@ -1,5 +1,7 @@
 """A student of standardised targets becomes the same model in the targets' units."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -7,20 +9,26 @@ from torch import nn
 from tutelage.errors import StudentError
 from tutelage.inputs import ImageInput
 from tutelage.students import fold_target_scaling, output_layer
+from tutelage.students.base import save_weights
 from tutelage.tap import FeatureTap
 from tutelage.tasks import TargetScaling
 
 
 class Small:
-    """As little of a student as is looked at."""
+    """A student of 48 pixels."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
+        self.width, self.widths = 2, {"image": 2}
+        self.parameters = sum(weights.numel() for weights in model.parameters())
         self.input = ImageInput.from_options(4)
         self.tap = FeatureTap(model)
 
     def outputs(self, inputs):
         return self.model(self.input.finish(inputs)["image"])
+
+    def save(self, folder: Path) -> None:
+        save_weights(self.model, folder)
 
 
 def network(*head: nn.Module) -> nn.Module:
@@ -43,13 +51,11 @@ def test_outputs_come_in_units():
 
 
 @pytest.mark.parametrize("head", [[nn.Linear(2, 2), nn.Softplus()], [nn.Linear(2, 2, bias=False)]])
-@pytest.mark.usefixtures("unchecked")
 def test_a_head_that_cannot_is_refused(head):
     with pytest.raises(StudentError, match=r"straight from a linear layer with a bias"):
         output_layer(Small(network(*head)))
 
 
-@pytest.mark.usefixtures("unchecked")
 def test_a_head_that_serves_twice_is_refused():
     class Twice(nn.Module):
         def __init__(self) -> None:
