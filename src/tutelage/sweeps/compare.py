@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.errors import ConfigError, TrainingError
-from tutelage.experiment.plan import Plan
+from tutelage.experiment.plan import open_data
 from tutelage.experiment.teacher_probe import probe_score
 from tutelage.files import write_atomically, writing_to
 from tutelage.progress import Progress, Silent
@@ -74,7 +74,7 @@ def compare(
         + [{"compare": {name: value}} for name, value in given.items() if value is not None]
     )
     _refuse_what_tuning_cannot(config)
-    cells = grid_of(config, rows=len(Plan.of(config, trains=False).splits.extracted))
+    cells = grid_of(config, rows=len(open_data(config)[1].extracted))
     _begin(config)
     choices = _usable(cells, progress)
     with pool(jobs) as processes:
