@@ -139,11 +139,11 @@ def test_the_table_is_what_the_runs_say(table, tmp_path):
 
 
 WARMTH = """
-import torch
-class Warmth(torch.nn.Module):
+from tutelage import Regularizer
+class Warmth(Regularizer):
     def __init__(self, student_width, teacher_widths):
-        super().__init__()
-    def forward(self, student, teacher):
+        super().__init__(student_width, teacher_widths)
+    def compare(self, student, teacher):
         BODY
 """
 

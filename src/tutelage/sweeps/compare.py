@@ -144,12 +144,12 @@ def _about(config: ExperimentConfig) -> str:
 
 def _usable(cells: Sequence[GridPoint], progress: Progress) -> list[Choice]:
     """Cache all features before any run; a cell fails whose teachers cannot be used."""
-    tried: dict[tuple[str, float], Failed | None] = {}
+    tried: dict[tuple[str, float, str], Failed | None] = {}
     choices: list[Choice] = []
     for cell in cells:
         choice: Choice = SearchPoint(cell.method)
         for name, teacher in zip(cell.teachers, cell.config.teachers, strict=False):
-            key = name, cell.fraction
+            key = name, cell.fraction, cell.method
             if key not in tried:
                 work = partial(extract_first, methods=[cell.method], progress=progress)
                 tried[key] = attempt(work, cell.config.replace({"teachers": (teacher,)}))
