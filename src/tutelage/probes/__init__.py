@@ -1,4 +1,4 @@
-"""Linear probe: how much of a task can be read off frozen features, and soft labels from it."""
+"""Linear probes on frozen features: their scores on a task, and soft labels from them."""
 
 from tutelage.probes.choice import HoldoutProbe, Probe, linear_probe, probe_holdout
 from tutelage.probes.crossfit import cross_fitted

@@ -1,4 +1,4 @@
-"""Linear probe: how much of a task can be read off frozen features, with C chosen on a hold-out."""
+"""Linear probes whose penalty is chosen on a hold-out, scored on the hold-out or on test rows."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ DECADES = range(-4, 1)
 """C is 10 to the power of one of these."""
 
 FURTHEST = range(-8, 5)
-"""Where the search goes at most, if the best lies at an end."""
+"""Limits of the search, which goes beyond ``DECADES`` where the best C lies at an end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,8 @@ def linear_probe(
     """Choose C on a hold-out of the rows, fit a probe on all of them, and score it on test rows.
 
     C is the best of 1e-4 to 1 in decades by the metric on the hold-out, the smallest of equals; where
-    the best lies at an end, the grid goes on as long as that helps. Each fit begins at the last.
+    the best lies at an end, the grid is extended as long as that helps. Each fit starts from the one
+    before.
     Standard errors are those of ``Task.standard_error``.
 
     Args:
@@ -86,7 +87,7 @@ def linear_probe(
             around theirs, at the mean of their outputs, which saves most passes over the rows.
         holdout: Share of the labelled rows that C is chosen by, drawn by class.
         seed: Draws the hold-out.
-        device: Where to compute; by default the accelerator that is there, else the CPU.
+        device: Device of the computation; by default the accelerator if there is one, else the CPU.
 
     Raises:
         DataError: If a class has no row or a single one, or rows and labels do not match.
@@ -139,7 +140,7 @@ def probe_holdout(
     seed: int = 0,
     device: torch.device | None = None,
 ) -> HoldoutProbe:
-    """Choose C as ``linear_probe`` does, and return the accuracy on the hold-out alone.
+    """Choose C as ``linear_probe`` does, and return the score on the hold-out alone.
 
     For what must be decided before any test row is looked at: which teacher to take.
 
@@ -151,7 +152,7 @@ def probe_holdout(
         weights: What each standardized column is multiplied by: the weighted probe.
         holdout: Share of the labelled rows that are held out, drawn by class.
         seed: Draws the hold-out.
-        device: Where to compute; by default the accelerator that is there, else the CPU.
+        device: Device of the computation; by default the accelerator if there is one, else the CPU.
 
     Raises:
         DataError: If a class has no row or a single one, or rows and labels do not match.
@@ -204,7 +205,7 @@ def _choose(
     seed: int,
     device: torch.device | None,
 ) -> tuple[HoldoutProbe, LinearProbe]:
-    """The chosen C, and the probe at it of the rows that were not held out."""
+    """Return the chosen C, and the probe fitted with it on the rows that were not held out."""
     found = as_table(rows)
     labelled_rows(found, labels, task=task)
     held = drawn_holdout(task.strata(labels), share=holdout, seed=seed)

@@ -19,28 +19,28 @@ class Criterion(Protocol):
     """The loss of labelled rows.
 
     Attributes:
-        curvature: How strongly a row's loss curves along one output: where it is steepest, or as it does
-            among equally likely classes.
+        curvature: Second derivative of a row's loss by one output: its maximum, or its value for equally
+            likely classes.
     """
 
     curvature: float
 
     def constants(self) -> Float32[Tensor, " outputs"]:
-        """The outputs of least loss that know nothing of the features."""
+        """Return the constant outputs of least loss."""
 
     def constant_loss(self) -> float:
-        """The loss of those, summed over all rows."""
+        """Return the loss of these outputs, summed over all rows."""
 
     def residual(
         self, outputs: Float32[Tensor, "outputs block"], rows: slice
     ) -> tuple[Float32[Tensor, ""], Float32[Tensor, "outputs block"]]:
-        """The loss summed over these rows, and its derivative by each output."""
+        """Return the loss summed over these rows, and its derivative by each output."""
 
     def to_units(self, weight: Tensor, bias: Tensor) -> Parameters:
-        """From what is fitted to what a probe has."""
+        """Return a fit's parameters in the units of a probe."""
 
     def from_units(self, weight: Tensor, bias: Tensor) -> Parameters:
-        """And back."""
+        """Return a probe's parameters in the units of the fit."""
 
 
 def criterion_of(

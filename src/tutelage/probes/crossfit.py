@@ -1,4 +1,4 @@
-"""Outputs for rows by probes that did not see their labels."""
+"""Cross-fitting: outputs for each row by a probe that did not see its label."""
 
 import torch
 from jaxtyping import Float, Float32, Int64, Shaped
@@ -33,13 +33,13 @@ def cross_fitted(
 
     Args:
         rows: Features, as ``fit_probe`` takes them.
-        labels: As ``fit_probe`` takes them.
+        labels: Labels of the rows, as ``fit_probe`` takes them.
         task: The task, whose leading metric chooses ``c``.
-        folds: How many, drawn by class; or each labelled row's fold, from 0, where some rows must
+        folds: Number of folds, drawn by class; or each labelled row's fold, from 0, where some rows must
             stay together (frames of one video) or the draw must not look at labels.
         c: Inverse strength of the penalty; chosen once as ``probe_holdout`` does where None.
         seed: Draws folds and hold-out.
-        device: Where to compute; by default the accelerator that is there, else the CPU.
+        device: Device of the computation; by default the accelerator if there is one, else the CPU.
 
     Returns:
         Logits, or targets in their units, on the CPU; a function of the arguments alone.
@@ -66,7 +66,7 @@ def cross_fitted(
     if isinstance(folds, int):
         folds = stratified_folds(task.strata(labels), folds=folds, seed=seed)
     elif folds.shape != known.shape or int(folds[known].min()) < 0:
-        raise DataError(f"folds are {len(labels)} numbers from 0, one a row; got other ones")
+        raise DataError(f"folds are {len(labels)} numbers from 0, one a row; got others")
     folds = folds.where(known, UNLABELLED)
     if c is None:
         c = probe_holdout(found, labels, task=task, seed=seed, device=device).c

@@ -1,4 +1,4 @@
-"""How strongly the loss of a regression bends: what its descent is preconditioned with."""
+"""Approximate inverse Hessian of a probe's loss, which preconditions its descent."""
 
 import torch
 from jaxtyping import Float32
@@ -9,10 +9,10 @@ from tutelage.probes.standardize import StandardizedRows
 __all__ = ["Curvature", "parts"]
 
 SAMPLE = 8192
-"""The spectrum is that of at most so many rows, spread over all."""
+"""The spectrum is measured on at most this many rows, spread over all."""
 
 RANK = 128
-"""At most so many directions are told apart; all others are taken to bend alike."""
+"""At most this many directions are distinguished; all others are taken to have one curvature."""
 
 POWERS = 2
 

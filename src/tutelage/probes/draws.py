@@ -1,4 +1,4 @@
-"""Which rows a probe is fitted on and which it is scored on: hold-outs and folds, drawn by class."""
+"""Hold-outs and folds of the labelled rows, drawn by class."""
 
 import torch
 from jaxtyping import Int64
@@ -19,7 +19,7 @@ def drawn_holdout(
         strata: The stratum of each row, as ``Task.strata`` gives it (its class);
             ``UNLABELLED`` for rows that are not drawn.
         share: Above 0, at most 0.5: every class of two rows or more keeps one that is not drawn.
-        seed: Decides the rows.
+        seed: Seed of the draw.
 
     Returns:
         Numbers of rows, rising.
@@ -55,8 +55,8 @@ def stratified_folds(
     Args:
         strata: The stratum of each row, as ``Task.strata`` gives it (its class);
             ``UNLABELLED`` for rows that are not drawn.
-        folds: Two or more.
-        seed: Decides which rows go together.
+        folds: Number of folds, two or more.
+        seed: Seed of the draw.
 
     Returns:
         Each row's fold, from 0; ``UNLABELLED`` for rows without a label.

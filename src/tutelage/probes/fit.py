@@ -1,4 +1,4 @@
-"""Fitting a linear probe: a regression on standardized features at a given strength."""
+"""Fit a linear probe, a regression on standardized features, at a given penalty."""
 
 import math
 from collections.abc import Sequence
@@ -130,7 +130,7 @@ def fit_probe(
         weights: What each standardized column is multiplied by (``rho`` of the weighted probe); 1
             where None.
         start: A probe to begin from, of the same shape: fewer passes, the same result.
-        device: Where passes compute; by default the accelerator that is there, else the CPU.
+        device: Device of the passes; by default the accelerator if there is one, else the CPU.
 
     Raises:
         DataError: If labels do not match the rows, a class has none, or a feature is not finite.
@@ -151,7 +151,7 @@ def fit_probe(
 
 
 class ProbeProblem:
-    """What fits on the same rows at several strengths share; see ``fit_probe``."""
+    """The rows and labels of a probe, prepared once for fits at several penalties; see ``fit_probe``."""
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class ProbeProblem:
 
         Args:
             c: Inverse strength of the penalty.
-            start: Where to begin; where None, at the best outputs that are blind to features.
+            start: A probe to start from; where None, the best constant outputs.
             tolerance: How far above its least value the objective may lie, as a share of it, or
                 of a quarter of what the features lower it by, whichever is less.
         """
@@ -198,8 +198,8 @@ class ProbeProblem:
             inverse_hessian=lambda gradient: self._curvature.solve(
                 gradient, c=c * criterion.curvature
             ),
-            # Under a strong penalty the loss hardly falls below a blind probe's, so that what it
-            # falls by is the measure. A thousandth of the loss is a floor that float32 can reach.
+            # Under a strong penalty the loss hardly falls below that of constant outputs, so
+            # the decrease is the measure. A thousandth of the loss is a floor that float32 can reach.
             tolerance=lambda loss: (
                 tolerance * max(min(loss, (constant_loss - loss) / 4), loss / 1000)
             ),

@@ -27,15 +27,15 @@ class StandardizedRows:
     A constant column becomes 0.
 
     Args:
-        rows: At least one.
+        rows: The rows, at least one.
         weights: Deviation of each column; 1 where None.
-        device: Where passes compute.
+        device: Device of the passes.
 
     Raises:
         DataError: If a number is not finite.
 
     Attributes:
-        mean: Of each column.
+        mean: Mean of each column.
         scale: What columns are divided by; infinite where the weight is 0.
     """
 
@@ -98,6 +98,6 @@ def _refuse_not_finite(block: Tensor, *, numbers: Int64[Tensor, " block"]) -> No
     for row, column in (~block.isfinite()).nonzero()[:1].tolist():
         raise DataError(
             f"features must be finite numbers, but row {int(numbers[row])} has "
-            f"{block[row, column].item()} in column {column}; extract them anew, in float32 where "
+            f"{block[row, column].item()} in column {column}; extract them again, in float32 where "
             "they outgrow float16"
         )

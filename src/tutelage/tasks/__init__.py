@@ -1,6 +1,6 @@
 """Tasks: what labels and outputs mean, how they are learned and measured; one file each."""
 
-from tutelage.tasks.base import Kind, Task, TaskLoss
+from tutelage.tasks.base import Kind, Task
 from tutelage.tasks.catalogue import TASKS
 from tutelage.tasks.labels import (
     UNLABELLED,
@@ -12,6 +12,7 @@ from tutelage.tasks.labels import (
     right_rows,
     without_label,
 )
+from tutelage.tasks.losses import TaskLoss
 from tutelage.tasks.metric import Metric, share_error
 from tutelage.tasks.multi_label import BinaryCrossEntropy, MultiLabel
 from tutelage.tasks.regression import Regression, SquaredError

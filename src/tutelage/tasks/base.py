@@ -11,53 +11,33 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import torch
 from jaxtyping import Float, Float32, Int64, Shaped
-from torch import Tensor, nn
+from torch import Tensor
 
 from tutelage.errors import ConfigError, DataError, DivergedError, did_you_mean
 from tutelage.tasks.labels import has_label, label_columns
+from tutelage.tasks.losses import ClassWeights, TaskLoss
 from tutelage.tasks.metric import Metric, share_error
 from tutelage.tasks.scaling import TargetScaling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ClassWeights", "Kind", "Task", "TaskLoss"]
+__all__ = ["Kind", "Task"]
 
 Kind = Literal["single-label", "multi-label", "regression"]
 """The value of ``data.task``."""
-ClassWeights = Literal["balanced"] | Mapping[str, float]
 GROUPS = 20
-"""Parts of the rows that the jackknife leaves out, one after another."""
-
-
-class TaskLoss(nn.Module):
-    """The loss of a task: called with outputs and labels, it gives the mean over labelled rows."""
-
-    def rows(
-        self, outputs: Float[Tensor, "batch outputs"], labels: Shaped[Tensor, "batch ..."]
-    ) -> Float[Tensor, " batch"]:
-        """Return each row's loss on its label."""
-        raise NotImplementedError
-
-    def soft_rows(
-        self,
-        outputs: Float[Tensor, "batch outputs"],
-        soft: Float[Tensor, "batch outputs"],
-        *,
-        temperature: float,
-    ) -> Float[Tensor, " batch"]:
-        """Return each row's loss on a teacher's outputs."""
-        raise NotImplementedError
+"""Number of groups that the jackknife leaves out, one after another."""
 
 
 @dataclass(frozen=True)
 class Task(ABC):
-    """What the student learns: one subclass a kind of task, in a file of its own.
+    """What the student learns; each kind of task is a subclass in its own file.
 
     Attributes:
-        names: Names of the classes, labels or targets: one output of the student each.
-        lead: The metric that chooses, and leads reports.
-        scaling: Of regression targets; None for other tasks.
+        names: Names of the classes, labels or targets; the student has one output for each.
+        lead: The metric that settings are chosen by and reports begin with.
+        scaling: Mean and standard deviation of regression targets; None for other tasks.
     """
 
     names: tuple[str, ...]
@@ -65,15 +45,15 @@ class Task(ABC):
     scaling: TargetScaling | None = None
 
     kind: ClassVar[Kind]
-    """Its name in settings and results."""
+    """The name of the task in settings and results."""
     metrics: ClassVar[Mapping[str, Metric]]
-    """The metrics that may lead; the first does by default. Others are measured, too."""
+    """The metrics that may lead, by name; the first is the default. Others may be measured, too."""
     outputs_word: ClassVar[str]
-    """What its outputs stand for, in the plural."""
+    """The plural noun for its outputs, such as ``"classes"``."""
     loss_unit: ClassVar[str]
     """The unit of its loss."""
     problem_type: ClassVar[str]
-    """Its name in a config of transformers."""
+    """The task's ``problem_type`` in a transformers config."""
     labels_are_classes: ClassVar[bool] = False
     """Whether a label is one class number a row; else there is a column for each output."""
     labels_are_binary: ClassVar[bool] = False
@@ -103,7 +83,7 @@ class Task(ABC):
 
     @classmethod
     def numbered(cls, outputs: int, *, metric: str | None = None) -> Self:
-        """Return a task whose outputs have numbers for names.
+        """Return a task whose outputs are named by their numbers.
 
         Example:
             >>> from tutelage.tasks import SingleLabel
@@ -185,16 +165,16 @@ class Task(ABC):
     def measured(
         self, outputs: "NDArray[Any]", labels: "NDArray[Any]"
     ) -> Iterator[tuple[str, float | None]]:
-        """Give every metric of rows that have a label; None where it is undefined."""
+        """Yield every metric of rows that have a label, by name; None where it is undefined."""
 
     def scores(
         self, outputs: Float[Tensor, "rows outputs"], labels: Shaped[Tensor, "rows ..."]
     ) -> dict[str, float]:
-        """Return every metric on the rows with a label; what is undefined there is left out.
+        """Return every metric that is defined on the rows with a label.
 
         Args:
             outputs: Logits, or targets in their own units.
-            labels: Labels; rows and labels that are not known are left out.
+            labels: Labels of these rows; those that are not known are left out.
 
         Raises:
             DivergedError: If an output is not a finite number.
@@ -232,8 +212,8 @@ class Task(ABC):
     ) -> float:
         """Return the standard error of the leading metric from the number of rows.
 
-        Of accuracies that of a share; of others the jackknife's over groups of every 20th row, each
-        left out in turn:
+        For accuracies it is ``share_error``. For other metrics it is the jackknife estimate over
+        groups of every 20th row, each left out in turn:
 
             sqrt( (G - 1) / G  sum_g (m_g - mean m)² )
 
@@ -300,21 +280,3 @@ class Task(ABC):
     def to_units(self, outputs: Float[Tensor, "rows outputs"]) -> Float[Tensor, "rows outputs"]:
         """Return a student's outputs in training as logits, or as targets in their own units."""
         return outputs if self.scaling is None else self.scaling.to_units(outputs)
-
-
-def weights_by_name(
-    weights: Mapping[str, float], names: tuple[str, ...]
-) -> Float[Tensor, " names"]:
-    """Return the weight of each class: 1 where it is not named.
-
-    Raises:
-        ConfigError: If a name is no class.
-    """
-    for name in weights:
-        if name not in names:
-            shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
-            raise ConfigError(
-                f"class_weights names {name!r}, which is no class{did_you_mean(name, names)}; "
-                f"there are: {shown}"
-            )
-    return torch.tensor([float(weights.get(name, 1.0)) for name in names])

@@ -8,9 +8,9 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
-from tutelage.tasks.base import ClassWeights, Task, weights_by_name
-from tutelage.tasks.each_output import EachOutput
+from tutelage.tasks.base import Task
 from tutelage.tasks.labels import UNLABELLED, has_label
+from tutelage.tasks.losses import ClassWeights, PerOutputLoss, weights_by_name
 from tutelage.tasks.metric import Metric, by_name
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["BinaryCrossEntropy", "MultiLabel"]
 
 
-class BinaryCrossEntropy(EachOutput):
+class BinaryCrossEntropy(PerOutputLoss):
     """Cross-entropy of a sigmoid for each label, for rows of any number of labels.
 
         mean_ij p_j y_ij softplus(-z_ij) + (1 - y_ij) softplus(z_ij)    over the labels that are known

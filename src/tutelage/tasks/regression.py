@@ -8,8 +8,8 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from tutelage.tasks.base import Task
-from tutelage.tasks.each_output import EachOutput
 from tutelage.tasks.labels import UNLABELLED, has_label
+from tutelage.tasks.losses import PerOutputLoss
 from tutelage.tasks.metric import Metric, by_name
 from tutelage.tasks.scaling import TargetScaling
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Regression", "SquaredError"]
 
 
-class SquaredError(EachOutput):
+class SquaredError(PerOutputLoss):
     """Mean squared error of standardized targets.
 
         mean_ij (z_ij - (y_ij - mean_j) / std_j)²    over the targets that are known

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tutelage.errors import ConfigError
-from tutelage.tasks.base import ClassWeights, Task, TaskLoss, weights_by_name
+from tutelage.tasks.base import Task
 from tutelage.tasks.labels import UNLABELLED, has_label
+from tutelage.tasks.losses import ClassWeights, TaskLoss, weights_by_name
 from tutelage.tasks.metric import Metric, by_name
 
 if TYPE_CHECKING:

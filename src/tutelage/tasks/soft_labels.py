@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from tutelage.tasks.base import TaskLoss
 from tutelage.tasks.labels import has_label
+from tutelage.tasks.losses import TaskLoss
 from tutelage.tasks.single_label import CrossEntropy
 
 __all__ = ["SoftLabels"]

@@ -1,0 +1,94 @@
+"""Single-label tasks: loss, class weights and metrics, against PyTorch and scikit-learn."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sk
+from torch import nn
+
+from tutelage.errors import ConfigError
+from tutelage.tasks import CrossEntropy, SingleLabel
+
+DRAW = torch.Generator().manual_seed(0)
+LOGITS = torch.randn(60, 3, generator=DRAW)
+CLASSES = torch.randint(3, (60,), generator=DRAW)
+
+
+def scores(outputs, labels) -> dict[str, float]:
+    return SingleLabel.numbered(outputs.shape[1]).scores(outputs, labels)
+
+
+def test_one_class_a_row():
+    found = scores(LOGITS, CLASSES)
+    chosen, truth = LOGITS.argmax(dim=1), CLASSES
+    shares = LOGITS.double().softmax(dim=1).numpy()
+    assert found == pytest.approx(
+        {
+            "accuracy": sk.accuracy_score(truth, chosen),
+            "macro_f1": sk.f1_score(truth, chosen, average="macro"),
+            "mcc": sk.matthews_corrcoef(truth, chosen),
+            "auroc": sk.roc_auc_score(truth, shares, multi_class="ovr"),
+        }
+    )
+
+
+def test_f1_of_two_classes_is_that_of_the_second():
+    truth = (CLASSES > 0).long()
+    found = scores(LOGITS[:, :2], truth)
+    assert found["f1"] == pytest.approx(sk.f1_score(truth, LOGITS[:, :2].argmax(dim=1)))
+    assert found["auroc"] == pytest.approx(
+        sk.roc_auc_score(truth, LOGITS[:, :2].softmax(dim=1)[:, 1])
+    )
+
+
+def test_f1_leads_with_two_classes_alone():
+    labels = torch.tensor([0, 1, 2])
+    assert SingleLabel.of(("no", "yes"), labels, metric="f1").lead.label == "F1"
+    with pytest.raises(ConfigError, match="there are 3; choose macro_f1"):
+        SingleLabel.of(("a", "b", "c"), labels, metric="f1")
+
+
+def test_rows_without_a_label_change_nothing():
+    labels = torch.cat([CLASSES, torch.full((4,), -100)])
+    outputs = torch.cat([LOGITS, torch.full((4, 3), math.nan)])
+    assert scores(outputs, labels) == scores(LOGITS, CLASSES)
+
+
+def test_a_class_that_does_not_occur_has_no_auroc():
+    found = scores(LOGITS, CLASSES.clamp_max(1))
+    shares = LOGITS.double().softmax(dim=1).numpy()
+    each = [sk.roc_auc_score(CLASSES.clamp_max(1) == k, shares[:, k]) for k in (0, 1)]
+    assert found["auroc"] == pytest.approx(np.mean(each))
+    assert "auroc" not in scores(LOGITS, torch.zeros(60, dtype=torch.int64))
+
+
+def test_accuracy_alone_is_that_of_all_metrics():
+    task = SingleLabel.numbered(3)
+    assert task.score(LOGITS, CLASSES) == task.scores(LOGITS, CLASSES)["accuracy"]
+
+
+def test_class_weights():
+    labels = torch.tensor([0, 0, 0, 1, 2, 2, -100])
+    task = SingleLabel.of(("a", "b", "c"), labels)
+    balanced = task.loss(labels, class_weights="balanced")
+    assert balanced.weight.tolist() == pytest.approx([6 / 9, 2.0, 1.0])
+    named = task.loss(labels, class_weights={"b": 3.0}, label_smoothing=0.1)
+    outputs = torch.randn(7, 3, generator=torch.Generator().manual_seed(1))
+    theirs = nn.CrossEntropyLoss(torch.tensor([1.0, 3.0, 1.0]), label_smoothing=0.1)
+    assert torch.equal(named(outputs, labels), theirs(outputs, labels))
+    assert isinstance(task.loss(labels), CrossEntropy)
+
+
+def test_a_name_that_is_no_class_has_no_weight():
+    labels = torch.tensor([0, 1])
+    task = SingleLabel.of(("cat", "dog"), labels)
+    with pytest.raises(ConfigError, match="names 'dgo', which is no class; did you mean 'dog'"):
+        task.loss(labels, class_weights={"dgo": 2.0})
+
+
+def test_strata_are_classes_and_columns_are_one_hot():
+    labels = torch.tensor([1, 0, -100])
+    assert SingleLabel.strata(labels).tolist() == [1, 0, -100]
+    assert SingleLabel.numbered(2).columns(labels[:2]).tolist() == [[0, 1], [1, 0]]
