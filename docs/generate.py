@@ -28,16 +28,14 @@ def settings_reference() -> str:
         title = ", ".join(paths.pop(section))
         intro = inspect.cleandoc(section.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
         rows = [
-            "| key | type | default | meaning | decides numbers |",
-            "|---|---|---|---|---|",
+            "| key, type, default | meaning | decides numbers |",
+            "|---|---|---|",
         ]
         described = attributes(section)
         for name, field in section.model_fields.items():
             counts = decides and NoEffect not in field.metadata
             cells = (
-                f"`{name}`",
-                _code(_type_name(field.annotation)),
-                _default(field),
+                f"`{name}`<br>{_code(_type_name(field.annotation))}{_default(field)}",
                 described.get(name, ""),
                 "yes" if counts else "no",
             )
@@ -96,13 +94,13 @@ def _verb(name: str, command: Any) -> str:
     params = [param for param in command.params if param.name != "help"]
     if not params:
         return "\n".join(lines)
-    lines += ["| argument or option | default | meaning |", "|---|---|---|"]
+    lines += ["| argument or option | meaning |", "|---|---|"]
     for param in params:
         metavar = param.metavar or ""
         option = param.param_type_name == "option"
         shown = f"{', '.join(param.opts)} {metavar}".strip() if option else metavar
-        default = "" if param.default in (None, False) else f"`{param.default}`"
-        lines.append(f"| `{shown}` | {default} | {param.help or ''} |")
+        default = "" if param.default in (None, False) else f"; default `{param.default}`"
+        lines.append(f"| `{shown}` | {param.help or ''}{default} |")
     return "\n".join(lines)
 
 
@@ -130,7 +128,7 @@ def _one_type(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(f'"{value}"' for value in get_args(kind))
     if get_origin(kind) is tuple:
-        return f"list of {_type_name(get_args(kind)[0])}"
+        return f"list of {_type_name(get_args(kind)[0])}".replace("section", "sections")
     if get_origin(kind) is dict or kind is dict:
         return "table"
     if isinstance(kind, type) and issubclass(kind, Section):
@@ -141,17 +139,19 @@ def _one_type(kind: Any) -> str:
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
-        return "required"
+        return "<br>required"
     value = field.get_default(call_default_factory=True)
     if _section_in(field.annotation) is not None:
         return ""
     if value is None or value in ((), {}):
-        return "none"
+        return ""
     if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
+        return f"<br>default `{str(value).lower()}`"
     if isinstance(value, tuple):
-        return f"`{list(value)}`"
-    return f"`{value}`" if isinstance(value, int | float) else f'`"{value}"`'
+        return f"<br>default `{list(value)}`"
+    return (
+        f"<br>default `{value}`" if isinstance(value, int | float) else f'<br>default `"{value}"`'
+    )
 
 
 def _code(text: str) -> str:

@@ -110,7 +110,7 @@ def test_every_setting_is_described(monkeypatch):
         assert set(described) == set(section.model_fields), path
         assert all(described.values()), path
     settings = settings_reference()
-    assert "| `log_every` | integer | `10` |" in settings
+    assert "| `log_every`<br>integer<br>default `10` |" in settings
     assert re.search(r"^\| `log_every` .* \| no \|$", settings, re.MULTILINE)
     assert re.search(r"^\| `optimizer` .* \| yes \|$", settings, re.MULTILINE)
     reference = command_reference()
