@@ -1,4 +1,4 @@
-"""``tutelage list``: what there is to choose from."""
+"""``tutelage list``: methods, recipes, source strings and model families."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ TOPICS = ("methods", "recipes", "schemes", "families")
 
 
 def print_listing(what: str | None, console: Console) -> None:
-    """Print one topic, or all.
+    """Print the table of one topic, or of all.
 
     Raises:
         ConfigError: If there is no such topic.
@@ -58,12 +58,12 @@ def _methods() -> Table:
             changed = ", ".join(f"{key} = {value}" for key, value in params.items())
             table.add_row(f"{name}-{variant}", f"{name} with {changed}")
     table.add_row(PROBE, _first_line(SoftLabels))
-    table.add_row(f"NAME+{PROBE}", f"any of them together with {PROBE}")
+    table.add_row(f"NAME+{PROBE}", f"any of these together with {PROBE}")
     return table
 
 
 def _recipes() -> Table:
-    table = _table("recipes", "name", "what it is")
+    table = _table("recipes", "name", "task")
     for name, about in recipes().items():
         table.add_row(f"{SCHEME}{name}", about)
     return table
@@ -74,7 +74,7 @@ def _schemes() -> Table:
     for role, schemes in (("data", DATA), ("teachers", TEACHERS), ("students", STUDENTS)):
         table.add_row(role, "  ".join(f"{scheme}:…" for scheme in schemes))
     pairs = "  ".join(f"{scheme}:…" for scheme in PAIR_STUDENTS)
-    table.add_row("", f"of images with texts: timm:…+hf:…  {pairs}")
+    table.add_row("", f"for images with texts: timm:…+hf:…  {pairs}")
     return table
 
 
@@ -83,9 +83,9 @@ def _families() -> Table:
 
     from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES
 
-    table = _table("families", "library", "known")
+    table = _table("families", "library", "known models")
     table.add_row("hf", " ".join(sorted(FAMILIES)))
-    table.add_row("", f"of images and texts: {' '.join(sorted(EMBEDDING_MODELS))}")
+    table.add_row("", f"for images with texts: {' '.join(sorted(EMBEDDING_MODELS))}")
     table.add_row("timm", " ".join(sorted(list_modules())))
     return table
 
