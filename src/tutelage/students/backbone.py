@@ -1,4 +1,4 @@
-"""What of a model lies in front of its head, and leaving that as it is."""
+"""The parameters of a student before its head, and freezing them."""
 
 from collections.abc import Callable
 
@@ -12,17 +12,17 @@ __all__ = ["backbone_of", "backbone_parameters", "freeze_backbone"]
 
 
 def freeze_backbone(student: Student) -> None:
-    """Let only the head be trained.
+    """Freeze all parameters but those of the head.
 
-    Parts without anything to train stay in evaluation mode in the training loop, so dropout and
-    batch statistics in them do not move either.
+    The training loop keeps parts without trainable parameters in evaluation mode, so their dropout is
+    off and their batch statistics do not change.
     """
     for parameter in backbone_of(student).values():
         parameter.requires_grad_(False)
 
 
 def backbone_of(student: Student) -> dict[str, nn.Parameter]:
-    """Return the parameters in front of a student's head, by name, as far as they are trained."""
+    """Return the trainable parameters before a student's head, by name."""
     row = empty_batch(student.input)
 
     def features() -> Tensor:
@@ -31,19 +31,19 @@ def backbone_of(student: Student) -> dict[str, nn.Parameter]:
 
     training = student.model.training
     student.model.eval()
-    found = backbone_parameters(student.model, features)
+    parameters = backbone_parameters(student.model, features)
     student.model.train(training)
-    return found
+    return parameters
 
 
 def backbone_parameters(
     model: nn.Module, features: Callable[[], Tensor]
 ) -> dict[str, nn.Parameter]:
-    """Return the parameters that a model's features depend on, by name; the others are its head.
+    """Return the trainable parameters that a model's features depend on, by name.
 
     Args:
-        model: Parameters that are not trained are left aside.
-        features: Runs it once and returns its features.
+        model: The model.
+        features: Runs the model once and returns its features.
     """
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     gradients = torch.autograd.grad(

@@ -1,4 +1,4 @@
-"""What a student is to the training loop."""
+"""The contract of a student: a model, its tap and its input."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,13 +16,13 @@ __all__ = ["Student", "save_weights"]
 
 @runtime_checkable
 class Student(Protocol):
-    """A model, its tap, and how rows become its input.
+    """A model with its tap and its input.
 
     Attributes:
-        model: As its own library makes it; it is trained in place.
-        tap: Reads its features.
-        width: Numbers in its features.
-        parameters: Numbers in its weights as they are saved.
+        model: The model of the library; it is trained in place.
+        tap: Reads the features.
+        width: Number of columns of the features.
+        parameters: Number of parameters of the saved model.
     """
 
     model: nn.Module
@@ -32,18 +32,17 @@ class Student(Protocol):
 
     @property
     def input(self) -> ModelInput:
-        """From rows to batches."""
+        """Converts rows to batches."""
 
     @property
     def widths(self) -> Mapping[str, int]:
-        """Numbers in its features by modality, in the order in which they lie: two where the
-        features are a product, else one."""
+        """Width of the features by modality, in their order: two if they are a product, else one."""
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch outputs"]:
-        """Logits of a batch that lies on the model's device; the tap then holds its features."""
+        """Return the outputs of a batch on the model's device; the tap then holds its features."""
 
     def save(self, folder: Path) -> None:
-        """Write the model as its own library loads it, without anything of ours."""
+        """Write the model so that its library loads it, without anything of tutelage."""
 
 
 def save_weights(model: nn.Module, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Build the student that a source string names, and limit what of it is trained."""
+"""Building and checking of the student that a source string names, and limits of its training."""
 
 import re
 from collections.abc import Mapping
@@ -47,19 +47,19 @@ def build_student(
     model_input: Mapping[str, Any] | None = None,
     tap: str | None = None,
 ) -> Student:
-    """Build the model that is to be trained, with a new head of one output a class, label or target.
+    """Build a student with a new head of one output per class, label or target.
 
     Args:
         source: ``timm:NAME``, ``hf:NAME_OR_DIR`` or ``python:module:factory``. For rows that are an
             image and a text ``hf:`` or ``openclip:`` with a CLIP-like model, ``python:``, or a model
             of images and one of texts: ``timm:NAME+hf:NAME``.
         output_names: Names of the outputs: classes, labels or regression targets.
-        task: What outputs mean; saved with the model where its library has a place for that.
-        modality: What the rows are.
+        task: Kind of task; saved with the model if its library has a field for it.
+        modality: Modality of the rows.
         params: Options of the scheme (see its class); of two models, ``image`` and ``text`` with the
             options of each.
-        model_input: How an own model's input looks.
-        tap: Path of the layer whose input are the features; found by itself where not given.
+        model_input: Input of a ``python:`` model.
+        tap: Path of the layer whose input are the features; detected by default.
 
     Raises:
         StudentError: If there is no such model, or it cannot take these rows.
@@ -185,14 +185,14 @@ def _one_modality(source: str, modality: Modality) -> str:
 
 def _joined_options(params: Mapping[str, Any], tap: str | None) -> list[str]:
     mistakes = [
-        f"unknown student.params.{name}: of two models, options stand in "
+        f"unknown student.params.{name}: for two models, options belong in "
         "student.params.image and student.params.text"
         for name in params
         if name not in ("image", "text")
     ]
     if tap is not None:
         mistakes.append(
-            "student.tap is for one model; the features of two are what their own heads would read"
+            "student.tap is for one model; the features of two are the inputs of their heads"
         )
     return mistakes
 
@@ -200,15 +200,15 @@ def _joined_options(params: Mapping[str, Any], tap: str | None) -> list[str]:
 def limit_training(
     student: Student, *, frozen: bool = False, lora: Mapping[str, Any] | None = None
 ) -> Student:
-    """Return the student with less of it to train, as far as that is asked for.
+    """Return the student with its training limited to the head, or to the head and LoRA updates.
 
     Args:
-        student: Is changed in place.
-        frozen: Train the head alone.
+        student: The student; it is changed in place.
+        frozen: Train only the head.
         lora: Train the head and low-rank updates with these settings of ``LoraStudent``.
 
     Raises:
-        MissingExtraError: If peft is asked for and not installed.
+        MissingExtraError: If peft is needed and not installed.
         ConfigError: If no layer fits.
     """
     if frozen:

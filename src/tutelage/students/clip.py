@@ -59,10 +59,10 @@ def clip_student(
         name: A folder, or a name on the hub.
         output_names: Names of the outputs: classes, labels or regression targets.
         modality: Images with texts.
-        tap: Must be left out: the head reads the embeddings.
+        tap: Must be None: the head reads the embeddings.
         weights: ``"pretrained"`` or ``"random"``.
-        max_length: Tokens at most; by default what tokenizer and model allow.
-        revision: Of the hub's repository.
+        max_length: Maximum number of tokens; by default that of tokenizer and model.
+        revision: Revision of the hub's repository.
 
     Raises:
         StudentError: If there is no such model, or it is not one of images and texts.
@@ -122,8 +122,8 @@ def _clip_tower(
     def features(inputs: Mapping[str, Tensor]) -> Tensor:
         ready = reads.finish(inputs)
         named = {"pixel_values" if n == "image" else n: value for n, value in ready.items()}
-        found: Tensor = getattr(model(**named), tower.output)
-        return found
+        embedding: Tensor = getattr(model(**named), tower.output)
+        return embedding
 
     def save(folder: Path) -> None:
         with quietly():

@@ -44,20 +44,20 @@ def mistakes(name: str, *, modality: Side, params: Mapping[str, Any]) -> list[st
 
 
 class HuggingFaceStudent:
-    """A model of transformers for classification, with a new head.
+    """A classification model of transformers with a new head.
 
     Args:
         name: A folder, or a name on the hub.
         output_names: Names of the outputs: classes, labels or regression targets.
-        task: What outputs mean.
-        modality: What the rows are, images or texts.
+        task: Kind of task.
+        modality: Modality of the rows, images or texts.
         tap: Path of the layer to read; by default the one that ``FAMILIES`` states.
-        layers: Keep so many of the first layers.
-        weights: ``"pretrained"``, or ``"random"``: the architecture from a random start.
-        config: Other settings of the architecture, for a random start (``hidden_size`` and so on).
-        max_length: Tokens at most; by default what tokenizer and model allow.
-        dropout: Of all the model's dropouts; by default the model's own.
-        revision: Of the hub's repository.
+        layers: Number of first layers to keep.
+        weights: ``"pretrained"``, or ``"random"`` for a randomly initialized architecture.
+        config: Changed settings of a random architecture (``hidden_size`` and so on).
+        max_length: Maximum number of tokens; by default that of tokenizer and model.
+        dropout: Probability of all dropouts; by default those of the model.
+        revision: Revision of the hub's repository.
         trust_remote_code: Run code that comes with the model.
 
     Raises:
@@ -107,7 +107,7 @@ class HuggingFaceStudent:
             raise StudentError(str(error)) from error
         self.model = loaded.model
         if settings.model_type in ("t5", "mt5", "umt5"):
-            # It stands behind the last norm, in front of the token that is the feature.
+            # This dropout lies between the last norm and the token that is the feature.
             self.model.get_submodule("transformer.decoder.dropout").p = 0.0  # type: ignore[assignment]
         self.tap = FeatureTap(self.model, tap or family.tap, pool=family.pool)
         self.width = self._try(loaded.missing)
@@ -117,12 +117,14 @@ class HuggingFaceStudent:
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch outputs"]:
         """Return the logits."""
         ready = self.input.finish(inputs)
-        made = self.model(pixel_values=ready["image"]) if "image" in ready else self.model(**ready)
-        logits: Tensor = made.logits
+        output = (
+            self.model(pixel_values=ready["image"]) if "image" in ready else self.model(**ready)
+        )
+        logits: Tensor = output.logits
         return logits
 
     def save(self, folder: Path) -> None:
-        """Write the folder that ``from_pretrained`` loads, with its tokenizer or image processor."""
+        """Write a folder for ``from_pretrained``, with the tokenizer or image processor."""
         with quietly():
             self.model.save_pretrained(folder)  # type: ignore[operator]
         if isinstance(self.input, TextInput):
@@ -132,10 +134,10 @@ class HuggingFaceStudent:
 
     @torch.no_grad()
     def _try(self, missing: frozenset[str]) -> int:
-        """Find the width on one row, and that the checkpoint fills what lies in front of the head."""
+        """Measure the width on one row, and refuse random weights before the head."""
         row = empty_batch(self.input)
         self.model.eval()
-        # A pooler is learned as quickly as the head: many checkpoints come without one.
+        # Many checkpoints lack a pooler, and it is learned as quickly as the head.
         gaps = {name for name in missing if "pooler" not in name}
         refuse_random(self.tap, gaps, lambda: self.outputs(row))
         self.outputs(row)

@@ -31,13 +31,13 @@ _TEXT_SETTINGS = ("tokenizer", "max_length")
 
 @dataclass(frozen=True)
 class Tower:
-    """A model of images, or of texts, and how its features come out of it.
+    """A model of images or of texts with the function that computes its features.
 
     Attributes:
-        model: Is trained in place.
-        input: From rows to batches.
-        features: From a batch that lies on the model's device to ``[batch, width]``.
-        save: Writes the model as its own library loads it.
+        model: The model; it is trained in place.
+        input: Converts rows to batches.
+        features: Computes the features ``[batch, width]`` of a batch on the model's device.
+        save: Writes the model so that its library loads it.
     """
 
     model: nn.Module
@@ -51,7 +51,7 @@ class JoinedTowers:
 
     Attributes:
         module: Both.
-        input: From rows to batches for both.
+        input: Converts rows to batches for both.
     """
 
     def __init__(self, image: Tower, text: Tower) -> None:
@@ -66,7 +66,7 @@ class JoinedTowers:
         return image.features({"image": inputs["image"]}), text.features(texts)
 
     def save(self, folder: Path) -> None:
-        """Write the folders ``image`` and ``text``, each as its own library loads it."""
+        """Write the folders ``image`` and ``text``, each for its own library."""
         for side, tower in self._towers.items():
             tower.save(folder / side)
 

@@ -1,4 +1,4 @@
-"""Low-rank updates of a student's layers, by peft."""
+"""LoRA: low-rank updates of a student's layers, by peft."""
 
 import warnings
 from collections.abc import Collection, Mapping, Sequence
@@ -23,18 +23,18 @@ __all__ = ["LoraStudent"]
 
 
 class LoraStudent:
-    """A student whose layers in front of the head learn low-rank updates ``W + (alpha / rank) B A``.
+    """A student whose layers before the head learn low-rank updates ``W + (alpha / rank) B A``.
 
-    The head is trained as a whole. What is saved is the model as its own library has it, the updates
-    merged into its weights.
+    The head is trained fully. The saved model is that of the library, with the updates merged into
+    its weights.
 
     Args:
-        student: Is changed in place.
-        rank: Of ``A [rank, in]`` and ``B [out, rank]``; B is zero at the start.
-        alpha: See above.
-        dropout: In front of each update.
-        targets: Names, or ends of names, of the layers; by default all linear layers in front of
-            the head, or, where there are none, all convolutions.
+        student: The student; it is changed in place.
+        rank: Rank of ``A [rank, in]`` and ``B [out, rank]``; B starts at zero.
+        alpha: Scale of the updates, as in the formula.
+        dropout: Dropout probability before each update.
+        targets: Names, or ends of names, of the layers; by default all linear layers before the
+            head, or all convolutions if there are none.
 
     Raises:
         ConfigError: If no layer has such a name.
@@ -68,7 +68,7 @@ class LoraStudent:
             target_modules=list(targets) or _layers(self.model, backbone),
         )
         try:
-            with warnings.catch_warnings():  # it finds out itself how a layer keeps its weight
+            with warnings.catch_warnings():  # peft detects the layout of a layer's weight
                 warnings.filterwarnings("ignore", message="fan_in_fan_out")
                 self._lora = LoraModel(self.model, settings, "default")
         except ValueError as error:
@@ -78,12 +78,12 @@ class LoraStudent:
 
     @property
     def input(self) -> ModelInput:
-        """From rows to batches."""
+        """Converts rows to batches."""
         return self._student.input
 
     @property
     def widths(self) -> Mapping[str, int]:
-        """Numbers in its features by modality."""
+        """Width of the features by modality."""
         return self._student.widths
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch outputs"]:
@@ -91,23 +91,23 @@ class LoraStudent:
         return self._student.outputs(inputs)
 
     def save(self, folder: Path) -> None:
-        """Merge the updates into the weights, for good, and write the model as without them."""
+        """Merge the updates into the weights permanently, and write the model."""
         self._lora.merge_and_unload()
         self._student.save(folder)
 
 
 def _layers(model: nn.Module, backbone: Collection[str]) -> list[str]:
-    """The linear layers in front of the head, or the convolutions."""
+    """Return the linear layers before the head, or the convolutions if there are none."""
     for kinds in ((nn.Linear, Conv1D), (nn.Conv2d,)):
-        found = [
+        layers = [
             name
             for name, module in model.named_modules()
             if isinstance(module, kinds)
             and f"{name}.weight" in backbone
             and getattr(module, "groups", 1) == 1
         ]
-        if found:
-            return found
+        if layers:
+            return layers
     raise ConfigError(
         f"student.lora: {type(model).__name__} has no linear or convolutional layer in front of its head"
     )

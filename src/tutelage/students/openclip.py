@@ -1,4 +1,4 @@
-"""Students of OpenCLIP, for rows that are an image and a text."""
+"""Students of OpenCLIP, for rows of an image and a text."""
 
 import json
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def openclip_student(
         name: ``ARCH/WEIGHTS`` as ``open_clip.list_pretrained()`` has them, or ``ARCH/FILE``.
         output_names: Names of the outputs: classes, labels or regression targets.
         modality: Images with texts.
-        tap: Must be left out: the head reads the embeddings.
+        tap: Must be None: the head reads the embeddings.
         weights: ``"pretrained"``, or ``"random"`` for an ``ARCH`` alone.
 
     Raises:
@@ -59,7 +59,7 @@ def openclip_student(
 
 
 class OpenClipTowers:
-    """Both sides of a model of OpenCLIP."""
+    """Both towers of an OpenCLIP model."""
 
     def __init__(self, name: str, *, weights: str) -> None:
         self._architecture = name.partition("/")[0]
@@ -69,12 +69,12 @@ class OpenClipTowers:
         self.input = PairInput(*openclip_inputs(model, self._architecture))
 
     def features(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the embeddings of images and of texts, not brought to unit length."""
+        """Return the embeddings of images and of texts, not normalized."""
         ready = self.input.finish(inputs)
         return self._model.encode_image(ready["image"]), self._model.encode_text(ready["tokens"])
 
     def save(self, folder: Path) -> None:
-        """Write the folder that ``open_clip.create_model("local-dir:FOLDER")`` loads."""
+        """Write a folder for ``open_clip.create_model("local-dir:FOLDER")``."""
         save_weights(self.module, folder)
         (folder / "model.safetensors").rename(folder / "open_clip_model.safetensors")
         config = saved_config(self._model, self._architecture)

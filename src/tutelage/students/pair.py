@@ -1,4 +1,4 @@
-"""Students for rows that are an image and a text: two towers, and a head on their product."""
+"""Students for rows of an image and a text: two towers and a head on their product."""
 
 import math
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ __all__ = ["PairBackbone", "PairStudent"]
 
 @runtime_checkable
 class PairBackbone(Protocol):
-    """What turns images and texts into features of their own.
+    """Two towers, which compute features of images and of texts.
 
     Attributes:
-        module: All that is trained, but the head.
-        input: From rows to batches.
+        module: The trained module, without the head.
+        input: Converts rows to batches.
     """
 
     module: nn.Module
@@ -32,10 +32,10 @@ class PairBackbone(Protocol):
     def features(
         self, inputs: Mapping[str, Tensor]
     ) -> tuple[Float[Tensor, "batch image"], Float[Tensor, "batch text"]]:
-        """Features of images and of texts, of a batch that lies on the module's device."""
+        """Return the features of images and of texts of a batch on the module's device."""
 
     def save(self, folder: Path) -> None:
-        """Write them as their own library loads them."""
+        """Write the towers so that their library loads them."""
 
 
 class PairStudent:
@@ -47,7 +47,7 @@ class PairStudent:
     whose columns are never built.
 
     Args:
-        towers: The two sides.
+        towers: The two towers.
         output_names: Names of the outputs: classes, labels or regression targets.
 
     Source:
@@ -63,7 +63,9 @@ class PairStudent:
         self.widths = {"image": image.shape[1], "text": text.shape[1]}
         self.width = sum(self.widths.values())
         head = nn.Bilinear(image.shape[1], text.shape[1], len(output_names))
-        bound = math.prod(self.widths.values()) ** -0.5  # as torch.nn.Linear begins on the product
+        bound = (
+            math.prod(self.widths.values()) ** -0.5
+        )  # as torch.nn.Linear is initialized on the product
         nn.init.uniform_(head.weight, -bound, bound)
         nn.init.uniform_(head.bias, -bound, bound)
         self.model: nn.Module = nn.ModuleDict({"towers": towers.module, "head": head}).train()
@@ -73,7 +75,9 @@ class PairStudent:
 
     def outputs(self, inputs: Mapping[str, Tensor]) -> Float[Tensor, "batch outputs"]:
         """Return the logits."""
-        precise = self._head.weight.dtype  # autocast does not know bilinear layers everywhere
+        precise = (
+            self._head.weight.dtype
+        )  # autocast does not support bilinear layers on all devices
         image, text = (features.to(precise) for features in self._towers.features(inputs))
         logits: Tensor = self._head(image, text)
         return logits

@@ -1,4 +1,4 @@
-"""Students of one's own: any module that a factory makes."""
+"""Students returned by a user's factory: any PyTorch module."""
 
 import inspect
 from collections.abc import Mapping
@@ -35,18 +35,18 @@ class PythonStudent:
     product of both sides.
 
     Args:
-        name: ``package.module:factory``; a module in the current folder will do.
+        name: ``package.module:factory``; the module may be in the current folder.
         output_names: Names of the outputs: classes, labels or regression targets.
-        task: What outputs mean; the factory is told how many there are, and no more.
-        modality: What the rows are.
-        model_input: How the input looks: ``image_size``, ``mean``, ``std``, or ``tokenizer``,
+        task: Kind of task; the factory receives only the number of outputs.
+        modality: Modality of the rows.
+        model_input: Input of the module: ``image_size``, ``mean``, ``std``, or ``tokenizer``,
             ``max_length``, or all of them.
         tap: Path of the layer to read; by default the last linear layer.
-        factory_params: Passed to the factory.
+        factory_params: Params of the factory.
 
     Raises:
         ConfigError: If the factory cannot be imported, or does not take the params.
-        StudentError: If it raises, gives no module, or one with another number of outputs.
+        StudentError: If it raises, returns no module, or one with another number of outputs.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class PythonStudent:
         factory_params: Mapping[str, Any] | None = None,
     ) -> None:
         given = {"num_classes": len(output_names)}
-        made = call_user_factory(
+        module = call_user_factory(
             name, given, factory_params or {}, where="student.params", kind=StudentError
         )
-        if not isinstance(made, nn.Module):
-            raise StudentError(f"{name} gave a {type(made).__name__}, not a torch.nn.Module")
+        if not isinstance(module, nn.Module):
+            raise StudentError(f"{name} gave a {type(module).__name__}, not a torch.nn.Module")
         self.name = name
-        self.model = made
+        self.model = module
         self.input = custom_input(model_input, modality=modality, where="student.input")
         self._parameters = inspect.signature(self.model.forward).parameters
         self.tap = FeatureTap(self.model, tap)
@@ -83,11 +83,11 @@ class PythonStudent:
         with naming_user_code(self.name, kind=StudentError):
             images = [ready["image"]] if "image" in ready else []
             texts = {k: v for k, v in ready.items() if k != "image" and self._takes(k)}
-            made = self.model(*images, **texts)
-        logits = made if isinstance(made, Tensor) else getattr(made, "logits", None)
+            returned = self.model(*images, **texts)
+        logits = returned if isinstance(returned, Tensor) else getattr(returned, "logits", None)
         if not isinstance(logits, Tensor):
             raise StudentError(
-                f"{self.name} gives a {type(made).__name__}; its forward must return the logits as "
+                f"{self.name} gives a {type(returned).__name__}; its forward must return the logits as "
                 "a tensor, or something with logits"
             )
         return logits

@@ -1,4 +1,4 @@
-"""From a student of standardized targets to the same model in the targets' own units."""
+"""Folding of target scaling into the last layer, so that a student predicts in target units."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ def output_layer(student: Student) -> nn.Linear | nn.Bilinear:
     """Return the linear or bilinear layer whose outputs are the model's.
 
     Raises:
-        StudentError: If outputs do not come straight from such a layer with a bias.
+        StudentError: If the outputs are not those of such a layer with a bias.
     """
     seen: list[tuple[nn.Linear | nn.Bilinear, Tensor]] = []
 
@@ -49,14 +49,14 @@ def output_layer(student: Student) -> nn.Linear | nn.Bilinear:
 
 @torch.no_grad()
 def fold_target_scaling(student: Student, scaling: TargetScaling) -> None:
-    """Let a student that predicts standardized targets predict them in their own units.
+    """Change a student of standardized targets so that it predicts in the targets' units.
 
         W ← diag(std) W,    b ← std b + mean    of the layer that gives the outputs
 
-    so that the model that is saved needs no word about its training.
+    The saved model then needs no information about its training.
 
     Args:
-        student: Changed in place; left in evaluation mode.
+        student: The student; it is changed in place, and left in evaluation mode.
         scaling: Mean and standard deviation of each target.
 
     Raises:

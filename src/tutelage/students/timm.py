@@ -37,8 +37,8 @@ class TimmStudent:
     Args:
         name: As ``timm.create_model`` takes it.
         output_names: Names of the outputs: classes, labels or regression targets.
-        task: What outputs mean.
-        modality: What the rows are; must be images.
+        task: Kind of task.
+        modality: Modality of the rows; must be images.
         tap: Path of the layer to read; by default the classifier.
         weights: ``"pretrained"``, ``"random"``, or a checkpoint's path (safetensors or pth).
         image_size: Side of the images, for models that can change it.
@@ -91,7 +91,7 @@ class TimmStudent:
     def save(self, folder: Path) -> None:
         """Write ``model.safetensors`` and ``config.json``.
 
-        Loaded again by ``timm.create_model(architecture, num_classes=classes,
+        They are loaded by ``timm.create_model(architecture, num_classes=classes,
         checkpoint_path="model.safetensors")``, or by ``timm.create_model("local-dir:FOLDER")``.
         """
         save_timm(
@@ -113,15 +113,15 @@ def save_timm(
     output_names: tuple[str, ...] = (),
     task: Kind = "single-label",
 ) -> None:
-    """Write ``model.safetensors`` and ``config.json`` as timm loads a folder.
+    """Write ``model.safetensors`` and ``config.json`` in the layout that timm loads.
 
     Args:
-        model: Of timm.
-        folder: Is made.
-        size: Height and width of its images.
-        width: Numbers in its features.
+        model: The timm model.
+        folder: Folder to write; it is created.
+        size: Height and width of the images.
+        width: Number of columns of the features.
         output_names: Names of the outputs: classes, labels or regression targets.
-        task: What outputs mean.
+        task: Kind of task.
     """
     save_weights(model, folder)
     cfg: dict[str, Any] = dict(model.pretrained_cfg)  # type: ignore[arg-type]
@@ -153,7 +153,7 @@ def save_timm(
 
 @torch.no_grad()
 def _width(model: torch.nn.Module, tap: FeatureTap, model_input: ImageInput) -> int:
-    """The width of what the tap reads, found out on one empty image."""
+    """Measure the width of the tapped features on one empty image."""
     was_training = model.training
     try:
         model.eval()(torch.zeros(1, 3, *model_input.size))
