@@ -1,4 +1,4 @@
-"""How long work tells where it is, without knowing who listens."""
+"""Progress reports of long work, independent of how they are shown."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,19 +9,29 @@ __all__ = ["Progress", "Silent"]
 
 @runtime_checkable
 class Progress(Protocol):
-    """Somebody who listens to long work."""
+    """Receives reports of long work."""
 
     def track(
         self, label: str, total: int, *, unit: str, done: int = 0
     ) -> AbstractContextManager[Callable[[int], None]]:
-        """Follow one piece of work; the callable takes how much of ``total`` is done by now."""
+        """Report one piece of work.
+
+        Args:
+            label: Name of the work.
+            total: Its size.
+            unit: What is counted, e.g. ``"rows"``.
+            done: How much was done before.
+
+        Returns:
+            A context that gives a function; call it with how much of ``total`` is done so far.
+        """
 
     def note(self, message: str) -> None:
-        """Say one line."""
+        """Report one line of text."""
 
 
 class Silent:
-    """Nobody listens."""
+    """Discards all reports."""
 
     @contextmanager
     def track(
