@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tutelage.errors import ConfigError, DataError
+from tutelage.errors import DataError, OutputError
 from tutelage.report import write_report
 
 SPACE = "\N{NO-BREAK SPACE}"
@@ -72,13 +72,13 @@ def test_one_run_beside_fine_tuning(tmp_path: Path, write_run) -> None:
 
     assert page == run / "report.html"
     assert text.heading.replace(SPACE, " ") == (
-        "AFT came out 1.6 points above standard fine-tuning, but a single seed cannot tell."
+        "AFT came out 1.6 points above standard fine-tuning, but one seed is not enough to tell."
     )
     for words in (
         "78.12 %",
         "76.55 %",
         "+1.57",
-        "2,000 test rows alone",
+        "With 2,000 test rows",
         "tutelage train config.toml",
     ):
         assert words in text.all
@@ -129,15 +129,15 @@ def test_verdict_follows_the_numbers(tmp_path: Path, write_run) -> None:
         "+0.4 ± 1.8 points against standard fine-tuning over 3 seeds."
     )
     assert heading("two", [0.01, 0.02]) == (
-        "AFT came out 1.5 ± 0.5 points above standard fine-tuning, but 2 seeds cannot tell."
+        "AFT came out 1.5 ± 0.5 points above standard fine-tuning, but 2 seeds are not enough to tell."
     )
-    assert heading("level", [0.0]) == "AFT and standard fine-tuning are level, over a single seed."
+    assert heading("level", [0.0]) == "AFT and standard fine-tuning are level over one seed."
 
 
 def test_without_fine_tuning_beside(tmp_path: Path, write_run) -> None:
     text = text_of(write_report([write_run(tmp_path / "aft", accuracy=0.78)]))
 
-    assert text.heading.replace(SPACE, " ") == "AFT reaches 78.0 % with a single seed."
+    assert text.heading.replace(SPACE, " ") == "AFT reaches 78.0 % with one seed."
     assert "nothing here says whether the transfer helped" in text.all
     assert "tutelage train aft/config.toml --method stl --out aft-stl" in text.all
 
@@ -156,7 +156,7 @@ def test_parts_that_are_missing_do_not_appear(tmp_path: Path, write_run) -> None
     ).all
     no_rho = text_of(write_report([write_run(tmp_path / "kd" / "run", method="kd", rho=False)])).all
 
-    for words in ("Transfer distance", "Task loss", "Weights of mpnet", "Sizes", "Mean ρ", "Share"):
+    for words in ("Transfer term", "Task loss", "Weights of mpnet", "Sizes", "Mean ρ", "Share"):
         assert words in whole
         assert words not in bare
     for words in ("Weights of", "Mean ρ", "Share"):
@@ -249,7 +249,7 @@ def test_a_folder_gets_the_page_and_a_file_in_its_way_is_named(tmp_path: Path, w
     (tmp_path / "file").write_text("")
     assert write_report([run], path=tmp_path / "pages") == tmp_path / "pages/report.html"
     assert (tmp_path / "pages/report.html").is_file()
-    with pytest.raises(ConfigError, match=r"cannot write the page .*choose another place"):
+    with pytest.raises(OutputError, match=r"cannot write to the page .*choose another path"):
         write_report([run], path=tmp_path / "file/report.html")
 
 

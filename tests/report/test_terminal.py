@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tutelage.report import print_result, result_table
-from tutelage.results.result import read_result
+from tutelage.report import print_result, score_table
+from tutelage.results import read_comparison
 
 
 def printed(folders: list[Path], *, terminal: bool, width: int = 80, **options: object) -> str:
@@ -38,6 +38,7 @@ def test_a_file_gets_words_and_spaces(folders: list[Path]) -> None:
 
     assert lines[0].split() == [
         "method",
+        "settings",
         "seeds",
         "accuracy",
         "%",
@@ -47,10 +48,10 @@ def test_a_file_gets_words_and_spaces(folders: list[Path]) -> None:
         "seconds",
     ]
     assert lines[1].split() == ["Standard", "fine-tuning", "3", "76.40", "±", "0.23", "114.7"]
-    assert lines[2].split()[:8] == ["AFT", "3", "78.40", "±", "0.81", "+2.00", "±", "0.58"]
+    assert lines[2].split()[:8] == ["AFT", "β", "3", "3", "78.40", "±", "0.81", "+2.00"]
     assert "Linear probe on MPNet [large]: 84.80 %" in lines
     assert "AFT is above standard fine-tuning by 2.0 ± 0.6 points over 3 seeds." in lines
-    assert set(text) <= set(map(chr, range(32, 127))) | {"\n", "±"}
+    assert set(text) <= set(map(chr, range(32, 127))) | {"\n", "±", "β"}
 
 
 def test_a_file_gets_whole_rows_however_narrow(folders: list[Path]) -> None:
@@ -69,12 +70,19 @@ def test_one_run_is_held_against_the_one_beside_it(tmp_path: Path, write_run) ->
     write_run(tmp_path / "stl", method="stl", accuracy=0.7955)
     text = printed([run], terminal=False)
 
-    for words in ("78.12", "79.55", "-1.43", "mpnet 0.5", "glove 0.", "a single seed cannot tell"):
+    for words in (
+        "78.12",
+        "79.55",
+        "-1.43",
+        "mpnet 0.5",
+        "glove 0.",
+        "one seed is not enough to tell",
+    ):
         assert words in text
 
 
 def test_table_has_a_row_for_each_method(folders: list[Path]) -> None:
-    assert result_table([read_result(folder) for folder in folders]).row_count == 2
+    assert score_table(read_comparison(folders)).row_count == 2
 
 
 def test_regression_is_told_in_its_own_metric(tmp_path: Path, write_run) -> None:
@@ -93,7 +101,18 @@ def test_regression_is_told_in_its_own_metric(tmp_path: Path, write_run) -> None
     text = printed(folders, terminal=False)
     lines = text.splitlines()
     assert "R²" in lines[0]
-    assert lines[2].split()[:8] == ["AFT", "3", "0.535", "±", "0.006", "+0.025", "±", "0.000"]
+    assert lines[2].split()[:10] == [
+        "AFT",
+        "β",
+        "3",
+        "3",
+        "0.535",
+        "±",
+        "0.006",
+        "+0.025",
+        "±",
+        "0.000",
+    ]
     assert "AFT is above standard fine-tuning by 0.025 ± 0.000 in R² over 3 seeds." in lines
     assert "accuracy" not in text
     assert "%" not in text.replace("84.80 %", "")

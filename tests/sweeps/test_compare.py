@@ -23,8 +23,8 @@ from tutelage.data import read_data
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.probes import linear_probe
 from tutelage.report import write_table
+from tutelage.results.folders import read_comparison
 from tutelage.results.result import read_result
-from tutelage.results.table import ResultTable
 from tutelage.sweeps.compare import compare
 
 
@@ -87,7 +87,8 @@ def test_the_table_is_what_the_runs_say(table, tmp_path):
     found = compare(with_(table))
     runs = tmp_path / "out/runs"
 
-    assert found == ResultTable.model_validate_json((tmp_path / "out/compare.json").read_bytes())
+    assert read_comparison([tmp_path / "out"]).model_dump() == found.model_dump()
+    assert len(found.runs) == 16
     assert [(row.fraction, row.method, "+".join(row.teachers)) for row in found.rows] == [
         (fraction, method, names)
         for fraction in (1.0, 0.5)
@@ -141,8 +142,6 @@ def test_the_table_is_what_the_runs_say(table, tmp_path):
 WARMTH = """
 from tutelage import Regularizer
 class Warmth(Regularizer):
-    def __init__(self, student_width, teacher_widths):
-        super().__init__(student_width, teacher_widths)
     def compare(self, student, teacher):
         BODY
 """
@@ -160,9 +159,11 @@ def test_what_fails_does_not_sink_the_rest(table, tmp_path, monkeypatch):
     }
     rows = compare(with_(table)).rows
 
-    assert [row.score is not None for row in rows] == [True, False, False, True, False]
+    assert [row.score is not None for row in rows] == [True, False, False, True, False], [
+        row.reason for row in rows
+    ]
     assert "raises RuntimeError: cold outside" in rows[1].reason
-    assert "warmth_of_ours.py, line 7" in rows[1].reason
+    assert "warmth_of_ours.py, line 5" in rows[1].reason
     assert "missing_train.npy" in rows[4].reason
     assert rows[3].difference is not None
 
@@ -170,7 +171,7 @@ def test_what_fails_does_not_sink_the_rest(table, tmp_path, monkeypatch):
     own.write_text(WARMTH.replace("BODY", "return student.square().mean()"))
     again = compare(with_(table)).rows
     assert [row.score is not None for row in again] == [True, True, False, True, False]
-    assert again[3] == rows[3]
+    assert again[3].model_dump() == rows[3].model_dump()
 
 
 def test_a_comparison_without_any_result_says_why(table, tmp_path):
@@ -243,18 +244,25 @@ def test_the_command_leaves_every_form(table, tmp_path, command):
     words = ("compare", place, "--methods", "stl,kd")
     status, said, complaint = command(*words, "--seeds", 1)
     assert status == 0, complaint
-    assert "relative error" in said
+    assert "Standard fine-tuning" in said
     folder = tmp_path / "out"
     lines = list(csv.DictReader((folder / "compare.csv").read_text().splitlines()))
     assert [(line["method"], line["seeds"]) for line in lines] == [("stl", "1"), ("kd", "1")]
     assert json.loads((folder / "compare.json").read_text())["rows"][1]["method"] == "kd"
     assert (folder / "accuracy.png").is_file()
-    assert str(folder / "probe.svg") in said
+    assert str(folder / "report.html") in said
+    status, reported, complaint = command("report", folder, "--latex")
+    assert status == 0, complaint
+    assert said.splitlines()[:3] == reported.splitlines()[:3]
+    assert (folder / "report.tex").read_text() == (folder / "compare.tex").read_text()
     assert tomllib.loads((folder / "compare.toml").read_text())["compare"]["seeds"] == 1
 
     status, said, _ = command(*words, "--seeds", 2, "--jobs", 2)
     assert status == 0
-    assert [line.split()[:2] for line in said.splitlines()[1:3]] == [["stl", "2"], ["kd", "β"]]
+    assert [line.split()[:2] for line in said.splitlines()[1:3]] == [
+        ["Standard", "fine-tuning"],
+        ["KD", "β"],
+    ]
     status, _, complaint = command(*words, "--set", "train.lr=0.5")
     assert (status, "comparison with other settings" in complaint) == (2, True)
 

@@ -322,16 +322,20 @@ def list_(
 @app.command(cls=Command, rich_help_panel=LOOK)
 def report(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folders of finished runs", metavar="FOLDERS")
+        list[Path],
+        typer.Argument(help="Folders of finished runs, or of a comparison", metavar="FOLDERS"),
     ],
     path: Annotated[
         Path | None, typer.Option("--out", help="The page to write", metavar="FILE")
     ] = None,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Also write the table for LaTeX, next to the page")
+    ] = False,
 ) -> None:
-    """Write a report page about one run, or about several side by side."""
-    from tutelage.report import write_report
+    """Write a report page about one run, several runs or a comparison, and print the table."""
+    from tutelage.cli.compare import report_and_print
 
-    out.print(str(write_report(folders, path=path)), soft_wrap=True)
+    report_and_print(folders, path=path, latex=latex, console=out)
 
 
 @app.command(cls=Command, rich_help_panel=KEEP)

@@ -1,21 +1,19 @@
-"""``tutelage compare``: the table on the terminal, and where it lies in other forms."""
+"""``tutelage compare`` and ``tutelage report``: a comparison on the terminal and as files."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from tutelage.cli.tune import method_names
 from tutelage.config import ExperimentConfig
 from tutelage.progress import Progress
-from tutelage.report import print_table, write_table
-from tutelage.report.tables import TEXT_COLUMNS, caption, row_cells, summary_cells
-from tutelage.report.units import ascii_only
+from tutelage.report import print_comparison, write_latex, write_page, write_table
+from tutelage.report.page import page_path
+from tutelage.results import read_comparison
 from tutelage.sweeps.compare import compare
 
-__all__ = ["compare_and_print"]
+__all__ = ["compare_and_print", "report_and_print"]
 
 
 def compare_and_print(
@@ -28,8 +26,8 @@ def compare_and_print(
     console: Console,
     progress: Progress,
 ) -> None:
-    """Compare, print the table, and write it with its charts beside the runs."""
-    table = compare(
+    """Compare, print the table, and write it with its charts and the page next to the runs."""
+    comparison = compare(
         config,
         methods=method_names(methods),
         seeds=seeds,
@@ -37,21 +35,30 @@ def compare_and_print(
         jobs=jobs,
         progress=progress,
     )
-    written = write_table(table, config.output.dir)
-    for cells in (row_cells(table), summary_cells(table)):
-        if cells is not None:
-            print_table(_table(cells, ruled=console.is_terminal), console=console)
-    lines = [ascii_only(caption(table)), *(str(path) for path in written)]
-    console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+    folder = config.output.dir
+    print_comparison(comparison, console=console)
+    written = [*write_table(comparison, folder), write_page(comparison, path=page_path([folder]))]
+    _print_paths(written, console)
 
 
-def _table(cells: Sequence[Sequence[str]], *, ruled: bool) -> Table:
-    head, *rows = cells
-    table = Table(
-        box=box.SIMPLE_HEAD if ruled else None, pad_edge=False, header_style="bold" if ruled else ""
-    )
-    for name in head:
-        table.add_column(name, justify="left" if name in TEXT_COLUMNS else "right")
-    for row in rows:
-        table.add_row(*(Text(ascii_only(cell)) for cell in row))
-    return table
+def report_and_print(
+    folders: Sequence[Path], *, path: Path | None, latex: bool, console: Console
+) -> None:
+    """Write the page about finished runs, print the table, and write it for LaTeX if asked.
+
+    Args:
+        folders: Folders of finished runs, or of a comparison.
+        path: The page, or its folder.
+        latex: Also write the table for LaTeX, next to the page with the suffix ``.tex``.
+        console: Receives the table and the paths.
+    """
+    comparison = read_comparison(folders)
+    page = write_page(comparison, path=page_path(folders, path))
+    print_comparison(comparison, console=console)
+    written = [page, write_latex(comparison, page.with_suffix(".tex"))] if latex else [page]
+    _print_paths(written, console)
+
+
+def _print_paths(paths: Sequence[Path], console: Console) -> None:
+    text = "\n".join(map(str, paths))
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,15 +1,17 @@
-"""What a run found, for people: one self-contained page, tables, charts for papers."""
+"""Reports of finished runs: a self-contained page, tables, and charts for papers."""
 
-from tutelage.report.page import write_report
-from tutelage.report.runs import stl_beside
-from tutelage.report.tables import write_table
-from tutelage.report.terminal import print_result, print_table, result_table
+from tutelage.report.forms import write_latex, write_table
+from tutelage.report.page import page_path, write_page, write_report
+from tutelage.report.terminal import print_comparison, print_result, print_table, score_table
 
 __all__ = [
+    "page_path",
+    "print_comparison",
     "print_result",
     "print_table",
-    "result_table",
-    "stl_beside",
+    "score_table",
+    "write_latex",
+    "write_page",
     "write_report",
     "write_table",
 ]

@@ -1,4 +1,4 @@
-"""What was trained on what, for how long: the tables of the page."""
+"""The tables of the page: scores, runs, teachers, setup, times."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,13 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutelage.files import human_size
+from tutelage.report.tables import columns, settings_text, summary_columns
 from tutelage.report.units import SPACE, duration, gap, metric_capital, parameters, percent, score
-from tutelage.results.comparison import Comparison, score_of
+from tutelage.results.comparison import Comparison
 from tutelage.results.result import Result
 from tutelage.results.statistics import SampleMean, sample_mean
-from tutelage.tasks import TASKS, Metric
+from tutelage.tasks import TASKS
 
-__all__ = ["Table", "method_table", "run_table", "setup", "teacher_table", "time_table"]
+__all__ = [
+    "Table",
+    "method_table",
+    "run_table",
+    "setup",
+    "summary_table",
+    "teacher_table",
+    "time_table",
+]
 
 PHASES = ("extract", "prepare", "train", "evaluate")
 MOST_CLASSES = 12
@@ -28,38 +37,46 @@ class Table:
 
 
 def method_table(comparison: Comparison) -> Table:
-    """A row a method: seeds, score and difference, mean ± standard error."""
-    metric = comparison.metric
-    rows = [
-        (
-            method.label,
-            str(len(method.runs)),
-            score(method.score, metric),
-            gap(method.above_baseline, metric) if method.above_baseline else "",
-        )
-        for method in comparison.methods
-    ]
-    head = ("Method", "Seeds", metric_capital(metric), _difference(metric))
-    table = Table(head, tuple(rows), numbers=3)
-    return _without_empty_columns(table)
+    """A row for each student, fraction, method and set of teachers."""
+    names = ["student", "fraction", "method", "teachers", "seeds", "score", "difference", "failed"]
+    if len(comparison.probes) != 1:
+        names.insert(-1, "probe")
+    if len(comparison.cells) > 1:
+        names.insert(6, "relative error")
+    content = columns(comparison, names)
+    content.sort(key=lambda column: not column.text)  # text first
+    return Table(
+        head=tuple(_title(column.head) for column in content),
+        rows=tuple(zip(*(column.cells for column in content), strict=True)),
+        numbers=sum(not column.text for column in content),
+    )
+
+
+def summary_table(comparison: Comparison) -> Table | None:
+    """A row a method, over all students, fractions and teachers; None where each has one row."""
+    content = summary_columns(comparison)
+    if content is None or len(comparison.cells) == 1:
+        return None
+    return Table(
+        head=tuple(_title(column.head) for column in content),
+        rows=tuple(zip(*(column.cells for column in content), strict=True)),
+        numbers=len(content) - 1,
+    )
 
 
 def run_table(comparison: Comparison) -> Table:
     """A row a run."""
     metric, rows = comparison.metric, []
-    for method in comparison.methods:
-        below = (
-            {r.result.seed: score_of(r.result) for r in method.baseline.runs}
-            if method.baseline
-            else {}
-        )
-        for run in method.runs:
+    for row in comparison.rows:
+        baseline = comparison.baseline_of(row)
+        below = baseline.values if baseline is not None else {}
+        for run in row.runs:
             result = run.result
-            reached = score_of(result)
+            reached = row.values[result.seed]
             train = result.metrics.get("train", {}).get(metric.name)
             rows.append(
                 (
-                    method.label,
+                    row.label,
                     str(result.seed),
                     score(_one(reached), metric),
                     gap(_one(reached - below[result.seed]), metric) if result.seed in below else "",
@@ -67,26 +84,19 @@ def run_table(comparison: Comparison) -> Table:
                     duration(sum(result.seconds.values())),
                 )
             )
-    head = (
-        "Method",
-        "Seed",
-        metric_capital(metric),
-        _difference(metric),
-        "On training rows",
-        "Time",
-    )
+    head = ("Method", "Seed", metric_capital(metric), "Difference", "On training rows", "Time")
     return _without_empty_columns(Table(head, tuple(rows), numbers=5))
 
 
 def teacher_table(comparison: Comparison) -> Table | None:
-    """A row a teacher: what it is, its size, and what the student made of it.
+    """A row a teacher: its model, its size, and its weights.
 
-    Where several methods weigh the teachers, a row a teacher and method. None without teachers.
+    Where several methods have weights, a row for each teacher and method. None without teachers.
     """
-    taught = [m for m in comparison.transfers if m.runs[0].result.teachers]
-    weighing = [m for m in taught if any(t.rho_mean is not None for t in m.runs[0].result.teachers)]
+    using = [row for row in comparison.transfers if row.runs and row.runs[0].result.teachers]
+    weighing = [m for m in using if any(t.rho_mean is not None for t in m.runs[0].result.teachers)]
     rows = []
-    for method in weighing or taught[:1]:
+    for method in weighing or using[:1]:
         for teacher in method.runs[0].result.teachers:
             alike = [
                 t for run in method.runs for t in run.result.teachers if t.name == teacher.name
@@ -97,7 +107,7 @@ def teacher_table(comparison: Comparison) -> Table | None:
             rows.append(
                 (
                     teacher.name,
-                    teacher.source,
+                    _short_path(teacher.source),
                     method.label if len(weighing) > 1 else "",
                     parameters(teacher.parameters)
                     if teacher.parameters is not None
@@ -119,24 +129,27 @@ def time_table(comparison: Comparison) -> Table:
     named = {phase for run in comparison.runs for phase in run.result.seconds}
     phases = [p for p in PHASES if p in named] + sorted(named - set(PHASES))
     rows = []
-    for method in comparison.methods:
+    for row in comparison.rows:
+        if not row.runs:
+            continue
         seconds = [
-            sample_mean(run.result.seconds.get(p, 0.0) for run in method.runs).mean for p in phases
+            sample_mean(run.result.seconds.get(p, 0.0) for run in row.runs).mean for p in phases
         ]
-        rows.append((method.label, *(duration(s) for s in seconds), duration(sum(seconds))))
+        rows.append((row.label, *(duration(s) for s in seconds), duration(sum(seconds))))
     head = ("Method", *(phase.capitalize() for phase in phases), "In all")
     return Table(head, tuple(rows), numbers=len(phases) + 1)
 
 
 def setup(comparison: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return titled lists of name and value: data, student, transfer, training, machine."""
-    foremost = (comparison.transfers or comparison.methods)[0].runs[0].result
+    foremost = next(row for row in (*comparison.transfers, *comparison.rows) if row.runs)
+    result = foremost.runs[0].result
     sections = [
-        ("Data", _data(foremost)),
-        ("Student", _student(foremost)),
+        ("Data", _data(result)),
+        ("Student", _student(result) if len(comparison.cells) == 1 else []),
         ("Transfer", _transfer(comparison)),
-        ("Training", _training(foremost, comparison)),
-        ("Machine", _machine(foremost)),
+        ("Training", _training(result, comparison)),
+        ("Machine", _machine(result)),
     ]
     return [(title, [row for row in rows if row[1]]) for title, rows in sections if rows]
 
@@ -167,16 +180,13 @@ def _student(result: Result) -> list[tuple[str, str]]:
 
 def _transfer(comparison: Comparison) -> list[tuple[str, str]]:
     rows = []
-    for method in comparison.transfers:
-        result = method.runs[0].result
-        transfer = result.config.get("transfer", {})
-        text = f"β {result.beta:g}"
+    for row in comparison.transfers:
+        transfer = row.runs[0].result.config.get("transfer", {}) if row.runs else {}
+        parts = [settings_text(row)] if row.settings else []
         if transfer.get("standardize"):
-            text += ", teachers standardised"
-        text += "".join(
-            f", {name} {_plain(value)}" for name, value in transfer.get("params", {}).items()
-        )
-        rows.append((method.label, text))
+            parts.append("teachers standardized")
+        parts += [f"{name} {_plain(value)}" for name, value in transfer.get("params", {}).items()]
+        rows.append((row.label, ", ".join(parts)))
     return rows
 
 
@@ -211,8 +221,16 @@ def _plain(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _difference(metric: Metric) -> str:
-    return "Difference, points" if metric.percent else "Difference"
+def _title(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _short_path(source: str) -> str:
+    """A source whose absolute path is cut to its last two parts."""
+    scheme, colon, path = source.rpartition(":")
+    if not path.startswith("/") or path.count("/") < 3:
+        return source
+    return f"{scheme}{colon}…/{'/'.join(path.rstrip('/').split('/')[-2:])}"
 
 
 def _one(value: float) -> SampleMean:
@@ -229,10 +247,10 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _without_empty_columns(table: Table) -> Table:
-    kept = [i for i in range(len(table.head)) if any(row[i] for row in table.rows)]
+    filled = [i for i in range(len(table.head)) if any(row[i] for row in table.rows)]
     first_number = len(table.head) - table.numbers
     return Table(
-        head=tuple(table.head[i] for i in kept),
-        rows=tuple(tuple(row[i] for i in kept) for row in table.rows),
-        numbers=sum(i >= first_number for i in kept),
+        head=tuple(table.head[i] for i in filled),
+        rows=tuple(tuple(row[i] for i in filled) for row in table.rows),
+        numbers=sum(i >= first_number for i in filled),
     )

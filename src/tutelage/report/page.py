@@ -1,4 +1,4 @@
-"""One self-contained HTML page on a run, or on several methods over several seeds."""
+"""One self-contained HTML page about one run, or several methods over several seeds."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,32 +13,31 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 import tutelage
-from tutelage.errors import ConfigError
+from tutelage.errors import DataError
+from tutelage.files import write_atomically, writing_to
 from tutelage.report import facts, plots
-from tutelage.report.runs import compare_folders
-from tutelage.report.svg import PLACEHOLDERS, inline_svg
-from tutelage.report.units import gap, metric_axis, metric_capital, score
+from tutelage.report.style import PAGE, PLACEHOLDERS, strokes
+from tutelage.report.svg import inline_svg
+from tutelage.report.units import gap, metric_capital, score
 from tutelage.report.verdict import SPLITS, reasons, verdict
-from tutelage.results.comparison import Comparison, Method
+from tutelage.results.comparison import Comparison, Row
+from tutelage.results.folders import read_comparison
 from tutelage.results.statistics import SampleMean, sample_mean
 from tutelage.tasks import TASKS
 
-__all__ = ["write_report"]
+__all__ = ["page_path", "write_page", "write_report"]
 
-PAGE = "report.html"
+FILE_NAME = "report.html"
 CURVES = {
-    "task": ("Task loss", "Task loss of the training batches, {unit}."),
-    "transfer": (
-        "Transfer distance",
-        "Distance of the student’s kernel from the teachers’, before\N{NO-BREAK SPACE}β.",
-    ),
-    "accuracy": ("Training accuracy", "Accuracy on the training batches, %."),
+    "task": "Task loss",
+    "transfer": "Transfer term, before\N{NO-BREAK SPACE}β",
+    "accuracy": "Training accuracy, %",
 }
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A drawing with its caption."""
+    """A figure with its title and caption."""
 
     title: str
     caption: str
@@ -47,12 +46,21 @@ class Plot:
 
 @dataclass(frozen=True)
 class Number:
-    """A headline number: what it is, the number, and what it counts."""
+    """A headline number: its label, value and unit."""
 
     label: str
     value: str
     unit: str
     accent: bool = False
+
+
+@dataclass(frozen=True)
+class Key:
+    """An entry of the legend."""
+
+    label: str
+    color: str
+    dashed: bool
 
 
 def write_report(
@@ -64,104 +72,127 @@ def write_report(
     notes: Sequence[str] = (),
     picked: Path | None = None,
 ) -> Path:
-    """Write the page on one run, or on runs of several methods and seeds.
+    """Write the page about one run, or runs of several methods and seeds.
 
-    Where no run of standard fine-tuning is among the folders, those beside them are added
+    Where no run of standard fine-tuning is among the folders, those next to them are added
     (``stl_beside``). The page needs no network and no script; the same runs give the same bytes.
 
     Args:
-        folders: Finished runs on the same data with the same student.
+        folders: Folders of finished runs on the same data, or of a comparison.
         path: The page, or a folder for its ``report.html``; by default the folder of the only
             run, or the folder that holds them all.
-        title: By default the run's name.
+        title: Title of the page; the run's name by default.
         probes: The metric of a linear probe on a teacher's features, by the teacher's name.
         notes: Paragraphs of plain text below the headline.
-        picked: A run whose method the page is about, because other rows picked it; by default the
-            method with the highest score, which is flattered by that.
+        picked: A run whose method the page is about, because it was chosen on other rows; by
+            default the method with the highest score.
 
     Returns:
-        Where the page is.
+        The page's path.
 
     Raises:
-        DataError: If a folder holds no result, or the runs are not of one task.
-        ConfigError: If the page cannot be written.
+        DataError: If a folder holds no result, or the runs cannot be compared.
+        OutputError: If the page cannot be written.
     """
     folders = [Path(folder) for folder in folders]
-    comparison = compare_folders(folders, picked=picked)
-    page = render(comparison, title=title, probes=probes or {}, notes=notes)
+    comparison = read_comparison(folders, picked=picked, probes=probes)
+    return write_page(comparison, path=page_path(folders, path), title=title, notes=notes)
+
+
+def page_path(folders: Sequence[Path], path: Path | None = None) -> Path:
+    """Return where the page about some folders is written.
+
+    Args:
+        folders: Folders of finished runs.
+        path: The page, or a folder for its ``report.html``; by default the folder of the only
+            run, or the folder that holds them all.
+    """
     if path is None:
         path = folders[0] if len(folders) == 1 else _common_parent(folders)
-    if path.is_dir():
-        path = path / PAGE
-    try:
+    return path / FILE_NAME if path.is_dir() else path
+
+
+def write_page(
+    comparison: Comparison, *, path: Path, title: str | None = None, notes: Sequence[str] = ()
+) -> Path:
+    """Write the page about a comparison, and return its path.
+
+    Raises:
+        DataError: If none of its runs could be read.
+        OutputError: If the page cannot be written.
+    """
+    page = render(comparison, title=title, notes=notes)
+    with writing_to(path, name="the page", advice="choose another path (--out)"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise ConfigError(
-            f"cannot write the page {path}: {error.strerror or error}; choose another place (--out)"
-        ) from error
+        write_atomically(path, page)
     return path
 
 
-def render(
-    comparison: Comparison, *, title: str | None, probes: Mapping[str, float], notes: Sequence[str]
-) -> str:
+def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -> str:
     """Return the page as text."""
+    if not comparison.runs:
+        raise DataError(
+            f"the comparison {comparison.name!r} has no finished run in its folder to make a page of; "
+            "start 'tutelage compare' again"
+        )
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     here = files("tutelage.report")
     template = environment.from_string((here / "page.html.jinja").read_text(encoding="utf-8"))
-    first = (comparison.transfers or comparison.methods)[0].runs[0].result
-    many = any(len(method.runs) > 1 for method in comparison.methods)
+    one_cell = len(comparison.cells) == 1
+    read = [row for row in comparison.rows if row.runs]
+    commands = [run.result.command for run in comparison.runs]
+    first_commands = list(dict.fromkeys(row.runs[0].result.command for row in read))
     page: str = template.render(
         style=Markup((here / "page.css").read_text(encoding="utf-8")),
-        title=title or first.name,
+        title=title or comparison.name,
         subtitle=_subtitle(comparison),
         started=min(run.result.started for run in comparison.runs),
         verdict=verdict(comparison),
-        reasons=reasons(comparison, probes=probes),
-        numbers=_numbers(comparison, probes),
+        reasons=reasons(comparison),
+        numbers=_numbers(comparison),
         notes=notes,
-        split=SPLITS[comparison.split],
+        split=SPLITS[comparison.evaluated],
         legend=_legend(comparison),
-        scores=_scores(comparison, probes),
+        scores=_scores(comparison),
         metric=metric_capital(comparison.metric),
         methods=facts.method_table(comparison),
-        runs=facts.run_table(comparison) if many else None,
-        curves=list(_curves(comparison)),
-        rho=list(_rho(comparison)),
-        teachers=facts.teacher_table(comparison),
-        sizes=_sizes(comparison),
+        summary=facts.summary_table(comparison),
+        runs=facts.run_table(comparison) if any(len(row.runs) > 1 for row in read) else None,
+        curves=list(_curves(comparison)) if one_cell else [],
+        rho=list(_rho(comparison)) if one_cell else [],
+        teachers=facts.teacher_table(comparison) if one_cell else None,
+        sizes=_sizes(comparison) if one_cell else None,
         setup=facts.setup(comparison),
         times=facts.time_table(comparison),
-        commands=list(dict.fromkeys(run.result.command for run in comparison.runs)),
-        configs=[(method.label, _config(method)) for method in comparison.methods],
+        commands=first_commands,
+        more_commands=[c for c in dict.fromkeys(commands) if c not in first_commands],
+        configs=[(row.label, _config(row)) for row in read],
         version=tutelage.__version__,
     )
     return page
 
 
 def _subtitle(comparison: Comparison) -> str:
-    first = comparison.runs[0].result
-    data = first.config.get("data", {}).get("source", "")
-    return " · ".join(part for part in (data, first.student.source) if part)
+    students = dict.fromkeys(run.result.student.source for run in comparison.runs)
+    student = next(iter(students)) if len(students) == 1 else f"{len(students)} students"
+    return " · ".join(part for part in (comparison.data, student) if part)
 
 
-def _numbers(comparison: Comparison, probes: Mapping[str, float]) -> list[Number]:
-    foremost, metric = comparison.foremost, comparison.metric
-    numbers = []
-    if foremost is not None:
-        numbers.append(Number(foremost.label, *_split(score(foremost.score, metric)), accent=True))
-        if foremost.baseline is not None and foremost.above_baseline is not None:
-            below = score(foremost.baseline.score, metric)
-            numbers.append(Number(foremost.baseline.label, *_split(below)))
-            unit = "points" if metric.percent else ""
-            numbers.append(Number("Difference", gap(foremost.above_baseline, metric), unit))
-    else:
-        only = comparison.methods[0]
-        numbers.append(Number(only.label, *_split(score(only.score, metric)), accent=True))
-    for name, value in probes.items():
+def _numbers(comparison: Comparison) -> list[Number]:
+    if len(comparison.cells) > 1 or not comparison.finished:
+        return []
+    metric = comparison.metric
+    row = comparison.foremost or comparison.finished[0]
+    assert row.score is not None
+    numbers = [Number(row.label, *_split(score(row.score, metric)), accent=True)]
+    baseline = comparison.baseline_of(row)
+    if baseline is not None and baseline.score is not None and row.difference is not None:
+        numbers.append(Number(baseline.label, *_split(score(baseline.score, metric))))
+        unit = "points" if metric.percent else ""
+        numbers.append(Number("Difference", gap(row.difference, metric), unit))
+    for name, value in comparison.probes.items():
         text = score(SampleMean(mean=value, error=None, count=1), metric)
         numbers.append(Number(f"Linear probe, {name}", *_split(text)))
     return numbers
@@ -175,61 +206,81 @@ def _split(text: str) -> tuple[str, str]:
     return value, unit
 
 
-def _legend(comparison: Comparison) -> list[tuple[str, str]]:
-    colors = plots.method_colors(comparison)
-    return [(label, PLACEHOLDERS[color]) for label, color in colors.items()]
+def _legend(comparison: Comparison) -> list[Key]:
+    return [
+        Key(label, PLACEHOLDERS[stroke.color], bool(stroke.dashes))
+        for label, stroke in strokes(comparison.rows).items()
+    ]
 
 
-def _scores(comparison: Comparison, probes: Mapping[str, float]) -> Plot | None:
-    if len(comparison.runs) + len(probes) < 2:
+def _scores(comparison: Comparison) -> Plot | None:
+    if len(comparison.runs) + len(comparison.probes) < 2:
         return None
     caption = "A point a run"
-    if any(len(method.runs) > 1 for method in comparison.methods):
+    if any(len(row.values) > 1 for row in comparison.rows):
         caption = "Large points are means with one standard error, small ones single seeds"
-    if any(m.baseline and m.above_baseline and m.above_baseline.paired for m in comparison.methods):
-        caption += "; lines join the runs of one seed" if len(comparison.transfers) == 1 else ""
+    paired = any(row.difference and row.difference.paired for row in comparison.rows)
+    if paired and len(comparison.transfers) == 1:
+        caption += "; lines join the runs of one seed"
     title = f"{metric_capital(comparison.metric)} by method and seed"
-    figure = plots.score_plot(comparison, probes=probes)
+    figure = plots.score_plot(comparison)
     return Plot(title, f"{caption}.", inline_svg(figure, name="scores", title=title))
 
 
 def _curves(comparison: Comparison) -> Iterator[Plot]:
-    for key, (title, caption) in CURVES.items():
+    for key, title in CURVES.items():
         figure = plots.curve_plot(comparison, key, scale=100 if key == "accuracy" else 1)
         if figure is not None:
-            unit = TASKS[comparison.runs[0].result.task].loss_unit
-            yield _plot(figure, f"curve-{key}", title, caption.format(unit=unit))
+            if key == "task":
+                title += f", {TASKS[comparison.runs[0].result.task].loss_unit}"
+            yield _plot(figure, f"curve-{key}", title, "")
     metric = comparison.metric
     if metric.name != "accuracy":
-        figure = plots.curve_plot(comparison, f"holdout_{metric.name}", scale=metric.display_factor)
+        key = f"holdout_{metric.name}"
+        figure = plots.curve_plot(comparison, key, scale=metric.display_factor)
         if figure is not None:
-            title = f"{metric_capital(metric)} on the hold-out"
-            yield _plot(figure, "curve-holdout", title, f"During training; {metric_axis(metric)}.")
+            unit = ", %" if metric.percent else ""
+            yield _plot(
+                figure,
+                "curve-holdout",
+                f"{metric_capital(comparison.metric)} on the hold-out{unit}",
+                "",
+            )
 
 
 def _rho(comparison: Comparison) -> Iterator[Plot]:
-    """A histogram for each method and teacher, over the columns of all seeds."""
+    """A histogram for each row and teacher, over the columns of all seeds."""
     pooled: dict[tuple[str, str], list[float]] = {}
-    for method in comparison.transfers:
-        for run in method.runs:
+    colors = {row.label: PAGE.method(row.method) for row in comparison.transfers}
+    for row in comparison.transfers:
+        for run in row.runs:
             for teacher in run.result.teachers:
                 weights = run.rho.get(teacher.name)
                 if weights is not None and weights.ndim == 1 and len(weights):
-                    pooled.setdefault((method.label, teacher.name), []).extend(weights.tolist())
+                    pooled.setdefault((row.label, teacher.name), []).extend(weights.tolist())
     limits = plots.rho_limits(list(pooled.values()))
     several = len({label for label, _ in pooled}) > 1
     for index, ((label, teacher_name), values) in enumerate(pooled.items()):
         title = f"Weights of {teacher_name}" + (f", {label}" if several else "")
-        mean = sample_mean(values).mean
+        mean, moved = (sample_mean(numbers).mean for numbers in (values, _moves(values)))
         caption = (
-            f"Share of its columns by weight; mean {mean:.3f}. Every weight starts at 0.5, dashed."
+            f"Share of its columns by weight. The mean is {mean:.3f}; weights moved by {moved:.3f} "
+            "on average from their start at 0.5."
         )
-        yield _plot(plots.rho_plot(values, limits=limits), f"rho-{index}", title, caption)
+        figure = plots.rho_plot(values, limits=limits, color=colors[label])
+        yield _plot(figure, f"rho-{index}", title, caption)
+
+
+def _moves(weights: Sequence[float]) -> list[float]:
+    return [abs(weight - 0.5) for weight in weights]
 
 
 def _sizes(comparison: Comparison) -> Plot | None:
     teachers = {
-        t.name: t.parameters for m in comparison.transfers for t in m.runs[0].result.teachers
+        teacher.name: teacher.parameters
+        for row in comparison.transfers
+        for run in row.runs[:1]
+        for teacher in run.result.teachers
     }
     known = {name: count for name, count in teachers.items() if count is not None}
     if not known:
@@ -243,12 +294,12 @@ def _sizes(comparison: Comparison) -> Plot | None:
 
 
 def _plot(figure: Figure, name: str, title: str, caption: str) -> Plot:
-    return Plot(title, caption, inline_svg(figure, name=name, title=f"{title}. {caption}"))
+    return Plot(title, caption, inline_svg(figure, name=name, title=f"{title}. {caption}".rstrip()))
 
 
-def _config(method: Method) -> str:
-    """What all runs of a method were set to, as the TOML of its first."""
-    text: str = tomli_w.dumps(_without_none(method.runs[0].result.config))
+def _config(row: Row) -> str:
+    """The settings of the row's first run as TOML."""
+    text: str = tomli_w.dumps(_without_none(row.runs[0].result.config))
     return text
 
 

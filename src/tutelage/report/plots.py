@@ -1,100 +1,136 @@
-"""The report's figures, each for the width of a phone, so that text keeps its size everywhere."""
+"""The figures: each for the width of a phone, so that text keeps its size everywhere."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from tutelage.report.svg import ACCENT, INK, MUTED, PAPER, RULE, SERIES
+from tutelage.regularizers.catalogue import label_of
+from tutelage.report.style import FONT, PAGE, Palette, figure, strokes
 from tutelage.report.units import metric_axis, parameters
-from tutelage.results.comparison import Comparison, Method, Run, score_of
+from tutelage.results.comparison import Comparison, Row, Run
 
 __all__ = [
-    "clipped",
     "curve_plot",
-    "method_colors",
+    "probe_plot",
     "rho_limits",
     "rho_plot",
     "score_plot",
     "size_plot",
 ]
 
-INCH = 72
-FONT = 11
 MOST_POINTS = 80
+MOST_PROBES = 3
+LONGEST = 54
 BINS = 40
-MEAN_ABOVE = 0.24
+MEAN_ABOVE = 0.13
+LABEL_ABOVE = 0.46
 HELD_OUT = {"task": "holdout_loss", "accuracy": "holdout_accuracy"}
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def method_colors(comparison: Comparison) -> dict[str, str]:
-    """Return colours by label: standard fine-tuning grey, the first other method the accent."""
-    colors: dict[str, str] = {}
-    for method in comparison.methods:
-        if method.is_baseline:
-            colors[method.label] = SERIES[0]
-    for index, method in enumerate(comparison.transfers):
-        colors[method.label] = SERIES[1 + index % (len(SERIES) - 1)]
-    return colors
+def score_plot(comparison: Comparison, *, palette: Palette = PAGE) -> Figure:
+    """Every seed's score as a point, a row each, with the mean and one standard error.
 
-
-def score_plot(comparison: Comparison, *, probes: Mapping[str, float]) -> Figure:
-    """Every seed's score as a point, a row a method, with the mean and one standard error.
-
-    Seeds that a method shares with standard fine-tuning are joined by a line. Probes are dashed.
+    Where one method is compared with standard fine-tuning, the runs of each seed are joined.
+    Probes on the teachers are dashed lines. Students and shares of the rows are set apart.
     """
-    colors = method_colors(comparison)
-    methods, shown = comparison.methods, comparison.metric.display_factor
-    figure, axes = _figure(height=58 + 48 * len(methods) + (18 if probes else 0), width=400)
-    rows = {method.label: index for index, method in enumerate(reversed(methods))}
-    for method in methods:
-        if method.baseline is not None and len(comparison.transfers) == 1:
-            _join_seeds(axes, method, rows, shown=shown)
-    for method in methods:
-        values = [shown * score_of(run.result) for run in method.runs]
-        row, color = rows[method.label], colors[method.label]
-        axes.plot(
-            values,
-            [row] * len(values),
-            "o",
-            color=color,
-            markersize=6,
-            alpha=0.5 if len(values) > 1 else 1,
-            mew=0,
-        )
-        mean, error = shown * method.score.mean, method.score.error
-        if error is not None:
-            above = row + MEAN_ABOVE
-            axes.plot(
-                [mean - shown * error, mean + shown * error], [above, above], color=color, lw=2
-            )
-            axes.plot([mean], [above], "o", color=color, markersize=8.5, mec=PAPER, mew=1.2)
-    for name, value in probes.items():
-        axes.axvline(shown * value, color=MUTED, lw=1, dashes=(3, 3))
+    places = _places(comparison.rows)
+    factor = comparison.metric.display_factor
+    probes = comparison.probes if len(comparison.probes) <= MOST_PROBES else {}
+    drawing, axes = figure(height=56 + 46 * (1 - min(places.values())), palette=palette)
+    if len(comparison.transfers) == 1:
+        _join_seeds(axes, comparison, places, factor=factor, palette=palette)
+    for row in comparison.rows:
+        _draw_scores(axes, row, places[row.label], factor=factor, palette=palette)
+    for level, (name, value) in enumerate(sorted(probes.items(), key=lambda item: item[1])):
+        axes.axvline(factor * value, color=palette.muted, lw=1, dashes=(3, 3))
         axes.annotate(
-            clipped(f"probe, {name}", 30),
-            (shown * value, 1),
+            clipped(f"probe, {name}", 40),
+            (factor * value, 1),
             xycoords=("data", "axes fraction"),
-            xytext=(0, 4),
+            xytext=(0, 4 + 13 * level),
             textcoords="offset points",
             ha="right",
-            color=MUTED,
+            color=palette.muted,
             fontsize=FONT - 1,
         )
-    axes.set_ylim(-0.5, len(methods) - 0.4)
-    axes.set_yticks(list(rows.values()), [clipped(label, 22) for label in rows], color=INK)
-    axes.grid(visible=False, axis="y")
+    axes.set_ylim(min(places.values()) - 0.4, 0.68)
+    axes.set_yticks([])
     axes.margins(x=0.06)
     axes.xaxis.set_major_locator(_ticks(5))
     axes.set_xlabel(metric_axis(comparison.metric))
-    return figure
+    return drawing
+
+
+def probe_plot(comparison: Comparison, *, note: str, palette: Palette = PAGE) -> Figure | None:
+    """A point a row: score, with one standard error, against the linear probe of the row's teachers.
+
+    Standard fine-tuning has no teachers; where it is a single row, it is a dashed line.
+
+    Args:
+        comparison: The comparison.
+        note: Text below the figure: the correlation.
+        palette: Colours.
+
+    Returns:
+        None where the probes are too few or too alike for a correlation.
+    """
+    rows = [row for row in comparison.transfers if row.probe is not None]
+    if comparison.correlation is None:
+        return None
+    factor = comparison.metric.display_factor
+    drawing, axes = figure(width=520, height=340, palette=palette)
+    for row in rows:
+        assert row.score is not None
+        axes.errorbar(
+            factor * (row.probe or 0),
+            factor * row.score.mean,
+            yerr=None if row.score.error is None else factor * row.score.error,
+            fmt="o",
+            color=palette.method(row.method),
+            markersize=6.5,
+            mec=palette.paper,
+            mew=0.8,
+            lw=1.2,
+            alpha=0.9,
+        )
+    colors = {label_of(row.method): palette.method(row.method) for row in rows}
+    handles = [
+        Line2D([], [], marker="o", ls="", color=color, label=clipped(name, 30))
+        for name, color in colors.items()
+    ]
+    baselines = [row for row in comparison.finished if row.is_baseline]
+    if len(baselines) == 1 and baselines[0].score is not None:
+        line = axes.axhline(
+            factor * baselines[0].score.mean,
+            color=palette.method(baselines[0].method),
+            lw=1.2,
+            dashes=(3, 3),
+        )
+        line.set_label(baselines[0].title)
+        handles.append(line)
+    axes.legend(
+        handles=handles,
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+        frameon=False,
+        fontsize=FONT - 1,
+        labelcolor=palette.ink,
+    )
+    axes.margins(0.12)
+    axes.set_xlabel("linear probe of the teachers" + (", %" if comparison.metric.percent else ""))
+    axes.set_ylabel(metric_axis(comparison.metric))
+    text = textwrap.fill(note, 84).replace("$", r"\$")
+    drawing.supxlabel(text, fontsize=FONT - 2, color=palette.muted)
+    return drawing
 
 
 def curve_plot(comparison: Comparison, key: str, *, scale: float = 1.0) -> Figure | None:
@@ -108,44 +144,57 @@ def curve_plot(comparison: Comparison, key: str, *, scale: float = 1.0) -> Figur
     Returns:
         None where no run has the quantity, or it is 0 all along.
     """
-    colors = method_colors(comparison)
-    figure, axes = _figure(height=210)
+    lines = strokes(comparison.rows)
+    drawing, axes = figure(height=210)
     drawn = False
-    for method in comparison.methods:
-        curves = [curve for run in method.runs if (curve := _curve(run, key)) is not None]
+    for row in comparison.rows:
+        curves = [curve for run in row.runs if (curve := _curve(run, key)) is not None]
         if not curves:
             continue
         drawn = True
-        color = colors[method.label]
+        stroke = lines[row.label]
+        color = stroke.color
         if len(curves) > 1:
             for steps, values in curves:
                 axes.plot(*_thinned(steps, scale * values), color=color, lw=0.8, alpha=0.3)
         steps, values = _mean_curve(curves)
-        axes.plot(*_thinned(steps, scale * values), color=color, lw=1.9)
-        for steps, values in [c for r in method.runs if (c := _curve(r, HELD_OUT.get(key, "")))]:
-            axes.plot(steps, scale * values, "o", color=color, mfc=PAPER, markersize=4)
+        (line,) = axes.plot(*_thinned(steps, scale * values), color=color, lw=1.9)
+        if stroke.dashes:
+            line.set_dashes(stroke.dashes)
+        for steps, values in [c for r in row.runs if (c := _curve(r, HELD_OUT.get(key, "")))]:
+            axes.plot(steps, scale * values, "o", color=color, mfc=PAGE.paper, markersize=4)
     axes.set_xlabel("step")
     axes.xaxis.set_major_locator(_ticks(5, integer=True))
     axes.yaxis.set_major_locator(_ticks(5))
     axes.margins(x=0.01)
-    return figure if drawn else None
+    return drawing if drawn else None
 
 
-def rho_plot(weights: Sequence[float], *, limits: tuple[float, float]) -> Figure:
+def rho_plot(weights: Sequence[float], *, limits: tuple[float, float], color: str) -> Figure:
     """How a teacher's columns are weighted: share of the columns in each of forty ranges of rho."""
-    figure, axes = _figure(height=170)
+    drawing, axes = figure(height=180)
     counts, edges = np.histogram(np.asarray(weights), bins=BINS, range=limits)
     axes.stairs(
-        100 * counts / max(len(weights), 1), edges, fill=True, color=ACCENT, alpha=0.85, lw=0
+        100 * counts / max(len(weights), 1), edges, fill=True, color=color, alpha=0.85, lw=0
     )
-    axes.axvline(0.5, color=MUTED, lw=1, dashes=(3, 3))
     axes.set_xlim(*limits)
     axes.set_ylim(bottom=0)
+    axes.axvline(0.5, color=PAGE.ink, lw=1.2, dashes=(3, 3))
+    axes.annotate(
+        "start",
+        (0.5, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha="center",
+        color=PAGE.muted,
+        fontsize=FONT - 1,
+    )
     axes.set_xlabel("weight ρ")
     axes.xaxis.set_major_locator(_ticks(5))
     axes.yaxis.set_major_locator(_ticks(4))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
-    return figure
+    return drawing
 
 
 def size_plot(student: tuple[str, int], teachers: Mapping[str, int]) -> Figure:
@@ -156,11 +205,11 @@ def size_plot(student: tuple[str, int], teachers: Mapping[str, int]) -> Figure:
         teachers: Parameters by name.
     """
     sizes = [student, *teachers.items()]
-    figure, axes = _figure(height=40 + 46 * len(sizes))
+    drawing, axes = figure(height=40 + 46 * len(sizes))
     counts = [max(size, 1) for _, size in sizes]
     low = 10.0 ** (np.floor(np.log10(min(counts))) - 1)
     rows = list(reversed(range(len(sizes))))
-    axes.barh(rows, counts, height=0.36, color=[ACCENT] + [SERIES[0]] * len(teachers))
+    axes.barh(rows, counts, height=0.36, color=[PAGE.ink] + [PAGE.series[0]] * len(teachers))
     axes.set_xscale("log")
     axes.set_xlim(low, max(counts) * 30)
     axes.set_ylim(-0.4, len(sizes) - 0.3)
@@ -169,7 +218,7 @@ def size_plot(student: tuple[str, int], teachers: Mapping[str, int]) -> Figure:
         note: dict[str, Any] = {
             "textcoords": "offset points",
             "va": "center",
-            "color": INK,
+            "color": PAGE.ink,
             "fontsize": FONT,
         }
         axes.annotate(clipped(name, 48), (low, row + 0.38), xytext=(1, 0), **note)
@@ -179,7 +228,7 @@ def size_plot(student: tuple[str, int], teachers: Mapping[str, int]) -> Figure:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(which="minor", length=0)
     axes.set_xlabel("parameters, logarithmic")
-    return figure
+    return drawing
 
 
 def rho_limits(weights: Sequence[Sequence[float]]) -> tuple[float, float]:
@@ -189,24 +238,6 @@ def rho_limits(weights: Sequence[Sequence[float]]) -> tuple[float, float]:
     return max(0.0, np.floor(20 * low) / 20), min(1.0, np.ceil(20 * high + 1e-9) / 20)
 
 
-def _ticks(most: int, *, integer: bool = False) -> MaxNLocator:
-    return MaxNLocator(most, steps=[1, 2, 5, 10], integer=integer)
-
-
-def _figure(*, height: float, width: float = 340) -> tuple[Figure, Axes]:
-    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
-    figure = Figure(figsize=(width / INCH, height / INCH), layout=layout)
-    axes = figure.add_subplot()
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(RULE)
-    axes.tick_params(length=0, labelsize=FONT, labelcolor=MUTED, pad=5)
-    axes.grid(color=RULE, lw=0.8)
-    axes.set_axisbelow(True)
-    axes.xaxis.label.set(color=MUTED, fontsize=FONT)
-    return figure, axes
-
-
 def clipped(text: str, most: int) -> str:
     """A name short enough for a plot, both its ends kept; a dollar sign is not mathematics."""
     if len(text) > most:
@@ -214,18 +245,71 @@ def clipped(text: str, most: int) -> str:
     return text.replace("$", r"\$")
 
 
-def _join_seeds(axes: Axes, method: Method, rows: Mapping[str, int], *, shown: float) -> None:
-    assert method.baseline is not None
-    below = {run.result.seed: score_of(run.result) for run in method.baseline.runs}
-    for run in method.runs:
-        if run.result.seed in below:
-            axes.plot(
-                [shown * below[run.result.seed], shown * score_of(run.result)],
-                [rows[method.baseline.label], rows[method.label]],
-                color=RULE,
-                lw=1.2,
-                zorder=1,
-            )
+def _places(rows: Sequence[Row]) -> dict[str, float]:
+    """Where each row is drawn, downwards from 0, with space between students and shares of rows."""
+    places: dict[str, float] = {}
+    place, before = 1.0, None
+    for row in rows:
+        place -= 1 if before in (None, row.cell) else 1.5
+        places[row.label], before = place, row.cell
+    return places
+
+
+def _draw_scores(axes: Axes, row: Row, place: float, *, factor: float, palette: Palette) -> None:
+    axes.annotate(
+        clipped(row.label if row.score else f"{row.label}: failed", LONGEST),
+        (0, place + LABEL_ABOVE),
+        xycoords=("axes fraction", "data"),
+        va="center",
+        color=palette.ink if row.score else palette.muted,
+        fontsize=FONT,
+        bbox={"facecolor": palette.paper, "edgecolor": "none", "pad": 1.0},
+    )
+    if row.score is None:
+        return
+    values, color = [factor * value for value in row.values.values()], palette.method(row.method)
+    axes.plot(
+        values,
+        [place - MEAN_ABOVE if len(values) > 1 else place] * len(values),
+        "o",
+        color=color,
+        markersize=6,
+        alpha=0.5 if len(values) > 1 else 1,
+        mew=0,
+    )
+    if row.score.error is not None:
+        mean, error, above = factor * row.score.mean, factor * row.score.error, place + MEAN_ABOVE
+        axes.plot([mean - error, mean + error], [above, above], color=color, lw=2)
+        axes.plot([mean], [above], "o", color=color, markersize=8.5, mec=palette.paper, mew=1.2)
+
+
+def _join_seeds(
+    axes: Axes,
+    comparison: Comparison,
+    places: Mapping[str, float],
+    *,
+    factor: float,
+    palette: Palette,
+) -> None:
+    row = comparison.transfers[0]
+    baseline = comparison.baseline_of(row)
+    if baseline is None:
+        return
+    ends = [
+        places[one.label] - (MEAN_ABOVE if len(one.values) > 1 else 0) for one in (baseline, row)
+    ]
+    for seed in sorted(row.values.keys() & baseline.values.keys()):
+        axes.plot(
+            [factor * baseline.values[seed], factor * row.values[seed]],
+            ends,
+            color=palette.rule,
+            lw=1.2,
+            zorder=1,
+        )
+
+
+def _ticks(most: int, *, integer: bool = False) -> MaxNLocator:
+    return MaxNLocator(most, steps=[1, 2, 5, 10], integer=integer)
 
 
 def _curve(run: Run, key: str) -> Curve | None:

@@ -1,52 +1,71 @@
-"""A matplotlib figure as inline SVG: in the page's fonts and colours, with names of its own.
-
-Colours are drawn as placeholders and become CSS variables, so that one drawing serves light and
-dark pages. Text stays text.
-"""
+"""Save figures: as SVG inside the page, or as SVG, PDF and PNG files."""
 
 import io
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-__all__ = ["ACCENT", "INK", "MUTED", "PAPER", "RULE", "SERIES", "inline_svg"]
+from tutelage.report.style import PAGE, PLACEHOLDERS
+
+__all__ = ["inline_svg", "save_figure"]
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
+DOTS = 200
 
-VARIABLES = ("ink", "muted", "rule", "paper", "accent", *(f"series-{index}" for index in range(7)))
-PLACEHOLDERS = {
-    f"#0000{index:02x}": f"var(--{name})" for index, name in enumerate(VARIABLES, start=1)
-}
-INK, MUTED, RULE, PAPER, ACCENT, *SERIES = PLACEHOLDERS
-"""Colours to draw with. ``SERIES[0]`` is for standard fine-tuning, the others for methods."""
-
-DRAWING = {
+FILE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "tutelage",
+    "pdf.fonttype": 42,
     "font.family": ["DejaVu Sans"],
-    "text.color": INK,
 }
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+METADATA = {
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    "png": {"Software": None},
+}
+
+
+def save_figure(figure: Figure, path: Path) -> list[Path]:
+    """Write a figure as SVG, PDF and PNG; the same figure gives the same bytes.
+
+    Args:
+        figure: Drawn in real colours, as those of ``light()``.
+        path: The files' path; each gets its suffix.
+    """
+    written = [path.parent / f"{path.name}.{suffix}" for suffix in METADATA]
+    for file, metadata in zip(written, METADATA.values(), strict=True):
+        with _drawing():
+            figure.savefig(file, dpi=DOTS, metadata=metadata, facecolor="white")
+    return written
+
+
+@contextmanager
+def _drawing(**settings: str) -> Iterator[None]:
+    with matplotlib.rc_context(FILE | settings), warnings.catch_warnings():
+        # The viewer has the glyphs that the font for measuring lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        yield
 
 
 def inline_svg(figure: Figure, *, name: str, title: str) -> Markup:
     """Return the figure as one ``<svg>`` element, the same bytes each time.
 
     Args:
-        figure: Drawn with this module's colours; 72 units an inch become one CSS pixel each at
-            the figure's own size.
-        name: Different for each figure of a page; goes in front of every id.
-        title: What the figure shows, for who cannot see it.
+        figure: Drawn in the colours of ``PAGE``, which become CSS variables.
+        name: Prefix of every id, different for each figure of a page.
+        title: Description for readers who cannot see the figure.
     """
     buffer = io.StringIO()
-    with matplotlib.rc_context(DRAWING), warnings.catch_warnings():
-        # The browser has the glyphs that the font for measuring lacks.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+    with _drawing(**{"text.color": PAGE.ink}):
         figure.savefig(buffer, format="svg", transparent=True, metadata=NO_METADATA)
     root = ElementTree.fromstring(buffer.getvalue())
     for element in list(root):

@@ -1,71 +1,80 @@
-"""A comparison's table as CSV, Markdown and LaTeX, and the cells that a terminal shows as well."""
+"""The table of a comparison: its columns for the page, the terminal and Markdown, and CSV."""
 
 import csv
 import io
 import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from tutelage.errors import ConfigError
-from tutelage.report.charts import probe_chart, save_chart, score_chart
+from tutelage.regularizers.catalogue import label_of
 from tutelage.report.units import MINUS, SPACE, gap, metric_capital, metric_title, score
-from tutelage.results.statistics import SampleMean
-from tutelage.results.table import ResultTable, Row
+from tutelage.results.comparison import Comparison, Row
+from tutelage.results.statistics import SampleMean, sample_mean
 from tutelage.tasks import Metric
 
 __all__ = [
+    "Column",
     "caption",
+    "columns",
     "csv_text",
-    "latex_text",
     "markdown_text",
-    "row_cells",
-    "summary_cells",
-    "with_probe",
-    "write_table",
+    "probe_correlation",
+    "settings_text",
+    "summary_columns",
 ]
 
 SETTINGS = ("beta", "mix", "temperature", "lr")
 SYMBOLS = {"beta": "β"}
-TEXT_COLUMNS = ("student", "method", "teachers", "settings", "failed")
+VARYING = ("student", "fraction", "teachers")
+"""Columns that are left out where they say the same in every row."""
 
-Cells = list[list[str]]
+
+@dataclass(frozen=True)
+class Column:
+    """A column as written: its head, a cell for each row, and whether it holds text."""
+
+    head: str
+    cells: tuple[str, ...]
+    text: bool = False
 
 
-def write_table(table: ResultTable, folder: Path) -> list[Path]:
-    """Write the table as ``compare.csv``, ``.md`` and ``.tex``, and its charts as SVG and PNG.
+def columns(comparison: Comparison, names: Sequence[str]) -> list[Column]:
+    """Return columns of the table; those without content, or without a difference, are left out.
 
-    The same table gives the same bytes.
-
-    Returns:
-        What was written; ``probe.svg`` and ``probe.png`` are left out where no row has a probe.
-
-    Raises:
-        ConfigError: If nothing can be written there.
+    Args:
+        comparison: The comparison.
+        names: Of ``student``, ``fraction``, ``method``, ``teachers``, ``settings``, ``seeds``,
+            ``score``, ``relative error``, ``difference``, ``probe``, ``mean rho``, ``seconds``,
+            ``failed``.
     """
-    texts = {"csv": csv_text, "md": markdown_text, "tex": latex_text}
-    charts = {
-        table.metric.name: score_chart(table),
-        "probe": probe_chart(table, note=with_probe(table)),
-    }
-    written = []
-    try:
-        for suffix, text in texts.items():
-            path = folder / f"compare.{suffix}"
-            path.write_text(text(table), encoding="utf-8", newline="")
-            written.append(path)
-        for name, chart in charts.items():
-            if chart is not None:
-                written += save_chart(chart, folder / name)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot write the table to {folder}: {error.strerror or error}; choose another place (--out)"
-        ) from error
-    return written
+    found = [_column(name, comparison) for name in names]
+    return [
+        column
+        for name, column in zip(names, found, strict=True)
+        if any(column.cells) and (name not in VARYING or len(set(column.cells) - {""}) > 1)
+    ]
 
 
-def csv_text(table: ResultTable) -> str:
-    """A line a row, with every digit; what a row does not have is empty."""
-    lines = [_line(row, table.metric) for row in table.rows]
+def summary_columns(comparison: Comparison) -> list[Column] | None:
+    """Return each method over all its rows; None where each has one row."""
+    methods = comparison.methods
+    if len(comparison.rows) == len(methods):
+        return None
+    counts = [
+        sum(row.method == one.method and row.relative_error is not None for row in comparison.rows)
+        for one in methods
+    ]
+    return [
+        Column("method", tuple(label_of(one.method) for one in methods), text=True),
+        Column("normalised error", tuple(_three(one.normalised_error) for one in methods)),
+        Column("rows", tuple(map(str, counts))),
+        Column("correlation", tuple(_number(one.correlation) for one in methods)),
+    ]
+
+
+def csv_text(comparison: Comparison) -> str:
+    """A line a row, with every digit; cells without a value are empty."""
+    lines = [_line(row, comparison.metric) for row in comparison.rows]
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, lines[0], lineterminator="\n")
     writer.writeheader()
@@ -73,106 +82,134 @@ def csv_text(table: ResultTable) -> str:
     return buffer.getvalue()
 
 
-def markdown_text(table: ResultTable) -> str:
+def markdown_text(comparison: Comparison) -> str:
     """The tables in GitHub's Markdown, and the caption below them."""
-    parts = [_markdown(row_cells(table))]
-    if (summary := summary_cells(table)) is not None:
+    names = (
+        "student", "fraction", "method", "teachers", "settings", "seeds", "score",
+        "relative error", "difference", "probe", "failed",
+    )  # fmt: skip
+    parts = [_markdown(columns(comparison, names))]
+    if (summary := summary_columns(comparison)) is not None:
         parts.append(_markdown(summary))
-    return "\n\n".join([*parts, _markdown_escaped(caption(table))]) + "\n"
+    return "\n\n".join([*parts, _markdown_escaped(caption(comparison))]) + "\n"
 
 
-def latex_text(table: ResultTable) -> str:
-    r"""The tables as ``tabular`` of LaTeX, for ``\input``; they need the package ``booktabs``."""
-    parts = [r"% needs \usepackage{booktabs}", _latex(row_cells(table))]
-    if (summary := summary_cells(table)) is not None:
-        parts += [r"\par\medskip", _latex(summary)]
-    return "\n".join([*parts, r"\par\medskip", _latex_escaped(caption(table))]) + "\n"
-
-
-def row_cells(table: ResultTable) -> Cells:
-    """The table for people, its head first; columns that would say the same in every row are left out."""
-    columns = {
-        "student": [row.student for row in table.rows],
-        "fraction": [f"{row.fraction:g}" for row in table.rows],
-        "method": [row.method for row in table.rows],
-        "teachers": ["+".join(row.teachers) for row in table.rows],
-        "settings": [_settings(row) for row in table.rows],
-        "seeds": [str(len(row.values)) for row in table.rows],
-        metric_title(table.metric): [_score(row, table) for row in table.rows],
-        "relative error": [_number(row.relative_error) for row in table.rows],
-        "difference": [
-            gap(row.difference, table.metric) if row.difference else "" for row in table.rows
-        ],
-        _probe_title(table): [_probe(row, table) for row in table.rows],
-        "failed": [row.reason for row in table.rows],
-    }
-    several = {
-        "student": len(set(columns["student"])) > 1,
-        "fraction": len(set(columns["fraction"])) > 1,
-        "teachers": len({row.teachers for row in table.rows if row.teachers}) > 1,
-    }
-    shown = [name for name in columns if several.get(name, any(columns[name]))]
-    return [shown, *map(list, zip(*(columns[name] for name in shown), strict=True))]
-
-
-def summary_cells(table: ResultTable) -> Cells | None:
-    """Each method over all its rows, its head first; None where each has one row."""
-    counts = {one.method: 0 for one in table.methods}
-    for row in table.rows:
-        counts[row.method] += row.relative_error is not None
-    if len(table.rows) == len(table.methods):
-        return None
-    rows = [["method", "normalised error", "rows", "correlation"]]
-    for one in table.methods:
-        error = one.normalised_error
-        spread = "" if error is None or error.error is None else f" ± {error.error:.3f}"
-        rows.append(
-            [
-                one.method,
-                "" if error is None else f"{error.mean:.3f}{spread}",
-                str(counts[one.method]),
-                _number(one.correlation),
-            ]
-        )
-    return rows
-
-
-def caption(table: ResultTable) -> str:
-    """What the columns are, and how the score goes with the teachers' probe."""
-    said = [
-        f"{metric_capital(table.metric)} on the {table.evaluated} rows of {table.data}, "
-        "mean ± standard error over seeds.",
+def caption(comparison: Comparison) -> str:
+    """What the columns hold, and how the score correlates with the teachers' probe."""
+    metric = comparison.metric
+    sentences = [
+        f"{metric_capital(metric)} on the {comparison.evaluated} rows of "
+        f"{comparison.data}, mean ± standard error over seeds."
     ]
-    if any(row.relative_error is not None for row in table.rows):
-        said.append(
-            "Relative error and difference, paired over seeds, are to stl of the same student on the "
-            "same rows."
+    if any(row.relative_error is not None for row in comparison.rows):
+        sentences.append(
+            "Relative errors and differences, paired by seed, are against standard fine-tuning of "
+            "the same student on the same rows."
         )
-    if table.tuned:
-        said.append("Settings were chosen on a hold-out of the training rows.")
-    return " ".join([*said, *filter(None, [with_probe(table)])])
+    if comparison.tuned:
+        sentences.append("Settings were chosen for each row on a hold-out of its training rows.")
+    return " ".join(filter(None, [*sentences, probe_correlation(comparison)]))
 
 
-def with_probe(table: ResultTable) -> str:
-    """How the score goes with the teachers' probe, in a sentence; empty where no row has a probe."""
-    rows = [row for row in table.rows if row.probe is not None and row.score is not None]
-    if not rows:
+def probe_correlation(comparison: Comparison) -> str:
+    """How the score correlates with the teachers' probe; empty where all rows have one probe."""
+    rows = [row for row in comparison.finished if row.probe is not None]
+    if len({row.probe for row in rows}) < 2:
         return ""
-    if table.correlation is None:
-        what = table.metric.label
-        return (
-            f"Too few rows with different probes or scores to say how {what} goes with the probe."
-        )
-    groups = len({(row.student, row.fraction) for row in rows})
+    label = comparison.metric.label
+    if comparison.correlation is None:
+        return f"Not enough distinct sets of teachers to correlate {label} with the probe."
+    groups = len({row.cell for row in rows})
     within = ", within each student and fraction" if groups > 1 else ""
     return (
-        f"{metric_capital(table.metric)} correlates with the teachers' probe by {_number(table.correlation)} over "
-        f"{len(rows)} rows{within}."
+        f"The correlation of {label} with the teachers' probe is {_number(comparison.correlation)} "
+        f"over {len(rows)} rows{within}."
     )
 
 
+def _column(name: str, comparison: Comparison) -> Column:
+    rows, metric = comparison.rows, comparison.metric
+    percent = " %" if metric.percent else ""
+    match name:
+        case "student":
+            return _of(name, (row.student for row in rows), text=True)
+        case "fraction":
+            return _of(name, (f"{row.fraction:g}" for row in rows))
+        case "method":
+            return _of(name, (row.title for row in rows), text=True)
+        case "teachers":
+            return _of(name, ("+".join(row.teachers) for row in rows), text=True)
+        case "settings":
+            return _of(name, map(settings_text, rows), text=True)
+        case "seeds":
+            return _of(name, (str(len(row.values)) for row in rows))
+        case "score":
+            return _of(metric_title(metric), (_score(row.score, metric) for row in rows))
+        case "relative error":
+            return _of(name, (_number(row.relative_error) for row in rows))
+        case "difference":
+            return _of(name, (gap(r.difference, metric) if r.difference else "" for r in rows))
+        case "probe":
+            return _of(name + percent, (_probe(row, metric) for row in rows))
+        case "mean rho":
+            return _of(name, map(_rho, rows))
+        case "seconds":
+            return _of(name, map(_seconds, rows))
+        case "failed":
+            return _of(name, (row.reason for row in rows), text=True)
+    raise ValueError(f"there is no column {name!r}")
+
+
+def _of(head: str, cells: Iterable[str], *, text: bool = False) -> Column:
+    return Column(head, tuple(cells), text)
+
+
+def settings_text(row: Row) -> str:
+    """The settings of a row: ``β 3, mix 0.7``."""
+    return ", ".join(f"{SYMBOLS.get(k, k)} {v:g}" for k, v in row.settings.items())
+
+
+def _score(value: SampleMean | None, metric: Metric) -> str:
+    return "" if value is None else score(value, metric).removesuffix("%").rstrip()
+
+
+def _probe(row: Row, metric: Metric) -> str:
+    return "" if row.probe is None else _score(SampleMean(row.probe, None, 1), metric)
+
+
+def _rho(row: Row) -> str:
+    """Each teacher's mean weight, by name where there are several."""
+    values: dict[str, list[float]] = {}
+    for run in row.runs:
+        for teacher in run.result.teachers:
+            if teacher.rho_mean is not None:
+                values.setdefault(teacher.name, []).append(teacher.rho_mean)
+    means = {name: f"{sample_mean(numbers).mean:.3f}" for name, numbers in values.items()}
+    if len(means) == 1:
+        return next(iter(means.values()))
+    return "\n".join(f"{name} {mean}" for name, mean in means.items())
+
+
+def _seconds(row: Row) -> str:
+    if not row.runs:
+        return ""
+    return f"{sample_mean(sum(run.result.seconds.values()) for run in row.runs).mean:.1f}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}".replace("-", MINUS)
+
+
+def _three(value: SampleMean | None) -> str:
+    if value is None:
+        return ""
+    if value.error is None:
+        return _number(value.mean)
+    return f"{value.mean:.3f}{SPACE}±{SPACE}{value.error:.3f}"
+
+
 def _line(row: Row, metric: Metric) -> dict[str, object]:
-    found, difference = row.score, row.difference
+    mean, difference = row.score, row.difference
     return {
         "student": row.student,
         "fraction": row.fraction,
@@ -180,8 +217,8 @@ def _line(row: Row, metric: Metric) -> dict[str, object]:
         "teachers": "+".join(row.teachers),
         **{name: row.settings.get(name) for name in SETTINGS},
         "seeds": len(row.values),
-        metric.name: found and found.mean,
-        f"{metric.name}_error": found and found.error,
+        metric.name: mean and mean.mean,
+        f"{metric.name}_error": mean and mean.error,
         "relative_error": row.relative_error,
         "difference": difference and difference.mean,
         "difference_error": difference and difference.error,
@@ -190,87 +227,13 @@ def _line(row: Row, metric: Metric) -> dict[str, object]:
     }
 
 
-def _settings(row: Row) -> str:
-    return ", ".join(f"{SYMBOLS.get(k, k)} {v:g}" for k, v in row.settings.items())
-
-
-def _score(row: Row, table: ResultTable) -> str:
-    return "" if row.score is None else score(row.score, table.metric).removesuffix("%").rstrip()
-
-
-def _probe_title(table: ResultTable) -> str:
-    return "probe %" if table.metric.percent else "probe"
-
-
-def _probe(row: Row, table: ResultTable) -> str:
-    if row.probe is None:
-        return ""
-    return score(SampleMean(row.probe, None, 1), table.metric).removesuffix("%").rstrip()
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}".replace("-", MINUS)
-
-
-def _markdown(cells: Cells) -> str:
-    head, *rows = cells
-    rule = [":--" if name in TEXT_COLUMNS else "--:" for name in head]
+def _markdown(table: Sequence[Column]) -> str:
+    head = [column.head for column in table]
+    rule = [":--" if column.text else "--:" for column in table]
+    rows = zip(*(column.cells for column in table), strict=True)
     lines = [head, rule, *([_markdown_escaped(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _markdown_escaped(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(text.split()))
-
-
-def _latex(cells: Cells) -> str:
-    head, *rows = cells
-    kinds = {"failed": "p{4cm}"}
-    kind = "".join(kinds.get(n, "l" if n in TEXT_COLUMNS else "r") for n in head)
-    return "\n".join(
-        [
-            rf"\begin{{tabular}}{{{kind}}}",
-            r"\toprule",
-            _latex_row(head),
-            r"\midrule",
-            *map(_latex_row, rows),
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-    )
-
-
-def _latex_row(cells: Sequence[str]) -> str:
-    return " & ".join(map(_latex_escaped, cells)) + r" \\"
-
-
-def _latex_escaped(text: str) -> str:
-    """Text that any LaTeX sets as it stands: no character of it is a command, or missing in the font."""
-    return "".join(map(_latex_character, text))
-
-
-def _latex_character(character: str) -> str:
-    if character in LATEX:
-        return LATEX[character]
-    if character.isspace():
-        return " "
-    if character.isprintable() and ord(character) < BEYOND_LATIN:
-        return character
-    return rf"\texttt{{U+{ord(character):04X}}}"
-
-
-BEYOND_LATIN = 0x180
-"""From here on LaTeX has no letters without further packages."""
-LATEX = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    **{character: f"{{{character}}}" for character in "[]*"},  # \\[ and \\* are commands
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "±": r"$\pm$",
-    "β": r"$\beta$",
-    MINUS: "$-$",
-    SPACE: "~",
-}

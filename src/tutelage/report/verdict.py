@@ -1,9 +1,9 @@
-"""Whether the transfer helped, in plain words."""
+"""The verdict of a comparison in plain words: whether the transfer helped, and how sure that is."""
 
-from collections.abc import Mapping
-
+from tutelage.regularizers.catalogue import BASELINE, label_of
+from tutelage.report.tables import probe_correlation
 from tutelage.report.units import SPACE, gap, score, short
-from tutelage.results.comparison import Comparison, Method
+from tutelage.results.comparison import Comparison, Row, Run
 from tutelage.results.statistics import Difference, SampleMean, row_sampling_error
 from tutelage.tasks import Metric
 
@@ -15,89 +15,160 @@ SPLITS = {"test": "test", "holdout": "hold-out"}
 
 def verdict(comparison: Comparison) -> str:
     """Return one sentence: above, below, no difference, or not to be told."""
-    method, metric = comparison.foremost, comparison.metric
-    if method is None:
-        only = comparison.methods[0]
-        return f"{only.label} reaches {_reached(only, comparison.metric)}{_over(only)}."
-    difference = method.above_baseline
-    if difference is None:
-        return f"{method.label} reaches {_reached(method, comparison.metric)}{_over(method)}."
+    if not comparison.finished:
+        return "No run was finished."
+    if len(comparison.cells) > 1:
+        return _over_cells(comparison)
+    row, metric = comparison.foremost, comparison.metric
+    if row is None or row.difference is None:
+        row = row or comparison.finished[0]
+        return f"{row.label} reaches {_reached(row, metric)}{_over(row)}."
+    difference = row.difference
     amount = _amount(difference, metric)
     if difference.sign in ("above", "below"):
         return (
-            f"{method.label} is {difference.sign} standard fine-tuning by {amount} "
+            f"{row.label} is {difference.sign} standard fine-tuning by {amount} "
             f"over {_seeds(difference.count)}."
         )
     if difference.sign == "none":
         return (
-            f"{method.label} makes no difference beyond noise: {_amount(difference, metric, signed=True)} "
+            f"{row.label} makes no difference beyond noise: {_amount(difference, metric, signed=True)} "
             f"against standard fine-tuning over {_seeds(difference.count)}."
         )
     if round(100 * difference.mean, 2 if metric.percent else 1) == 0:
-        return (
-            f"{method.label} and standard fine-tuning are level, over {_seeds(difference.count)}."
-        )
+        return f"{row.label} and standard fine-tuning are level over {_seeds(difference.count)}."
     side = "above" if difference.mean > 0 else "below"
+    enough = "one seed is" if difference.count == 1 else f"{difference.count} seeds are"
     return (
-        f"{method.label} came out {amount} {side} standard fine-tuning, "
-        f"but {_seeds(difference.count)} cannot tell."
+        f"{row.label} came out {amount} {side} standard fine-tuning, "
+        f"but {enough} not enough to tell."
     )
 
 
-def reasons(comparison: Comparison, *, probes: Mapping[str, float]) -> list[str]:
+def reasons(comparison: Comparison) -> list[str]:
     """Return the sentences below the verdict: how sure it is, and what to make of it."""
-    method = comparison.foremost
-    sentences = []
-    if method is not None and method.above_baseline is not None:
-        sentences += _how_sure(comparison, method, method.above_baseline)
-        sentences += _how_fair(comparison, method)
-    elif method is not None:
-        folder = method.runs[0].result.config.get("output", {}).get("dir", "runs/run")
+    row = comparison.foremost
+    sentences = _cautions(comparison)
+    if len(comparison.cells) > 1:
         sentences.append(
-            "No run of standard fine-tuning lies beside it, so nothing here says whether the "
+            "Several students or shares of the training rows are compared. A verdict on one of "
+            "them, its curves, weights and sizes are on a page of its runs alone."
+        )
+    if row is not None and row.difference is not None:
+        sentences += _how_sure(comparison, row, row.difference)
+        sentences += _how_fair(comparison, row)
+    elif row is not None and row.runs:
+        folder = row.runs[0].result.config.get("output", {}).get("dir", "runs/run")
+        sentences.append(
+            "There is no run of standard fine-tuning next to it, so nothing here says whether the "
             f"transfer helped. This makes one: tutelage train {folder}/config.toml --method stl "
             f"--out {folder}-stl"
         )
     several = len(comparison.transfers) > 1 and comparison.picked is None
-    if several and method is not None and method.above_baseline is not None:
+    if several and row is not None and row.difference is not None and row.difference.mean > 0:
         sentences.append(
-            f"{method.label} is the highest of {len(comparison.transfers)} methods, and the "
-            "highest of several is flattered by being picked; the table has them all."
+            f"{row.label} is the highest of {len(comparison.transfers)} methods; picking the best "
+            "of several inflates its score. The table has them all."
         )
-    return sentences + _room(comparison, probes)
+    if comparison.tuned:
+        sentences.append("Settings were chosen for each row on a hold-out of its training rows.")
+    sentences.append(probe_correlation(comparison))
+    return [*filter(None, sentences), *_room(comparison)]
 
 
-def _how_sure(comparison: Comparison, method: Method, difference: Difference) -> list[str]:
-    result = method.runs[0].result
-    rows = result.rows.get(comparison.split)
+def _over_cells(comparison: Comparison) -> str:
+    """The method with the lowest mean relative error over all students and shares of rows."""
+    counts = {
+        one.method: sum(
+            row.method == one.method and row.relative_error is not None for row in comparison.rows
+        )
+        for one in comparison.methods
+    }
+    known = [
+        (one.normalised_error.mean, one)
+        for one in comparison.methods
+        if one.normalised_error is not None and counts[one.method] and one.method != BASELINE
+    ]
+    if not known:
+        return f"{len(comparison.finished)} of {len(comparison.rows)} rows were finished."
+    mean, best = min(known, key=lambda pair: pair[0])
+    error = best.normalised_error and best.normalised_error.error
+    spread = "" if error is None else f"{SPACE}±{SPACE}{error:.3f}"
+    return (
+        f"{label_of(best.method)} has the lowest mean relative error: {mean:.3f}{spread} over "
+        f"{counts[best.method]} rows, where standard fine-tuning has 1."
+    )
+
+
+def _cautions(comparison: Comparison) -> list[str]:
+    """Signs that scores say nothing: one class for every row, or equal scores everywhere."""
+    rows = comparison.finished
+    constant = [
+        row.label
+        for row in rows
+        if row.runs and all(_predicts_one_class(run, comparison.evaluated) for run in row.runs)
+    ]
+    sentences = []
+    if constant:
+        names = (
+            constant[0] if len(constant) == 1 else f"{', '.join(constant[:-1])} and {constant[-1]}"
+        )
+        verb, whose = ("predicts", "its") if len(constant) == 1 else ("predict", "their")
+        sentences.append(
+            f"Caution: {names} {verb} one class for every {SPLITS[comparison.evaluated]} row, so "
+            f"{whose} score is the share of that class. Train longer, or with another learning rate."
+        )
+    values = {value for row in rows for value in row.values.values()}
+    if len(rows) > 1 and len(values) == 1:
+        sentences.append(
+            "Caution: all runs of all methods have the same score, so nothing here tells the methods apart."
+        )
+    return sentences
+
+
+def _predicts_one_class(run: Run, split: str) -> bool:
+    """Whether a run's metrics are those of one class for every row.
+
+    Matthews's correlation is then 0, and the mean F1 over C classes is 2p / (1 + p) / C, with p the
+    accuracy.
+    """
+    metrics = run.result.metrics.get(split, {})
+    if run.result.task != "single-label" or metrics.get("mcc") != 0 or "accuracy" not in metrics:
+        return False
+    if "macro_f1" not in metrics:
+        return True
+    f1 = 2 * metrics["accuracy"] / (1 + metrics["accuracy"])
+    classes = range(2, len(run.result.classes) + 1)
+    return any(abs(f1 / count - metrics["macro_f1"]) < 1e-9 for count in classes)
+
+
+def _how_sure(comparison: Comparison, row: Row, difference: Difference) -> list[str]:
+    rows = row.runs[0].result.rows.get(comparison.evaluated) if row.runs else None
     if difference.sign != "unknown":
-        kind = "difference seed by seed" if difference.paired else "difference of the two means"
-        text = (
-            f"± is one standard error, here of the {kind}; "
-            "a difference counts as more than noise from two standard errors on."
-        )
+        kind = "paired difference" if difference.paired else "difference of the two means"
+        text = f"± is one standard error of the {kind}; we call it significant above two."
         if difference.count < FEW_SEEDS:
-            text += f" {difference.count} seeds are few: take it as a lead, not as a fact."
+            text += f" {difference.count} seeds are few: take it as a hint."
         return [text]
     text = "Three seeds or more are needed to tell a difference from noise."
-    if rows and comparison.metric.name == "accuracy":
-        error = 100 * row_sampling_error(method.score.mean, rows)
+    if rows and row.score is not None and comparison.metric.name == "accuracy":
+        error = 100 * row_sampling_error(row.score.mean, rows)
         text += (
-            f" Being measured on {rows:,} {SPLITS[comparison.split]} rows alone leaves each "
-            f"accuracy uncertain by ±{SPACE}{error:.1f}{SPACE}points (one standard error)."
+            f" With {rows:,} {SPLITS[comparison.evaluated]} rows, each accuracy has a standard error "
+            f"of {error:.1f}{SPACE}points from the choice of rows alone."
         )
     return [text]
 
 
-def _how_fair(comparison: Comparison, method: Method) -> list[str]:
-    baseline, difference = method.baseline, method.above_baseline
+def _how_fair(comparison: Comparison, row: Row) -> list[str]:
+    baseline, difference = comparison.baseline_of(row), row.difference
     sentences = []
     if baseline is not None and difference is not None and not difference.paired:
         sentences.append(
-            f"The two share no seed ({_list(method)} against {_list(baseline)}), "
-            "so the difference cannot be taken seed by seed."
+            f"The two share no seed ({_list(row)} against {_list(baseline)}), "
+            "so the difference cannot be paired by seed."
         )
-    if not method.fair:
+    if not row.fair:
         sentences.append(
             "Standard fine-tuning was trained with other settings (steps, batch size, learning "
             "rate or the like), so the difference is not due to the transfer alone."
@@ -105,13 +176,14 @@ def _how_fair(comparison: Comparison, method: Method) -> list[str]:
     return sentences
 
 
-def _room(comparison: Comparison, probes: Mapping[str, float]) -> list[str]:
-    """What the teachers' own probes say about how much there is to learn from them."""
-    baseline = next((m for m in comparison.methods if m.is_baseline), None)
-    if not probes or baseline is None:
+def _room(comparison: Comparison) -> list[str]:
+    """How far the best linear probe on teachers is above standard fine-tuning."""
+    baseline = next((row for row in comparison.finished if row.is_baseline), None)
+    if not comparison.probes or baseline is None or len(comparison.cells) > 1:
         return []
+    assert baseline.score is not None
     metric = comparison.metric
-    name, best = max(probes.items(), key=lambda probe: probe[1])
+    name, best = max(comparison.probes.items(), key=lambda probe: probe[1])
     room = best - baseline.score.mean
     lead = (
         f"A linear probe on {name} reaches {score(SampleMean(best, None, 1), metric, decimals=1)}, "
@@ -119,11 +191,11 @@ def _room(comparison: Comparison, probes: Mapping[str, float]) -> list[str]:
     if room > 0:
         above = f"{100 * room:.1f}{SPACE}points" if metric.percent else f"{room:.3f}"
         return [
-            f"{lead}{above} above standard fine-tuning of the student: that is "
-            "what there is to learn from the teacher."
+            f"{lead}{above} above standard fine-tuning of the student: that is how much the "
+            "student can learn from the teacher."
         ]
     return [
-        f"{lead}no more than standard fine-tuning of the student: little is to be learned from "
+        f"{lead}no more than standard fine-tuning of the student: there is little to learn from "
         "this teacher on this task."
     ]
 
@@ -134,20 +206,21 @@ def _amount(difference: Difference, metric: Metric, *, signed: bool = False) -> 
     return f"{text if signed else text[1:]}{unit}"
 
 
-def _reached(method: Method, metric: Metric) -> str:
-    """The score, and what it is where that is not the accuracy."""
-    text = score(method.score, metric, decimals=1)
+def _reached(row: Row, metric: Metric) -> str:
+    """The score, with the metric's name unless it is the accuracy."""
+    assert row.score is not None
+    text = score(row.score, metric, decimals=1)
     return text if metric.name == "accuracy" else f"{text} {metric.label}"
 
 
 def _seeds(count: int) -> str:
-    return "a single seed" if count == 1 else f"{count} seeds"
+    return "one seed" if count == 1 else f"{count} seeds"
 
 
-def _over(method: Method) -> str:
-    count = len(method.runs)
-    return f" over {_seeds(count)}" if count > 1 else " with a single seed"
+def _over(row: Row) -> str:
+    count = len(row.values)
+    return f" over {_seeds(count)}" if count > 1 else " with one seed"
 
 
-def _list(method: Method) -> str:
-    return ", ".join(str(seed) for seed in method.seeds)
+def _list(row: Row) -> str:
+    return ", ".join(str(seed) for seed in row.seeds)

@@ -1,15 +1,19 @@
-"""Finished runs in, numbers out: means over seeds, differences between methods."""
+"""Finished runs: results on disk, means over seeds, differences between methods."""
 
-from tutelage.results.comparison import Comparison, Method, Run, compare, read_run
+from tutelage.results.comparison import Comparison, Row, Run
+from tutelage.results.folders import read_comparison, read_run, stl_beside
+from tutelage.results.grouping import compare_runs
 from tutelage.results.statistics import SampleMean, difference_of_means, sample_mean
 
 __all__ = [
     "Comparison",
-    "Method",
+    "Row",
     "Run",
     "SampleMean",
-    "compare",
+    "compare_runs",
     "difference_of_means",
+    "read_comparison",
     "read_run",
     "sample_mean",
+    "stl_beside",
 ]

@@ -1,44 +1,27 @@
-"""Methods side by side: which runs differ by seed alone, and what each is held against."""
+"""A comparison of finished runs: scores by method, and differences from standard fine-tuning.
 
-import json
-from collections.abc import Mapping, Sequence
+``Comparison`` is what the page, the terminal, CSV, Markdown, LaTeX, charts and ``compare.json`` show.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from tutelage.errors import DataError
 from tutelage.regularizers.catalogue import BASELINE, label_of
-from tutelage.results.result import Result, read_history, read_result, read_rho
-from tutelage.results.statistics import Difference, SampleMean, difference_of_means, sample_mean
-from tutelage.tasks import Metric
+from tutelage.results.result import Result
+from tutelage.results.statistics import (
+    Difference,
+    SampleMean,
+    correlation,
+    difference_of_means,
+    sample_mean,
+)
+from tutelage.tasks import Metric, SingleLabel
 
-__all__ = [
-    "Comparison",
-    "Method",
-    "Run",
-    "compare",
-    "evaluated_split",
-    "read_run",
-    "same_data",
-    "same_task",
-    "same_training",
-    "score_of",
-]
-
-NO_INFLUENCE = {
-    "workers",
-    "tracker",
-    "log_every",
-    "checkpoint_every",
-    "eval_every",
-    "inputs",
-    "unlabelled_share",
-    "epochs",  # the steps say what they came to
-    "whole_epochs",
-}
-"""Settings of ``train`` that leave every number of a run without unlabelled rows as it is."""
+__all__ = ["Comparison", "MethodSummary", "Row", "Run", "Scores", "compare_scores"]
 
 
 @dataclass(frozen=True)
@@ -50,233 +33,303 @@ class Run:
     rho: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Method:
-    """Runs that differ in nothing but their seed.
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+
+class Scores(Part):
+    """Scores of runs that differ only in their seed.
 
     Attributes:
-        label: How pages and tables call it; different for each method of a comparison.
-        runs: By seed.
-        score: The metric that leads, on the evaluated rows.
-        baseline: The standard fine-tuning that it is held against; None for that itself, or
-            where there is none.
-        above_baseline: How far its score lies above; None where there is no baseline.
-        fair: Whether the baseline was trained with the same settings.
+        student: Name of the student.
+        fraction: Share of the training rows.
+        method: The method's name.
+        title: The method as tables write it.
+        teachers: Names of the teachers; empty for a method without teachers.
+        settings: ``beta`` and other settings of the method, by name.
+        values: The metric on the evaluated rows of each finished run, by seed.
+        failures: Why the other runs failed, by seed.
+        probe: The metric of the linear probe on the teachers' features; None where there are no
+            teachers, or they were not probed.
+        folders: Folders of the finished runs, by seed, relative to the comparison's.
+        runs: The finished runs in the order of their seeds, where they were read; not in the JSON.
     """
 
-    label: str
-    runs: tuple[Run, ...]
-    score: SampleMean
-    baseline: "Method | None" = None
-    above_baseline: Difference | None = None
-    fair: bool = True
+    student: str
+    fraction: float
+    method: str
+    title: str = ""
+    teachers: tuple[str, ...]
+    settings: dict[str, float]
+    values: dict[int, float] = Field(validation_alias=AliasChoices("values", "accuracies"))
+    failures: dict[int, str] = {}
+    probe: float | None = None
+    folders: dict[int, str] = {}
+    runs: tuple[Run, ...] = Field(default=(), exclude=True, repr=False)
 
     @property
     def is_baseline(self) -> bool:
         """Whether this is standard fine-tuning."""
-        return self.runs[0].result.method == BASELINE
+        return self.method == BASELINE
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The runs' seeds, in their order."""
-        return tuple(run.result.seed for run in self.runs)
+        """Seeds of the finished runs."""
+        return tuple(self.values)
+
+    @property
+    def cell(self) -> tuple[str, float]:
+        """Student and share of the training rows; rows of one cell can be compared."""
+        return self.student, self.fraction
+
+    @property
+    def reason(self) -> str:
+        """Why runs failed, in one line; empty where none did."""
+        reasons = set(self.failures.values())
+        if len(reasons) == 1 and not self.values:
+            return reasons.pop()
+        return "; ".join(f"seed {seed}: {reason}" for seed, reason in self.failures.items())
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Methods on one task with one student.
+class Row(Scores):
+    """Scores, and the numbers that follow from them: one row of every table.
 
     Attributes:
-        methods: Standard fine-tuning first, then in the order of the runs.
-        split: The evaluated rows: ``test`` or ``holdout``.
-        picked: Label of the method that was picked beforehand, by other rows than these.
+        label: The row's name, different for each row of a comparison.
+        score: Mean over the finished seeds with its standard error; None where none finished.
+        baseline: Label of the standard fine-tuning that the row is compared with; None for standard
+            fine-tuning itself, or where it was not run.
+        relative_error: (1 - score) / (1 - score of standard fine-tuning) on the same rows with
+            the same student; None where that was not run, or makes no error.
+        difference: The score minus that of standard fine-tuning, paired by seed; None without a
+            baseline.
+        fair: Whether the baseline was trained with the same settings, or each with its tuned ones.
     """
 
-    methods: tuple[Method, ...]
-    split: str
+    label: str
+    score: SampleMean | None
+    baseline: str | None = None
+    relative_error: float | None
+    difference: Difference | None
+    fair: bool = True
+
+
+class MethodSummary(Part):
+    """A method over all students, fractions and teachers.
+
+    Attributes:
+        normalised_error: Mean of the rows' relative errors with its standard error over rows; None
+            where no row has one.
+        correlation: Correlation of the rows' scores with their probes, within each student and
+            fraction; None where it is undefined.
+    """
+
+    method: str
+    normalised_error: SampleMean | None
+    correlation: float | None
+
+
+class Comparison(Part):
+    """Finished runs of several methods on the same evaluated rows.
+
+    Attributes:
+        name: Name of the comparison, or of its first run.
+        data: Source of the data.
+        evaluated: The evaluated rows: ``test`` or ``holdout``.
+        tuned: Whether each row's settings were chosen on a hold-out of its training rows.
+        metric: Metric of scores and probes.
+        rows: A row for each student, fraction, method and set of teachers.
+        methods: Each method over all its rows.
+        correlation: Correlation of the scores with the probes over all rows with teachers, within
+            each student and fraction.
+        probes: Linear probes on teachers' features, by name of the teachers.
+        picked: Label of the row that was chosen beforehand, by rows other than the evaluated ones.
+    """
+
+    name: str
+    data: str
+    evaluated: str
+    tuned: bool
+    rows: tuple[Row, ...]
+    methods: tuple[MethodSummary, ...]
+    correlation: float | None
+    metric: Metric = SingleLabel.metric()
+    probes: dict[str, float] = {}
     picked: str | None = None
 
     @property
-    def metric(self) -> Metric:
-        """What scores are."""
-        return self.methods[0].runs[0].result.lead
+    def finished(self) -> tuple[Row, ...]:
+        """Rows with a score."""
+        return tuple(row for row in self.rows if row.score is not None)
+
+    @property
+    def transfers(self) -> tuple[Row, ...]:
+        """Rows with a score whose method is not standard fine-tuning."""
+        return tuple(row for row in self.finished if not row.is_baseline)
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """All runs, method by method."""
-        return tuple(run for method in self.methods for run in method.runs)
+        """All runs that were read, row by row."""
+        return tuple(run for row in self.rows for run in row.runs)
 
     @property
-    def foremost(self) -> Method | None:
-        """What the comparison is about: the method that was picked, else that of the highest mean."""
-        picked = (method for method in self.transfers if method.label == self.picked)
-        highest = max(self.transfers, key=lambda method: method.score.mean, default=None)
-        return next(picked, highest)
+    def cells(self) -> tuple[tuple[str, float], ...]:
+        """The students and shares of the training rows that are compared."""
+        return tuple(dict.fromkeys(row.cell for row in self.rows))
 
     @property
-    def transfers(self) -> tuple[Method, ...]:
-        """The methods that are not standard fine-tuning."""
-        return tuple(method for method in self.methods if not method.is_baseline)
+    def foremost(self) -> Row | None:
+        """The row that the verdict is about: the one chosen beforehand, else the highest mean.
+
+        None where there is none, or where several students or shares of the rows are compared.
+        """
+        if len(self.cells) > 1:
+            return None
+        chosen = (row for row in self.transfers if row.label == self.picked)
+        return next(chosen, max(self.transfers, key=_mean, default=None))
+
+    def baseline_of(self, row: Row) -> Row | None:
+        """Return the standard fine-tuning that a row is compared with."""
+        return next((other for other in self.rows if other.label == row.baseline), None)
 
 
-def read_run(folder: Path) -> Run:
-    """Read all that a run's folder holds of a result.
-
-    Raises:
-        DataError: If there is no result, or a damaged one.
-    """
-    return Run(result=read_result(folder), history=read_history(folder), rho=read_rho(folder))
-
-
-def evaluated_split(result: Result) -> str:
-    """Return the name of the rows that a run was evaluated on: ``test``, else ``holdout``."""
-    for split in ("test", "holdout"):
-        if result.metric in result.metrics.get(split, {}):
-            return split
-    raise DataError(
-        f"the run {result.name!r} has no {result.lead.label} on test or hold-out rows to report"
-    )
-
-
-def score_of(result: Result) -> float:
-    """Return the metric that leads on the rows that a run was evaluated on, at most 1."""
-    return result.metrics[evaluated_split(result)][result.metric]
-
-
-def same_data(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two configs have the same labelled rows; rows without a label are part of a method."""
-
-    def labelled(config: Mapping[str, Any]) -> dict[str, Any]:
-        data = config.get("data", {})
-        kept = {key: value for key, value in data.items() if not key.startswith("unlabelled")}
-        return {"task": "single-label"} | kept  # what configs of before did not say
-
-    return labelled(one) == labelled(other)
-
-
-def same_task(one: Result, other: Result) -> bool:
-    """Whether two runs have the same data, metric, evaluated rows, and student."""
-    return (
-        one.metric == other.metric
-        and same_data(one.config, other.config)
-        and all(
-            one.rows.get(split) == other.rows.get(split) for split in ("train", "test", "holdout")
-        )
-        and one.config.get("student") == other.config.get("student")
-        and evaluated_split(one) == evaluated_split(other)
-    )
-
-
-def same_training(one: Result, other: Result) -> bool:
-    """Whether two runs were trained with the same steps, batches, learning rate and so on."""
-    return _training(one) == _training(other)
-
-
-def compare(runs: Sequence[Run], *, picked: Result | None = None) -> Comparison:
-    """Gather runs into methods and hold each against standard fine-tuning.
+def compare_scores(
+    scores: Sequence[Scores],
+    *,
+    name: str,
+    data: str,
+    evaluated: str,
+    metric: Metric,
+    tuned: bool = False,
+    probes: Mapping[str, float] | None = None,
+    fair: Mapping[int, Sequence[int]] | None = None,
+) -> Comparison:
+    """Compare every row with standard fine-tuning of the same student on the same rows.
 
     Args:
-        runs: Finished runs.
-        picked: A run of the method that was picked beforehand; its group is what this is about.
+        scores: In the order of the table.
+        name: Name of the comparison.
+        data: Source of the data.
+        evaluated: The evaluated rows: ``test`` or ``holdout``.
+        metric: Metric of scores and probes.
+        tuned: Whether each row's settings were chosen on a hold-out.
+        probes: Linear probes by name of the teachers; by default those of the rows.
+        fair: For each position in ``scores``, positions of the standard fine-tunings trained with
+            the same settings, which are preferred; by default all are.
 
     Raises:
-        DataError: If there are no runs, they are not of one task, or one seed occurs twice.
+        DataError: If there are no scores.
     """
-    if not runs:
+    if not scores:
         raise DataError("no runs to compare; give at least one run's folder")
-    first = runs[0].result
-    for run in runs[1:]:
-        if not same_task(first, run.result):
-            raise DataError(
-                f"the runs {first.name!r} and {run.result.name!r} differ in data, metric, evaluated "
-                "rows or student, so their scores cannot stand side by side; report them apart"
-            )
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(_settings(run.result), []).append(run)
-    groups = dict(sorted(groups.items(), key=lambda item: item[1][0].result.method != BASELINE))
-    methods = [
-        Method(
-            label=label,
-            runs=tuple(sorted(members, key=lambda run: run.result.seed)),
-            score=sample_mean(_by_seed(members).values()),
-        )
-        for label, members in zip(_labels(list(groups.values())), groups.values(), strict=True)
+    names = _names(scores)
+    labelled = [
+        row.model_copy(update={"title": title})
+        for row, (title, _) in zip(scores, names, strict=True)
     ]
-    baselines = [method for method in methods if method.is_baseline]
-    return Comparison(
-        methods=tuple(_held_against(method, baselines) for method in methods),
-        split=evaluated_split(first),
-        picked=next(
-            (
-                m.label
-                for m in methods
-                if picked and _settings(m.runs[0].result) == _settings(picked)
-            ),
-            None,
-        ),
-    )
-
-
-def _held_against(method: Method, baselines: Sequence[Method]) -> Method:
-    if method.is_baseline or not baselines:
-        return method
-    result = method.runs[0].result
-    fair = [b for b in baselines if same_training(b.runs[0].result, result)]
-    baseline = (fair or baselines)[0]
-    return Method(
-        label=method.label,
-        runs=method.runs,
-        score=method.score,
-        baseline=baseline,
-        above_baseline=difference_of_means(_by_seed(method.runs), _by_seed(baseline.runs)),
-        fair=bool(fair),
-    )
-
-
-def _by_seed(runs: Sequence[Run]) -> dict[int, float]:
-    values: dict[int, float] = {}
-    for run in runs:
-        if run.result.seed in values:
-            raise DataError(
-                f"two runs of {run.result.method!r} with the same settings have the seed "
-                f"{run.result.seed}; give each seed once"
-            )
-        values[run.result.seed] = score_of(run.result)
-    return values
-
-
-def _training(result: Result) -> dict[str, Any]:
-    train = {"label_smoothing": 0.0} | result.config.get("train", {})
-    return {key: value for key, value in train.items() if key not in NO_INFLUENCE}
-
-
-def _settings(result: Result) -> str:
-    """All that makes two runs the same but for their seed, as one string."""
-    apart = {"seed", "name", "output", "cache", "train", "tune", "compare"}
-    config = {key: value for key, value in result.config.items() if key not in apart}
-    if result.method == BASELINE:  # what it does not use cannot set two of its runs apart
-        labelled = {k: v for k, v in config["data"].items() if not k.startswith("unlabelled")}
-        config = {"data": labelled, "student": config.get("student")}
-    parts: list[Any] = [result.method, config, _training(result), result.rows.get("unlabelled")]
-    if result.method != BASELINE:
-        parts.append(result.beta)
-    return json.dumps(parts, sort_keys=True, default=str)
-
-
-def _labels(groups: Sequence[Sequence[Run]]) -> list[str]:
-    """A name for each group; where a method occurs twice, told apart by beta, then by run."""
-    results = [group[0].result for group in groups]
-    labels = [
-        label_of(result.method) + (" + unlabelled" if "unlabelled" in result.rows else "")
-        for result in results
-    ]
-    betas = ["" if r.method == BASELINE else f", β {r.beta:g}" for r in results]
-    names = [f" ({result.name})" for result in results]
-    numbers = [f" no. {index + 1}" for index in range(len(results))]
-    for suffixes in (betas, names, numbers):
-        labels = [
-            label + suffix if labels.count(label) > 1 else label
-            for label, suffix in zip(labels, suffixes, strict=True)
+    rows = []
+    for index, row in enumerate(labelled):
+        candidates = [
+            other
+            for other, candidate in enumerate(labelled)
+            if candidate.is_baseline and candidate.cell == row.cell
         ]
-    return labels
+        preferred = [other for other in candidates if fair is None or tuned or other in fair[index]]
+        chosen = next(iter(preferred or candidates), None)
+        rows.append(
+            _row(
+                row,
+                label=names[index][1],
+                baseline=None if chosen is None else labelled[chosen],
+                baseline_label=None if chosen is None or row.is_baseline else names[chosen][1],
+                fair=bool(preferred) or not candidates,
+            )
+        )
+    methods = dict.fromkeys(row.method for row in rows)
+    return Comparison(
+        name=name,
+        data=data,
+        evaluated=evaluated,
+        tuned=tuned,
+        rows=tuple(rows),
+        methods=tuple(_summary(m, [row for row in rows if row.method == m]) for m in methods),
+        correlation=_correlation_with_probe(rows),
+        metric=metric,
+        probes=dict(_probes(rows) if probes is None else probes),
+    )
+
+
+def _row(
+    scores: Scores, *, label: str, baseline: Scores | None, baseline_label: str | None, fair: bool
+) -> Row:
+    score = sample_mean(scores.values.values()) if scores.values else None
+    relative = difference = None
+    if score is not None and baseline is not None and baseline.values:
+        error = 1 - sample_mean(baseline.values.values()).mean
+        relative = (1 - score.mean) / error if error > 0 else None
+        if not scores.is_baseline:
+            difference = difference_of_means(scores.values, baseline.values)
+    return Row(
+        **dict(scores),
+        label=label,
+        score=score,
+        baseline=baseline_label if difference is not None else None,
+        relative_error=relative,
+        difference=difference,
+        fair=fair,
+    )
+
+
+def _mean(row: Row) -> float:
+    assert row.score is not None
+    return row.score.mean
+
+
+def _summary(method: str, rows: Sequence[Row]) -> MethodSummary:
+    errors = [row.relative_error for row in rows if row.relative_error is not None]
+    return MethodSummary(
+        method=method,
+        normalised_error=sample_mean(errors) if errors else None,
+        correlation=_correlation_with_probe(rows),
+    )
+
+
+def _correlation_with_probe(rows: Iterable[Row]) -> float | None:
+    groups: dict[tuple[str, float], list[tuple[float, float]]] = {}
+    for row in rows:
+        if row.probe is not None and row.score is not None:
+            groups.setdefault(row.cell, []).append((row.probe, row.score.mean))
+    return correlation(groups.values())
+
+
+def _probes(rows: Sequence[Row]) -> dict[str, float]:
+    """Probes by teachers, where all rows have the same training rows."""
+    if len({row.fraction for row in rows}) > 1:
+        return {}
+    return {"+".join(row.teachers): row.probe for row in rows if row.probe is not None}
+
+
+def _names(scores: Sequence[Scores]) -> list[tuple[str, str]]:
+    """Title and label of each row: titles differ within a cell and its teachers, labels everywhere."""
+    groups = [(row.cell, row.teachers) for row in scores]
+    titles = [row.title or label_of(row.method) for row in scores]
+    betas = [f", β {row.settings['beta']:g}" if "beta" in row.settings else "" for row in scores]
+    names = [f" ({row.runs[0].result.name})" if row.runs else "" for row in scores]
+    numbers = [f" no. {index + 1}" for index in range(len(scores))]
+    for suffixes in (betas, names, numbers):
+        keys = list(zip(groups, titles, strict=True))
+        titles = [
+            title + suffix if keys.count(key) > 1 else title
+            for key, title, suffix in zip(keys, titles, suffixes, strict=True)
+        ]
+    parts = {
+        "student": [row.student for row in scores],
+        "fraction": [f"{row.fraction:g}" for row in scores],
+        "title": titles,
+        "teachers": ["+".join(row.teachers) for row in scores],
+    }
+    shown = [part for part in parts if part == "title" or len(set(parts[part]) - {""}) > 1]
+    return [
+        (titles[index], " · ".join(filter(None, (parts[part][index] for part in shown))))
+        for index in range(len(scores))
+    ]

@@ -25,9 +25,11 @@ from tutelage.experiment.plan import open_data
 from tutelage.experiment.teacher_probe import probe_score
 from tutelage.files import write_atomically, writing_to
 from tutelage.progress import Progress, Silent
-from tutelage.regularizers.catalogue import parse_method
+from tutelage.results.comparison import Comparison, Scores, compare_scores
+from tutelage.results.folders import with_runs, write_comparison
+from tutelage.results.grouping import fair_baselines
+from tutelage.results.names import strengths
 from tutelage.results.statistics import sample_mean
-from tutelage.results.table import ResultTable, Scores, result_table
 from tutelage.sweeps.grid import GridPoint, grid_of
 from tutelage.sweeps.jobs import Failed, attempt, attempt_all, run_score
 from tutelage.sweeps.processes import Pool, pool
@@ -47,7 +49,7 @@ def compare(
     tune: bool | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
-) -> ResultTable:
+) -> Comparison:
     """Run every combination that ``[compare]`` asks for over several seeds, and gather the numbers.
 
     A comparison that was killed goes on where it was, and several processes may share a folder. More
@@ -87,21 +89,21 @@ def compare(
         _scores(cell, choice, outcomes=outcomes, probe=probe)
         for cell, choice, outcomes, probe in zip(cells, choices, runs, probes, strict=True)
     ]
-    table = result_table(
+    scores = with_runs(scores, config.output.dir)
+    comparison = compare_scores(
         scores,
         name=config.name,
         data=config.data.source,
         evaluated=config.data.evaluate,
         tuned=config.compare.tune,
         metric=config.data.lead,
+        fair=fair_baselines(scores),
     )
     with FileLock(config.output.dir / ".lock"):
-        text = table.model_dump_json(indent=2) + "\n"
-        with writing_to(config.output.dir, name="output.dir"):
-            write_atomically(config.output.dir / "compare.json", text)
-    if all(row.score is None for row in table.rows):
-        raise TrainingError(f"no run could be finished; the first said: {table.rows[0].reason}")
-    return table
+        write_comparison(comparison, config.output.dir)
+    if not comparison.finished:
+        raise TrainingError(f"no run could be finished; the first said: {scores[0].reason}")
+    return comparison
 
 
 def _refuse_what_tuning_cannot(config: ExperimentConfig) -> None:
@@ -143,7 +145,7 @@ def _about(config: ExperimentConfig) -> str:
 
 
 def _usable(cells: Sequence[GridPoint], progress: Progress) -> list[Choice]:
-    """Cache all features before any run; a cell fails whose teachers cannot be used."""
+    """Cache all features before any run; a cell fails whose method or teachers cannot be used."""
     tried: dict[tuple[str, float, str], Failed | None] = {}
     choices: list[Choice] = []
     for cell in cells:
@@ -266,15 +268,24 @@ def _scores(
     cell: GridPoint, choice: Choice, *, outcomes: Sequence[float | Failed], probe: float | None
 ) -> Scores:
     by_seed = dict(enumerate(outcomes, start=cell.config.seed))
+    values = {seed: value for seed, value in by_seed.items() if not isinstance(value, Failed)}
+    folders = {
+        seed: _run_config(cell, choice, seed=seed - cell.config.seed)
+        .output.dir.relative_to(cell.config.output.dir)
+        .as_posix()
+        for seed in values
+        if isinstance(choice, SearchPoint)
+    }
     return Scores(
         student=cell.student,
         fraction=cell.fraction,
         method=cell.method,
         teachers=cell.teachers,
         settings=_settings(cell, choice) if isinstance(choice, SearchPoint) else {},
-        values={s: one for s, one in by_seed.items() if not isinstance(one, Failed)},
-        failures={s: one.reason for s, one in by_seed.items() if isinstance(one, Failed)},
+        values=values,
+        failures={s: value.reason for s, value in by_seed.items() if isinstance(value, Failed)},
         probe=probe,
+        folders=folders,
     )
 
 
@@ -289,7 +300,5 @@ def _run_config(
 
 
 def _settings(cell: GridPoint, point: SearchPoint) -> dict[str, float]:
-    """What the method was given, chosen or not."""
-    method, transfer = parse_method(cell.method), cell.config.transfer
-    given = {"beta": transfer.beta} if method.has_transfer_term else {}
-    return given | ({"mix": transfer.mix} if method.uses_soft_labels else {}) | dict(point.settings)
+    """The strengths that the method was given, and the settings that were chosen."""
+    return strengths(cell.method, cell.config.transfer.model_dump()) | dict(point.settings)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from tutelage.config import CompareConfig, ExperimentConfig, StudentConfig, short_name
+from tutelage.config import CompareConfig, ExperimentConfig, StudentConfig
 from tutelage.errors import ConfigError, did_you_mean
 from tutelage.regularizers.catalogue import BASELINE, parse_method
+from tutelage.results.names import student_labels
 
 __all__ = ["GridPoint", "grid_of"]
 
@@ -83,7 +84,9 @@ def grid_of(config: ExperimentConfig, *, rows: int) -> list[GridPoint]:
             frozenset(shown if taught[method] else shown - {"teachers"}),
         )
         for (label, student), fraction, method in itertools.product(
-            zip(_labels(students), students, strict=True), fractions, methods
+            zip(student_labels([s.source for s in students]), students, strict=True),
+            fractions,
+            methods,
         )
         for names in (sets if taught[method] else ((),))
     ]
@@ -118,15 +121,6 @@ def _cell_config(
 
 def _limit(config: ExperimentConfig, fraction: float, rows: int) -> int | None:
     return config.data.limit if fraction == 1 else max(1, round(fraction * rows))
-
-
-def _labels(students: Sequence[StudentConfig]) -> list[str]:
-    """The last part of each source; numbered where that stands twice."""
-    labels = [short_name(student.source) for student in students]
-    return [
-        f"{label} {labels[: number + 1].count(label)}" if labels.count(label) > 1 else label
-        for number, label in enumerate(labels)
-    ]
 
 
 def _file_name(text: str) -> str:

@@ -22,7 +22,7 @@ from tutelage.probes import Probe, linear_probe
 from tutelage.progress import Progress
 from tutelage.regularizers.catalogue import BASELINE
 from tutelage.regularizers.logme import Moments, logme
-from tutelage.results.comparison import same_data, score_of
+from tutelage.results.grouping import same_data, score_of
 from tutelage.results.result import Result, read_result
 from tutelage.students import Student
 from tutelage.sweeps.advice import Candidate, Score, advise

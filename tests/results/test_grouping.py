@@ -1,11 +1,12 @@
-"""Which runs are one method, and what each method is held against."""
+"""Which runs form one row, and which standard fine-tuning each is compared with."""
 
 from typing import Any
 
 import pytest
 
 from tutelage.errors import DataError
-from tutelage.results.comparison import Run, compare
+from tutelage.results.comparison import Run
+from tutelage.results.grouping import compare_runs
 from tutelage.results.result import Result, StudentInfo
 
 
@@ -53,7 +54,7 @@ def run(
 
 
 def test_seeds_are_gathered_and_held_against_fine_tuning() -> None:
-    comparison = compare(
+    comparison = compare_runs(
         [
             run("aft", 1, 0.82),
             run("stl", 0, 0.70),
@@ -61,55 +62,55 @@ def test_seeds_are_gathered_and_held_against_fine_tuning() -> None:
             run("stl", 1, 0.74),
         ]
     )
-    stl, aft = comparison.methods
+    stl, aft = comparison.rows
 
     assert (stl.label, aft.label) == ("Standard fine-tuning", "AFT")
     assert aft.seeds == (0, 1)
     assert aft.score.mean == pytest.approx(0.81)
-    assert aft.above_baseline is not None
-    assert aft.above_baseline.mean == pytest.approx((0.10 + 0.08) / 2)
-    assert stl.above_baseline is None
+    assert aft.difference is not None
+    assert aft.difference.mean == pytest.approx((0.10 + 0.08) / 2)
+    assert stl.difference is None
 
 
 def test_other_settings_are_other_methods() -> None:
     runs = [run("aft", 0, 0.8, beta=3), run("aft", 0, 0.7, beta=10), run("stl", 0, 0.7)]
     runs.append(run("aft", 0, 0.75, beta=3, name="fixed", params={"weights": "identity"}))
-    labels = [method.label for method in compare(runs).methods]
+    labels = [row.label for row in compare_runs(runs).rows]
 
     assert labels == ["Standard fine-tuning", "AFT, β 3 (run)", "AFT, β 10", "AFT, β 3 (fixed)"]
 
 
 def test_labels_differ_where_even_names_agree() -> None:
     runs = [run("aft", 0, 0.8, params={"kernel": kernel}) for kernel in ("linear", "rbf")]
-    labels = [method.label for method in compare(runs).methods]
+    labels = [row.label for row in compare_runs(runs).rows]
 
     assert len(set(labels)) == 2
 
 
 def test_own_method_is_called_by_its_class() -> None:
-    assert compare([run("my.package:Warmth", 0, 0.8)]).methods[0].label == "Warmth"
+    assert compare_runs([run("my.package:Warmth", 0, 0.8)]).rows[0].label == "Warmth"
 
 
 def test_baseline_with_the_same_training_is_preferred() -> None:
     aft = run("aft", 0, 0.8, train={"lr": 1e-3})
     other, same = run("stl", 0, 0.5), run("stl", 0, 0.7, train={"lr": 1e-3})
-    fair = compare([other, same, aft]).transfers[0]
-    unfair = compare([other, aft]).transfers[0]
+    fair = compare_runs([other, same, aft]).transfers[0]
+    unfair = compare_runs([other, aft]).transfers[0]
 
     assert fair.fair
-    assert fair.above_baseline is not None
-    assert fair.above_baseline.mean == pytest.approx(0.1)
+    assert fair.difference is not None
+    assert fair.difference.mean == pytest.approx(0.1)
     assert not unfair.fair
 
 
 def test_what_does_not_change_numbers_keeps_runs_together() -> None:
     runs = [run("aft", 0, 0.8, train={"workers": 2}), run("aft", 1, 0.8, train={"workers": 8})]
 
-    assert len(compare(runs).methods) == 1
+    assert len(compare_runs(runs).rows) == 1
 
 
 def test_fine_tuning_is_one_method_whatever_beta_it_was_given() -> None:
-    assert len(compare([run("stl", 0, 0.7, beta=3), run("stl", 1, 0.7, beta=10)]).methods) == 1
+    assert len(compare_runs([run("stl", 0, 0.7, beta=3), run("stl", 1, 0.7, beta=10)]).rows) == 1
 
 
 @pytest.mark.parametrize(
@@ -124,4 +125,4 @@ def test_fine_tuning_is_one_method_whatever_beta_it_was_given() -> None:
 )
 def test_what_cannot_stand_side_by_side_is_refused(runs: list[Run], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        compare(runs)
+        compare_runs(runs)

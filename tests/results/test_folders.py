@@ -1,11 +1,11 @@
-"""Which run of standard fine-tuning lies beside a run."""
+"""Runs and comparisons read from folders; the run of standard fine-tuning next to a run."""
 
 from pathlib import Path
 
 import pytest
 
 from tutelage.errors import DataError
-from tutelage.report import stl_beside
+from tutelage.results import stl_beside
 
 
 def test_same_seed_is_preferred(tmp_path: Path, write_run) -> None:

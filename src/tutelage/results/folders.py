@@ -1,0 +1,153 @@
+"""Read finished runs and comparisons from folders, and write a comparison to its folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tutelage.errors import DataError
+from tutelage.files import write_atomically, writing_to
+from tutelage.regularizers.catalogue import BASELINE
+from tutelage.results.comparison import Comparison, Run, Scores, compare_scores
+from tutelage.results.grouping import compare_runs, fair_baselines, same_task, same_training
+from tutelage.results.result import Result, read_history, read_result, read_rho
+
+__all__ = ["read_comparison", "read_run", "stl_beside", "with_runs", "write_comparison"]
+
+COMPARISON = "compare.json"
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run's result, curves and weights.
+
+    Raises:
+        DataError: If there is no result, or a damaged one.
+    """
+    return Run(result=read_result(folder), history=read_history(folder), rho=read_rho(folder))
+
+
+def stl_beside(folder: Path) -> Path | None:
+    """Find the run of standard fine-tuning that a run is compared with.
+
+    It lies in the same parent folder and has the same data, evaluated rows and student. Of
+    several, one with the same training settings is preferred, then one with the same seed, then
+    the first by name.
+
+    Args:
+        folder: A finished run.
+
+    Returns:
+        The other run's folder; None where there is none, or ``folder`` is such a run itself.
+
+    Raises:
+        DataError: If ``folder`` holds no result.
+    """
+    result = read_result(folder)
+    if result.method == BASELINE:
+        return None
+    candidates = [
+        (not same_training(other, result), other.seed != result.seed, path)
+        for path, other in _siblings(folder)
+        if other.method == BASELINE and same_task(other, result)
+    ]
+    return min(candidates)[-1] if candidates else None
+
+
+def read_comparison(
+    folders: Sequence[Path],
+    *,
+    picked: Path | None = None,
+    probes: Mapping[str, float] | None = None,
+) -> Comparison:
+    """Read finished runs and compare them.
+
+    The folder of one ``tutelage compare`` gives its comparison as it was written. Of other folders
+    the runs are grouped; where none is standard fine-tuning, runs of it next to them are added.
+
+    Args:
+        folders: Folders of finished runs, or of comparisons.
+        picked: One of the runs, whose method was chosen beforehand.
+        probes: The metric of a linear probe on teachers' features, by name of the teachers.
+
+    Raises:
+        DataError: If a folder holds no result, or the runs cannot be compared.
+    """
+    if len(folders) == 1 and (folders[0] / COMPARISON).is_file():
+        return _written(folders[0])
+    folders = [run for folder in folders for run in _runs_in(folder)]
+    runs = [read_run(folder) for folder in folders]
+    if all(run.result.method != BASELINE for run in runs):
+        baselines = dict.fromkeys(stl_beside(folder) for folder in folders)
+        runs += [read_run(folder) for folder in baselines if folder is not None]
+    result = None if picked is None else read_result(picked)
+    return compare_runs(runs, picked=result, probes=probes)
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> None:
+    """Write ``compare.json``.
+
+    Raises:
+        OutputError: If the folder cannot be written.
+    """
+    with writing_to(folder, name="output.dir"):
+        write_atomically(folder / COMPARISON, comparison.model_dump_json(indent=2) + "\n")
+
+
+def with_runs(scores: Sequence[Scores], folder: Path) -> list[Scores]:
+    """Return scores with the runs in their folders; runs that are gone are left out."""
+    return [
+        row.model_copy(
+            update={
+                "runs": tuple(
+                    read_run(folder / place)
+                    for place in row.folders.values()
+                    if (folder / place / "result.json").is_file()
+                )
+            }
+        )
+        for row in scores
+    ]
+
+
+def _written(folder: Path) -> Comparison:
+    path = folder / COMPARISON
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        comparison = Comparison.model_validate(table | {"rows": (), "methods": ()})
+        scores = [Scores.model_validate(row) for row in table["rows"]]
+    except (OSError, ValueError, TypeError, KeyError, ValidationError) as error:
+        raise DataError(
+            f"{path} is not a comparison of this version of tutelage: {error}"
+        ) from None
+    scores = with_runs(scores, folder)
+    return compare_scores(
+        scores,
+        name=comparison.name,
+        data=comparison.data,
+        evaluated=comparison.evaluated,
+        tuned=comparison.tuned,
+        metric=comparison.metric,
+        probes=comparison.probes or None,
+        fair=fair_baselines(scores),
+    )
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """The folder itself, or the runs of a comparison in it."""
+    if not (folder / "result.json").is_file():
+        runs = sorted(path.parent for path in (folder / "runs").rglob("result.json"))
+        if runs:
+            return runs
+    return [folder]
+
+
+def _siblings(folder: Path) -> list[tuple[Path, Result]]:
+    """The readable results in the folders next to one; damaged ones are skipped."""
+    results = []
+    for path in sorted(folder.resolve().parent.glob("*/result.json")):
+        try:
+            results.append((path.parent, read_result(path.parent)))
+        except DataError:
+            continue
+    return results

@@ -1,0 +1,220 @@
+"""Runs into rows: which runs differ only in their seed, and which can be compared."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tutelage.config import ExperimentConfig
+from tutelage.errors import DataError
+from tutelage.regularizers.catalogue import BASELINE, label_of
+from tutelage.results.comparison import Comparison, Run, Scores, compare_scores
+from tutelage.results.names import strengths, student_labels
+from tutelage.results.result import Result
+
+__all__ = [
+    "compare_runs",
+    "evaluated_split",
+    "fair_baselines",
+    "same_data",
+    "same_task",
+    "same_training",
+    "score_of",
+]
+
+IN_OTHER_FIELDS = {
+    "unlabelled_share",  # of runs without unlabelled rows it decides nothing
+    "epochs",  # the steps say what they came to
+    "whole_epochs",
+}
+"""Settings of ``train`` that other fields of a result tell."""
+
+
+def evaluated_split(result: Result) -> str:
+    """Return the name of the rows that a run was evaluated on: ``test``, else ``holdout``."""
+    for split in ("test", "holdout"):
+        if result.metric in result.metrics.get(split, {}):
+            return split
+    raise DataError(
+        f"the run {result.name!r} has no {result.lead.label} on test or hold-out rows to report"
+    )
+
+
+def score_of(result: Result) -> float:
+    """Return the leading metric on the evaluated rows, at most 1."""
+    return result.metrics[evaluated_split(result)][result.metric]
+
+
+def same_data(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two configs have the same labelled rows; rows without a label are part of a method."""
+    return _labelled(one) == _labelled(other)
+
+
+def same_task(one: Result, other: Result) -> bool:
+    """Whether two runs have the same data, metric, evaluated rows, and student."""
+    return (
+        _comparable(one, other)
+        and same_data(one.config, other.config)
+        and one.rows.get("train") == other.rows.get("train")
+        and one.config.get("student") == other.config.get("student")
+    )
+
+
+def same_training(one: Result, other: Result) -> bool:
+    """Whether two runs were trained with the same steps, batches, learning rate and so on."""
+    return _training(one) == _training(other)
+
+
+def compare_runs(
+    runs: Sequence[Run],
+    *,
+    picked: Result | None = None,
+    probes: Mapping[str, float] | None = None,
+) -> Comparison:
+    """Group runs that differ only in their seed, and compare each group with standard fine-tuning.
+
+    The share of the training rows is that of the run with most of them.
+
+    Args:
+        runs: Finished runs.
+        picked: A run of the method that was chosen beforehand; the verdict is about its row.
+        probes: The metric of a linear probe on teachers' features, by name of the teachers.
+
+    Raises:
+        DataError: If there are no runs, they have other data, metrics or evaluated rows, or one
+            seed occurs twice in a group.
+    """
+    if not runs:
+        raise DataError("no runs to compare; give at least one run's folder")
+    first = runs[0].result
+    for run in runs[1:]:
+        if not _comparable(first, run.result):
+            raise DataError(
+                f"the runs {first.name!r} and {run.result.name!r} differ in data, metric or evaluated "
+                "rows, so their scores cannot be compared; report them separately"
+            )
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(_settings(run.result), []).append(run)
+    members = sorted(groups.values(), key=lambda group: group[0].result.method != BASELINE)
+    scores = _scores(members)
+    comparison = compare_scores(
+        scores,
+        name=first.name,
+        data=str(first.config.get("data", {}).get("source", "")),
+        evaluated=evaluated_split(first),
+        metric=first.lead,
+        probes=probes,
+        fair=fair_baselines(scores),
+    )
+    if picked is None:
+        return comparison
+    return comparison.model_copy(
+        update={
+            "picked": next(
+                (
+                    row.label
+                    for row in comparison.rows
+                    if _settings(row.runs[0].result) == _settings(picked)
+                ),
+                None,
+            )
+        }
+    )
+
+
+def fair_baselines(scores: Sequence[Scores]) -> dict[int, list[int]]:
+    """For each position, positions of the standard fine-tunings that were trained alike.
+
+    Scores whose runs were not read count as trained alike.
+    """
+    return {
+        index: [
+            other
+            for other, candidate in enumerate(scores)
+            if candidate.is_baseline
+            and (
+                not (row.runs and candidate.runs)
+                or same_training(candidate.runs[0].result, row.runs[0].result)
+            )
+        ]
+        for index, row in enumerate(scores)
+    }
+
+
+def _scores(groups: Sequence[Sequence[Run]]) -> list[Scores]:
+    results = [group[0].result for group in groups]
+    students = list(dict.fromkeys(_canonical(result.config.get("student")) for result in results))
+    sources = {_canonical(r.config.get("student")): r.student.source for r in results}
+    names = dict(zip(students, student_labels([sources[s] for s in students]), strict=True))
+    most = max((result.rows.get("train", 0) for result in results), default=0)
+    return [
+        Scores(
+            student=names[_canonical(result.config.get("student"))],
+            fraction=round(result.rows.get("train", 0) / most, 4) if most else 1.0,
+            method=result.method,
+            title=label_of(result.method)
+            + (" + unlabelled" if "unlabelled" in result.rows else ""),
+            teachers=tuple(teacher.name for teacher in result.teachers),
+            settings=strengths(
+                result.method, result.config.get("transfer", {}) | {"beta": result.beta}
+            ),
+            values=_by_seed(group),
+            runs=tuple(sorted(group, key=lambda run: run.result.seed)),
+        )
+        for result, group in zip(results, groups, strict=True)
+    ]
+
+
+def _by_seed(runs: Sequence[Run]) -> dict[int, float]:
+    values: dict[int, float] = {}
+    for run in sorted(runs, key=lambda run: run.result.seed):
+        if run.result.seed in values:
+            raise DataError(
+                f"two runs of {run.result.method!r} with the same settings have the seed "
+                f"{run.result.seed}; give each seed once"
+            )
+        values[run.result.seed] = score_of(run.result)
+    return values
+
+
+def _comparable(one: Result, other: Result) -> bool:
+    """Whether two runs have the same metric, evaluated rows and data, but for training rows."""
+    split = evaluated_split(one)
+    return (
+        one.metric == other.metric
+        and split == evaluated_split(other)
+        and one.rows.get(split) == other.rows.get(split)
+        and _without(_labelled(one.config), "limit") == _without(_labelled(other.config), "limit")
+    )
+
+
+def _labelled(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The section ``[data]`` without what is about rows without a label."""
+    data = config.get("data", {})
+    settings = {key: value for key, value in data.items() if not key.startswith("unlabelled")}
+    return {"task": "single-label"} | settings  # older configs did not name the task
+
+
+def _without(table: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key not in keys}
+
+
+def _training(result: Result) -> dict[str, Any]:
+    """The settings of ``train`` that decide the run's numbers."""
+    settings = ExperimentConfig.deciding(result.config).get("train", {})
+    return {"label_smoothing": 0.0} | _without(settings, *IN_OTHER_FIELDS)
+
+
+def _settings(result: Result) -> str:
+    """All settings that decide the run's numbers, but the seed, as one string."""
+    config = _without(ExperimentConfig.deciding(result.config), "seed", "train")
+    if result.method == BASELINE:  # settings that it does not use cannot separate two of its runs
+        config = {"data": _labelled(result.config), "student": config.get("student")}
+    parts: list[Any] = [result.method, config, _training(result), result.rows.get("unlabelled")]
+    if result.method != BASELINE:
+        parts.append(result.beta)
+    return _canonical(parts)
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
