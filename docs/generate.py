@@ -128,7 +128,8 @@ def _one_type(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(f'"{value}"' for value in get_args(kind))
     if get_origin(kind) is tuple:
-        return f"list of {_type_name(get_args(kind)[0])}".replace("section", "sections")
+        inner = _type_name(get_args(kind)[0])
+        return f"list of {inner.replace('list of', 'lists of')}" + ("" if "list" in inner else "s")
     if get_origin(kind) is dict or kind is dict:
         return "table"
     if isinstance(kind, type) and issubclass(kind, Section):

@@ -111,8 +111,8 @@ def test_every_setting_is_described(monkeypatch):
         assert all(described.values()), path
     settings = settings_reference()
     assert "| `log_every`<br>integer<br>default `10` |" in settings
-    assert re.search(r"^\| `log_every` .* \| no \|$", settings, re.MULTILINE)
-    assert re.search(r"^\| `optimizer` .* \| yes \|$", settings, re.MULTILINE)
+    assert re.search(r"^\| `log_every`.* \| no \|$", settings, re.MULTILINE)
+    assert re.search(r"^\| `optimizer`.* \| yes \|$", settings, re.MULTILINE)
     reference = command_reference()
     for verb in typer.main.get_command(app).commands:
         assert f"### `tutelage {verb}`" in reference

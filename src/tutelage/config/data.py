@@ -1,4 +1,4 @@
-"""Which rows an experiment is about, and what it is to learn of them."""
+"""Settings of the data: source, columns, task, metric and splits."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -18,17 +18,17 @@ class DataConfig(Section):
     Attributes:
         source: ``hub:NAME[/CONFIG]``, ``folder:DIR``, ``table:FILE_OR_DIR`` or
             ``python:module:function``.
-        image: Column with an image or an image's path; found by itself if there is one.
+        image: Column with an image or an image's path; detected if there is only one.
         text: Column, or columns, with text.
-        template: In place of ``text``: a prompt with columns' names in braces, as in
-            ``"Question: {question}\\nAnswer:"``; ``{{`` and ``}}`` are braces themselves.
+        template: A prompt instead of ``text``, with column names in braces, as in
+            ``"Question: {question}\\nAnswer:"``; ``{{`` and ``}}`` are literal braces.
         task: ``"single-label"``, ``"multi-label"`` or ``"regression"``.
-        metric: What chooses, and leads reports: one of the task's ``metrics``; by default accuracy,
+        metric: Selects settings and leads reports: one of the task's ``metrics``; by default accuracy,
             average precision or R².
         label: Column with the label; in a folder the class folder's name is the label. Several
             columns: a regression target each, or a label each that is 0 or 1.
-        label_separator: What stands between the names in a multi-label column of texts.
-        id: Column with the row's id; without it the id is the row's number (table, hub) or the
+        label_separator: Separator of the names in a multi-label text column.
+        id: Column with the row's id; by default the id is the row's number (table, hub) or the
             file's path relative to the folder.
         train: Name of the training split.
         test: Name of the test split; where the data has none, ``test_share`` of the training rows.
@@ -38,12 +38,12 @@ class DataConfig(Section):
         test_share: Share of the training rows that become the test rows where the data has none.
         evaluate: ``"test"`` trains on all training rows and reports the test rows;
             ``"holdout"`` trains on the others and reports the hold-out: the test rows are not read.
-        limit: At most so many training rows, drawn by ``split_seed``.
-        split_seed: Draws hold-out, test share and limit; apart from ``seed``, so that runs with
-            several seeds see the same rows.
-        unlabelled: More rows to train on that have no label, as a ``source`` of its own; what labels
-            it has are not read. Training rows whose label is empty are used likewise.
-        unlabelled_split: The split of ``unlabelled`` to take, where that has several.
+        limit: Largest number of training rows, drawn by ``split_seed``.
+        split_seed: Seed of the hold-out, the test share and the limit; separate from ``seed``, so that
+            runs with several seeds see the same rows.
+        unlabelled: Source of more training rows, whose labels, if any, are not read. Training rows
+            with an empty label are used in the same way.
+        unlabelled_split: Split of ``unlabelled`` to use, if it has several.
         params: Arguments of the function, for ``python:``.
     """
 

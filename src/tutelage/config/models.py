@@ -1,4 +1,4 @@
-"""Teachers and student."""
+"""Settings of the teachers and the student."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -61,12 +61,12 @@ class TeacherConfig(Section):
     Attributes:
         source: ``timm:NAME``, ``hf:NAME_OR_DIR``, ``openclip:ARCH/WEIGHTS``, ``onnx:FILE``,
             ``features:FILE`` or ``python:module:factory``.
-        name: How results call it; by default the source's last part.
+        name: Name in results; by default the last part of the source.
         params: Options of the source (for example ``weights = "random"``, ``pooling = "mean"``).
-        input: For ``python:`` and ``onnx:`` how the input looks.
-        modality: Whether it reads the images or the texts of rows that have both; found by itself
+        input: Format of the input, for ``python:`` and ``onnx:``.
+        modality: Whether it reads the images or the texts of rows that have both; detected
             where the source reads one kind only.
-        batch_size: Rows at once, or ``"auto"``: by the memory that is free.
+        batch_size: Rows per forward pass, or ``"auto"``: as free memory allows.
     """
 
     source: str
@@ -81,10 +81,10 @@ class LoraSettings(Section):
     """Low-rank updates of the student's layers, in place of training all its weights.
 
     Attributes:
-        rank: Of each update ``B A``.
+        rank: Rank of each update ``B A``.
         alpha: Updates are scaled by ``alpha / rank``.
-        dropout: In front of each update.
-        targets: Names, or ends of names, of the layers; by default all linear layers in front of
+        dropout: Dropout before each update.
+        targets: Names, or ends of names, of the layers; by default all linear layers before
             the head, or, where there are none, all convolutions.
     """
 
@@ -100,12 +100,12 @@ class StudentConfig(Section):
     Attributes:
         source: ``timm:NAME``, ``hf:NAME_OR_DIR`` or ``python:module:factory``; for rows that are an
             image and a text also ``openclip:ARCH/WEIGHTS``, or two models joined by ``+``.
-        params: Options of the source (for example ``layers = 2``); of two models, ``image`` and
-            ``text`` with those of each.
-        input: For ``python:`` how the input looks.
-        tap: Path of the layer whose input are the features; found by itself where not given.
+        params: Options of the source (for example ``layers = 2``); for two models, tables ``image``
+            and ``text``.
+        input: Format of the input, for ``python:``.
+        tap: Path of the layer whose input is the features; by default the last linear layer.
         frozen: Train the head alone.
-        lora: Train the head, and low-rank updates of the layers in front of it; they are merged into
+        lora: Train the head, and low-rank updates of the layers before it; they are merged into
             the weights when the student is saved.
     """
 

@@ -1,4 +1,4 @@
-"""What is tried, and what is put side by side, over many runs."""
+"""Settings of ``tutelage tune`` and ``tutelage compare``."""
 
 from typing import Annotated
 
@@ -17,13 +17,13 @@ class TuneConfig(Section):
     """What ``tutelage tune`` tries, on the hold-out of the training rows.
 
     Attributes:
-        beta: Strengths; by default those that suit the method, see ``methods.BETAS``.
+        beta: Strengths; by default four that suit the method.
         mix: Shares of soft labels, for methods with ``probe``.
         temperature: Temperatures of soft labels, for methods with ``probe``.
         lr: Learning rates of the student; by default ``train.lr`` alone.
         teachers: Sets of teachers, each by names; by default all together.
-        samples: Draw so many points between the least and the greatest of each list, on a log scale
-            (shares on a plain one), in place of trying every combination.
+        samples: Number of points drawn between the least and the greatest of each list, on a log scale
+            (shares on a plain one), instead of every combination.
         seeds: Runs of each point, from ``seed`` up; their mean counts.
         prune: End a point whose first run is, at a quarter, half or three quarters of its steps, below
             the median of those before it.
@@ -44,15 +44,15 @@ class TuneConfig(Section):
 
 
 class CompareConfig(Section):
-    """What ``tutelage compare`` puts side by side: every combination of what is listed here.
+    """What ``tutelage compare`` runs: every combination of the lists below.
 
     Attributes:
-        methods: Their names; by default standard fine-tuning and the config's own.
+        methods: Names of methods; by default standard fine-tuning and the config's own.
         seeds: Runs of each combination, from ``seed`` up.
         tune: Choose each combination's settings by ``[tune]`` on a hold-out of its training rows first.
-        students: By default the config's own.
+        students: Students to train; by default the config's own.
         teachers: Sets of teachers, each by names; by default all together.
-        fractions: Of the training rows; by default all of them.
+        fractions: Shares of the training rows; by default all rows.
     """
 
     methods: tuple[str, ...] = ()

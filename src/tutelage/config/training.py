@@ -1,4 +1,4 @@
-"""How the student learns, from its labels and from the teachers."""
+"""Settings of training and of the transfer term."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -13,14 +13,14 @@ __all__ = [
 
 
 class TransferConfig(Section):
-    """What the student learns from the teachers beside its own task.
+    """The transfer term: method, strength and options.
 
     Attributes:
-        method: A name of ``tutelage list methods``, or ``module:Class`` of one's own; with
-            ``+probe`` behind it the student also learns the soft labels of the teachers' probe.
+        method: A name of ``tutelage list methods``, or your own ``module:Class``; with
+            ``+probe`` added, the student also learns the soft labels of the teachers' probe.
         beta: Strength of the transfer term; 0 or more.
-        mix: Of methods with ``probe``: share of the soft labels in the task's loss, 0 to 1.
-        temperature: Of methods with ``probe``: what both sides' logits are divided by.
+        mix: Share of the soft labels in the task's loss, 0 to 1, for methods with ``probe``.
+        temperature: Divides the logits of both sides, for methods with ``probe``.
         lr: Learning rate of the method's own parameters (AFT's rho); they have no weight decay.
         standardize: Bring each teacher's columns to mean 0 and deviation 1 (from cached statistics).
         params: Options of the method.
@@ -40,16 +40,16 @@ class TrainConfig(Section):
 
     Attributes:
         steps: Optimizer steps, exactly.
-        epochs: So many whole epochs, in place of ``steps``.
-        whole_epochs: Round ``steps`` up to whole epochs. An epoch is ``rows // batch`` batches, of the
-            rows with a label; the result states the steps that it came to.
+        epochs: Number of whole epochs, instead of ``steps``.
+        whole_epochs: Round ``steps`` up to whole epochs. An epoch is ``rows // batch`` batches of
+            labelled rows; the result states the number of steps.
         batch_size: Examples in one pass; the kernel is taken over these.
-        unlabelled_share: Share of a batch that are rows without a label, where there are such rows
-            and the method learns from them; the labelled rows are the rest of the batch.
-        class_weights: Weigh each class in the loss: ``"balanced"``, so that all count alike, or a
-            table from names to weights; with several labels, where a label is 1.
+        unlabelled_share: Share of unlabelled rows in a batch, if there are such rows and the method
+            learns from them; the rest are labelled rows.
+        class_weights: Weight of each class in the loss: ``"balanced"``, so that all count alike, or a
+            table from names to weights; with several labels, the weight of a label that is 1.
         label_smoothing: Share of each label that is spread over all classes; single-label only.
-        accumulate: Passes for one optimizer step.
+        accumulate: Forward passes for one optimizer step.
         lr: Learning rate of the student.
         optimizer: ``adam``, ``adamw`` or ``sgd``.
         weight_decay: Weight decay of the student's parameters.
