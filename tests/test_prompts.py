@@ -54,7 +54,8 @@ def test_rows_that_were_cut_are_counted_for_teachers_and_student(config, small_b
     ]
     again = Notes()
     run(load_config([config], assignments=["output.overwrite=true"]), progress=again)
-    assert again.said == notes.said[1:], "what is cached is not cut again"
+    cut = [note for note in again.said if "were cut" in note]
+    assert cut == notes.said[1:], "what is cached is not cut again"
 
 
 def test_workers_count_too(config):
