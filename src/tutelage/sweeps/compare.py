@@ -1,10 +1,10 @@
-"""Methods x seeds (x students, teachers, shares of the rows): one table of runs, gone on with when killed.
+"""Methods x seeds (x students, teachers, fractions): one table of runs; interrupted comparisons resume.
 
 A comparison's folder:
 
     compare.toml     the resolved config: what is compared
     runs/            a folder a run
-    tuning/          likewise, of the runs on the hold-out that chose settings
+    tuning/          a folder a run on the hold-out, for the choice of settings
     compare.json     the finished table
 
 A run that fails is a failed row with its reason; what was not foreseen leaves ``error.txt`` in the run's
@@ -52,7 +52,7 @@ def compare(
 ) -> Comparison:
     """Run every combination that ``[compare]`` asks for over several seeds, and gather the numbers.
 
-    A comparison that was killed goes on where it was, and several processes may share a folder. More
+    An interrupted comparison resumes, and several processes may share a folder. More
     methods or seeds may be asked for later. With ``tune`` the settings of each combination are chosen
     on a hold-out of its own training rows; the test rows, and the teachers' probe, choose nothing.
 
@@ -62,7 +62,7 @@ def compare(
         seeds: In place of ``compare.seeds``.
         tune: In place of ``compare.tune``.
         jobs: Processes.
-        progress: Is told where the comparison is.
+        progress: Receives progress reports. Silent by default.
 
     Raises:
         ConfigError: If a setting cannot be used, or the folder holds another comparison.
