@@ -1,4 +1,4 @@
-"""Texts as a model wants them."""
+"""Input of text models: token ids, cut to a maximum length and padded in batches."""
 
 import copy
 import json
@@ -28,16 +28,16 @@ __all__ = ["TextInput"]
 
 @dataclass(frozen=True)
 class TextInput:
-    """Texts as a model wants them: token ids, cut to a length, padded in batches.
+    """Converts texts to token ids, cut to a maximum length and padded in batches.
 
-    Padding goes to the right and is masked. A tokenizer without a padding token pads with its end
-    token: no token is added that the model has no embedding for.
+    Padding is on the right and masked. A tokenizer without a padding token pads with its end token,
+    because the model has no embedding for a new one.
 
     Attributes:
-        tokenizer: From transformers.
-        max_length: Tokens at most, special ones included.
-        accepts: What the model takes of ``input_ids``, ``attention_mask`` and ``token_type_ids``.
-        vocabulary: Rows of the model's embedding; None where that is not known.
+        tokenizer: Tokenizer of transformers.
+        max_length: Maximum number of tokens, including special ones.
+        accepts: Those of ``input_ids``, ``attention_mask`` and ``token_type_ids`` that the model takes.
+        vocabulary: Number of rows of the model's embedding; None if unknown.
         literal: Whether strings such as ``</s>`` inside a text are ordinary text.
         fixed_length: Whether every batch is padded to ``max_length``.
     """
@@ -64,15 +64,15 @@ class TextInput:
         literal: bool = False,
         fixed_length: bool = False,
     ) -> "TextInput":
-        """Take a tokenizer, or load it from a folder or by name.
+        """Use a tokenizer, or load it from a folder or by name.
 
         Args:
-            tokenizer: A tokenizer of transformers, or where it is.
-            max_length: Tokens at most; by default what tokenizer and model both allow, else 512.
-            positions: Tokens that the model can tell apart by position; None where it has no limit.
-            vocabulary: Rows of the model's embedding.
-            accepts: What the model's forward takes.
-            keep_end: Whether a text that is too long loses its beginning.
+            tokenizer: A tokenizer of transformers, its folder, or its name on the hub.
+            max_length: Maximum number of tokens; by default that of tokenizer and model, else 512.
+            positions: Number of positions of the model; None if it has no limit.
+            vocabulary: Number of rows of the model's embedding.
+            accepts: Names of the tensors that the model takes.
+            keep_end: Whether a text that is too long is cut at its beginning.
             literal: Whether the names of special tokens inside a text are ordinary text.
             fixed_length: Whether every batch is padded to ``max_length``.
 
@@ -108,10 +108,10 @@ class TextInput:
         )
 
     def prepare(self, row: Sequence[str]) -> Tokens:
-        """Return token ids and what goes with them.
+        """Tokenize a row.
 
         Two columns become the tokenizer's pair; of more, all after the first are joined by a space.
-        A prompt that is too long keeps its literals, and loses the ends of its longest fields.
+        A prompt that is too long keeps its literals; its longest fields are cut at the end.
 
         Raises:
             ConfigError: If the tokenizer gives a token that the model has no embedding for, or a
@@ -141,7 +141,7 @@ class TextInput:
         return prepared
 
     def cost(self, prepared: Mapping[str, Sequence[int]]) -> int:
-        """A text costs its tokens."""
+        """Return the number of tokens."""
         return len(prepared["input_ids"])
 
     def collate(self, prepared: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Tensor]:
@@ -165,11 +165,11 @@ class TextInput:
     def finish(
         self, batch: Mapping[str, Tensor], *, dtype: torch.dtype = torch.float32
     ) -> dict[str, Tensor]:
-        """Return the batch as it is; token ids have no precision."""
+        """Return the batch unchanged; token ids have no precision."""
         return dict(batch)
 
     def identity(self) -> dict[str, str]:
-        """Return what decides the numbers that a model is given."""
+        """Return the settings that decide the numbers."""
         settings = {
             "tokenizer": tokenizer_digest(self.tokenizer),
             "max_length": self.max_length,
@@ -184,7 +184,7 @@ class TextInput:
         return self.tokenizer(*texts, split_special_tokens=self.literal, verbose=False, **options)
 
     def _lost(self, encoded: "BatchEncoding", *texts: str) -> bool:
-        """Whether something was cut off; a text is tokenized again only where nothing else tells."""
+        """Whether the text was cut; it is tokenized again only if nothing else shows that."""
         if encoded.encodings:
             return bool(encoded.encodings[0].overflowing)
         length = len(encoded["input_ids"])

@@ -1,4 +1,4 @@
-"""Tokenizers of transformers: loading, padding, and telling one from another."""
+"""Tokenizers of transformers: loading, padding tokens and digests."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ def load_tokenizer(
 
 
 def padding_id(tokenizer: "PreTrainedTokenizerBase", *, vocabulary: int | None) -> int:
-    """Return a token that may stand under the mask: it has an embedding.
+    """Return a token to pad with, for which the model has an embedding.
 
     A tokenizer that has no padding token, or one that the model was never widened for, pads with
     its end token; padding is masked, so this changes no result.
