@@ -73,7 +73,7 @@ OutOption = Annotated[
 ]
 
 
-def _print_version(asked: bool) -> None:
+def _print_version(asked: bool | None) -> None:
     if asked:
         out.print(f"tutelage {__version__}")
         raise typer.Exit
@@ -82,11 +82,11 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--version", help="Print the version.", callback=_print_version, is_eager=True
         ),
-    ] = False,
+    ] = None,
 ) -> None:
     """Train a small model with help from large, frozen foundation models."""
 
