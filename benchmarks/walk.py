@@ -1,12 +1,13 @@
 """The walk of a parameter: how many rooms it passes through, read from the source.
 
-    python benchmarks/walk.py [SRC] [MODULE:FUNCTION] [PARAMETER]
+    python benchmarks/walk.py [--whole] [SRC] [MODULE:FUNCTION] [PARAMETER]
 
 A room is a package of ``tutelage``, or a module of its root. The walk starts in a function and
 follows one parameter into each function of the package that it is handed to, in the order of the
 source, and back; so with its attributes (``config.train.lr``), with names assigned from these, with
-copies of it, and with a ``Plan``, which holds it: of a plan the whole and ``plan.config`` count, what
-else is in it does not. Error messages are left out. Nothing is run. Printed are
+copies of it, and with a ``Plan``, which holds it: of a plan the whole and ``plan.config`` count,
+what else is in it does not. With ``--whole`` only the config and its sections are followed, not
+the single settings that are handed on. Error messages are left out. Nothing is run. Printed are
 
     stays    rooms in the order of the walk; staying in the same room counts once
     rooms    different ones
@@ -23,6 +24,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+WHOLE = "--whole" in sys.argv
+SECTIONS = ("data", "teachers", "student", "transfer", "train", "cache", "output", "config")
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 COPIES = ("model_copy", "replace", "settle")
 RECORDS = ("ExperimentConfig", "Plan")
@@ -242,7 +245,9 @@ def _mentions(node: ast.AST, names: set[str]) -> bool:
             return part == "config" and "plan" in names
         case ast.Attribute(value=ast.Name(id="self"), attr=part):
             return part == "config" and "self" in names
-        case ast.Attribute(value=value) | ast.Subscript(value=value) | ast.keyword(value=value):
+        case ast.Attribute(value=value, attr=part):
+            return (not WHOLE or part in SECTIONS) and _mentions(value, names)
+        case ast.Subscript(value=value) | ast.keyword(value=value):
             return _mentions(value, names)
         case ast.Starred(value=value):
             return _mentions(value, names)
@@ -265,10 +270,10 @@ def _in_order(node: ast.AST) -> list[ast.AST]:
 
 def main() -> None:
     """Walk, and print the rooms and the counts."""
-    source = Path(sys.argv[1] if len(sys.argv) > 1 else "src")
-    start = sys.argv[2] if len(sys.argv) > 2 else "tutelage.experiment.run:run"
-    parameter = sys.argv[3] if len(sys.argv) > 3 else "config"
-    modules = read(source)
+    words = [word for word in sys.argv[1:] if word != "--whole"]
+    defaults = ["src", "tutelage.experiment.run:run", "config"]
+    source, start, parameter = [*words, *defaults[len(words) :]]
+    modules = read(Path(source))
     module, _, function = start.partition(":")
     walk = Walk(modules)
     walk.enter(modules[module], function, {parameter})
