@@ -105,7 +105,7 @@ def speed(rate: float, unit: str) -> str:
 
 
 def for_console(console: Console) -> Bars | Lines | Silent:
-    """Bars where somebody looks at a terminal, else lines; of several processes, the first tells."""
+    """Bars on a terminal, else lines; of several processes only the first reports."""
     if os.environ.get("RANK", "0") != "0":
         return Silent()
     return Bars(console) if console.is_terminal else Lines(console)

@@ -1,4 +1,4 @@
-"""The one schema: what an experiment is, from TOML, the command line or Python.
+"""The settings of an experiment, from TOML, the command line or Python: one schema.
 
 A pluggable part is a ``source`` or ``method`` string and ``params``; the constructor that the
 string names is the schema of its params (see ``registry.bind``), so no option is declared twice.

@@ -13,7 +13,7 @@ __all__ = [
 
 
 class DataConfig(Section):
-    """Where the rows come from and how they are split.
+    """The source of the rows, their columns and labels, and the splits.
 
     Attributes:
         source: ``hub:NAME[/CONFIG]``, ``folder:DIR``, ``table:FILE_OR_DIR`` or
@@ -31,10 +31,11 @@ class DataConfig(Section):
         id: Column with the row's id; by default the id is the row's number (table, hub) or the
             file's path relative to the folder.
         train: Name of the training split.
-        test: Name of the test split; where the data has none, ``test_share`` of the training rows.
-        validation: Name of the split that is the hold-out; where the data has none, ``holdout`` of
-            the training rows.
-        holdout: Share of the training rows that ``evaluate = "holdout"`` sets aside.
+        test: Name of the test split; if the data has none, ``test_share`` of the training rows is used.
+        validation: Name of the split used as the hold-out; if the data has none, ``holdout`` of the
+            training rows is used.
+        holdout: Share of the training rows that ``evaluate = "holdout"`` sets aside, if the data has no
+            validation split.
         test_share: Share of the training rows that become the test rows where the data has none.
         evaluate: ``"test"`` trains on all training rows and reports the test rows;
             ``"holdout"`` trains on the others and reports the hold-out: the test rows are not read.
@@ -70,7 +71,7 @@ class DataConfig(Section):
 
     @property
     def lead(self) -> Metric:
-        """The metric that chooses."""
+        """The metric that selects settings."""
         return TASKS[self.task].metric(self.metric)
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""From TOML and ``--set`` to a checked config, with all mistakes at once."""
+"""Load a config from TOML and ``--set`` assignments, reporting all mistakes at once."""
 
 import tomllib
 from collections.abc import Iterable, Mapping

@@ -56,7 +56,7 @@ def short_name(source: str) -> str:
 
 
 class TeacherConfig(Section):
-    """A frozen model, or array, that gives features.
+    """A teacher: a frozen model, or precomputed features.
 
     Attributes:
         source: ``timm:NAME``, ``hf:NAME_OR_DIR``, ``openclip:ARCH/WEIGHTS``, ``onnx:FILE``,
@@ -78,7 +78,7 @@ class TeacherConfig(Section):
 
 
 class LoraSettings(Section):
-    """Low-rank updates of the student's layers, in place of training all its weights.
+    """LoRA: train low-rank updates of the student's layers instead of all weights.
 
     Attributes:
         rank: Rank of each update ``B A``.
@@ -95,7 +95,7 @@ class LoraSettings(Section):
 
 
 class StudentConfig(Section):
-    """The small model.
+    """The small model that is trained.
 
     Attributes:
         source: ``timm:NAME``, ``hf:NAME_OR_DIR`` or ``python:module:factory``; for rows that are an

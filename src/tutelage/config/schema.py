@@ -1,4 +1,4 @@
-"""The schema of a whole experiment."""
+"""The config of a whole experiment, with the sections of cache and output."""
 
 import hashlib
 import json
@@ -26,12 +26,12 @@ __all__ = [
 
 
 class CacheConfig(Section):
-    """Where teachers' features are kept, and how precisely.
+    """The cache of the teachers' features.
 
     Attributes:
-        dir: By default ``$TUTELAGE_CACHE``, else ``~/.cache/tutelage``.
-        dtype: ``float16`` (half the size) or ``float32``.
-        workers: Processes that decode images during extraction.
+        dir: Cache folder; by default ``$TUTELAGE_CACHE``, else ``~/.cache/tutelage``.
+        dtype: Precision of stored features: ``float16`` (half the size) or ``float32``.
+        workers: Worker processes that decode images during extraction.
     """
 
     dir: Annotated[Place | None, NoEffect] = None

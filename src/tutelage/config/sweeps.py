@@ -14,7 +14,7 @@ __all__ = [
 
 
 class TuneConfig(Section):
-    """What ``tutelage tune`` tries, on the hold-out of the training rows.
+    """The values that ``tutelage tune`` tries on the hold-out of the training rows.
 
     Attributes:
         beta: Strengths; by default four that suit the method.

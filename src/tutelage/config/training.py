@@ -36,10 +36,10 @@ class TransferConfig(Section):
 
 
 class TrainConfig(Section):
-    """How the student is trained.
+    """The training of the student.
 
     Attributes:
-        steps: Optimizer steps, exactly.
+        steps: Number of optimizer steps.
         epochs: Number of whole epochs, instead of ``steps``.
         whole_epochs: Round ``steps`` up to whole epochs. An epoch is ``rows // batch`` batches of
             labelled rows; the result states the number of steps.
@@ -55,21 +55,21 @@ class TrainConfig(Section):
         weight_decay: Weight decay of the student's parameters.
         momentum: Momentum of ``sgd``.
         schedule: Learning rate after the warm-up: ``cosine`` to 0, or ``constant``.
-        warmup: Steps of linear warm-up before the cosine.
-        clip_norm: Largest norm of the gradient; by default it is not clipped.
-        mixed_precision: ``no``, ``fp16`` or ``bf16``, on hardware that has it.
-        device: ``auto`` (an accelerator where there is one) or ``cpu``.
-        inputs: Keep each row's decoded input in ``memory``, on ``disk``, or decode it again each
-            time (``none``, which augmentation implies).
-        augment: ``none``, or ``invariant``: the student sees augmented views, the teachers'
-            features stay those of the plain view.
+        warmup: Steps of linear warm-up of the learning rate.
+        clip_norm: Maximum norm of the student's gradient; not clipped by default.
+        mixed_precision: ``no``, ``fp16`` (GPU only) or ``bf16``.
+        device: ``auto`` (an accelerator if there is one) or ``cpu``; also for teachers and probes.
+        inputs: Keep decoded inputs in ``memory`` or on ``disk``, or decode them each time (``none``, which
+            augmentation implies).
+        augment: ``none``, or ``invariant``: the student sees augmented images, while the teachers'
+            features stay those of the original image.
         workers: Processes that decode images.
-        checkpoint_every: Steps between checkpoints; 0 for none. One is also written with the first line
-            of the log after two minutes without one.
+        checkpoint_every: Steps between checkpoints; 0 for none. A checkpoint is also written when the
+            last one is more than two minutes old.
         log_every: Steps between lines of ``metrics.jsonl``.
         eval_every: Steps between evaluations on the hold-out where ``data.evaluate = "holdout"``
             (never on the test rows); 0 for none.
-        tracker: One of accelerate's trackers.
+        tracker: Experiment tracker of accelerate that receives the log.
     """
 
     steps: Positive = 5000

@@ -1,1 +1,1 @@
-"""A student with and without a teacher, on texts and a model that come as Python packages."""
+"""The packaged demo: a small text classifier trained with and without a teacher."""

@@ -1,4 +1,4 @@
-"""Real texts and a real model that come as Python packages, for the demo and the examples."""
+"""Texts and a teacher from Python packages, for the demo and the examples."""
 
 import bz2
 import csv

@@ -73,13 +73,13 @@ def run_demo(
 ) -> Path:
     """Choose on a hold-out, then train in each chosen way on all training rows, with several seeds.
 
-    A demo that was stopped goes on where it was. The test rows are read at the end of each training
-    only, and choose nothing.
+    An interrupted demo resumes. The test rows are read only at the end of each run, and select
+    nothing.
 
     Args:
         folder: Receives a folder a run, and ``report.html``.
-        console: Gets the table.
-        progress: Is told where the demo is.
+        console: Receives the table.
+        progress: Receives progress reports.
         seeds: Runs of each kind.
         tried: What the hold-out chooses from.
         settings: Other settings for all runs, as ``path=value``.
@@ -166,7 +166,7 @@ def _notes(held: Mapping[DemoMethod, float], config: ExperimentConfig) -> list[s
         "the test rows chose nothing.",
         f"{share['train']:,} training rows have a label; ways with unlabelled rows read {share['unlabelled']:,} "
         "more, of which they know the teacher's features alone.",
-        "Student: one layer of 128 columns from a random start, as an architecture of one's own begins. "
+        "Student: one layer of 128 columns randomly initialized, as a custom architecture is. "
         "With pre-trained weights a student may do better here without any teacher.",
     ]
 
@@ -174,7 +174,7 @@ def _notes(held: Mapping[DemoMethod, float], config: ExperimentConfig) -> list[s
 def _run_all(
     configs: Sequence[ExperimentConfig], processes: Pool, *, label: str, progress: Progress
 ) -> list[Result]:
-    """Run experiments beside each other; those that are finished already are read."""
+    """Run experiments in parallel; finished ones are read."""
     results: dict[int, Result] = {}
     with progress.track(label, len(configs), unit="runs") as update:
         for number, result in processes.run(partial(run, resume=True), configs):

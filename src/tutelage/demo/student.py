@@ -1,4 +1,4 @@
-"""The demo's student: a small reader of one's own, from a random start."""
+"""The demo's student: a custom one-layer text classifier, randomly initialized."""
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Methods x seeds (x students, teachers, fractions): one table of runs; interrupted comparisons resume.
+"""Compare methods over seeds (and students, teachers, fractions) in one table of runs.
 
 A comparison's folder:
 

@@ -1,4 +1,4 @@
-"""What a comparison consists of: cells, each a student, a part of the rows, a method and teachers."""
+"""The grid of a comparison: each point a student, a fraction of the rows, a method and teachers."""
 
 import itertools
 import re
@@ -21,13 +21,13 @@ class GridPoint:
     """One row of a comparison, whatever the seed.
 
     Attributes:
-        student: What the table calls it.
-        fraction: Of the training rows.
-        method: The method's name.
-        teachers: Their names; empty for a method without teachers, which so stands once beside all
-            sets of them.
-        config: Of its runs, but for the settings that are tuned, the seed and the folder.
-        shown: Which of these parts tell the comparison's cells apart.
+        student: Name of the student in the table.
+        fraction: Fraction of the training rows.
+        method: Name of the method.
+        teachers: Names of the teachers; empty for a method without teachers, which is trained once
+            whatever the sets of teachers.
+        config: Config of its runs, except for tuned settings, seed and folder.
+        shown: The parts that distinguish the points of this comparison.
     """
 
     student: str

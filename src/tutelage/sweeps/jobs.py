@@ -1,4 +1,4 @@
-"""Work that may fail without sinking what is beside it, shared out among processes."""
+"""Run many experiments in parallel; a failure is recorded, not raised."""
 
 import time
 import traceback
@@ -25,13 +25,17 @@ TRACE = "error.txt"
 
 @dataclass(frozen=True)
 class Failed:
-    """Work that was given up, and why, in one line."""
+    """A job that failed.
+
+    Attributes:
+        reason: Why, in one line.
+    """
 
     reason: str
 
 
 def attempt(work: Callable[[ExperimentConfig], Made], config: ExperimentConfig) -> Made | Failed:
-    """Do some work; whatever it raises becomes its result.
+    """Do some work; an error becomes a ``Failed`` result.
 
     What no message of ours foresees leaves its traceback as ``error.txt`` in ``config.output.dir``.
     """
@@ -40,7 +44,7 @@ def attempt(work: Callable[[ExperimentConfig], Made], config: ExperimentConfig) 
         made = work(config)
     except TutelageError as error:
         return Failed(first_line(error))
-    except Exception as error:  # noqa: BLE001  # somebody's own code may raise anything
+    except Exception as error:  # noqa: BLE001  # a user's code may raise anything
         with suppress(OSError):
             trace.parent.mkdir(parents=True, exist_ok=True)
             trace.write_text(traceback.format_exc(), encoding="utf-8")
@@ -67,7 +71,7 @@ def attempt_all(
         processes: Who works.
         label: What is done.
         unit: What the pieces are.
-        progress: Is told how many are done, and which failed.
+        progress: Receives the number of finished jobs, and failures.
 
     Returns:
         What came of each, in the order of the configs.

@@ -1,4 +1,4 @@
-"""Runs beside each other: one process each, the cores shared out among them."""
+"""A pool of processes for parallel runs; the cores are divided among them."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +26,7 @@ def cores() -> int:
 
 
 class Pool:
-    """Some processes that stay for several pieces of work; made by ``pool``."""
+    """Processes that serve several batches of work; opened by ``pool``."""
 
     def __init__(self, executor: ProcessPoolExecutor | None) -> None:
         self._executor = executor
@@ -34,7 +34,7 @@ class Pool:
     def run(
         self, work: Callable[[Item], Made], items: Iterable[Item]
     ) -> Iterator[tuple[int, Made]]:
-        """Give each item's number and what the work made of it, as they are done.
+        """Yield each item's number and result, in the order in which they finish.
 
         Raises:
             TrainingError: If a process was killed, for example for want of memory.
@@ -63,7 +63,7 @@ class Pool:
 def pool(jobs: int) -> Iterator[Pool]:
     """Open a pool of ``jobs`` processes; with one, all is done in this process.
 
-    Runs this small gain less from more threads than from company, so the cores are shared out.
+    Small runs gain more from parallel runs than from threads, so the cores are divided.
     """
     if jobs == 1:
         yield Pool(None)

@@ -25,7 +25,7 @@ STARTUP = 4
 
 
 class Trial(BaseModel):
-    """One point of a search and what came of it.
+    """A point of a search and its result.
 
     Attributes:
         score: The metric on the hold-out, mean over seeds; None where it was not finished.
@@ -102,7 +102,7 @@ class Search:
             study.set_user_attr("about", about)
 
     def take(self) -> "tuple[optuna.Trial, BaseFileLock] | None":
-        """Take a point that nobody works on: one that a killed process left, else the next."""
+        """Take a point that no process works on: one left by a killed process, else the next."""
         with FileLock(self.folder / "trials" / ".lock"):
             study = self._study()
             known = study.get_trials(deepcopy=False)
@@ -115,7 +115,7 @@ class Search:
             if number >= self.total:
                 return None
             lock = self._lock(number)
-            assert lock is not None  # nobody else makes trials while we hold the folder's lock
+            assert lock is not None  # no other process makes trials while the folder's lock is held
             if self.config.tune.samples is None:
                 point = self.space.points[number]
                 study.enqueue_trial(_parameters(point))

@@ -1,4 +1,4 @@
-"""What a search tries: points, each a few settings on top of a config."""
+"""The search space of ``tune``: points, each a few settings on top of a config."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ __all__ = ["Dimension", "SearchPoint", "SearchSpace", "space_of"]
 
 @dataclass(frozen=True)
 class SearchPoint:
-    """One thing to try.
+    """A point to try.
 
     Attributes:
         method: The method's name.

@@ -1,8 +1,8 @@
-"""Choose beta, or the method itself, on a hold-out of the training rows; then train on all of them.
+"""Choose beta, or the method, on a hold-out of the training rows; then train on all of them.
 
 A search's folder:
 
-    tune.sqlite3     optuna's study: what was tried, what came of it
+    tune.sqlite3     optuna's study: all points and their scores
     trials/          a folder a run
     tune.json        the finished table
     chosen/          the run on all training rows
@@ -43,7 +43,7 @@ class Tuning(BaseModel):
     Attributes:
         trials: In the order of their points.
         chosen: Name of the trial with the highest score; of equal ones the first.
-        metric: What scores are.
+        metric: The metric of the scores.
         result: Of the run on all training rows; None where that was not asked for.
     """
 
@@ -70,15 +70,15 @@ def tune(
 ) -> Tuning:
     """Try what ``[tune]`` says on the hold-out, then train on all training rows with the best.
 
-    A search that was killed goes on where it was, and several processes may share a folder. The test
-    rows are not read before the last run, and choose nothing.
+    An interrupted search resumes, and several processes may share a folder. The test rows are not
+    read before the last run, and select nothing.
 
     Args:
         config: What to train; ``output.dir`` receives the search.
         methods: Methods to try; by default the config's own.
         jobs: Processes.
         retrain: Whether to train with the best point on all training rows at the end.
-        progress: Is told where the search is.
+        progress: Receives progress reports. Silent by default.
 
     Raises:
         ConfigError: If the folder holds a search for something else.

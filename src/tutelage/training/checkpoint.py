@@ -1,4 +1,4 @@
-"""A training run's whole state in one safetensors file: continued, it goes on bit for bit.
+"""Checkpoints: a run's whole state in one safetensors file, so that it continues bit for bit.
 
 Tensors (weights, optimizer moments, random states) are stored as they are, numbers as JSON in
 the file's metadata. Nothing is pickled.

@@ -1,4 +1,4 @@
-"""How large batches are and how many steps a run takes, once its rows are known."""
+"""Batch sizes and step counts from the number of rows."""
 
 from tutelage.config import TrainConfig
 from tutelage.errors import ConfigError, TrainingError

@@ -81,7 +81,7 @@ class Holdout:
 
     Attributes:
         batches: The rows.
-        report: Receives the metrics; nobody does where None.
+        report: Receives the metrics; unused where None.
     """
 
     batches: BatchSource
