@@ -1,4 +1,4 @@
-"""The command's two outputs; what people called their files and teachers is shown as it is."""
+"""Standard output and standard error of the command; names are printed without markup."""
 
 from rich.console import Console
 

