@@ -224,7 +224,7 @@ MISTAKES = [
         "stl",
         "--set",
         "train.tracker=mlflow",
-        says=("needs mlflow", "tutelage[mlflow]"),
+        says=("needs mlflow", ".[mlflow]"),
     ),
     on_images(
         "a student's code that fails",

@@ -69,5 +69,5 @@ def test_errors_are_one_tree():
     error = MissingExtraError("onnxruntime", extra="onnx", purpose="onnx: teachers")
     assert isinstance(error, TutelageError)
     assert isinstance(error, ImportError)
-    assert "pip install 'tutelage[onnx]'" in str(error)
+    assert "pip install '.[onnx]' in a clone" in str(error)
     assert issubclass(ConfigError, ValueError)

@@ -49,7 +49,7 @@ class MissingExtraError(TutelageError, ImportError):
     """An optional package is needed and not installed."""
 
     def __init__(self, package: str, *, purpose: str, extra: str = "", command: str = "") -> None:
-        how = command or f"pip install 'tutelage[{extra}]'"
+        how = command or f"pip install '.[{extra}]' in a clone of tutelage"
         super().__init__(f"{purpose} needs {package}, which is not installed; run: {how}")
 
 
