@@ -171,11 +171,11 @@ def test_the_command_knows_them(command, tmp_path, monkeypatch):
             verb, "recipe:mnli", "--student", "hf:a", "--teacher", "hf:b", "--out", "here"
         )
         assert code == 2
-        assert "found no data 'nyu-mll/glue/mnli' on the hub or in its local cache" in err
+        assert "there is no data set 'nyu-mll/glue/mnli' on the hub or in its local cache" in err
         assert "HF_HUB_OFFLINE" in err
     for verb in ("extract", "rank", "probe"):
         code, _, err = command(verb, "recipe:mnli", "--teacher", "hf:b")
-        assert "found no data 'nyu-mll/glue/mnli'" in err
+        assert "there is no data set 'nyu-mll/glue/mnli'" in err
 
 
 def test_init_writes_one_out(command, tmp_path):
