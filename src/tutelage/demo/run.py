@@ -18,6 +18,7 @@ from tutelage.experiment.teacher_features import extract_features
 from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
 from tutelage.probes import Probe
 from tutelage.progress import Progress
+from tutelage.regularizers.catalogue import label_of
 from tutelage.report import print_result, write_report
 from tutelage.results.result import Result
 from tutelage.sweeps.processes import Pool, cores, pool
@@ -27,16 +28,16 @@ from tutelage.sweeps.tune import extract_first
 __all__ = ["SEEDS", "TRIED", "DemoMethod", "demo_config", "run_demo"]
 
 SEEDS = 5
-HEADLINE = "The demo: a small reader under MiniLM"
+HEADLINE = "The demo: a small text classifier under MiniLM"
 
 
 @dataclass(frozen=True, eq=False)
 class DemoMethod:
-    """A way to train the student.
+    """A method with its settings, and the rows that it learns from.
 
     Attributes:
-        method: The method's name.
-        settings: Its strengths.
+        method: Name of the method.
+        settings: Its strengths, by name.
         unlabelled: Whether it also learns from rows without a label.
     """
 
@@ -46,10 +47,17 @@ class DemoMethod:
 
     @property
     def name(self) -> str:
-        """A name that serves as a folder's."""
+        """A name for its folders."""
         return SearchPoint(self.method, self.settings).name + (
             "-unlabelled" if self.unlabelled else ""
         )
+
+    @property
+    def label(self) -> str:
+        """A name for people: ``Probe distillation + unlabelled, mix 0.7``."""
+        parts = [label_of(self.method) + (" + unlabelled" if self.unlabelled else "")]
+        parts += [f"{name} {value:g}" for name, value in self.settings.items()]
+        return ", ".join(parts)
 
 
 TRIED = (
@@ -99,11 +107,11 @@ def run_demo(
             way: result.metrics["holdout"]["accuracy"]
             for way, result in zip(tried, found, strict=True)
         }
-        ways = _chosen(held)
+        methods = _chosen(held)
         configs = [
             config(folder / f"{way.name}-seed-{seed}", way, seed=seed)
             for seed in range(seeds)
-            for way in (DemoMethod("stl"), *ways)
+            for way in (DemoMethod("stl"), *methods)
         ]
         _run_all(configs, processes, label=f"{seeds} seeds", progress=progress)
     folders = [one.output.dir for one in configs]
@@ -148,8 +156,8 @@ def demo_config(
 def _chosen(held: Mapping[DemoMethod, float]) -> list[DemoMethod]:
     """The best AFT and the best probe distillation on labelled rows, and the best of all."""
 
-    def best(ways: Sequence[DemoMethod]) -> list[DemoMethod]:
-        return [max(ways, key=held.__getitem__)] if ways else []
+    def best(methods: Sequence[DemoMethod]) -> list[DemoMethod]:
+        return [max(methods, key=held.__getitem__)] if methods else []
 
     alone = [
         best([way for way in held if way.method == method and not way.unlabelled])
@@ -159,15 +167,15 @@ def _chosen(held: Mapping[DemoMethod, float]) -> list[DemoMethod]:
 
 
 def _notes(held: Mapping[DemoMethod, float], config: ExperimentConfig) -> list[str]:
-    tried = ", ".join(f"{way.name} {accuracy:.1%}" for way, accuracy in held.items())
-    share = config.data.params
+    scores = "; ".join(f"{tried.label}: {accuracy:.1%}" for tried, accuracy in held.items())
+    rows = config.data.params
     return [
-        f"Methods and strengths were chosen by accuracy on a hold-out of the training rows ({tried}); "
-        "the test rows chose nothing.",
-        f"{share['train']:,} training rows have a label; ways with unlabelled rows read {share['unlabelled']:,} "
-        "more, of which they know the teacher's features alone.",
-        "Student: one layer of 128 columns randomly initialized, as a custom architecture is. "
-        "With pre-trained weights a student may do better here without any teacher.",
+        f"Methods and strengths were selected by their accuracy on a hold-out of the training examples "
+        f"({scores}). The test examples were never used for selection.",
+        f"{rows['train']:,} training examples have a label. Methods marked “+ unlabelled” also use "
+        f"{rows['unlabelled']:,} unlabelled examples.",
+        "The student is a one-layer Transformer encoder of width 128, randomly initialized. A "
+        "pre-trained student may do better here without any teacher.",
     ]
 
 

@@ -55,6 +55,11 @@ def extract_features(plan: Plan, runtime: Runtime) -> list[Teacher]:
     return _extracted(plan, (plan.splits.extracted, *plan.unlabelled), runtime)
 
 
+def run_digest(plan: Plan, teachers: Sequence[Teacher]) -> str:
+    """Return a digest of a run's settings, rows and features; see ``Plan.digest``."""
+    return plan.digest([key for teacher in teachers for key in teacher.keys])
+
+
 def evaluated_rows(plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) -> FeatureTable:
     """Return the teachers' features of the evaluated rows, for a probe to be scored on.
 

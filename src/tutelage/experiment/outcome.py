@@ -1,0 +1,129 @@
+"""The outcome of a run: metrics of the trained student, and the result that describes it all."""
+
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from tutelage.experiment.parts import Prepared
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.teacher_features import Teacher
+from tutelage.results.result import Result, StudentInfo, TeacherInfo
+from tutelage.results.run_folder import RunFolder
+from tutelage.students import Student, fold_target_scaling
+from tutelage.training.accelerator import device_name, versions
+from tutelage.training.inference import evaluate
+
+__all__ = ["Clock", "describe", "measure"]
+
+
+class Clock:
+    """The time of the start, and seconds by phase."""
+
+    def __init__(self) -> None:
+        self.started = datetime.now(UTC)
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, phase: str) -> Iterator[None]:
+        """Add the seconds that the block takes to a phase."""
+        began = time.perf_counter()
+        yield
+        self.seconds[phase] = round(self.seconds.get(phase, 0.0) + time.perf_counter() - began, 3)
+
+
+def measure(
+    plan: Plan, student: Student, prepared: Prepared, *, accelerator: Accelerator
+) -> dict[str, dict[str, float]]:
+    """Return the metrics by split; a student of regression then predicts in the targets' units."""
+    batches = {"train": prepared.plain, plan.evaluated.name: prepared.evaluated}
+    metrics = {
+        split: evaluate(
+            student,
+            source,
+            task=plan.task,
+            batch_size=plan.config.train.batch_size,
+            accelerator=accelerator,
+        )
+        for split, source in batches.items()
+    }
+    if plan.task.scaling is not None:
+        fold_target_scaling(student, plan.task.scaling)
+    return metrics
+
+
+def describe(
+    plan: Plan,
+    student: Student,
+    teachers: Sequence[Teacher],
+    folder: RunFolder,
+    *,
+    metrics: dict[str, dict[str, float]],
+    rho: Mapping[str, Tensor],
+    clock: Clock,
+    device: torch.device,
+) -> Result:
+    """Return the result of a run that was trained and measured."""
+    config = plan.config
+    again = ["tutelage", "train", str(folder.config), "--out", f"{folder.path}-again"]
+    return Result(
+        name=config.name,
+        method=config.transfer.method,
+        beta=config.transfer.beta if plan.method.has_transfer_term else 0.0,
+        seed=config.seed,
+        steps=config.train.steps,
+        task=plan.task.kind,
+        metric=plan.task.lead.name,
+        metrics=metrics,
+        rows=plan.counts,
+        classes=list(plan.data.classes),
+        student=_student_info(plan, student),
+        teachers=_teacher_infos(plan, teachers, rho),
+        seconds=clock.seconds,
+        versions=versions(),
+        device=device_name(device),
+        started=clock.started.isoformat(timespec="seconds"),
+        command=shlex.join(again),
+        config=config.model_dump(mode="json", exclude_none=True),
+    )
+
+
+def _student_info(plan: Plan, student: Student) -> StudentInfo:
+    return StudentInfo(
+        source=plan.config.student.source if plan.config.student else "",
+        parameters=student.parameters,
+        width=student.width,
+        tap=student.tap.path,
+    )
+
+
+def _teacher_infos(
+    plan: Plan, teachers: Sequence[Teacher], rho: Mapping[str, Tensor]
+) -> list[TeacherInfo]:
+    """The teachers as results describe them, with their share of the weighted features' energy."""
+    energies: dict[str, float] = {}
+    for teacher in teachers:
+        if teacher.name in rho:
+            spread = teacher.features.std
+            standardized = plan.config.transfer.standardize
+            variance = (spread > 0).double() if standardized else spread.double().square()
+            energies[teacher.name] = float((rho[teacher.name].double().square() * variance).sum())
+    total = sum(energies.values())
+    return [
+        TeacherInfo(
+            name=teacher.name,
+            source=teacher.plan.config.source,
+            width=teacher.features.width,
+            parameters=teacher.parameters,
+            cache_key={"train": teacher.features.key.digest},
+            bytes=teacher.bytes,
+            rho_mean=float(rho[teacher.name].mean()) if teacher.name in rho else None,
+            share=energies[teacher.name] / total if total > 0 else None,
+        )
+        for teacher in teachers
+    ]
