@@ -34,7 +34,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from tutelage.cache import FeatureStore
 from tutelage.data.base import Split
-from tutelage.extraction import ExtractionSettings, extract
+from tutelage.extraction import ExtractionSettings, extract_split
 from tutelage.extraction.batching import choose_budget, cut
 from tutelage.extraction.extract import compute_dtype, part_rows
 from tutelage.inputs import ImageInput, TextInput
@@ -145,7 +145,7 @@ def split_of(rows: Photos) -> Split:
 def batches_of(
     source: ModuleEncoder, split: Split, device: torch.device, dtype: torch.dtype
 ) -> list[dict[str, Tensor]]:
-    """The batches that extraction makes, decoded and normalised."""
+    """The batches that extraction makes, decoded and normalized."""
     budget = choose_budget(source, split.rows, batch_size="auto", device=device)
     size, found = part_rows(source), []
     for start in range(0, len(split), size):
@@ -202,7 +202,7 @@ def full(source: ModuleEncoder, split: Split, device: torch.device, workers: int
     with tempfile.TemporaryDirectory() as folder:
         processor, start = time.process_time(), time.perf_counter()
         settings = ExtractionSettings(device=device, workers=workers)
-        extract(source, split, store=FeatureStore(Path(folder)), settings=settings)
+        extract_split(source, split, store=FeatureStore(Path(folder)), settings=settings)
         found = Extraction(
             time.perf_counter() - start, inside[0] / (time.process_time() - processor)
         )

@@ -4,7 +4,7 @@
 
 Both sides minimize the same function of the same rows, in as many threads. Made-up features resemble
 cached ones: classes lie in a few directions, the spectrum decays, columns differ in mean and scale,
-numbers are float16. Each side starts at the features as they lie in memory: standardising counts on
+numbers are float16. Each side starts at the features as they lie in memory: standardizing counts on
 both. Losses are computed in float64. For each C one JSON line; where the machine is shared,
 OMP_NUM_THREADS=1 and the ratio of processor time tell more.
 Expected: a ratio of at least 3, accuracies within 0.2 points.

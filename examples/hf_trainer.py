@@ -1,7 +1,7 @@
 """Adaptive Feature Transfer under the Trainer of transformers.
 
 The teacher's features travel as one more column of the data set; the objective joins the model, so
-that its weights are moved, optimised and saved with it. Needs the extra `demo`.
+that its weights are moved, optimized and saved with it. Needs the extra `demo`.
 
     python examples/hf_trainer.py
 """

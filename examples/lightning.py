@@ -1,7 +1,7 @@
 """Adaptive Feature Transfer in a LightningModule, on images.
 
 A small ResNet learns handwritten digits under features that somebody computed elsewhere, here the
-neighbourhood components of the digits (scikit-learn). Needs `pip install pytorch-lightning`.
+neighborhood components of the digits (scikit-learn). Needs `pip install pytorch-lightning`.
 
     python examples/lightning.py
 """

@@ -36,7 +36,7 @@ def import_object(path: str) -> Any:
     module_name, colon, attribute = path.partition(":")
     if not colon or not module_name or not attribute:
         raise ConfigError(f"{path!r} is not of the form 'package.module:attribute'")
-    # The folder stays on the path after the import: user code may import its neighbours later, inside
+    # The folder stays on the path after the import: user code may import its neighbors later, inside
     # its functions, and worker processes, which inherit the path, must find it to unpickle its classes.
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))

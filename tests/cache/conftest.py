@@ -11,18 +11,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 from small_teachers import TextTeacher, Watch, texts
 
 from tutelage.cache import FeatureStore
-from tutelage.extraction import extract
+from tutelage.extraction import extract_split
 
 
 @pytest.fixture
 def mixed_store(tmp_path: Path) -> FeatureStore:
     """One finished entry, one unfinished, one damaged, and things that are not ours."""
     store = FeatureStore(tmp_path / "cache")
-    extract(TextTeacher(), texts(40), store=store)
-    damaged = extract(TextTeacher(weights="2"), texts(40), store=store)
+    extract_split(TextTeacher(), texts(40), store=store)
+    damaged = extract_split(TextTeacher(weights="2"), texts(40), store=store)
     os.truncate(damaged.folder / "ids.jsonl", 3)
     with pytest.raises(KeyboardInterrupt):
-        extract(TextTeacher(weights="3"), texts(40), store=store, progress=Watch(interrupt))
+        extract_split(TextTeacher(weights="3"), texts(40), store=store, progress=Watch(interrupt))
     (store.root / "notes.txt").write_text("mine")
     (store.root / "photos").mkdir()
     return store

@@ -13,7 +13,7 @@ from torch import nn
 
 from tutelage.cache import FeatureStore
 from tutelage.data.base import UNLABELLED, Split
-from tutelage.extraction import ExtractionSettings, extract
+from tutelage.extraction import ExtractionSettings, extract_split
 from tutelage.progress import Silent
 
 WORDS = tuple("abcdefghijklmno")
@@ -217,7 +217,7 @@ def main() -> None:
         sys.stdout.flush()
 
     settings = ExtractionSettings(workers=options.workers, device="cpu")
-    extract(source, split, store=store, settings=settings, progress=Watch(tell))
+    extract_split(source, split, store=store, settings=settings, progress=Watch(tell))
 
 
 if __name__ == "__main__":

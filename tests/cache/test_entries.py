@@ -7,7 +7,7 @@ import pytest
 from small_teachers import TextTeacher, texts
 
 from tutelage.cache import FeatureKey, FeatureStore
-from tutelage.extraction import extract
+from tutelage.extraction import extract_split
 
 
 def test_an_empty_cache(tmp_path):
@@ -52,7 +52,7 @@ def test_the_teacher_is_named_as_the_user_named_it(tmp_path, spec, identity, tea
             return identity
 
     store = FeatureStore(tmp_path)
-    extract(Named(), texts(4), store=store, spec=spec)
+    extract_split(Named(), texts(4), store=store, spec=spec)
     (entry,) = store.entries()
     assert entry.teacher == teacher
     assert entry.teacher_names == {teacher, *identity.values()}
@@ -60,8 +60,8 @@ def test_the_teacher_is_named_as_the_user_named_it(tmp_path, spec, identity, tea
 
 def test_the_users_name_is_not_in_the_key(tmp_path):
     store = FeatureStore(tmp_path)
-    first = extract(TextTeacher(), texts(4), store=store, spec="hf:bert")
-    second = extract(TextTeacher(), texts(4), store=store, spec="hf:./copy-of-bert")
+    first = extract_split(TextTeacher(), texts(4), store=store, spec="hf:bert")
+    second = extract_split(TextTeacher(), texts(4), store=store, spec="hf:./copy-of-bert")
     assert first.key == second.key
     assert [entry.teacher for entry in store.entries()] == ["hf:bert"]
 

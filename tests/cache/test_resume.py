@@ -18,7 +18,7 @@ from small_teachers import TextTeacher, Watch, texts
 from tutelage.cache import FeatureKey, FeatureStore, PruneRule
 from tutelage.cache.writer import FeatureWriter
 from tutelage.errors import CacheError, SourceError
-from tutelage.extraction import ExtractionSettings, extract
+from tutelage.extraction import ExtractionSettings, extract_split
 
 # Children are killed before they could meet a lock that a thread of pytest's held.
 pytestmark = pytest.mark.filterwarnings(
@@ -50,7 +50,9 @@ def start(root: Path, *options: str) -> subprocess.Popen[str]:
 def finish(root: Path) -> dict[str, bytes]:
     """Extract in this process what is missing."""
     store = FeatureStore(root, shard_bytes=2 * 2048 * 24 * 2)
-    extract(TextTeacher(), texts(5000), store=store, settings=ExtractionSettings(device="cpu"))
+    extract_split(
+        TextTeacher(), texts(5000), store=store, settings=ExtractionSettings(device="cpu")
+    )
     return files_of(root)
 
 
@@ -83,7 +85,7 @@ def test_killed_while_it_computes(tmp_path, whole, workers):
     assert (entry.status, entry.reason) == ("unfinished", "1 of 3 parts are written")
     begun: list[int] = []
     store = FeatureStore(tmp_path, shard_bytes=2 * 2048 * 24 * 2)
-    extract(
+    extract_split(
         TextTeacher(),
         texts(5000),
         store=store,
@@ -196,13 +198,13 @@ def finish_until_nan(root: Path) -> None:
 
     teacher.encode = stops
     store = FeatureStore(root, shard_bytes=2 * 2048 * 24 * 2)
-    extract(teacher, texts(5000), store=store, settings=ExtractionSettings(device="cpu"))
+    extract_split(teacher, texts(5000), store=store, settings=ExtractionSettings(device="cpu"))
 
 
 def test_another_plan_starts_over(tmp_path, whole):
     with pytest.raises(SourceError):
         finish_until_nan(tmp_path)
-    extract(
+    extract_split(
         TextTeacher(),
         texts(5000),
         store=FeatureStore(tmp_path),
@@ -223,7 +225,7 @@ def test_no_room_from_the_start(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "statvfs", small)
     teacher = TextTeacher()
     with pytest.raises(CacheError, match=r"no room for features in .*: \d\d\d kB more are needed"):
-        extract(
+        extract_split(
             teacher,
             texts(5000),
             store=FeatureStore(tmp_path),
@@ -274,7 +276,7 @@ def test_a_full_file_system(tmp_path, whole):
                 os.close(descriptor)
 
         with pytest.raises(CacheError, match=r"No space left on device.*kept"):
-            extract(
+            extract_split(
                 TextTeacher(),
                 texts(5000),
                 store=store,
@@ -283,7 +285,7 @@ def test_a_full_file_system(tmp_path, whole):
             )
         filler.unlink()
         done: list[int] = []
-        extract(
+        extract_split(
             TextTeacher(),
             texts(5000),
             store=store,
@@ -319,7 +321,7 @@ def test_waiting_for_another_process_is_reported(tmp_path):
     watch = Watch()
     store = FeatureStore(tmp_path, shard_bytes=2 * 2048 * 24 * 2)
     settings = ExtractionSettings(device="cpu")
-    extract(TextTeacher(), texts(5000), store=store, settings=settings, progress=watch)
+    extract_split(TextTeacher(), texts(5000), store=store, settings=settings, progress=watch)
     process.communicate()
     assert watch.notes == ["waiting for another process that extracts these features"]
     assert watch.labels == []
@@ -327,7 +329,7 @@ def test_waiting_for_another_process_is_reported(tmp_path):
 
 def test_a_writer_is_not_needed_twice(tmp_path):
     store, split = FeatureStore(tmp_path), texts(40)
-    features = extract(TextTeacher(), split, store=store)
+    features = extract_split(TextTeacher(), split, store=store)
     with store.writer(features.key, ids=split.ids, width=24) as writer:
         assert isinstance(writer, FeatureWriter)
         assert writer.complete

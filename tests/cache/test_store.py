@@ -9,7 +9,7 @@ from small_teachers import TextTeacher, texts
 
 from tutelage.cache import FeatureStore
 from tutelage.errors import CacheError
-from tutelage.extraction import extract
+from tutelage.extraction import extract_split
 
 
 def damage(path, *, how: str) -> None:
@@ -91,10 +91,10 @@ def test_a_folder_under_another_keys_name_is_refused(store):
 
 def test_changed_teacher_is_another_entry_and_named(tmp_path):
     store, split = FeatureStore(tmp_path), texts(30)
-    extract(TextTeacher(), split, store=store)
+    extract_split(TextTeacher(), split, store=store)
     changed = TextTeacher(weights="2")
     changed.table += 1
-    second = extract(changed, split, store=store)
+    second = extract_split(changed, split, store=store)
     assert len(store.entries()) == 2
     why = store.why_missing(second.key)
     assert why == "source.weights: 2 here, 1 there"

@@ -19,7 +19,7 @@ from tutelage.cache import (
 from tutelage.cache import table as table_module
 from tutelage.cache.table import as_table, blocks, matrix, total_width
 from tutelage.errors import CacheError, ConfigError, DataError
-from tutelage.extraction import ExtractionSettings, extract
+from tutelage.extraction import ExtractionSettings, extract_split
 
 IDS = [f"text/{number}" for number in range(50)]
 
@@ -28,8 +28,8 @@ IDS = [f"text/{number}" for number in range(50)]
 def features(tmp_path: Path) -> dict[str, Features]:
     store, split = FeatureStore(tmp_path), texts(50)
     return {
-        "a": extract(TextTeacher(8), split, store=store),
-        "b": extract(
+        "a": extract_split(TextTeacher(8), split, store=store),
+        "b": extract_split(
             TextTeacher(5), split, store=store, settings=ExtractionSettings(dtype="float32")
         ),
     }
@@ -78,7 +78,7 @@ def test_a_row_without_features_is_named(features: dict[str, Features], tmp_path
         CacheError, match=r"'a' has no cached features for the row 'new' and 1 more"
     ):
         JoinedTable(features, ids=["text/3", "new", "newer"])
-    pictures = extract(ImageTeacher(), images(5), store=FeatureStore(tmp_path))
+    pictures = extract_split(ImageTeacher(), images(5), store=FeatureStore(tmp_path))
     with pytest.raises(CacheError, match=r"'b'.*'text/0'.*begin with 'image/0'"):
         JoinedTable({"a": features["a"], "b": pictures}, ids=features["a"].ids)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import pytest
 from pydantic import ValidationError
 
-from tutelage.config.section import NoEffect, Place, Positive, Section, Share
+from tutelage.config.section import FolderPath, NoEffect, Positive, Section, Share
 
 
 class Part(Section):
@@ -18,7 +18,7 @@ class Whole(Section):
     part: Part = Part()
     parts: tuple[Part, ...] = ()
     either: Part | None = None
-    folder: Annotated[Place | None, NoEffect] = None
+    folder: Annotated[FolderPath | None, NoEffect] = None
     share: Share = 0.5
 
 

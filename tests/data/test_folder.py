@@ -14,9 +14,9 @@ from tutelage.data.images import decode_image
 from tutelage.errors import ConfigError, DataError
 
 
-def save(path, colour=(200, 10, 10), size=(6, 4), **options):
+def save(path, color=(200, 10, 10), size=(6, 4), **options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, colour).save(path, **options)
+    Image.new("RGB", size, color).save(path, **options)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import torch
 from small_teachers import ImageTeacher, Table, TextTeacher, Watch, images, texts
 
 from tutelage.cache import FeatureStore
-from tutelage.extraction import ExtractionSettings, estimate, extract
+from tutelage.extraction import ExtractionSettings, estimate, extract_split
 
 
 @pytest.mark.parametrize("kind", ["text", "image", "table"])
@@ -21,7 +21,7 @@ def test_estimate_before_and_after(tmp_path, kind):
     assert 0 < before.measured <= len(split)
     assert before.seconds > 0
     assert not list(tmp_path.iterdir())
-    features = extract(teacher, split, store=store)
+    features = extract_split(teacher, split, store=store)
     sizes = [path.stat().st_size for path in features.folder.glob("features-*")]
     assert before.bytes == sum(sizes)
     after = estimate(teacher, split, store=store)
@@ -39,7 +39,7 @@ def test_estimate_counts_what_is_cached_of_an_unfinished_split(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(teacher, split, store=store, progress=Watch(stop))
+        extract_split(teacher, split, store=store, progress=Watch(stop))
     found = estimate(teacher, split, store=store)
     assert found.cached == 4096
     assert store.entries()[0].status == "unfinished"
@@ -62,7 +62,7 @@ def test_a_damaged_journal_counts_as_nothing(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract(TextTeacher(), split, store=store, progress=Watch(stop))
+        extract_split(TextTeacher(), split, store=store, progress=Watch(stop))
     (journal,) = tmp_path.rglob("progress.jsonl")
     journal.write_bytes(b"{")
     assert estimate(TextTeacher(), split, store=store).cached == 0

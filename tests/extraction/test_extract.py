@@ -16,7 +16,7 @@ from small_teachers import (
 from tutelage.cache import FeatureStore
 from tutelage.cache.manifest import Manifest
 from tutelage.errors import CacheError, DataError, SourceError
-from tutelage.extraction import ExtractionSettings, extract
+from tutelage.extraction import ExtractionSettings, extract_split
 
 
 def one_by_one(teacher, split) -> torch.Tensor:
@@ -38,7 +38,7 @@ def test_every_row_gets_its_own_features(tmp_path, kind, workers, batch_size):
         (TextTeacher(), texts(2300)) if kind == "text" else (ImageTeacher(), images(700))
     )
     told: list[int] = []
-    features = extract(
+    features = extract_split(
         teacher,
         split,
         store=FeatureStore(tmp_path),
@@ -54,7 +54,7 @@ def test_workers_change_no_bit(tmp_path):
     found = []
     for workers in (0, 1, 2):
         store = FeatureStore(tmp_path / str(workers))
-        extract(
+        extract_split(
             TextTeacher(),
             texts(2300),
             store=store,
@@ -67,10 +67,12 @@ def test_workers_change_no_bit(tmp_path):
 
 def test_cached_features_are_not_computed_again(tmp_path):
     store, split = FeatureStore(tmp_path), texts(60)
-    first = extract(TextTeacher(), split, store=store, settings=ExtractionSettings(device="cpu"))
+    first = extract_split(
+        TextTeacher(), split, store=store, settings=ExtractionSettings(device="cpu")
+    )
     assert Manifest.read(first.folder).computed == "float32 on cpu"
     teacher, watch = TextTeacher(), Watch()
-    extract(teacher, split, store=store, name="bag", progress=watch)
+    extract_split(teacher, split, store=store, name="bag", progress=watch)
     assert teacher.batches == []
     assert (watch.labels, watch.notes) == (
         [],
@@ -80,7 +82,7 @@ def test_cached_features_are_not_computed_again(tmp_path):
 
 def test_texts_are_sorted_so_that_padding_is_small(tmp_path):
     teacher = TextTeacher()
-    extract(teacher, texts(2048), store=FeatureStore(tmp_path))
+    extract_split(teacher, texts(2048), store=FeatureStore(tmp_path))
     padded = sum(rows * length for rows, length, _ in teacher.batches)
     tokens = sum(count for _, _, count in teacher.batches)
     assert tokens / padded > 0.93  # in the order of the rows: 0.53
@@ -113,7 +115,7 @@ class Cramped(TextTeacher):
 )
 def test_batches_are_halved_until_they_fit(tmp_path, error):
     teacher, split = Cramped(5, error), texts(90)
-    features = extract(
+    features = extract_split(
         teacher,
         split,
         store=FeatureStore(tmp_path),
@@ -127,7 +129,7 @@ def test_batches_are_halved_until_they_fit(tmp_path, error):
 def test_not_even_one_row_fits(tmp_path):
     teacher = Cramped(0, torch.OutOfMemoryError("out of memory"))
     with pytest.raises(SourceError, match="not even one row fits in the memory of cpu"):
-        extract(
+        extract_split(
             teacher,
             texts(9),
             store=FeatureStore(tmp_path),
@@ -145,7 +147,7 @@ def test_real_memory_ends(tmp_path):
             return super().encode(batch)
 
     split = texts(40)
-    features = extract(
+    features = extract_split(
         Greedy(), split, store=FeatureStore(tmp_path), settings=ExtractionSettings(dtype="float32")
     )
     torch.testing.assert_close(features.read(0, 40), one_by_one(TextTeacher(), split))
@@ -153,14 +155,14 @@ def test_real_memory_ends(tmp_path):
 
 def test_errors_that_are_not_memory_are_left_alone(tmp_path):
     with pytest.raises(RuntimeError, match="shapes"):
-        extract(Cramped(0, RuntimeError("shapes")), texts(9), store=FeatureStore(tmp_path))
+        extract_split(Cramped(0, RuntimeError("shapes")), texts(9), store=FeatureStore(tmp_path))
 
 
 def test_a_wrong_width_is_named(tmp_path):
     teacher = TextTeacher(24)
     teacher.width = 25
     with pytest.raises(SourceError, match=r"\(9, 24\) for 9 rows, but says that it has 25"):
-        extract(teacher, texts(9), store=FeatureStore(tmp_path))
+        extract_split(teacher, texts(9), store=FeatureStore(tmp_path))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -173,7 +175,7 @@ def test_an_unreadable_row_is_one_clear_message(tmp_path, workers):
 
     split = split_of(Broken(["a f"] * 9))
     with pytest.raises(DataError) as caught:
-        extract(
+        extract_split(
             TextTeacher(),
             split,
             store=FeatureStore(tmp_path),
@@ -190,7 +192,7 @@ def test_a_worker_that_dies_is_explained(tmp_path):
             os.kill(os.getpid(), 9)
 
     with pytest.raises(SourceError, match="fewer workers"):
-        extract(
+        extract_split(
             TextTeacher(),
             split_of(Deadly(["a"])),
             store=FeatureStore(tmp_path),
@@ -201,7 +203,7 @@ def test_a_worker_that_dies_is_explained(tmp_path):
 def test_features_computed_elsewhere_are_read_block_by_block(tmp_path):
     rows = torch.randn(5000, 7, generator=torch.Generator().manual_seed(0))
     source = Table(rows)
-    features = extract(
+    features = extract_split(
         source,
         texts(5000),
         store=FeatureStore(tmp_path),
@@ -216,13 +218,13 @@ def test_neither_encode_nor_read(tmp_path):
     source = Table(torch.ones(9, 2))
     source.__class__ = type("Empty", (), {"identity": Table.identity})
     with pytest.raises(SourceError, match="Empty has neither"):
-        extract(source, texts(9), store=FeatureStore(tmp_path))
+        extract_split(source, texts(9), store=FeatureStore(tmp_path))
 
 
 @pytest.mark.usefixtures("unchecked")
 def test_dtype_is_checked(tmp_path):
     with pytest.raises(CacheError, match="float16 or float32, not 'int8'"):
-        extract(
+        extract_split(
             TextTeacher(),
             texts(9),
             store=FeatureStore(tmp_path),
@@ -233,13 +235,13 @@ def test_dtype_is_checked(tmp_path):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_a_gpu(tmp_path):
     split = texts(2300)
-    half = extract(
+    half = extract_split(
         TextTeacher(),
         split,
         store=FeatureStore(tmp_path / "half"),
         settings=ExtractionSettings(workers=2),
     )
-    full = extract(
+    full = extract_split(
         TextTeacher(),
         split,
         store=FeatureStore(tmp_path / "full"),

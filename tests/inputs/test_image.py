@@ -1,4 +1,4 @@
-"""ImageInput: the same pixels as timm and transformers make, normalised later."""
+"""ImageInput: the same pixels as timm and transformers make, normalized later."""
 
 import pickle
 

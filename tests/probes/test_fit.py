@@ -134,7 +134,7 @@ def test_blocks_read_again_equal_what_is_held(digits, cached, monkeypatch):
     assert not regression._columns._held
 
 
-def test_weights_multiply_standardised_columns(digits):
+def test_weights_multiply_standardized_columns(digits):
     features, labels = digits
     weights = torch.rand(64, generator=torch.Generator().manual_seed(0))
     weights[::7] = 0
@@ -162,7 +162,7 @@ def test_rows_without_a_label_change_nothing(digits):
         assert torch.equal(getattr(alone, name), getattr(among, name))
 
 
-def test_columns_are_standardised_whatever_their_scale(digits):
+def test_columns_are_standardized_whatever_their_scale(digits):
     features, labels = digits
     plain = fit_probe(features, labels, task=SingleLabel.numbered(10), c=0.01)
     stretched = 50 * features * (1 + torch.arange(64)) + 1000

@@ -30,7 +30,7 @@ def marks():
     return features, torch.stack([digit % 2 == 0, digit > 4, digit == 0], dim=1).float()
 
 
-def standardised(features: torch.Tensor) -> np.ndarray:
+def standardized(features: torch.Tensor) -> np.ndarray:
     x = features.double().numpy()
     deviation = x.std(axis=0)
     return (x - x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
@@ -40,7 +40,7 @@ def standardised(features: torch.Tensor) -> np.ndarray:
 def test_targets_are_ridge_regressions(diabetes, c):
     features, targets = diabetes
     probe = ProbeProblem(features, targets, task=Regression.numbered(2)).fit(c, tolerance=1e-9)
-    x = standardised(features)
+    x = standardized(features)
     model = Ridge(alpha=1 / c).fit(x, targets.double().numpy())
     spread = targets.std(dim=0).numpy()
     assert np.abs((probe.outputs(features).numpy() - model.predict(x)) / spread).max() < 1e-3
@@ -52,7 +52,7 @@ def test_targets_are_ridge_regressions(diabetes, c):
 def test_each_label_is_a_logistic_regression(marks, c):
     features, labels = marks
     probe = ProbeProblem(features, labels, task=MultiLabel.numbered(3)).fit(c, tolerance=1e-9)
-    shares, x = probe.outputs(features).sigmoid().numpy(), standardised(features)
+    shares, x = probe.outputs(features).sigmoid().numpy(), standardized(features)
     for j in range(3):
         model = LogisticRegression(C=c, tol=1e-9, max_iter=10_000).fit(x, labels[:, j].numpy())
         assert np.allclose(shares[:, j], model.predict_proba(x)[:, 1], atol=2e-3)
@@ -64,14 +64,14 @@ def test_what_is_missing_in_one_column_counts_in_the_others(marks, diabetes, kin
     labels = labels[:, :2].clone()
     labels[::3, 0] = nan
     both = ProbeProblem(features, labels, task=TASKS[kind].numbered(2)).fit(0.01, tolerance=1e-9)
-    # All rows standardise the columns; the label that is there of them all is as alone.
+    # All rows standardize the columns; the label that is there of them all is as alone.
     alone = ProbeProblem(features, labels[:, 1:], task=TASKS[kind].numbered(1)).fit(
         0.01, tolerance=1e-9
     )
     spread = 1.0 if kind == "multi-label" else float(labels[:, 1].std())
     found = (both.outputs(features)[:, 1:] - alone.outputs(features)) / spread
     assert found.abs().max() < 5e-3
-    x, known = standardised(features), ~labels[:, 0].isnan().numpy()
+    x, known = standardized(features), ~labels[:, 0].isnan().numpy()
     if kind == "regression":
         model = Ridge(alpha=100).fit(x[known], labels[known, 0].double().numpy())
         assert np.allclose(both.outputs(features)[:, 0], model.predict(x), atol=0.1)

@@ -11,12 +11,12 @@ from tutelage.regularizers import AFTWithoutKernel
 
 
 def reference_rows(features: Tensor) -> list[list[float]]:
-    """Centred over the batch, then of unit length; plain floats."""
+    """Centered over the batch, then of unit length; plain floats."""
     rows = [[float(x) for x in row] for row in features.double().tolist()]
     means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
-    centred = [[x - m for x, m in zip(row, means, strict=True)] for row in rows]
-    lengths = [math.sqrt(sum(x * x for x in row)) for row in centred]
-    return [[x / (n + 1e-8) for x in row] for row, n in zip(centred, lengths, strict=True)]
+    centered = [[x - m for x, m in zip(row, means, strict=True)] for row in rows]
+    lengths = [math.sqrt(sum(x * x for x in row)) for row in centered]
+    return [[x / (n + 1e-8) for x in row] for row, n in zip(centered, lengths, strict=True)]
 
 
 def reference_distance(student: Tensor, teacher: Tensor, *, rbf: bool = False) -> float:

@@ -12,7 +12,7 @@ from tutelage.regularizers import CKA, alignment
 def reference_alignment(left: Tensor, right: Tensor) -> float:
     """HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)), HSIC(K, L) = tr(KHLH); shares no code."""
 
-    def centred_kernel(rows: list[list[float]]) -> list[list[float]]:
+    def centered_kernel(rows: list[list[float]]) -> list[list[float]]:
         size = len(rows)
         kernel = [[sum(x * y for x, y in zip(a, b, strict=True)) for b in rows] for a in rows]
         centring = [[(i == j) - 1 / size for j in range(size)] for i in range(size)]
@@ -24,7 +24,7 @@ def reference_alignment(left: Tensor, right: Tensor) -> float:
     def trace(a: list[list[float]], b: list[list[float]]) -> float:
         return sum(a[i][j] * b[j][i] for i in range(len(a)) for j in range(len(a)))
 
-    k, m = centred_kernel(left.tolist()), centred_kernel(right.tolist())
+    k, m = centered_kernel(left.tolist()), centered_kernel(right.tolist())
     return trace(k, m) / math.sqrt(trace(k, k) * trace(m, m))
 
 

@@ -147,7 +147,7 @@ def test_wrong_widths_and_rows_are_named(build, features, name):
 
 
 @pytest.mark.parametrize("name", TRANSFERRING)
-def test_works_on_standardised_features(build, features, name):
+def test_works_on_standardized_features(build, features, name):
     term = build(name, THREE, prepare=False)
     mean = {n: torch.full((w,), 2.0) for n, w in THREE.items()}
     std = {n: torch.full((w,), 4.0) for n, w in THREE.items()}
@@ -158,7 +158,7 @@ def test_works_on_standardised_features(build, features, name):
     assert wrapped.regularizer.student_width == term.student_width
 
 
-def test_preparation_gets_standardised_rows(draw, evidence):
+def test_preparation_gets_standardized_rows(draw, evidence):
     rows = {"dino": draw(30, 6, dtype=torch.float32)}
     labels = torch.arange(30) % CLASSES
     student = draw(30, STUDENT, dtype=torch.float32)

@@ -20,7 +20,7 @@ def outer(first: Tensor, second: Tensor) -> Tensor:
 
 
 def explicit(student: tuple[Tensor, Tensor], teacher: tuple[Tensor, Tensor]) -> Tensor:
-    """The definition: products are built, centred, brought to unit length."""
+    """The definition: products are built, centered, brought to unit length."""
     kernels = []
     for features in (outer(*student), outer(*teacher)):
         around = features - features.mean(dim=0)

@@ -11,7 +11,7 @@ from tutelage.regularizers import VkD
 def reference_value(
     student: list[list[float]], teachers: list[list[list[float]]], weight: list[list[float]]
 ) -> float:
-    """Maps, standardises and compares number by number; shares no code with the library."""
+    """Maps, standardizes and compares number by number; shares no code with the library."""
     errors = []
     for row, example in enumerate(student):
         wanted = []
@@ -56,7 +56,7 @@ def test_fewer_teacher_columns_get_orthonormal_rows():
     torch.testing.assert_close(weight @ weight.T, torch.eye(4), atol=1e-5, rtol=0)
 
 
-def test_each_teacher_is_standardised_on_its_own(draw):
+def test_each_teacher_is_standardized_on_its_own(draw):
     term = VkD(3, {"a": 4, "b": 2}).double()
     student, a, b = draw(5, 3), draw(5, 4), draw(5, 2)
     before = term(student, {"a": a, "b": b})

@@ -259,18 +259,18 @@ def test_text_of_plots_is_readable_on_a_phone(browser: Browser, many_runs: Path)
     assert min(heights) >= 9
 
 
-def test_schemes_have_colours_of_their_own(browser: Browser, many_runs: Path) -> None:
-    colours = []
+def test_schemes_have_colors_of_their_own(browser: Browser, many_runs: Path) -> None:
+    colors = []
     for scheme in ("light", "dark"):
         browser.visit(many_runs, width=1280, scheme=scheme)
-        colours.append(
+        colors.append(
             browser.evaluate(
                 "[getComputedStyle(document.body).backgroundColor, "
                 "getComputedStyle(document.querySelector('svg text')).fill]"
             )
         )
 
-    (light_paper, light_text), (dark_paper, dark_text) = colours
+    (light_paper, light_text), (dark_paper, dark_text) = colors
     assert light_paper != dark_paper
     assert light_text != dark_text
 

@@ -1,4 +1,4 @@
-"""Colours: those of the page everywhere, and the same for a method in every comparison."""
+"""Colors: those of the page everywhere, and the same for a method in every comparison."""
 
 from tutelage.regularizers.catalogue import METHODS
 from tutelage.report.style import PAGE, VARIABLES, light, strokes
@@ -6,18 +6,18 @@ from tutelage.report.style import PAGE, VARIABLES, light, strokes
 STL = {0: 0.70, 1: 0.72}
 
 
-def test_files_have_the_pages_colours() -> None:
+def test_files_have_the_pages_colors() -> None:
     assert light().series[1] == "#0c6e66"
     assert len(light().series) == len(PAGE.series) == len(VARIABLES) - 4
 
 
-def test_built_in_methods_have_colours_of_their_own() -> None:
+def test_built_in_methods_have_colors_of_their_own() -> None:
     names = [*(name for name in METHODS if "-" not in name), "probe", "aft+probe"]
 
     assert len({PAGE.method(name) for name in names}) == len(names)
 
 
-def test_a_method_keeps_its_colour_whatever_it_is_compared_with(table, scores) -> None:
+def test_a_method_keeps_its_color_whatever_it_is_compared_with(table, scores) -> None:
     few = table(scores("stl", STL), scores("kd", STL))
     many = table(
         scores("aft", STL), scores("stl", STL), scores("my.losses:Cosine", STL), scores("kd", STL)

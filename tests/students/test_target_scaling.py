@@ -1,4 +1,4 @@
-"""A student of standardised targets becomes the same model in the targets' units."""
+"""A student of standardized targets becomes the same model in the targets' units."""
 
 from pathlib import Path
 

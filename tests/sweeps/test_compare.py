@@ -115,7 +115,7 @@ def test_the_table_is_what_the_runs_say(table, tmp_path):
         assert row.settings == {"beta": 3.0}
 
     aft = [row for row in found.rows if row.method == "aft"]
-    assert found.methods[1].normalised_error.mean == pytest.approx(
+    assert found.methods[1].normalized_error.mean == pytest.approx(
         sum(row.relative_error for row in aft) / 6
     )
     data = read_data(DataConfig(source=table["data"]["source"]))

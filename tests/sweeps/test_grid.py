@@ -22,12 +22,12 @@ def config(names: tuple[str, ...] = ("a", "b"), **compare: object) -> Experiment
 
 
 def test_by_default_the_method_is_compared_with_fine_tuning():
-    cells = grid_of(config(), rows=100)
-    assert [(cell.method, cell.teachers, cell.fraction) for cell in cells] == [
+    points = grid_of(config(), rows=100)
+    assert [(point.method, point.teachers, point.fraction) for point in points] == [
         ("stl", (), 1.0),
         ("aft", ("a", "b"), 1.0),
     ]
-    assert [cell.student for cell in cells] == ["small", "small"]
+    assert [point.student for point in points] == ["small", "small"]
 
 
 def test_every_combination_is_there_once_and_fine_tuning_once_for_all_teachers():
@@ -37,7 +37,7 @@ def test_every_combination_is_there_once_and_fine_tuning_once_for_all_teachers()
         "students": [{"source": "timm:small"}, {"source": "hf:big/large"}],
         "teachers": [["a"], ["a", "b"], ["a"]],
     }
-    cells = grid_of(config(**asked), rows=100)
+    points = grid_of(config(**asked), rows=100)
     expected = {
         (student, fraction, method, teachers)
         for student in ("small", "large")
@@ -46,13 +46,13 @@ def test_every_combination_is_there_once_and_fine_tuning_once_for_all_teachers()
         for teachers in sets
     }
     expected |= {(s, f, "kd", t) for s, f, m, t in expected if m == "aft"}
-    assert {(c.student, c.fraction, c.method, c.teachers) for c in cells} == expected
-    assert len(cells) == len(expected) == 2 * 2 * (1 + 2 + 2)
-    assert len({cell.place() for cell in cells}) == len(cells), "no two share a folder"
+    assert {(c.student, c.fraction, c.method, c.teachers) for c in points} == expected
+    assert len(points) == len(expected) == 2 * 2 * (1 + 2 + 2)
+    assert len({point.place() for point in points}) == len(points), "no two share a folder"
 
 
 def test_a_folder_leaves_out_what_is_the_same_in_all_cells():
-    assert [cell.place() for cell in grid_of(config(), rows=9)] == [
+    assert [point.place() for point in grid_of(config(), rows=9)] == [
         PurePath("stl"),
         PurePath("aft"),
     ]
@@ -62,11 +62,11 @@ def test_a_folder_leaves_out_what_is_the_same_in_all_cells():
 
 
 def test_names_that_are_no_file_names_become_some():
-    cell = grid_of(config(methods=["my.code:Energy"]), rows=9)[0]
-    assert cell.place() == PurePath("my.code.Energy")
+    point = grid_of(config(methods=["my.code:Energy"]), rows=9)[0]
+    assert point.place() == PurePath("my.code.Energy")
     students = [{"source": "timm:..a b"}, {"source": "timm:c"}]
-    cells = grid_of(config(methods=["stl"], students=students), rows=9)
-    assert cells[0].place() == PurePath("a-b/stl")
+    points = grid_of(config(methods=["stl"], students=students), rows=9)
+    assert points[0].place() == PurePath("a-b/stl")
 
 
 @pytest.mark.parametrize(
@@ -74,21 +74,21 @@ def test_names_that_are_no_file_names_become_some():
 )
 def test_a_fraction_limits_the_rows_and_all_of_them_keep_the_configs_limit(fraction, rows, limit):
     limited = config(fractions=[fraction]).replace({"data.limit": 7})
-    assert {cell.config.data.limit for cell in grid_of(limited, rows=rows)} == {limit}
+    assert {point.config.data.limit for point in grid_of(limited, rows=rows)} == {limit}
 
 
 def test_a_cells_config_has_its_student_and_teachers_and_compares_nothing():
     asked = {"methods": ["kd"], "students": [{"source": "hf:other"}], "teachers": [["b"]]}
-    cell = grid_of(config(**asked), rows=100)[0]
-    assert cell.config.student.source == "hf:other"
-    assert cell.config.teacher_names == ["b"]
-    assert cell.config.compare == CompareConfig()
+    point = grid_of(config(**asked), rows=100)[0]
+    assert point.config.student.source == "hf:other"
+    assert point.config.teacher_names == ["b"]
+    assert point.config.compare == CompareConfig()
 
 
 def test_students_of_one_name_are_numbered():
     students = [{"source": "hf:a/x"}, {"source": "hf:b/x"}, {"source": "hf:c/y"}]
-    cells = grid_of(config(methods=["stl"], students=students), rows=9)
-    assert [cell.student for cell in cells] == ["x 1", "x 2", "y"]
+    points = grid_of(config(methods=["stl"], students=students), rows=9)
+    assert [point.student for point in points] == ["x 1", "x 2", "y"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from tutelage.errors import TrainingError
 from tutelage.progress import Silent
 from tutelage.sweeps import jobs
 from tutelage.sweeps.jobs import Failed, attempt, attempt_all
-from tutelage.sweeps.processes import pool
+from tutelage.sweeps.processes import process_pool
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_failure_does_not_sink_the_others_and_is_told(config):
         return refused(given) if given.seed == 1 else float(given.seed)
 
     notes = Notes()
-    with pool(1) as processes:
+    with process_pool(1) as processes:
         made = attempt_all(
             work,
             [config.replace({"seed": seed}) for seed in range(3)],
@@ -86,7 +86,7 @@ def test_what_another_process_is_at_is_waited_for(config, monkeypatch):
         asked.append(given.seed)
         return None if asked.count(given.seed) < 3 and given.seed == 0 else 5.0
 
-    with pool(1) as processes:
+    with process_pool(1) as processes:
         configs = [config, config.replace({"seed": 1})]
         made = attempt_all(
             work, configs, processes=processes, label="train", unit="runs", progress=Silent()
@@ -96,7 +96,7 @@ def test_what_another_process_is_at_is_waited_for(config, monkeypatch):
 
 
 def test_nothing_to_do(config):
-    with pool(1) as processes:
+    with process_pool(1) as processes:
         assert (
             attempt_all(refused, [], processes=processes, label="", unit="runs", progress=Silent())
             == []

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tutelage.errors import TrainingError
-from tutelage.sweeps.processes import cores, pool
+from tutelage.sweeps.processes import cores, process_pool
 
 
 def squared(number: int) -> tuple[int, int, int]:
@@ -20,7 +20,7 @@ def killed(number: int) -> int:
 
 
 def test_one_job_works_here_and_in_order():
-    with pool(1) as processes:
+    with process_pool(1) as processes:
         done = list(processes.run(squared, [3, 1, 2]))
     assert [(number, value) for number, (value, _, _) in done] == [(0, 9), (1, 1), (2, 4)]
     assert {pid for _, (_, pid, _) in done} == {os.getpid()}
@@ -28,14 +28,14 @@ def test_one_job_works_here_and_in_order():
 
 def test_one_job_does_nothing_before_it_is_asked():
     asked = []
-    with pool(1) as processes:
+    with process_pool(1) as processes:
         results = processes.run(asked.append, [1, 2])
         next(results)
         assert asked == [1]
 
 
 def test_items_are_shared_out_and_cores_with_them():
-    with pool(2) as processes:
+    with process_pool(2) as processes:
         done = dict(processes.run(squared, range(5)))
         again = dict(processes.run(squared, [7]))
     assert [done[number][0] for number in range(5)] == [0, 1, 4, 9, 16]
@@ -45,7 +45,7 @@ def test_items_are_shared_out_and_cores_with_them():
 
 
 def test_a_killed_process_is_named():
-    with pool(2) as processes, pytest.raises(TrainingError, match="fewer --jobs"):
+    with process_pool(2) as processes, pytest.raises(TrainingError, match="fewer --jobs"):
         list(processes.run(killed, [1]))
 
 

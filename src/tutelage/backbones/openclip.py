@@ -113,7 +113,7 @@ class _TextInput:
 
 def _image_input(model: Any) -> ImageInput:
     settings = PreprocessCfg(**open_clip.model.get_model_preprocess_cfg(model))
-    # Its last two steps scale to 0..1 and normalise, which here happens on the device.
+    # Its last two steps scale to 0..1 and normalize, which here happens on the device.
     *pixels, _, _ = image_transform_v2(settings, is_train=False).transforms
     _, height, width = settings.input_size
     return ImageInput(

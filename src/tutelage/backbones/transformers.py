@@ -24,9 +24,9 @@ __all__ = [
     "image_input",
     "known_type",
     "load_classifier",
-    "load_config",
     "load_embedding_model",
     "load_encoder",
+    "load_model_config",
     "position_limit",
     "quietly",
     "text_input",
@@ -60,7 +60,9 @@ class Loaded:
     missing: frozenset[str]
 
 
-def load_config(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> Any:
+def load_model_config(
+    name: str, *, revision: str | None = None, trust_remote_code: bool = False
+) -> Any:
     """Load a model's config from a folder or by its name on the hub.
 
     Raises:

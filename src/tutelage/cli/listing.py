@@ -5,15 +5,14 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tutelage.data import SCHEMES as DATA
+from tutelage.data import READERS
 from tutelage.errors import ConfigError, did_you_mean
 from tutelage.recipes import SCHEME, recipes
 from tutelage.regularizers.catalogue import METHODS, PROBE
 from tutelage.report import print_table
-from tutelage.students import PAIR_SCHEMES as PAIR_STUDENTS
-from tutelage.students import SCHEMES as STUDENTS
+from tutelage.students import PAIR_STUDENTS, STUDENTS
 from tutelage.tasks.soft_labels import SoftLabels
-from tutelage.teachers import SCHEMES as TEACHERS
+from tutelage.teachers import TEACHERS
 
 __all__ = ["print_listing"]
 
@@ -71,7 +70,7 @@ def _recipes() -> Table:
 
 def _schemes() -> Table:
     table = _table("schemes", "role", "strings")
-    for role, schemes in (("data", DATA), ("teachers", TEACHERS), ("students", STUDENTS)):
+    for role, schemes in (("data", READERS), ("teachers", TEACHERS), ("students", STUDENTS)):
         table.add_row(role, "  ".join(f"{scheme}:…" for scheme in schemes))
     pairs = "  ".join(f"{scheme}:…" for scheme in PAIR_STUDENTS)
     table.add_row("", f"for images with texts: timm:…+hf:…  {pairs}")

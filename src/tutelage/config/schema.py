@@ -12,7 +12,7 @@ from tutelage.config.data import DataConfig
 from tutelage.config.mistakes import all_mistakes
 from tutelage.config.models import StudentConfig, TeacherConfig, short_name
 from tutelage.config.paths import assign
-from tutelage.config.section import NoEffect, Place, Section
+from tutelage.config.section import FolderPath, NoEffect, Section
 from tutelage.config.sweeps import CompareConfig, TuneConfig
 from tutelage.config.training import TrainConfig, TransferConfig
 from tutelage.errors import ConfigError
@@ -34,7 +34,7 @@ class CacheConfig(Section):
         workers: Worker processes that decode images during extraction.
     """
 
-    dir: Annotated[Place | None, NoEffect] = None
+    dir: Annotated[FolderPath | None, NoEffect] = None
     dtype: Literal["float16", "float32"] = "float16"
     workers: Annotated[int, Field(ge=0), NoEffect] = 2
 
@@ -47,7 +47,7 @@ class OutputConfig(Section):
         overwrite: Replace a run that the folder already holds.
     """
 
-    dir: Place = Path("runs/run")
+    dir: FolderPath = Path("runs/run")
     overwrite: bool = False
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 __all__ = [
+    "FolderPath",
     "NoEffect",
-    "Place",
     "Positive",
     "Section",
     "Share",
@@ -34,7 +34,7 @@ def _at_home(path: Path) -> Path:
         raise ValueError(f"{path}: {error}") from None
 
 
-Place = Annotated[Path, AfterValidator(_at_home)]
+FolderPath = Annotated[Path, AfterValidator(_at_home)]
 
 
 class Section(BaseModel):

@@ -11,11 +11,11 @@ from tutelage.data.base import (
     SplitNames,
     chained,
 )
-from tutelage.data.read import SCHEMES, read_data, read_unlabelled
+from tutelage.data.read import READERS, read_data, read_unlabelled
 from tutelage.data.splits import Splits, choose_splits
 
 __all__ = [
-    "SCHEMES",
+    "READERS",
     "Columns",
     "Data",
     "Modality",

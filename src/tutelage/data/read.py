@@ -10,9 +10,9 @@ from tutelage.errors import DataError
 from tutelage.registry import bind, import_object, split_scheme
 from tutelage.tasks import TASKS, has_label, without_label
 
-__all__ = ["SCHEMES", "read_data", "read_unlabelled"]
+__all__ = ["READERS", "read_data", "read_unlabelled"]
 
-SCHEMES = {
+READERS = {
     "folder": "tutelage.data.folder:read_folder",
     "table": "tutelage.data.table:read_table",
     "hub": "tutelage.data.hub:read_hub",
@@ -81,7 +81,7 @@ def read_unlabelled(config: DataConfig, *, like: Data) -> Split | None:
 
 
 def _read(source: str, *, columns: Columns, names: SplitNames, params: Mapping[str, Any]) -> Data:
-    scheme, rest = split_scheme(source, SCHEMES, kind="data")
+    scheme, rest = split_scheme(source, READERS, kind="data")
     given = {"source": rest, "columns": columns, "names": names}
-    data: Data = bind(import_object(SCHEMES[scheme]), given, params, where="data.params")
+    data: Data = bind(import_object(READERS[scheme]), given, params, where="data.params")
     return data

@@ -17,7 +17,7 @@ from tutelage.errors import DataError, did_you_mean, first_line
 
 __all__ = ["quiet", "read_table"]
 
-READERS = {
+FORMATS = {
     ".csv": "csv",
     ".tsv": "csv",
     ".json": "json",
@@ -69,9 +69,9 @@ def quiet() -> Iterator[None]:
 
 
 def _files(path: Path) -> dict[str, Path]:
-    known = ", ".join(READERS)
+    known = ", ".join(FORMATS)
     if path.is_file():
-        if path.suffix.lower() not in READERS:
+        if path.suffix.lower() not in FORMATS:
             raise DataError(f"{path} is not a table; known endings are {known}")
         return {path.stem: path}
     if not path.is_dir():
@@ -79,7 +79,7 @@ def _files(path: Path) -> dict[str, Path]:
         raise DataError(f"there is no table {path}{did_you_mean(path.name, siblings)}")
     files: dict[str, Path] = {}
     for file in sorted(path.iterdir()):
-        if file.suffix.lower() in READERS and not file.name.startswith("."):
+        if file.suffix.lower() in FORMATS and not file.name.startswith("."):
             if file.is_dir():
                 raise DataError(
                     f"{file} is a folder, not a table; name a folder whose files are tables, or "
@@ -99,7 +99,7 @@ def _files(path: Path) -> dict[str, Path]:
 def _read(file: Path, *, delimiter: str | None) -> Dataset:
     if file.stat().st_size == 0:
         raise DataError(f"{file} is empty")
-    kind = READERS[file.suffix.lower()]
+    kind = FORMATS[file.suffix.lower()]
     options: dict[str, Any] = {}
     if kind == "csv":
         options["sep"] = delimiter or ("\t" if file.suffix.lower() == ".tsv" else ",")

@@ -21,7 +21,7 @@ from tutelage.progress import Progress
 from tutelage.regularizers.catalogue import label_of
 from tutelage.report import print_result, write_report
 from tutelage.results.result import Result
-from tutelage.sweeps.processes import Pool, cores, pool
+from tutelage.sweeps.processes import Pool, cores, process_pool
 from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import extract_first
 
@@ -100,7 +100,7 @@ def run_demo(
         config(folder, DemoMethod("aft", unlabelled=True)), methods=["aft"], progress=progress
     )
     probe = _probe(config(folder, DemoMethod("aft")), progress)
-    with pool(min(cores(), 8)) as processes:
+    with process_pool(min(cores(), 8)) as processes:
         trials = [config(folder / "holdout" / way.name, way, evaluate="holdout") for way in tried]
         found = _run_all(trials, processes, label="choose on a hold-out", progress=progress)
         held = {

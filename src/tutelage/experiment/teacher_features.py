@@ -7,7 +7,7 @@ from tutelage.cache import Features, FeatureTable, JoinedTable, concat
 from tutelage.data import Split
 from tutelage.experiment.plan import Plan, TeacherPlan
 from tutelage.experiment.runtime import Runtime
-from tutelage.extraction import ExtractionSettings, extract
+from tutelage.extraction import ExtractionSettings, extract_split
 
 __all__ = [
     "Teacher",
@@ -91,7 +91,7 @@ def _extracted(plan: Plan, splits: Sequence[Split], runtime: Runtime) -> list[Te
     for teacher in plan.teachers:
         source, settings = teacher.open(), extraction_settings(plan, teacher, runtime)
         features = [
-            extract(
+            extract_split(
                 source,
                 split.side(teacher.side),
                 store=runtime.cache,

@@ -21,7 +21,7 @@ from tutelage.inputs import Cuts
 from tutelage.progress import Progress, Silent
 from tutelage.teachers.base import Encoder, Precomputed, Source, checked
 
-__all__ = ["extract", "feature_key", "is_encoder", "part_rows"]
+__all__ = ["extract_split", "feature_key", "is_encoder", "part_rows"]
 
 _PART_ROWS = {"image": 512, "text": 2048}
 """Rows of a part. Texts are sorted by length inside a part, so larger parts mean less padding."""
@@ -40,7 +40,7 @@ def feature_key(source: Source, split: Split, *, dtype: Dtype = "float16") -> Fe
     )
 
 
-def extract(
+def extract_split(
     source: Source,
     split: Split,
     *,

@@ -206,17 +206,20 @@ def _choose(
     device: torch.device | None,
 ) -> tuple[HoldoutProbe, LinearProbe]:
     """Return the chosen C, and the probe fitted with it on the rows that were not held out."""
-    found = as_table(rows)
-    labelled_rows(found, labels, task=task)
-    held = drawn_holdout(task.strata(labels), share=holdout, seed=seed)
+    table = as_table(rows)
+    labelled_rows(table, labels, task=task)
+    holdout_rows = drawn_holdout(task.strata(labels), share=holdout, seed=seed)
     problem = ProbeProblem(
-        found, mask_labels(labels, held), task=task, weights=weights, device=device
+        table, mask_labels(labels, holdout_rows), task=task, weights=weights, device=device
     )
     tried: dict[int, tuple[float, LinearProbe]] = {}
 
     def attempt(decade: int, start: LinearProbe | None) -> LinearProbe:
         probe = problem.fit(10.0**decade, start=start)
-        tried[decade] = task.score(*scored(probe, select(found, held), labels[held])), probe
+        tried[decade] = (
+            task.score(*scored(probe, select(table, holdout_rows), labels[holdout_rows])),
+            probe,
+        )
         return probe
 
     probe, decades = None, DECADES
@@ -236,7 +239,7 @@ def _choose(
             break
         best = further
     value, probe = tried[best]
-    error = task.standard_error(*scored(probe, select(found, held), labels[held]))
+    error = task.standard_error(*scored(probe, select(table, holdout_rows), labels[holdout_rows]))
     return HoldoutProbe(c=10.0**best, holdout_score=value, holdout_error=error), probe
 
 

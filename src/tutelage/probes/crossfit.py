@@ -60,8 +60,8 @@ def cross_fitted(
         >>> (logits.argmax(dim=1) == labels).all()
         tensor(True)
     """
-    found = as_table(rows)
-    labelled_rows(found, labels, task=task)
+    table = as_table(rows)
+    labelled_rows(table, labels, task=task)
     known = has_label(labels)
     if isinstance(folds, int):
         folds = stratified_folds(task.strata(labels), folds=folds, seed=seed)
@@ -69,12 +69,12 @@ def cross_fitted(
         raise DataError(f"folds are {len(labels)} numbers from 0, one a row; got others")
     folds = folds.where(known, UNLABELLED)
     if c is None:
-        c = probe_holdout(found, labels, task=task, seed=seed, device=device).c
+        c = probe_holdout(table, labels, task=task, seed=seed, device=device).c
     outputs = torch.empty(len(labels), task.outputs)
     for fold in sorted(set(folds.tolist())):
         mine = (folds == fold).nonzero().flatten()
         # The fold of rows without a label is no labelled row's: their probe is that of all others.
         others = mask_labels(labels, mine)
-        probe = fit_probe(found, others, task=task, c=c, device=device)
-        outputs[mine] = probe.outputs(select(found, mine))
+        probe = fit_probe(table, others, task=task, c=c, device=device)
+        outputs[mine] = probe.outputs(select(table, mine))
     return outputs

@@ -75,15 +75,15 @@ class LinearProbe:
                 f"the probe was fitted on {len(self.mean)} columns, and these rows have "
                 f"{total_width(rows)}"
             )
-        found = torch.empty(len(rows), len(self.bias))
+        outputs = torch.empty(len(rows), len(self.bias))
         for place, block in blocks(rows):
             columns = (block.to(self.mean) - self.mean) / self.scale
-            torch.addmm(self.bias, columns, self.weight.T, out=found[place])
-        if not bool((finite := found.isfinite().all(dim=1)).all()):
+            torch.addmm(self.bias, columns, self.weight.T, out=outputs[place])
+        if not bool((finite := outputs.isfinite().all(dim=1)).all()):
             raise DataError(
                 f"features must be finite numbers, but row {int((~finite).nonzero()[0])} has others"
             )
-        return found
+        return outputs
 
     def predict(
         self, features: Float[Tensor, "rows width"] | FeatureTable
@@ -162,13 +162,13 @@ class ProbeProblem:
         weights: Float[Tensor, " width"] | None = None,
         device: torch.device | None = None,
     ) -> None:
-        found = as_table(rows)
-        labelled = labelled_rows(found, labels, task=task)
-        _refuse_weights(weights, width=total_width(found))
+        table = as_table(rows)
+        labelled = labelled_rows(table, labels, task=task)
+        _refuse_weights(weights, width=total_width(table))
         self.device = device or _accelerator()
         self.outputs = task.outputs
         self._columns = StandardizedRows(
-            select(found, labelled), weights=weights, device=self.device
+            select(table, labelled), weights=weights, device=self.device
         )
         self._criterion = criterion_of(task, labels[labelled], device=self.device)
         self._curvature = Curvature(self._columns)
@@ -192,7 +192,7 @@ class ProbeProblem:
             weight, bias = torch.zeros(self.outputs, width), criterion.constants()
         else:
             weight, bias = criterion.from_units(start.weight, start.bias)
-        found = minimize(
+        minimum = minimize(
             lambda at: self.objective(at, c=c),
             torch.cat([weight.flatten(), bias]).to(self.device),
             inverse_hessian=lambda gradient: self._curvature.solve(
@@ -204,7 +204,7 @@ class ProbeProblem:
                 tolerance * max(min(loss, (constant_loss - loss) / 4), loss / 1000)
             ),
         )
-        weight, bias = criterion.to_units(*parts(found.cpu(), width=width))
+        weight, bias = criterion.to_units(*parts(minimum.cpu(), width=width))
         return LinearProbe(
             weight=weight.clone(),
             bias=bias.clone(),

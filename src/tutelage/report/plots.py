@@ -78,7 +78,7 @@ def probe_plot(comparison: Comparison, *, note: str, palette: Palette = PAGE) ->
     Args:
         comparison: The comparison.
         note: Text below the figure: the correlation.
-        palette: Colours.
+        palette: Colors.
 
     Returns:
         None where the probes are too few or too alike for a correlation.

@@ -1,4 +1,4 @@
-"""Sizes, fonts and colours of all figures; the colour of a method is the same everywhere."""
+"""Sizes, fonts and colors of all figures; the color of a method is the same everywhere."""
 
 import re
 from collections.abc import Iterable
@@ -38,20 +38,20 @@ SERIES = {
     "aft-bilevel": 8,
     "aft-rbf": 9,
 }
-"""Colour of each method; others take one by the checksum of their name."""
+"""Color of each method; others take one by the checksum of their name."""
 DASHES: tuple[tuple[float, ...], ...] = ((), (4, 2), (1.5, 1.5), (7, 2, 1.5, 2))
-"""Rows of one colour differ by their dashes."""
+"""Rows of one color differ by their dashes."""
 
 VARIABLES = ("ink", "muted", "rule", "paper", *(f"series-{index}" for index in range(COLORS)))
 PLACEHOLDERS = {
     f"#0000{index:02x}": f"var(--{name})" for index, name in enumerate(VARIABLES, start=1)
 }
-"""Colours that stand for the page's CSS variables, so that one drawing serves light and dark."""
+"""Colors that stand for the page's CSS variables, so that one drawing serves light and dark."""
 
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours of a figure."""
+    """Colors of a figure."""
 
     ink: str
     muted: str
@@ -61,12 +61,12 @@ class Palette:
 
     @classmethod
     def of(cls, colors: Iterable[str]) -> "Palette":
-        """Return the palette of colours in the order of ``VARIABLES``."""
+        """Return the palette of colors in the order of ``VARIABLES``."""
         ink, muted, rule, paper, *series = colors
         return cls(ink, muted, rule, paper, tuple(series))
 
     def method(self, name: str) -> str:
-        """Return the colour of a method."""
+        """Return the color of a method."""
         return self.series[SERIES.get(name, 1 + crc32(name.encode()) % (COLORS - 1))]
 
 
@@ -75,7 +75,7 @@ PAGE = Palette.of(PLACEHOLDERS)
 
 @cache
 def light() -> Palette:
-    """The page's light colours, as its style sheet has them, on white."""
+    """The page's light colors, as its style sheet has them, on white."""
     text = (files("tutelage.report") / "page.css").read_text(encoding="utf-8")
     colors = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", text.partition("@media")[0]))
     colors |= {"series-1": colors["accent"], "paper": "#ffffff"}
@@ -84,7 +84,7 @@ def light() -> Palette:
 
 @dataclass(frozen=True)
 class Stroke:
-    """Colour and dashes of a row's lines."""
+    """Color and dashes of a row's lines."""
 
     color: str
     dashes: tuple[float, ...] = ()

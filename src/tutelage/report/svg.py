@@ -38,7 +38,7 @@ def save_figure(figure: Figure, path: Path) -> list[Path]:
     """Write a figure as SVG, PDF and PNG; the same figure gives the same bytes.
 
     Args:
-        figure: Drawn in real colours, as those of ``light()``.
+        figure: Drawn in real colors, as those of ``light()``.
         path: The files' path; each gets its suffix.
     """
     written = [path.parent / f"{path.name}.{suffix}" for suffix in METADATA]
@@ -60,7 +60,7 @@ def inline_svg(figure: Figure, *, name: str, title: str) -> Markup:
     """Return the figure as one ``<svg>`` element, the same bytes each time.
 
     Args:
-        figure: Drawn in the colours of ``PAGE``, which become CSS variables.
+        figure: Drawn in the colors of ``PAGE``, which become CSS variables.
         name: Prefix of every id, different for each figure of a page.
         title: Description for readers who cannot see the figure.
     """

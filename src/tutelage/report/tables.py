@@ -66,7 +66,7 @@ def summary_columns(comparison: Comparison) -> list[Column] | None:
     ]
     return [
         Column("method", tuple(label_of(one.method) for one in methods), text=True),
-        Column("normalized error", tuple(_three(one.normalised_error) for one in methods)),
+        Column("normalized error", tuple(_three(one.normalized_error) for one in methods)),
         Column("rows", tuple(map(str, counts))),
         Column("correlation", tuple(_number(one.correlation) for one in methods)),
     ]

@@ -74,7 +74,7 @@ def print_result(
 def print_comparison(comparison: Comparison, *, console: Console) -> None:
     """Print the table, the probes and the verdict.
 
-    Where the output is not a terminal there are no colours or lines, and no row is broken.
+    Where the output is not a terminal there are no colors or lines, and no row is broken.
     """
     print_table(score_table(comparison, ruled=console.is_terminal), console=console)
     if len(comparison.cells) > 1 and (summary := summary_columns(comparison)) is not None:

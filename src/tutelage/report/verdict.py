@@ -85,14 +85,14 @@ def _over_cells(comparison: Comparison) -> str:
         for one in comparison.methods
     }
     known = [
-        (one.normalised_error.mean, one)
+        (one.normalized_error.mean, one)
         for one in comparison.methods
-        if one.normalised_error is not None and counts[one.method] and one.method != BASELINE
+        if one.normalized_error is not None and counts[one.method] and one.method != BASELINE
     ]
     if not known:
         return f"{len(comparison.finished)} of {len(comparison.rows)} rows were finished."
     mean, best = min(known, key=lambda pair: pair[0])
-    error = best.normalised_error and best.normalised_error.error
+    error = best.normalized_error and best.normalized_error.error
     spread = "" if error is None else f"{SPACE}±{SPACE}{error:.3f}"
     return (
         f"{label_of(best.method)} has the lowest mean relative error: {mean:.3f}{spread} over "

@@ -33,11 +33,11 @@ class Run:
     rho: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class Part(BaseModel):
+class ComparisonPart(BaseModel):
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
 
-class Scores(Part):
+class Scores(ComparisonPart):
     """Scores of runs that differ only in their seed.
 
     Attributes:
@@ -114,22 +114,22 @@ class Row(Scores):
     fair: bool = True
 
 
-class MethodSummary(Part):
+class MethodSummary(ComparisonPart):
     """A method over all students, fractions and teachers.
 
     Attributes:
-        normalised_error: Mean of the rows' relative errors with its standard error over rows; None
+        normalized_error: Mean of the rows' relative errors with its standard error over rows; None
             where no row has one.
         correlation: Correlation of the rows' scores with their probes, within each student and
             fraction; None where it is undefined.
     """
 
     method: str
-    normalised_error: SampleMean | None
+    normalized_error: SampleMean | None
     correlation: float | None
 
 
-class Comparison(Part):
+class Comparison(ComparisonPart):
     """Finished runs of several methods on the same evaluated rows.
 
     Attributes:
@@ -289,7 +289,7 @@ def _summary(method: str, rows: Sequence[Row]) -> MethodSummary:
     errors = [row.relative_error for row in rows if row.relative_error is not None]
     return MethodSummary(
         method=method,
-        normalised_error=sample_mean(errors) if errors else None,
+        normalized_error=sample_mean(errors) if errors else None,
         correlation=_correlation_with_probe(rows),
     )
 

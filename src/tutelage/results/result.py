@@ -28,11 +28,11 @@ __all__ = ["Result", "StudentInfo", "TeacherInfo", "read_history", "read_result"
 SCHEMA_VERSION: Literal[1] = 1
 
 
-class Part(BaseModel):
+class ResultPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class StudentInfo(Part):
+class StudentInfo(ResultPart):
     """The model that was trained."""
 
     source: str
@@ -41,7 +41,7 @@ class StudentInfo(Part):
     tap: str
 
 
-class TeacherInfo(Part):
+class TeacherInfo(ResultPart):
     """A teacher as the run used it.
 
     Attributes:
@@ -62,14 +62,14 @@ class TeacherInfo(Part):
     share: float | None
 
 
-class Result(Part):
+class Result(ResultPart):
     """A finished run.
 
     Attributes:
         task: What labels are.
         metric: The metric that leads, one of those in ``metrics``.
         metrics: By split (``train`` and ``test`` or ``holdout``), by name: those of ``scores``, and
-            ``loss`` (mean cross-entropy in nats, or squared error of standardised targets). What was
+            ``loss`` (mean cross-entropy in nats, or squared error of standardized targets). What was
             undefined on the rows is not there.
         rows: Rows by split.
         classes: Their names, or those of the labels or targets.

@@ -11,14 +11,14 @@ from tutelage.students.backbone import freeze_backbone
 from tutelage.students.base import Student
 from tutelage.tasks import Kind
 
-__all__ = ["PAIR_SCHEMES", "SCHEMES", "build_student", "limit_training", "student_problems"]
+__all__ = ["PAIR_STUDENTS", "STUDENTS", "build_student", "limit_training", "student_problems"]
 
-SCHEMES = {
+STUDENTS = {
     "timm": "tutelage.students.timm:TimmStudent",
     "hf": "tutelage.students.huggingface:HuggingFaceStudent",
     "python": "tutelage.students.python:PythonStudent",
 }
-PAIR_SCHEMES = {
+PAIR_STUDENTS = {
     "hf": "tutelage.students.clip:clip_student",
     "openclip": "tutelage.students.openclip:openclip_student",
     "python": "tutelage.students.python:PythonStudent",
@@ -76,7 +76,7 @@ def build_student(
         return _joined(source, joined, given, params or {})
     if mistake := _timm_alone(source, modality):
         raise StudentError(mistake)
-    schemes = SCHEMES if modality != "image+text" else PAIR_SCHEMES
+    schemes = STUDENTS if modality != "image+text" else PAIR_STUDENTS
     built: Student = build(source, schemes, given, params or {}, kind="student", where="student")
     return built
 
@@ -106,7 +106,7 @@ def student_problems(
     names = ("output_names", "task", "modality", "model_input", "tap")
     return build_problems(
         source,
-        PAIR_SCHEMES if pair else SCHEMES,
+        PAIR_STUDENTS if pair else STUDENTS,
         {**dict.fromkeys(names), "modality": modality, "model_input": model_input},
         params or {},
         kind="student",
@@ -151,8 +151,7 @@ def _joined_problems(
     model_input: Mapping[str, Any] | None,
     tap: str | None,
 ) -> list[str]:
-    from tutelage.students.joining import SCHEMES as TOWERS
-    from tutelage.students.joining import SIDES, tower_given
+    from tutelage.students.joining import SIDES, TOWERS, tower_given
 
     if modality != "image+text":
         return [_one_modality(source, modality)]

@@ -12,8 +12,8 @@ from tutelage.backbones.transformers import (
     folder_mistakes,
     image_input,
     known_type,
-    load_config,
     load_embedding_model,
+    load_model_config,
     quietly,
     text_input,
 )
@@ -72,7 +72,7 @@ def clip_student(
             "student.tap: the features of a model of images and texts are its embeddings"
         )
     try:
-        config = load_config(name, revision=revision)
+        config = load_model_config(name, revision=revision)
         if config.model_type not in EMBEDDING_MODELS:
             raise StudentError(_of_one_modality(name, config.model_type))
         image, text = (

@@ -16,7 +16,7 @@ from tutelage.backbones.transformers import (
     image_input,
     known_type,
     load_classifier,
-    load_config,
+    load_model_config,
     quietly,
     text_input,
 )
@@ -83,7 +83,7 @@ class HuggingFaceStudent:
     ) -> None:
         hub: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
         try:
-            settings = load_config(name, **hub)
+            settings = load_model_config(name, **hub)
             family = family_of(settings.model_type, name=name, kind=modality)
             _shape(settings, config or {}, random_start=weights == "random")
             if layers is not None:

@@ -17,9 +17,9 @@ from tutelage.students.backbone import backbone_of
 from tutelage.students.base import Student
 from tutelage.students.timm import save_timm
 
-__all__ = ["SCHEMES", "JoinedTowers", "Tower", "join_towers", "tower_given"]
+__all__ = ["TOWERS", "JoinedTowers", "Tower", "join_towers", "tower_given"]
 
-SCHEMES = {
+TOWERS = {
     "timm": "tutelage.students.joining:timm_tower",
     "hf": "tutelage.students.huggingface:HuggingFaceStudent",
     "python": "tutelage.students.python:PythonStudent",
@@ -94,7 +94,7 @@ def join_towers(
     for side, source in zip(SIDES, (image, text), strict=True):
         built: Tower | Student = build(
             source,
-            SCHEMES,
+            TOWERS,
             tower_given(source, side=side, model_input=model_input),
             params.get(side, {}),
             kind=f"{side} tower",

@@ -32,7 +32,7 @@ from tutelage.results.names import strengths
 from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.grid import GridPoint, grid_of
 from tutelage.sweeps.jobs import Failed, attempt, attempt_all, run_score
-from tutelage.sweeps.processes import Pool, pool
+from tutelage.sweeps.processes import Pool, process_pool
 from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.tune import extract_first
 
@@ -76,18 +76,18 @@ def compare(
         + [{"compare": {name: value}} for name, value in given.items() if value is not None]
     )
     _refuse_what_tuning_cannot(config)
-    cells = grid_of(config, rows=len(open_data(config)[1].extracted))
+    points = grid_of(config, rows=len(open_data(config)[1].extracted))
     _begin(config)
-    choices = _usable(cells, progress)
-    with pool(jobs) as processes:
+    choices = _usable(points, progress)
+    with process_pool(jobs) as processes:
         if config.compare.tune:
-            choices = _choose(cells, choices, processes=processes, progress=progress)
+            choices = _choose(points, choices, processes=processes, progress=progress)
         seeds = config.compare.seeds
-        runs = _run_all(cells, choices, seeds=seeds, processes=processes, progress=progress)
-        probes = _probe_all(cells, choices, processes=processes, progress=progress)
+        runs = _run_all(points, choices, seeds=seeds, processes=processes, progress=progress)
+        probes = _probe_all(points, choices, processes=processes, progress=progress)
     scores = [
-        _scores(cell, choice, outcomes=outcomes, probe=probe)
-        for cell, choice, outcomes, probe in zip(cells, choices, runs, probes, strict=True)
+        _scores(point, choice, outcomes=outcomes, probe=probe)
+        for point, choice, outcomes, probe in zip(points, choices, runs, probes, strict=True)
     ]
     scores = with_runs(scores, config.output.dir)
     comparison = compare_scores(
@@ -144,37 +144,37 @@ def _about(config: ExperimentConfig) -> str:
     return json.dumps([config.digest(), asked, tried], sort_keys=True)
 
 
-def _usable(cells: Sequence[GridPoint], progress: Progress) -> list[Choice]:
-    """Cache all features before any run; a cell fails whose method or teachers cannot be used."""
+def _usable(points: Sequence[GridPoint], progress: Progress) -> list[Choice]:
+    """Cache all features before any run; a point fails whose method or teachers cannot be used."""
     tried: dict[tuple[str, float, str], Failed | None] = {}
     choices: list[Choice] = []
-    for cell in cells:
-        choice: Choice = SearchPoint(cell.method)
-        for name, teacher in zip(cell.teachers, cell.config.teachers, strict=False):
-            key = name, cell.fraction, cell.method
+    for point in points:
+        choice: Choice = SearchPoint(point.method)
+        for name, teacher in zip(point.teachers, point.config.teachers, strict=False):
+            key = name, point.fraction, point.method
             if key not in tried:
-                work = partial(extract_first, methods=[cell.method], progress=progress)
-                tried[key] = attempt(work, cell.config.replace({"teachers": (teacher,)}))
+                work = partial(extract_first, methods=[point.method], progress=progress)
+                tried[key] = attempt(work, point.config.replace({"teachers": (teacher,)}))
             choice = tried[key] or choice
         choices.append(choice)
     return choices
 
 
 def _choose(
-    cells: Sequence[GridPoint], choices: Sequence[Choice], *, processes: Pool, progress: Progress
+    points: Sequence[GridPoint], choices: Sequence[Choice], *, processes: Pool, progress: Progress
 ) -> list[Choice]:
-    """Each cell's best point on the hold-out; of equal ones the first."""
-    seeds = range(cells[0].config.tune.seeds)
+    """Each point's best candidate on the hold-out; of equal ones the first."""
+    seeds = range(points[0].config.tune.seeds)
     spaces = {
-        number: space_of(cell.config, [cell.method]).points
-        for number, (cell, choice) in enumerate(zip(cells, choices, strict=True))
+        number: space_of(point.config, [point.method]).points
+        for number, (point, choice) in enumerate(zip(points, choices, strict=True))
         if isinstance(choice, SearchPoint)
     }
     configs = [
-        _run_config(cells[number], point, seed=seed, held_out=True)
-        for number, points in spaces.items()
-        if len(points) > 1
-        for point in points
+        _run_config(points[number], candidate, seed=seed, held_out=True)
+        for number, candidates in spaces.items()
+        if len(candidates) > 1
+        for candidate in candidates
         for seed in seeds
     ]
     scores = iter(
@@ -188,39 +188,39 @@ def _choose(
         )
     )
     chosen = list(choices)
-    for number, points in spaces.items():
+    for number, candidates in spaces.items():
         chosen[number] = (
-            _best([(point, [next(scores) for _ in seeds]) for point in points])
-            if len(points) > 1
-            else points[0]
+            _best([(candidate, [next(scores) for _ in seeds]) for candidate in candidates])
+            if len(candidates) > 1
+            else candidates[0]
         )
     return chosen
 
 
 def _best(tried: Sequence[tuple[SearchPoint, Sequence[float | Failed]]]) -> Choice:
     finished, reasons = [], []
-    for point, scores in tried:
+    for candidate, scores in tried:
         numbers = [one for one in scores if not isinstance(one, Failed)]
         reasons += [one.reason for one in scores if isinstance(one, Failed)]
         if len(numbers) == len(scores):
-            finished.append((sample_mean(numbers).mean, point))
+            finished.append((sample_mean(numbers).mean, candidate))
     if not finished:
         return Failed(f"nothing could be finished on the hold-out; the first said: {reasons[0]}")
     return max(finished, key=lambda one: one[0])[1]
 
 
 def _run_all(
-    cells: Sequence[GridPoint],
+    points: Sequence[GridPoint],
     choices: Sequence[Choice],
     *,
     seeds: int,
     processes: Pool,
     progress: Progress,
 ) -> list[list[float | Failed]]:
-    """Each cell's scores over the seeds, trained on all its training rows."""
+    """Each point's scores over the seeds, trained on all its training rows."""
     configs = [
-        _run_config(cell, choice, seed=seed)
-        for cell, choice in zip(cells, choices, strict=True)
+        _run_config(point, choice, seed=seed)
+        for point, choice in zip(points, choices, strict=True)
         if isinstance(choice, SearchPoint)
         for seed in range(seeds)
     ]
@@ -241,13 +241,13 @@ def _run_all(
 
 
 def _probe_all(
-    cells: Sequence[GridPoint], choices: Sequence[Choice], *, processes: Pool, progress: Progress
+    points: Sequence[GridPoint], choices: Sequence[Choice], *, processes: Pool, progress: Progress
 ) -> list[float | None]:
-    """The probe of each cell's teachers; once for all cells with the same rows."""
+    """The probe of each point's teachers; once for all points with the same rows."""
     different = {
-        (cell.teachers, cell.fraction): cell.config
-        for cell, choice in zip(cells, choices, strict=True)
-        if cell.teachers and isinstance(choice, SearchPoint)
+        (point.teachers, point.fraction): point.config
+        for point, choice in zip(points, choices, strict=True)
+        if point.teachers and isinstance(choice, SearchPoint)
     }
     probes = attempt_all(
         probe_score,
@@ -261,27 +261,27 @@ def _probe_all(
         key: None if isinstance(probe, Failed) else probe
         for key, probe in zip(different, probes, strict=True)
     }
-    return [known.get((cell.teachers, cell.fraction)) for cell in cells]
+    return [known.get((point.teachers, point.fraction)) for point in points]
 
 
 def _scores(
-    cell: GridPoint, choice: Choice, *, outcomes: Sequence[float | Failed], probe: float | None
+    point: GridPoint, choice: Choice, *, outcomes: Sequence[float | Failed], probe: float | None
 ) -> Scores:
-    by_seed = dict(enumerate(outcomes, start=cell.config.seed))
+    by_seed = dict(enumerate(outcomes, start=point.config.seed))
     values = {seed: value for seed, value in by_seed.items() if not isinstance(value, Failed)}
     folders = {
-        seed: _run_config(cell, choice, seed=seed - cell.config.seed)
-        .output.dir.relative_to(cell.config.output.dir)
+        seed: _run_config(point, choice, seed=seed - point.config.seed)
+        .output.dir.relative_to(point.config.output.dir)
         .as_posix()
         for seed in values
         if isinstance(choice, SearchPoint)
     }
     return Scores(
-        student=cell.student,
-        fraction=cell.fraction,
-        method=cell.method,
-        teachers=cell.teachers,
-        settings=_settings(cell, choice) if isinstance(choice, SearchPoint) else {},
+        student=point.student,
+        fraction=point.fraction,
+        method=point.method,
+        teachers=point.teachers,
+        settings=_settings(point, choice) if isinstance(choice, SearchPoint) else {},
         values=values,
         failures={s: value.reason for s, value in by_seed.items() if isinstance(value, Failed)},
         probe=probe,
@@ -290,15 +290,15 @@ def _scores(
 
 
 def _run_config(
-    cell: GridPoint, point: SearchPoint, *, seed: int, held_out: bool = False
+    point: GridPoint, choice: SearchPoint, *, seed: int, held_out: bool = False
 ) -> ExperimentConfig:
-    settings = "".join(f"-{name}-{value:g}" for name, value in point.settings.items())
-    root = cell.config.output.dir / ("tuning" if held_out else "runs")
-    config = point.applied(cell.config, folder=root / cell.place(settings) / f"seed-{seed}")
+    settings = "".join(f"-{name}-{value:g}" for name, value in choice.settings.items())
+    root = point.config.output.dir / ("tuning" if held_out else "runs")
+    config = choice.applied(point.config, folder=root / point.place(settings) / f"seed-{seed}")
     changes: dict[str, Any] = {"data.evaluate": "holdout"} if held_out else {}
     return config.replace(changes | {"seed": config.seed + seed})
 
 
-def _settings(cell: GridPoint, point: SearchPoint) -> dict[str, float]:
+def _settings(point: GridPoint, choice: SearchPoint) -> dict[str, float]:
     """The strengths that the method was given, and the settings that were chosen."""
-    return strengths(cell.method, cell.config.transfer.model_dump()) | dict(point.settings)
+    return strengths(point.method, point.config.transfer.model_dump()) | dict(choice.settings)

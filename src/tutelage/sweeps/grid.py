@@ -27,7 +27,7 @@ class GridPoint:
         teachers: Names of the teachers; empty for a method without teachers, which is trained once
             whatever the sets of teachers.
         config: Config of its runs, except for tuned settings, seed and folder.
-        shown: The parts that distinguish the points of this comparison.
+        distinguishing: The parts that distinguish the points of this comparison.
     """
 
     student: str
@@ -35,17 +35,17 @@ class GridPoint:
     method: str
     teachers: tuple[str, ...]
     config: ExperimentConfig
-    shown: frozenset[str]
+    distinguishing: frozenset[str]
 
     def place(self, settings: str = "") -> PurePath:
-        """The folder of its runs, below that of all runs: what is the same in all cells is left out."""
+        """The folder of its runs, below that of all runs: what is the same in all points is left out."""
         parts = {
             "student": self.student,
             "fraction": f"fraction-{self.fraction:g}",
             "method": self.method.replace(":", ".") + settings,
             "teachers": "+".join(self.teachers),
         }
-        return PurePath(*(_file_name(parts[part]) for part in PARTS if part in self.shown))
+        return PurePath(*(_file_name(parts[part]) for part in PARTS if part in self.distinguishing))
 
 
 def grid_of(config: ExperimentConfig, *, rows: int) -> list[GridPoint]:
@@ -61,34 +61,34 @@ def grid_of(config: ExperimentConfig, *, rows: int) -> list[GridPoint]:
     """
     asked = config.compare
     methods = list(dict.fromkeys(asked.methods or (BASELINE, config.transfer.method)))
-    taught = {method: parse_method(method).needs_teachers for method in methods}
+    needs_teachers = {method: parse_method(method).needs_teachers for method in methods}
     sets = _teacher_sets(config, asked)
     students = asked.students or ((config.student,) if config.student else ())
     if not students:
         raise ConfigError("setting student is missing; give --student, or [student] with a source")
     for method in methods:
-        if taught[method] and not config.teachers:
+        if needs_teachers[method] and not config.teachers:
             raise ConfigError(
                 f"method {method!r} needs at least one teacher; add [[teachers]] with a source"
             )
     fractions = tuple(dict.fromkeys(asked.fractions)) or (1.0,)
     several = {"student": students, "fraction": fractions, "teachers": sets}
-    shown = {part for part, values in several.items() if len(values) > 1} | {"method"}
+    distinguishing = {part for part, values in several.items() if len(values) > 1} | {"method"}
     return [
         GridPoint(
             label,
             fraction,
             method,
             names,
-            _cell_config(config, student, teachers=names, limit=_limit(config, fraction, rows)),
-            frozenset(shown if taught[method] else shown - {"teachers"}),
+            _point_config(config, student, teachers=names, limit=_limit(config, fraction, rows)),
+            frozenset(distinguishing if needs_teachers[method] else distinguishing - {"teachers"}),
         )
         for (label, student), fraction, method in itertools.product(
             zip(student_labels([s.source for s in students]), students, strict=True),
             fractions,
             methods,
         )
-        for names in (sets if taught[method] else ((),))
+        for names in (sets if needs_teachers[method] else ((),))
     ]
 
 
@@ -104,7 +104,7 @@ def _teacher_sets(config: ExperimentConfig, asked: CompareConfig) -> tuple[tuple
     return tuple(unique) or (tuple(known),)
 
 
-def _cell_config(
+def _point_config(
     config: ExperimentConfig, student: StudentConfig, *, teachers: Sequence[str], limit: int | None
 ) -> ExperimentConfig:
     known = config.teacher_names

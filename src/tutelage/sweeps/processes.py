@@ -12,7 +12,7 @@ import torch
 
 from tutelage.errors import TrainingError
 
-__all__ = ["Pool", "cores", "pool"]
+__all__ = ["Pool", "cores", "process_pool"]
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -26,7 +26,7 @@ def cores() -> int:
 
 
 class Pool:
-    """Processes that serve several batches of work; opened by ``pool``."""
+    """Processes that serve several batches of work; opened by ``process_pool``."""
 
     def __init__(self, executor: ProcessPoolExecutor | None) -> None:
         self._executor = executor
@@ -60,7 +60,7 @@ class Pool:
 
 
 @contextmanager
-def pool(jobs: int) -> Iterator[Pool]:
+def process_pool(jobs: int) -> Iterator[Pool]:
     """Open a pool of ``jobs`` processes; with one, all is done in this process.
 
     Small runs gain more from parallel runs than from threads, so the cores are divided.

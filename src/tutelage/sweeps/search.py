@@ -130,14 +130,14 @@ class Search:
         sampled = self.config.tune.samples is not None
         method = trial.suggest_categorical("method", list(self.space.dimensions))
         sets = ["+".join(names) for names in self.space.teachers]
-        taught = len(sets) > 1 and parse_method(method).needs_teachers
-        chosen = trial.suggest_categorical("teachers", sets) if taught else sets[0]
+        needs_teachers = len(sets) > 1 and parse_method(method).needs_teachers
+        chosen = trial.suggest_categorical("teachers", sets) if needs_teachers else sets[0]
         values = {
             one.name: _suggest(trial, f"{method} {one.name}", one, sampled=sampled)
             for one in self.space.dimensions[method]
         }
         return SearchPoint(
-            method, values, self.space.teachers[sets.index(chosen)] if taught else ()
+            method, values, self.space.teachers[sets.index(chosen)] if needs_teachers else ()
         )
 
     def trials(self) -> tuple[Trial, ...]:

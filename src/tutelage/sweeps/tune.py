@@ -24,7 +24,7 @@ from tutelage.files import write_atomically, writing_to
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.result import Result
-from tutelage.sweeps.processes import pool
+from tutelage.sweeps.processes import process_pool
 from tutelage.sweeps.search import Search, Trial, try_next
 from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.tasks import Metric, SingleLabel
@@ -93,7 +93,7 @@ def tune(
     search.begin()
     extract_first(search.held_out, methods=list(search.space.dimensions), progress=progress)
     with (
-        pool(jobs) as processes,
+        process_pool(jobs) as processes,
         progress.track("tune", search.total, unit="points", done=search.done) as update,
     ):
         for _ in processes.run(try_next, [search] * search.total):

@@ -7,9 +7,9 @@ from tutelage.data.base import Side
 from tutelage.registry import build, build_problems
 from tutelage.teachers.base import Source
 
-__all__ = ["SCHEMES", "open_teacher", "teacher_problems"]
+__all__ = ["TEACHERS", "open_teacher", "teacher_problems"]
 
-SCHEMES = {
+TEACHERS = {
     "timm": "tutelage.teachers.timm:TimmSource",
     "hf": "tutelage.teachers.huggingface:HuggingFaceSource",
     "openclip": "tutelage.teachers.openclip:OpenClipSource",
@@ -48,7 +48,7 @@ def open_teacher(
         ConfigError: If the string or an option cannot be used.
     """
     given = {"modality": modality, "model_input": model_input}
-    opened: Source = build(source, SCHEMES, given, params or {}, kind="teacher", where="teachers")
+    opened: Source = build(source, TEACHERS, given, params or {}, kind="teacher", where="teachers")
     return opened
 
 
@@ -69,5 +69,5 @@ def teacher_problems(
     """
     given = {"modality": modality, "model_input": model_input}
     return build_problems(
-        source, SCHEMES, given, params or {}, kind="teacher", where="teachers", checks=CHECKS
+        source, TEACHERS, given, params or {}, kind="teacher", where="teachers", checks=CHECKS
     )

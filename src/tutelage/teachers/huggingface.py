@@ -21,9 +21,9 @@ from tutelage.backbones.transformers import (
     image_input,
     known_type,
     load_classifier,
-    load_config,
     load_embedding_model,
     load_encoder,
+    load_model_config,
     text_input,
 )
 from tutelage.data.base import Side
@@ -46,7 +46,7 @@ def mistakes(name: str, *, modality: Side, params: Mapping[str, Any]) -> list[st
 
 
 _DTYPES = ("float32", "bfloat16", "float16")
-Features = Callable[[Mapping[str, Tensor]], Float[Tensor, "batch width"]]
+FeatureFunction = Callable[[Mapping[str, Tensor]], Float[Tensor, "batch width"]]
 
 
 class HuggingFaceSource(ModuleEncoder):
@@ -97,7 +97,7 @@ class HuggingFaceSource(ModuleEncoder):
             max_length = max_length or sentence.max_length
             name = str(Path(name) / sentence.subfolder) if sentence.subfolder else name
         hub: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-        config = load_config(name, **hub)
+        config = load_model_config(name, **hub)
         if dtype is not None and dtype not in _DTYPES:
             raise SourceError(
                 f"dtype of hf:{name} must be one of {', '.join(_DTYPES)}, not {dtype!r}"
@@ -141,7 +141,7 @@ class _Built:
     """A model with the function that computes its features."""
 
     loaded: Loaded
-    features: Features
+    features: FeatureFunction
     meaning: str
     tap: FeatureTap | None = None
     reads_end: bool | None = None
@@ -171,13 +171,13 @@ def _build(
     return _Built(loaded, _tapped(loaded, tap), f"enters {family.tap}", tap=tap)
 
 
-def _pooled(loaded: Loaded, pooling: Pooling) -> Features:
+def _pooled(loaded: Loaded, pooling: Pooling) -> FeatureFunction:
     return lambda ready: pool(
         loaded.model(**_named(ready)), ready.get("attention_mask"), how=pooling
     )
 
 
-def _tapped(loaded: Loaded, tap: FeatureTap) -> Features:
+def _tapped(loaded: Loaded, tap: FeatureTap) -> FeatureFunction:
     def features(ready: Mapping[str, Tensor]) -> Tensor:
         loaded.model(**_named(ready))
         return tap.take()
