@@ -1,11 +1,15 @@
 """What a plan tells before a teacher is run."""
 
 import pytest
+from PIL import Image
 
 from tutelage import run
 from tutelage.config import ExperimentConfig
+from tutelage.demo.data import minilm
 from tutelage.errors import ConfigError, TutelageError
 from tutelage.experiment.plan import Plan
+from tutelage.sweeps.compare import compare
+from tutelage.sweeps.tune import tune
 
 FACTORIES = """
 from torch import nn
@@ -13,10 +17,28 @@ from torch import nn
 def fails():
     raise RuntimeError("the teacher was run")
 
+def fails_to_build(num_classes):
+    raise RuntimeError("the student cannot be built")
+
 def student(num_classes, hidden=8):
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, hidden), nn.Linear(hidden, num_classes))
 """
 INPUT = {"image_size": 8}
+PRODUCT = """
+
+class Product(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.words = nn.EmbeddingBag(40_000, 4)
+        self.pixels = nn.Linear(3 * 8 * 8, 4)
+        self.head = nn.Bilinear(4, 4, classes)
+
+    def forward(self, pixels, input_ids):
+        return self.head(self.pixels(pixels.flatten(1)), self.words(input_ids))
+
+def product(num_classes):
+    return Product(num_classes)
+"""
 
 
 @pytest.fixture
@@ -96,3 +118,58 @@ def test_steps_are_resolved(config):
     plan = Plan.of(config.replace({"train.epochs": 3}))
     assert plan.config.train.steps == 3 * (len(plan.training) // 8)
     assert plan.counts == {"train": 60, "test": 24}
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_mistakes_are_told_beside_data_or_a_method_that_cannot_be_used(config, opened):
+    changes = {"transfer.method": "atf", "student.params": {"hiden": 3}}
+    if not opened:
+        changes = {"data.source": "table:not_here.csv", "transfer.params": {"kernal": "rbf"}}
+    with pytest.raises(ConfigError) as told:
+        Plan.of(config.replace(changes))
+    words = ("'aft'", "hiden") if opened else ("not_here.csv", "kernal")
+    assert [word for word in words if word not in str(told.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"transfer.params": {"weihgts": "dense"}}, "did you mean 'weights'"),
+        ({"transfer.method": "ft"}, "learns from the training rows first"),
+        ({"transfer.params": {"kernel": "cubic"}}, "kernel"),
+    ],
+)
+def test_methods_for_two_modalities_are_checked_before_any_teacher(config, tmp_path, changes, says):
+    rows = [
+        f"{number},pictures/{number}.png,text {number},{'ab'[number % 2]}" for number in range(24)
+    ]
+    (tmp_path / "pictures").mkdir()
+    for number in range(24):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / "pictures" / f"{number}.png")
+    (tmp_path / "both.csv").write_text("\n".join(["id,image,text,label", *rows]))
+    module = config.teachers[0].source.split(":")[1]
+    (tmp_path / f"{module}.py").write_text(FACTORIES + PRODUCT)
+    both = INPUT | {"tokenizer": str(minilm()), "max_length": 8}
+    given = {
+        "data.source": f"table:{tmp_path / 'both.csv'}",
+        "data.id": "id",
+        "data.image": "image",
+        "data.text": "text",
+        "teachers.0.modality": "image",
+        "student.source": f"python:{module}:product",
+        "student.input": both,
+    }
+    with pytest.raises(TutelageError) as told:
+        run(config.replace(given | changes))
+    assert "the teacher was run" not in str(told.value)
+    assert says in str(told.value)
+
+
+@pytest.mark.parametrize("verb", [tune, compare])
+def test_many_runs_are_refused_before_any_teacher_for_a_student_that_fails(config, verb):
+    module = config.teachers[0].source.split(":")[1]
+    failing = {"student.source": f"python:{module}:fails_to_build", "student.input": INPUT}
+    with pytest.raises(TutelageError) as told:
+        verb(config.replace(failing), methods=["aft"])
+    assert "the student cannot be built" in str(told.value)
+    assert "the teacher was run" not in str(told.value)

@@ -1,10 +1,11 @@
 """Build the parts of a run from its plan: student, objective, batches, prepared regularizer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 from torch import Tensor
 
@@ -31,6 +32,7 @@ __all__ = [
     "Prepared",
     "build_objective",
     "build_student",
+    "check_method",
     "prepare_batches",
     "prepare_regularizer",
 ]
@@ -91,7 +93,8 @@ def build_objective(plan: Plan, student: Student, teachers: Sequence[Teacher]) -
     custom = method.is_custom
     try:
         with naming_user_code(method.regularizer, kind=ConfigError) if custom else nullcontext():
-            regularizer = _regularizer(plan, student, teachers)
+            widths = {teacher.name: teacher.features.width for teacher in teachers}
+            regularizer = _regularizer(plan, student, widths)
     except ConfigError:
         raise
     except ValueError as error:
@@ -112,10 +115,35 @@ def build_objective(plan: Plan, student: Student, teachers: Sequence[Teacher]) -
     return Objective(soft if method.uses_soft_labels else loss, regularizer, beta=beta)
 
 
-def _regularizer(plan: Plan, student: Student, teachers: Sequence[Teacher]) -> Regularizer:
-    """The method's term; where the student's features are a product, in the form for that."""
+def check_method(plan: Plan, student: Student) -> None:
+    """Refuse what the method cannot use, before the teachers, whose widths matter not, are loaded.
+
+    The method is built without memory or random numbers; one of a user is called only once, by
+    ``build_objective``.
+
+    Raises:
+        ConfigError: If it does not take ``transfer.params``, or cannot learn from these teachers.
+    """
+    if plan.method.is_custom:
+        return
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            _regularizer(plan, student, {teacher.name: 8 for teacher in plan.teachers})
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"transfer: {error}") from error
+
+
+def _regularizer(plan: Plan, student: Student, widths: Mapping[str, int]) -> Regularizer:
+    """The method's term; where the student's features are a product, in the form for that.
+
+    Args:
+        plan: The method, its params, and the teachers.
+        student: The student, whose widths count.
+        widths: Columns of each teacher's features, by name.
+    """
     method = plan.method
-    widths = {teacher.name: teacher.features.width for teacher in teachers}
     params = {**method.params, **plan.config.transfer.params}
 
     def built(factory: Callable[..., Any], **given: Any) -> Regularizer:
@@ -125,7 +153,7 @@ def _regularizer(plan: Plan, student: Student, teachers: Sequence[Teacher]) -> R
 
     if len(student.widths) < 2 or not method.has_transfer_term:
         return built(method.regularizer_class(), student_width=student.width, teacher_widths=widths)
-    modalities = {teacher.name: teacher.plan.side for teacher in teachers}
+    modalities = {teacher.name: teacher.side for teacher in plan.teachers}
     if method.product is not None:
         return built(
             method.product,

@@ -99,21 +99,25 @@ class Plan:
         opened = mistakes.tell(partial(open_data, config))
         if trains and config.student is None:
             mistakes.add("setting student is missing; give --student, or [student] with a source")
-        if opened is None or method is None:
+        if opened is None:
+            if trains and method is not None:
+                mistakes.tell(partial(_check_method, config, method, classes=2))
             raise mistakes.error()
         data, splits = opened
+        taught = method is None or method.needs_teachers
         task = mistakes.tell(partial(_task, config, data, splits))
         teachers = [
             mistakes.tell(partial(_teacher, name, teacher, data.modality))
             for name, teacher in zip(config.teacher_names, config.teachers, strict=True)
-            if method.needs_teachers or not trains
+            if taught or not trains
         ]
         for teacher in filter(None, teachers):
             mistakes.add(*_teacher_problems(teacher))
         if trains:
             mistakes.add(*_student_problems(config, data.modality))
-            mistakes.tell(partial(_check_method, config, method, data))
-        used = trains and method.needs_teachers and config.train.unlabelled_share > 0
+            if method is not None and data.modality != "image+text":
+                mistakes.tell(partial(_check_method, config, method, classes=len(data.classes)))
+        used = trains and taught and config.train.unlabelled_share > 0
         unlabelled = tuple(splits.unlabelled) if used else ()
         if trains:
             mistakes.tell(partial(_check_loss, config, task, splits))
@@ -131,6 +135,7 @@ class Plan:
             raise mistakes.error()
         known = tuple(teacher for teacher in teachers if teacher is not None)
         assert task is not None
+        assert method is not None
         return cls(config, method, data, splits, task, known, unlabelled)
 
     @property
@@ -264,18 +269,17 @@ def _student_problems(config: ExperimentConfig, modality: Modality) -> list[str]
     )
 
 
-def _check_method(config: ExperimentConfig, method: MethodSpec, data: Data) -> None:
+def _check_method(config: ExperimentConfig, method: MethodSpec, *, classes: int) -> None:
     """Refuse ``transfer.params`` that the method does not take, or whose values it cannot use.
 
     The method is tried on few columns, without memory or random numbers; the widths of teachers are
-    known only when they are loaded. Rows of two modalities are left to ``build_objective``.
+    known only when they are loaded. For rows of two modalities ``check_method`` does this, once the
+    student is there.
     """
-    if data.modality == "image+text":
-        return
     given: dict[str, Any] = {
         "student_width": 8,
         "teacher_widths": dict.fromkeys(config.teacher_names, 8),
-        "classes": len(data.classes),
+        "classes": classes,
     }
     factory, params = method.regularizer_class(), {**method.params, **config.transfer.params}
     if mistakes := problems(factory, given, params, where="transfer.params"):

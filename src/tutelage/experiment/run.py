@@ -7,6 +7,7 @@ from tutelage.experiment.outcome import Clock, describe, measure
 from tutelage.experiment.parts import (
     build_objective,
     build_student,
+    check_method,
     prepare_batches,
     prepare_regularizer,
 )
@@ -71,6 +72,7 @@ def run(
             accelerator.init_trackers(config.name)
             set_seed(config.seed)
             student = build_student(plan)
+            check_method(plan, student)
         with clock("extract"), unchanged_random_state():
             teachers = extract_features(plan, runtime)
         with clock("prepare"):

@@ -5,7 +5,7 @@ from tutelage.report.tables import probe_correlation
 from tutelage.report.units import SPACE, gap, score, short
 from tutelage.results.comparison import Comparison, Row, Run
 from tutelage.results.statistics import Difference, SampleMean, row_sampling_error
-from tutelage.tasks import Metric
+from tutelage.tasks import TASKS, Metric
 
 __all__ = ["reasons", "verdict"]
 
@@ -133,7 +133,11 @@ def _predicts_one_class(run: Run, split: str) -> bool:
     accuracy.
     """
     metrics = run.result.metrics.get(split, {})
-    if run.result.task != "single-label" or metrics.get("mcc") != 0 or "accuracy" not in metrics:
+    if (
+        not TASKS[run.result.task].labels_are_classes
+        or metrics.get("mcc") != 0
+        or "accuracy" not in metrics
+    ):
         return False
     if "macro_f1" not in metrics:
         return True

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tutelage.config import ExperimentConfig
 from tutelage.errors import TrainingError
+from tutelage.experiment.parts import build_student, check_method
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.run import run
 from tutelage.experiment.runtime import Runtime
@@ -124,4 +125,6 @@ def extract_first(config: ExperimentConfig, *, methods: Sequence[str], progress:
     method = next(filter(lambda name: parse_method(name).needs_teachers, methods), methods[0])
     if method != config.transfer.method:
         config = config.replace({"transfer.method": method, "transfer.params": {}})
-    extract_features(Plan.of(config), Runtime.of(config, progress))
+    plan = Plan.of(config)
+    check_method(plan, build_student(plan))
+    extract_features(plan, Runtime.of(config, progress))
