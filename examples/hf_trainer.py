@@ -52,7 +52,7 @@ class TransferTrainer(Trainer):
         return (terms.total, outputs) if return_outputs else terms.total
 
     def create_optimizer(self, *_):
-        """The learned weights get a learning rate of their own and no weight decay."""
+        """The learned weights have a separate learning rate and no weight decay."""
         own = list(self.model.objective.parameters())
         rest = [p for name, p in self.model.named_parameters() if not name.startswith("objective.")]
         groups = [{"params": rest}, {"params": own, "lr": 1e-2, "weight_decay": 0.0}]

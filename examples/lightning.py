@@ -1,6 +1,6 @@
 """Adaptive Feature Transfer in a LightningModule, on images.
 
-A small ResNet learns handwritten digits under features that somebody computed elsewhere, here the
+A small ResNet learns handwritten digits under features computed beforehand, here the
 neighborhood components of the digits (scikit-learn). Needs `pip install pytorch-lightning`.
 
     python examples/lightning.py
@@ -35,7 +35,7 @@ class Transfer(LightningModule):
         return terms.total
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The learned weights get a learning rate of their own and no weight decay."""
+        """The learned weights have a separate learning rate and no weight decay."""
         return torch.optim.AdamW(
             [
                 {"params": self.student.parameters()},

@@ -1,4 +1,4 @@
-"""Adaptive Feature Transfer in a training loop of one's own: AFTLoss, FeatureTap, Objective.
+"""Adaptive Feature Transfer in your own training loop: AFTLoss, FeatureTap, Objective.
 
 A two-layer MiniLM learns to tell fresh from rotten film reviews under the whole MiniLM, whose
 features are computed once, before training. Needs the extra `demo`; about a minute on two cores.

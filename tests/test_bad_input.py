@@ -272,7 +272,7 @@ MISTAKES = [
         *TEACHER,
         "--teacher",
         "timm:test_vit",
-        says=("a name of its own", "test_vit"),
+        says=("a separate name", "test_vit"),
     ),
     # data
     Mistake(

@@ -8,7 +8,7 @@
     ├── CacheError           cached features: wrong rows, changed or damaged files
     ├── StudentError         the model being trained
     ├── OutputError          files that cannot be written: no room, no permission
-    └── TrainingError        a run that cannot start, go on or resume
+    └── TrainingError        a run that cannot start, continue or resume
         ├── BusyError        another process trains in the output folder
         └── DivergedError    the loss stopped being a number
 
@@ -74,7 +74,7 @@ class OutputError(TutelageError):
 
 
 class TrainingError(TutelageError):
-    """A run cannot start, go on or resume."""
+    """A run cannot start, continue or resume."""
 
 
 class BusyError(TrainingError):

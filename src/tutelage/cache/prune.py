@@ -117,7 +117,7 @@ def prune_entries(root: Path, rule: PruneRule, *, dry_run: bool = False) -> Prun
 
 
 def _delete(folder: Path) -> None:
-    """Move the entry aside in one step, so that nobody sees half of it, and delete our files."""
+    """Move the entry aside in one step, so that no process sees half of it, and delete our files."""
     trash = folder.with_name(f"{_TRASH}{folder.name}-{os.getpid()}")
     folder.replace(trash)
     foreign = [path for path in trash.iterdir() if not _is_ours(path.name)]

@@ -1,4 +1,4 @@
-"""The command ``tutelage``: verbs only, everything else lies below."""
+"""The command ``tutelage``: verbs only; the work is done by the other packages."""
 
 from tutelage.cli.app import app, main
 

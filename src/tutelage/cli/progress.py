@@ -1,4 +1,4 @@
-"""Where long work is: bars on a terminal, plain lines elsewhere."""
+"""Progress reports as bars on a terminal, and as plain lines elsewhere."""
 
 import os
 import time

@@ -40,7 +40,7 @@ class CacheConfig(Section):
 
 
 class OutputConfig(Section):
-    """Where the run leaves its files.
+    """The output folder of a run.
 
     Attributes:
         dir: Folder of the run.
@@ -119,7 +119,7 @@ class ExperimentConfig(Section):
         names = self.teacher_names
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(
-                f"several teachers are called {', '.join(repeated)}; give each a name of its own in "
+                f"several teachers are called {', '.join(repeated)}; give each a separate name in "
                 "teachers.N.name"
             )
         return self

@@ -54,9 +54,22 @@ def probe(
             run's learned weights rho.
         progress: Receives progress reports. Silent by default.
 
+    Returns:
+        A result for each teacher, then one for all together where there are several; with
+        ``weighted``, each is followed by the result of its weighted probe.
+
     Raises:
         ConfigError: If there is no teacher.
         DataError: If the run has no weights, or those of other teachers.
+
+    Example:
+        >>> config = ExperimentConfig.model_validate({
+        ...     "data": {"source": "folder:flowers/"},
+        ...     "teachers": [{"source": "timm:vit_giant_patch14_dinov2.lvd142m"}],
+        ... })
+        >>> dino, = probe(config)  # doctest: +SKIP
+        >>> dino.evaluated  # doctest: +SKIP
+        'test'
     """
     if not config.teachers:
         raise ConfigError("there is no teacher to probe; add --teacher or [[teachers]]")

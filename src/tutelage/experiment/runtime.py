@@ -15,7 +15,7 @@ __all__ = ["Runtime"]
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where a run computes, where it keeps features, and who follows it.
+    """Device, feature cache and progress of a run.
 
     Attributes:
         device: The accelerator that is there, unless ``train.device`` says ``cpu``; teachers,

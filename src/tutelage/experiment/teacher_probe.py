@@ -33,8 +33,8 @@ class ProbedRows:
     """The teachers' features of the rows that probes are fitted on and scored on.
 
     Attributes:
-        training: Of the training rows.
-        evaluated: Of the test or hold-out rows.
+        training: Features of the training rows.
+        evaluated: Features of the test or hold-out rows.
     """
 
     training: FeatureTable

@@ -83,8 +83,9 @@ def linear_probe(
         task: The task, whose leading metric chooses C and scores; by default that of class numbers
             from 0 to the largest label.
         weights: What each standardized column is multiplied by: the weighted probe.
-        after: Probes of parts of the columns, in their order, on the same rows: the search for C starts
-            around theirs, at the mean of their outputs, which saves most passes over the rows.
+        after: Probes of parts of the columns, in their order, on the same rows: the search for C
+            starts around the values of those probes, at the mean of their outputs, which saves most
+            passes over the rows.
         holdout: Share of the labelled rows that C is chosen by, drawn by class.
         seed: Draws the hold-out.
         device: Device of the computation; by default the accelerator if there is one, else the CPU.

@@ -185,7 +185,7 @@ class ProbeProblem:
                 of a quarter of what the features lower it by, whichever is less.
         """
         if not 0 < c < math.inf:
-            raise ConfigError(f"c, the inverse strength of the penalty, lies above 0; got {c:g}")
+            raise ConfigError(f"c, the inverse strength of the penalty, must be above 0; got {c:g}")
         criterion, width = self._criterion, self._columns.width
         constant_loss = c * criterion.constant_loss()
         if start is None:

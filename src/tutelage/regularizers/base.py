@@ -19,6 +19,12 @@ LearnsFrom = Literal["nothing", "teachers", "training rows"]
 class Regularizer(nn.Module):
     """A loss between the student's features and those of all teachers side by side.
 
+        regularizer(student, teacher) -> scalar
+
+    ``student`` is ``[batch, student_width]``. ``teacher`` has the same examples in the same order:
+    one tensor with the columns of all teachers, or one a teacher, in order or by name. The result
+    has no dimensions, and gradients flow to the student and to the regularizer's parameters.
+
     A method subclasses it and defines ``compare``. Both arguments of ``compare`` are float32 (or
     float64 where features are), also under autocast, and their shapes are checked. Keyword
     arguments of the constructor are the settings of the method, and its parameters are learned

@@ -1,4 +1,4 @@
-"""Sizes, fonts and colors of all figures; the color of a method is the same everywhere."""
+"""Sizes, fonts and colors of all figures; a method has the same color everywhere."""
 
 import re
 from collections.abc import Iterable

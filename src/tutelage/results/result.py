@@ -1,4 +1,4 @@
-"""What a run leaves behind, and the only thing that reports read.
+"""The schema of a finished run, and the files of its folder.
 
 A run's folder:
 
@@ -66,15 +66,27 @@ class Result(ResultPart):
     """A finished run.
 
     Attributes:
-        task: What labels are.
+        schema_version: Version of this schema.
+        name: Name of the experiment.
+        method: Name of the method.
+        beta: Weight of the transfer term in the loss.
+        seed: Random seed of the run.
+        steps: Number of updates of the student.
+        task: Kind of task.
         metric: The metric that leads, one of those in ``metrics``.
         metrics: By split (``train`` and ``test`` or ``holdout``), by name: those of ``scores``, and
-            ``loss`` (mean cross-entropy in nats, or squared error of standardized targets). What was
-            undefined on the rows is not there.
-        rows: Rows by split.
-        classes: Their names, or those of the labels or targets.
+            ``loss`` (mean cross-entropy in nats, or squared error of standardized targets). Metrics
+            that are undefined on the rows are left out.
+        rows: Number of rows by split.
+        classes: Names of the classes, labels or targets.
+        student: The model that was trained.
+        teachers: The teachers of the run; empty for a method without teachers.
         seconds: Wall time by phase: ``extract``, ``prepare``, ``train``, ``evaluate``.
-        command: Reproduces the run, from the folder in which it was started.
+        versions: Versions of Python and of the packages, by name.
+        device: Device on which the student was trained.
+        started: Time at which the run was started, in ISO format.
+        command: Command that reproduces the run, from the folder in which it was started.
+        config: The resolved config, as a table.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION

@@ -91,7 +91,7 @@ def difference_of_means(treated: Mapping[int, float], baseline: Mapping[int, flo
 
     Args:
         treated: A value for each seed.
-        baseline: Likewise, of what it is compared with.
+        baseline: A value for each seed of the method to compare with.
 
     Raises:
         ValueError: If either is empty.

@@ -73,7 +73,7 @@ def fold_target_scaling(student: Student, scaling: TargetScaling) -> None:
     ):
         raise StudentError(
             f"the last layer of {type(student.model).__name__} is used elsewhere in the model too, so its "
-            "outputs cannot be brought into the targets' units; give it a layer of its own"
+            "outputs cannot be brought into the targets' units; give it its own layer"
         )
 
 

@@ -52,12 +52,12 @@ class Candidate(BaseModel):
     """A teacher, or several together.
 
     Attributes:
-        teachers: Their names.
+        teachers: Names of the teachers.
         columns: Columns of their features.
         bytes: Size of the cached features.
-        parameters: Of the teachers; None where it is not known.
+        parameters: Parameters of the teachers; None where unknown.
         logme: Evidence of a Bayesian linear model, nats a row; comparable on the same rows only.
-        probe: Of a linear probe on their features.
+        probe: Score of a linear probe on their features.
     """
 
     model_config = ConfigDict(frozen=True)

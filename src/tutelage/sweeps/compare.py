@@ -64,10 +64,24 @@ def compare(
         jobs: Processes.
         progress: Receives progress reports. Silent by default.
 
+    Returns:
+        A row for each combination, with its scores over the seeds and its difference from standard
+        fine-tuning; the same is written to ``compare.json``.
+
     Raises:
         ConfigError: If a setting cannot be used, or the folder holds another comparison.
         TrainingError: If no run could be finished.
         OutputError: If the folder cannot be written.
+
+    Example:
+        >>> config = ExperimentConfig.model_validate({
+        ...     "data": {"source": "folder:flowers/"},
+        ...     "teachers": [{"source": "timm:vit_giant_patch14_dinov2.lvd142m"}],
+        ...     "student": {"source": "timm:resnet50"},
+        ... })
+        >>> comparison = compare(config, methods=["stl", "aft"], seeds=3)  # doctest: +SKIP
+        >>> [row.method for row in comparison.rows]  # doctest: +SKIP
+        ['stl', 'aft']
     """
     progress = progress or Silent()
     given = {"methods": methods, "seeds": seeds, "tune": tune}

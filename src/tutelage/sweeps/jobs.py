@@ -66,7 +66,7 @@ def attempt_all(
     """Do the same work for several configs, and wait for what other processes have taken.
 
     Args:
-        work: A function of a module; gives None where another process is at it.
+        work: A function of a module; returns None while another process runs it.
         configs: One for each piece.
         processes: Who works.
         label: What is done.
@@ -97,7 +97,7 @@ def attempt_all(
 
 
 def run_score(config: ExperimentConfig) -> float | None:
-    """Run an experiment, or go on with it, or read it; None where another process is at it.
+    """Run an experiment, resume it, or read its result; None while another process runs it.
 
     Returns:
         The config's metric on the rows that it evaluates.

@@ -36,7 +36,7 @@ __all__ = ["Ranking", "rank"]
 
 
 class Ranking(BaseModel):
-    """What a look at the hold-out says before any training.
+    """Scores of teachers on the hold-out, and the advice that follows from them.
 
     Attributes:
         candidates: Single teachers, pairs and all together, the highest probe first.
@@ -44,9 +44,9 @@ class Ranking(BaseModel):
         holdout: Rows that they were scored on.
         student: A linear probe on the student's features as it begins; None without a student.
         fine_tuned: The student after standard fine-tuning, where such a run on the same hold-out exists.
-        fine_tuned_run: Its folder.
+        fine_tuned_run: Folder of that run; None where there is none.
         keep: The teachers that the advice is to keep.
-        advice: In words.
+        advice: Sentences of advice for the user.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,8 +73,22 @@ def rank(config: ExperimentConfig, *, progress: Progress | None = None) -> Ranki
             it are searched for a run of standard fine-tuning.
         progress: Receives progress reports. Silent by default.
 
+    Returns:
+        The scores of all sets of teachers, the highest probe first, and which teachers to keep.
+
     Raises:
         ConfigError: If there is no teacher.
+
+    Example:
+        >>> config = ExperimentConfig.model_validate({
+        ...     "data": {"source": "folder:flowers/"},
+        ...     "teachers": [
+        ...         {"source": "timm:vit_giant_patch14_dinov2.lvd142m", "name": "dino"},
+        ...         {"source": "timm:vit_base_patch16_224.mae", "name": "mae"},
+        ...     ],
+        ... })
+        >>> rank(config).keep  # doctest: +SKIP
+        ('dino',)
     """
     if not config.teachers:
         raise ConfigError("there is no teacher to rank; add --teacher or [[teachers]]")

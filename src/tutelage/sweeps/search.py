@@ -60,7 +60,7 @@ class Search:
 
     @property
     def folder(self) -> Path:
-        """Where everything lies."""
+        """The folder of the search."""
         return self.config.output.dir
 
     @property
@@ -83,7 +83,7 @@ class Search:
         return config.replace(changes)
 
     def begin(self) -> None:
-        """Make the folder and the study, or go on with them.
+        """Create the folder and the study, or resume them.
 
         Raises:
             ConfigError: If the folder holds another search.
@@ -126,7 +126,7 @@ class Search:
             return trial, lock
 
     def point(self, trial: optuna.Trial) -> SearchPoint:
-        """What a trial tries; a new one is told by the study, a known one as it was told before."""
+        """Return the point of a trial: drawn by the study for a new trial, as stored for a known one."""
         sampled = self.config.tune.samples is not None
         method = trial.suggest_categorical("method", list(self.space.dimensions))
         sets = ["+".join(names) for names in self.space.teachers]

@@ -81,12 +81,26 @@ def tune(
         retrain: Whether to train with the best point on all training rows at the end.
         progress: Receives progress reports. Silent by default.
 
+    Returns:
+        All points with their scores on the hold-out, the name of the best, and the result of the
+        run on all training rows; the same is written to ``tune.json``.
+
     Raises:
         ConfigError: If the folder holds a search for something else.
         TrainingError: If no point could be finished.
 
     Source:
         The protocol: Qiu et al. 2024, arXiv 2406.07337, appendix A.
+
+    Example:
+        >>> config = ExperimentConfig.model_validate({
+        ...     "data": {"source": "folder:flowers/"},
+        ...     "teachers": [{"source": "timm:vit_giant_patch14_dinov2.lvd142m"}],
+        ...     "student": {"source": "timm:resnet50"},
+        ... })
+        >>> tuning = tune(config, methods=["stl", "aft"], jobs=4)  # doctest: +SKIP
+        >>> tuning.best.method  # doctest: +SKIP
+        'aft'
     """
     progress = progress or Silent()
     folder = config.output.dir

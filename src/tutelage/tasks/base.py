@@ -115,7 +115,7 @@ class Task(ABC):
 
     @property
     def outputs(self) -> int:
-        """How many numbers the student gives for a row."""
+        """The number of outputs for each row."""
         return len(self.names)
 
     @classmethod

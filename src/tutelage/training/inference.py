@@ -18,12 +18,12 @@ __all__ = ["Forwarded", "evaluate", "forward_pass", "represent"]
 
 
 class Forwarded(NamedTuple):
-    """What a student says of a batch.
+    """The student's outputs and features of a batch.
 
     Attributes:
-        rows: Where the batch lies among all rows.
-        outputs: As the student gives them, on its device.
-        features: From its tap.
+        rows: Position of the batch among all rows.
+        outputs: The student's outputs, on its device.
+        features: The student's features.
     """
 
     rows: slice

@@ -62,7 +62,7 @@ class Learner(nn.Module):
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """What a run trains on.
+    """The training rows, their task, and the digest that checkpoints are checked against.
 
     Attributes:
         batches: The training rows: those with a label first, then those without.

@@ -1,4 +1,4 @@
-"""The optimizers of a run: one for each step, and one for weights that are updated on their own."""
+"""The optimizers of a run: one for joint updates, and one for inner updates of the regularizer."""
 
 import math
 from collections.abc import Callable, Mapping
