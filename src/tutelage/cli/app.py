@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -11,6 +11,17 @@ from rich.text import Text
 from tutelage import __version__
 from tutelage.cli.cache import cache_app
 from tutelage.cli.console import err, out
+from tutelage.cli.options import (
+    ConfigFile,
+    DataOption,
+    JobsOption,
+    MethodsOption,
+    OutOption,
+    SetOption,
+    StudentOption,
+    TeacherOption,
+    resolved_config,
+)
 from tutelage.cli.plain_help import Command, Group
 from tutelage.cli.progress import for_console
 from tutelage.errors import ConfigError, TutelageError
@@ -26,51 +37,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cache_app, name="cache", rich_help_panel=KEEP)
-
-ConfigFile = Annotated[
-    Path | None, typer.Argument(help="Config file (TOML) or recipe:NAME", metavar="CONFIG")
-]
-DataOption = Annotated[
-    str | None,
-    typer.Option(
-        "--data",
-        help="folder:DIR, table:FILE_OR_DIR, hub:NAME or python:module:function",
-        metavar="SOURCE",
-    ),
-]
-StudentOption = Annotated[
-    str | None,
-    typer.Option(
-        "--student",
-        help="timm:NAME, hf:NAME_OR_DIR or python:module:factory",
-        metavar="SOURCE",
-    ),
-]
-TeacherOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--teacher",
-        help="timm:NAME, hf:NAME_OR_DIR, openclip:ARCH/WEIGHTS, onnx:FILE, features:FILE or "
-        "python:module:factory; repeat it for several teachers",
-        metavar="SOURCE",
-    ),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", help="Any setting by its path, such as train.lr=1e-3", metavar="PATH=VALUE"
-    ),
-]
-MethodsOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Comma-separated methods, such as stl,kd,aft+probe, or auto", metavar="NAMES"
-    ),
-]
-JobsOption = Annotated[int, typer.Option(min=1, help="Runs trained in parallel", metavar="N")]
-OutOption = Annotated[
-    Path | None, typer.Option("--out", help="Output folder (output.dir)", metavar="FOLDER")
-]
 
 
 def _print_version(asked: bool | None) -> None:
@@ -128,7 +94,7 @@ def train(
     if config is not None and (config / "config.toml").is_file():
         out_dir = out_dir or config
         config = config / "config.toml"
-    resolved = _resolve(
+    resolved = resolved_config(
         config,
         data=data,
         student=student,
@@ -198,7 +164,7 @@ def extract(
     """Compute and cache the teachers' features of the training rows."""
     from tutelage.cli.extract import extract_all
 
-    given = _resolve(config, data=data, teacher=teacher, settings=settings)
+    given = resolved_config(config, data=data, teacher=teacher, settings=settings)
     extract_all(given, dry_run=dry_run, console=out, progress=for_console(err))
 
 
@@ -214,7 +180,9 @@ def rank(
     from tutelage.cli.rank import print_ranking
     from tutelage.sweeps.rank import rank as rank_teachers
 
-    resolved = _resolve(config, data=data, student=student, teacher=teacher, settings=settings)
+    resolved = resolved_config(
+        config, data=data, student=student, teacher=teacher, settings=settings
+    )
     print_ranking(rank_teachers(resolved, progress=for_console(err)), console=out)
 
 
@@ -235,7 +203,7 @@ def probe(
     """Fit linear probes on the teachers' features and score them on the evaluated rows."""
     from tutelage.cli.probe import probe_and_print
 
-    resolved = _resolve(config, data=data, teacher=teacher, settings=settings)
+    resolved = resolved_config(config, data=data, teacher=teacher, settings=settings)
     probe_and_print(resolved, weighted=weighted, console=out, progress=for_console(err))
 
 
@@ -256,7 +224,7 @@ def tune(
     """
     from tutelage.cli.tune import tune_and_print
 
-    resolved = _resolve(
+    resolved = resolved_config(
         config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
     )
     tune_and_print(resolved, methods=methods, jobs=jobs, console=out, progress=for_console(err))
@@ -293,7 +261,7 @@ def compare(
     """
     from tutelage.cli.compare import compare_and_print
 
-    resolved = _resolve(
+    resolved = resolved_config(
         config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
     )
     compare_and_print(
@@ -356,47 +324,3 @@ def main() -> None:
     except TutelageError as error:
         err.print(Text.assemble(("error:", "red"), f" {error}"), soft_wrap=True)
         sys.exit(2)
-
-
-def _resolve(
-    config: Path | None,
-    *,
-    data: str | None = None,
-    student: str | None = None,
-    teacher: list[str] | None = None,
-    method: str | None = None,
-    beta: float | None = None,
-    seed: int | None = None,
-    out_dir: Path | None = None,
-    settings: list[str] | None = None,
-) -> Any:
-    """Merge the config file or recipe, the options and the ``--set`` settings, in this order."""
-    from tutelage.config import load_config
-    from tutelage.recipes import config_table
-
-    options: dict[str, Any] = {}
-    if data is not None:
-        options["data"] = {"source": data}
-    if student is not None:
-        options["student"] = {"source": student}
-    if teacher:
-        options["teachers"] = [{"source": source} for source in teacher]
-    if seed is not None:
-        options["seed"] = seed
-    transfer = {k: v for k, v in {"method": method, "beta": beta}.items() if v is not None}
-    if transfer:
-        options["transfer"] = transfer
-    if out_dir is not None:
-        options["output"] = {"dir": str(out_dir)}
-    if config is None and data is None:
-        raise ConfigError(
-            "give a config file or recipe:NAME, or at least --data and --student; 'tutelage init' writes a "
-            "config, and 'tutelage list recipes' lists recipes"
-        )
-    if config is not None and config.is_dir():
-        raise ConfigError(
-            f"{config} is a folder, not a config file; 'tutelage train FOLDER --resume' continues a "
-            "run whose folder has a config.toml"
-        )
-    tables = [] if config is None else [config_table(config)]
-    return load_config([*tables, options], assignments=settings or ())
