@@ -1,4 +1,4 @@
-"""Ranking teachers: the rule of the advice, real scores, and test rows that are left alone."""
+"""Ranking teachers: real scores, and test rows that are left alone."""
 
 import shutil
 
@@ -11,53 +11,7 @@ from tutelage.experiment.extract import extract
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.run import run
 from tutelage.regularizers.logme import Moments, logme
-from tutelage.sweeps.advice import Candidate, Score, advise
 from tutelage.sweeps.rank import rank
-
-
-def candidate(*teachers: str, probe: float, columns: int = 100, error: float = 0.01) -> Candidate:
-    return Candidate(
-        teachers=teachers,
-        columns=columns,
-        bytes=0,
-        parameters=None,
-        logme=0.0,
-        probe=Score(value=probe, error=error),
-    )
-
-
-def test_the_smallest_set_within_one_error_of_the_highest_is_kept():
-    a, b = candidate("a", probe=0.80), candidate("b", probe=0.70)
-    both = candidate("a", "b", probe=0.805, columns=200)
-    keep, advice = advise([both, a, b], student=None, fine_tuned=None)
-    assert keep == ("a",)
-    assert "within one standard error" in advice[0]
-    better = candidate("a", "b", probe=0.83, columns=200)
-    assert advise([better, a, b], student=None, fine_tuned=None)[0] == ("a", "b")
-    narrow = candidate("c", probe=0.80, columns=50)
-    assert advise([a, narrow], student=None, fine_tuned=None)[0] == ("c",)
-
-
-@pytest.mark.parametrize(
-    ("student", "fine_tuned", "expected"),
-    [
-        (None, 0.70, "is likely to help"),
-        (None, 0.78, "is unlikely to help"),  # above, but within two errors of the difference
-        (None, 0.85, "is unlikely to help"),
-        (0.60, None, "may help"),
-        (0.79, None, "is unlikely to help"),
-        (0.60, 0.85, "is unlikely to help"),  # fine-tuned counts, not the student's probe
-        (None, None, "may help"),
-    ],
-)
-def test_whether_transfer_is_likely_to_help(student, fine_tuned, expected):
-    def score(accuracy: float | None) -> Score | None:
-        return None if accuracy is None else Score(value=accuracy, error=0.01)
-
-    _, advice = advise(
-        [candidate("a", probe=0.80)], student=score(student), fine_tuned=score(fine_tuned)
-    )
-    assert expected in advice[1]
 
 
 @pytest.fixture
