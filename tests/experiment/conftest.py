@@ -1,0 +1,30 @@
+"""A small experiment: digits of 32 pixels, two teachers and a student of a few layers."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tutelage.config import ExperimentConfig
+
+
+@pytest.fixture
+def small(digits, tmp_path) -> ExperimentConfig:
+    """The modules are in ``small_parts.py``; nothing is resized or normalized."""
+    pixels = {"image_size": 32, "mean": [0, 0, 0], "std": [1, 1, 1]}
+    return ExperimentConfig.model_validate(
+        {
+            "data": {"source": f"folder:{digits}"},
+            "teachers": [
+                {"source": "python:small_parts:wide", "name": "wide", "input": pixels},
+                {"source": "python:small_parts:narrow", "name": "narrow", "input": pixels},
+            ],
+            "student": {"source": "python:small_parts:student", "input": pixels},
+            "transfer": {"method": "aft", "beta": 2.0},
+            "train": {"steps": 2, "batch_size": 12, "workers": 0, "device": "cpu"},
+            "cache": {"dir": str(tmp_path / "cache"), "workers": 0, "dtype": "float32"},
+            "output": {"dir": str(tmp_path / "run")},
+        }
+    )

@@ -1,0 +1,57 @@
+"""Teachers, a student and a method of a few layers, and plain calls of the teachers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from tutelage import Regularizer
+
+
+def _seeded(*layers: int, seed: int) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(*layers), nn.Tanh())
+
+
+def wide() -> nn.Module:
+    return _seeded(3 * 32 * 32, 9, seed=1)
+
+
+def narrow() -> nn.Module:
+    return _seeded(3 * 32 * 32, 4, seed=2)
+
+
+def student(num_classes: int, hidden: int = 8) -> nn.Module:
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(3 * 32 * 32, hidden), nn.ReLU(), nn.Linear(hidden, num_classes)
+    )
+
+
+class Energy(Regularizer):
+    """A custom method with a setting."""
+
+    def __init__(self, student_width, teacher_widths, *, scale: float = 1.0):
+        super().__init__(student_width, teacher_widths)
+        if scale <= 0:
+            raise ValueError("scale must be positive")
+        self.scale = scale
+
+    def compare(self, student, teacher):
+        return self.scale * (student.square().mean() - teacher.square().mean()).abs()
+
+
+def pixels(digits: Path, split: str, ids: Sequence[str]) -> torch.Tensor:
+    """The images of rows, read plainly: their ids are paths in the split's folder."""
+    files = [next(f for f in digits.rglob("*.jpg") if str(f).endswith(name)) for name in ids]
+    assert all(split in file.parts for file in files)
+    arrays = [np.asarray(Image.open(file).convert("RGB")) for file in files]
+    return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).float() / 255
+
+
+@torch.no_grad()
+def features(teacher: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    found: torch.Tensor = teacher.eval()(images)
+    return found

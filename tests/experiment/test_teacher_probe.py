@@ -1,0 +1,72 @@
+"""Probes on the teachers' features of a run's rows, against scores counted plainly."""
+
+import pytest
+import small_parts
+import torch
+
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.teacher_features import extract_features, teacher_rows
+from tutelage.experiment.teacher_probe import ProbedRows, probe_score, soft_labels, teacher_probe
+
+
+@pytest.fixture
+def opened(small):
+    plan, runtime = Plan.of(small), Runtime.of(small)
+    teachers = extract_features(plan, runtime)
+    return plan, runtime, teachers, ProbedRows.of(plan, teachers, runtime)
+
+
+def derived_files(runtime) -> set[str]:
+    return {path.name for path in (runtime.cache.root / ".derived").glob("*.safetensors")}
+
+
+@pytest.mark.parametrize("names", [("wide",), ("narrow",), ("narrow", "wide"), None])
+def test_the_score_is_the_share_of_evaluated_rows_it_gets_right(opened, digits, names):
+    plan, runtime, _, rows = opened
+    probe = teacher_probe(plan, rows, runtime, names=names)
+    images = small_parts.pixels(digits, "test", plan.evaluated.ids)
+    chosen = names or ("wide", "narrow")
+    columns = torch.cat(
+        [small_parts.features(getattr(small_parts, name)(), images) for name in chosen], dim=1
+    )
+    fitted = probe.fitted
+    outputs = (columns - fitted.mean) / fitted.scale @ fitted.weight.T + fitted.bias
+    right = outputs.argmax(dim=1) == plan.evaluated.labels
+    assert probe.score == pytest.approx(right.float().mean().item())
+    assert probe.score > 0.5, "three classes are told apart better than by chance"
+
+
+def test_columns_of_weight_0_are_not_read(opened):
+    plan, runtime, _, rows = opened
+    weights = torch.cat([torch.zeros(9), torch.ones(4)])
+    weighted = teacher_probe(plan, rows, runtime, weights=weights).fitted
+    used = weighted.weight / weighted.scale
+    assert torch.equal(used[:, :9], torch.zeros(3, 9))
+    assert used[:, 9:].abs().min() > 0
+
+
+def test_the_score_is_cached(small, opened):
+    plan, runtime, _, rows = opened
+    first = probe_score(small)
+    assert first == teacher_probe(plan, rows, runtime).score
+    files = derived_files(runtime)
+    assert len(files) == 1
+    assert probe_score(small) == first
+    assert derived_files(runtime) == files
+    probe_score(small.replace({"data.split_seed": 7}))
+    assert len(derived_files(runtime)) == 2, "another draw is another score"
+
+
+def test_soft_labels_are_outputs_for_each_training_row_and_cached(opened):
+    plan, runtime, teachers, _ = opened
+    rows = teacher_rows(teachers, plan.training)
+    logits = soft_labels(plan, teachers, rows, runtime)
+    assert logits.shape == (60, 3)
+    right = (logits.argmax(dim=1) == plan.training.labels).float().mean()
+    assert right > 0.5
+    files = derived_files(runtime)
+    assert torch.equal(soft_labels(plan, teachers, rows, runtime), logits)
+    assert derived_files(runtime) == files
+    soft_labels(plan, teachers[:1], teacher_rows(teachers[:1], plan.training), runtime)
+    assert len(derived_files(runtime)) == len(files) + 1
