@@ -157,3 +157,14 @@ def test_two_processes_share_a_search(table, tmp_path):
     assert len(mine.trials) == 1 + 2 + 3
     theirs = json.loads((tmp_path / "search" / "tune.json").read_text())
     assert theirs["chosen"] == mine.chosen
+
+
+def test_the_verb_prints_every_point_and_the_choice(table, tmp_path, command):
+    file = tmp_path / "config.toml"
+    file.write_text(tomli_w.dumps(table))
+    status, said, _ = command("tune", file)
+    assert status == 0
+    assert "aft-beta-1" in said
+    assert "aft-beta-10" in said
+    chosen = json.loads((tmp_path / "search" / "tune.json").read_text())["chosen"]
+    assert said.count(chosen) >= 1

@@ -1,0 +1,110 @@
+"""Every module has a test file in its mirrored place, or names the files that cover it."""
+
+from pathlib import Path
+
+import pytest
+
+import tutelage
+
+SOURCE = Path(tutelage.__file__).parent
+TESTS = Path(__file__).parent
+
+ELSEWHERE: dict[str, str] = {
+    "backbones/families.py": "students/test_families.py",
+    "backbones/openclip.py": "teachers/test_openclip.py students/test_pairs.py",
+    "backbones/timm.py": "teachers/test_timm.py students/test_students.py",
+    "backbones/transformers.py": "teachers/test_huggingface.py students/test_students.py",
+    "backbones/weights.py": "teachers/test_timm.py",
+    "cache/seal.py": "cache/test_store.py cache/test_resume.py",
+    "cli/app.py": "test_cli.py",
+    "cli/cache.py": "test_cli.py",
+    "cli/compare.py": "sweeps/test_compare.py",
+    "cli/console.py": "test_cli.py",
+    "cli/doctor.py": "test_cli.py",
+    "cli/extract.py": "test_cli.py test_end_to_end.py",
+    "cli/init.py": "test_cli.py test_recipes.py",
+    "cli/listing.py": "test_end_to_end.py test_recipes.py",
+    "cli/options.py": "test_cli.py",
+    "cli/plain_help.py": "test_cli.py",
+    "cli/probe.py": "sweeps/test_rank.py",
+    "cli/progress.py": "test_end_to_end.py",
+    "cli/rank.py": "sweeps/test_rank.py",
+    "cli/tune.py": "sweeps/test_tune.py",
+    "config/data.py": "data/test_config.py config/test_schema.py",
+    "config/models.py": "config/test_schema.py",
+    "config/sweeps.py": "config/test_schema.py",
+    "config/training.py": "config/test_schema.py",
+    "data/base.py": "data/test_splits.py data/test_pairs.py",
+    "data/columns.py": "data/test_templates.py data/test_table.py",
+    "data/hub.py": "data/test_hub_and_python.py",
+    "data/images.py": "data/test_folder.py",
+    "data/python.py": "data/test_hub_and_python.py",
+    "data/read.py": "data/test_folder.py data/test_table.py",
+    "data/texts.py": "data/test_table.py",
+    "data/values.py": "data/test_targets.py",
+    "demo/data.py": "demo/test_demo.py",
+    "demo/run.py": "demo/test_demo.py",
+    "demo/student.py": "demo/test_demo.py",
+    "experiment/outcome.py": "experiment/test_run.py",
+    "inputs/base.py": "inputs/test_image.py inputs/test_text.py",
+    "inputs/build.py": "experiment/test_plan.py students/test_problems.py",
+    "inputs/pair.py": "test_image_and_text.py",
+    "inputs/prompt.py": "inputs/test_prompts.py",
+    "inputs/shorten.py": "inputs/test_prompts.py",
+    "inputs/tokenizers.py": "inputs/test_text.py",
+    "progress.py": "training/test_prepared.py",
+    "recipes/read.py": "test_recipes.py",
+    "regularizers/columns.py": "regularizers/test_base.py",
+    "regularizers/kernels.py": "regularizers/test_aft.py",
+    "regularizers/none.py": "regularizers/test_contract.py",
+    "regularizers/per_modality.py": "regularizers/test_product.py",
+    "regularizers/preparation.py": "regularizers/test_base.py",
+    "regularizers/standardize.py": "regularizers/test_contract.py regularizers/test_base.py",
+    "report/facts.py": "report/test_page.py",
+    "report/plots.py": "report/test_page.py",
+    "report/svg.py": "report/test_page.py",
+    "results/names.py": "results/test_grouping.py",
+    "students/backbone.py": "students/test_limits.py",
+    "students/base.py": "students/test_students.py",
+    "students/build.py": "students/test_problems.py students/test_limits.py",
+    "students/clip.py": "students/test_pairs.py",
+    "students/huggingface.py": "students/test_students.py",
+    "students/joining.py": "students/test_pairs.py students/test_problems.py",
+    "students/lora.py": "students/test_limits.py",
+    "students/openclip.py": "students/test_pairs.py",
+    "students/pair.py": "students/test_pairs.py",
+    "students/python.py": "students/test_students.py",
+    "students/timm.py": "students/test_students.py",
+    "tasks/losses.py": "tasks/test_single_label.py tasks/test_multi_label.py",
+    "teachers/arrays.py": "teachers/test_features.py",
+    "teachers/base.py": "teachers/test_python.py",
+    "teachers/build.py": "teachers/test_problems.py",
+    "teachers/digests.py": "teachers/test_onnx.py teachers/test_features.py",
+    "teachers/module.py": "teachers/test_python.py",
+    "teachers/sides.py": "test_image_and_text.py",
+}
+"""Modules without a test file of their own, and the files that cover them."""
+
+MODULES = [
+    path.relative_to(SOURCE)
+    for path in sorted(SOURCE.rglob("*.py"))
+    if path.name not in ("__init__.py", "__main__.py")
+]
+
+
+def mirrored(module: Path) -> Path:
+    return TESTS / module.parent / f"test_{module.name}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_a_module_is_tested(module):
+    covering = ELSEWHERE.get(module.as_posix(), "").split()
+    if mirrored(module).is_file():
+        assert not covering, "it has a test file of its own; take it out of the table"
+        return
+    assert covering, f"write {mirrored(module).relative_to(TESTS)}, or name what covers it here"
+    assert [name for name in covering if not (TESTS / name).is_file()] == []
+
+
+def test_the_table_names_modules_that_exist():
+    assert set(ELSEWHERE) <= {module.as_posix() for module in MODULES}
