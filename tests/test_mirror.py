@@ -38,6 +38,7 @@ ELSEWHERE: dict[str, str] = {
     "data/columns.py": "data/test_templates.py data/test_table.py",
     "data/hub.py": "data/test_hub_and_python.py",
     "data/images.py": "data/test_folder.py",
+    "data/open.py": "test_recipes.py test_unlabelled.py",
     "data/python.py": "data/test_hub_and_python.py",
     "data/read.py": "data/test_folder.py data/test_table.py",
     "data/texts.py": "data/test_table.py",

@@ -7,9 +7,8 @@ from PIL import Image as Picture
 
 import tutelage
 from tutelage.config import ExperimentConfig, load_config
-from tutelage.data import choose_splits
+from tutelage.data import choose_splits, open_data
 from tutelage.errors import ConfigError
-from tutelage.experiment.plan import open_data
 from tutelage.recipes import recipe, recipes
 
 STUDENT = {"student": {"source": "hf:student"}, "teachers": [{"source": "hf:teacher"}]}
@@ -106,7 +105,7 @@ def on_disk(name: str, folder) -> ExperimentConfig:
 
 @pytest.mark.parametrize("name", sorted(TEXTS))
 def test_prompts_are_the_papers(name, tmp_path):
-    data, splits = open_data(on_disk(name, tmp_path))
+    data, splits = open_data(on_disk(name, tmp_path).data)
     _, names, expected = TEXTS[name]
     assert splits.training.rows[0].text == expected
     assert data.classes == tuple(names or ("False", "True"))
@@ -116,7 +115,7 @@ def test_prompts_are_the_papers(name, tmp_path):
 def test_splits_are_the_papers(name, tmp_path):
     """All training rows are trained on; the hold-out is a tenth of them; test rows are the labelled ones."""
     config = on_disk(name, tmp_path)
-    data, splits = open_data(config)
+    data, splits = open_data(config.data)
     assert (len(splits.training), len(splits.evaluated), splits.unlabelled) == (40, 20, ())
     assert data.modality == ("text" if name in TEXTS else "image")
     tested = config.data.test

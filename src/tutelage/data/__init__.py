@@ -11,6 +11,7 @@ from tutelage.data.base import (
     SplitNames,
     chained,
 )
+from tutelage.data.open import open_data
 from tutelage.data.read import READERS, read_data, read_unlabelled
 from tutelage.data.splits import Splits, choose_splits
 
@@ -27,6 +28,7 @@ __all__ = [
     "Splits",
     "chained",
     "choose_splits",
+    "open_data",
     "read_data",
     "read_unlabelled",
 ]

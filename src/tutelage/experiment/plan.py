@@ -8,17 +8,7 @@ from typing import Any, TypeVar
 import torch
 
 from tutelage.config import ExperimentConfig, TeacherConfig
-from tutelage.data import (
-    Data,
-    Modality,
-    Side,
-    Split,
-    Splits,
-    chained,
-    choose_splits,
-    read_data,
-    read_unlabelled,
-)
+from tutelage.data import Data, Modality, Side, Split, Splits, chained, open_data
 from tutelage.errors import ConfigError, DataError, TutelageError
 from tutelage.files import canonical, digest_of
 from tutelage.registry import bind, problems
@@ -30,7 +20,7 @@ from tutelage.teachers.build import teacher_problems
 from tutelage.teachers.sides import side_of
 from tutelage.training.lengths import batch_sizes, with_steps
 
-__all__ = ["Plan", "TeacherPlan", "open_data"]
+__all__ = ["Plan", "TeacherPlan"]
 
 Made = TypeVar("Made")
 
@@ -96,7 +86,7 @@ class Plan:
         """
         mistakes = _Mistakes()
         method = mistakes.tell(partial(parse_method, config.transfer.method))
-        opened = mistakes.tell(partial(open_data, config))
+        opened = mistakes.tell(partial(open_data, config.data))
         if trains and config.student is None:
             mistakes.add("setting student is missing; give --student, or [student] with a source")
         if opened is None:
@@ -200,14 +190,6 @@ class _Mistakes:
         """The only mistake as it was raised, or one error with all of them."""
         lines = dict.fromkeys(str(error) for error in self.errors)
         return self.errors[0] if len(lines) == 1 else ConfigError("\n".join(lines))
-
-
-def open_data(config: ExperimentConfig) -> tuple[Data, Splits]:
-    """Read the data and choose the rows to train and to evaluate on."""
-    data = read_data(config.data)
-    unlabelled = read_unlabelled(config.data, like=data)
-    splits = choose_splits(data, config.data, unlabelled=unlabelled)
-    return data, splits
 
 
 def _task(config: ExperimentConfig, data: Data, splits: Splits) -> Task:

@@ -32,4 +32,4 @@ class Runtime:
     def of(cls, config: ExperimentConfig, progress: Progress | None = None) -> "Runtime":
         """Take device and cache from a config; progress is silent by default."""
         store = FeatureStore(config.cache.dir or default_root())
-        return cls(computing_device(config), store, progress or Silent())
+        return cls(computing_device(config.train.device), store, progress or Silent())

@@ -3,6 +3,7 @@
 import importlib.util
 import platform
 from importlib.metadata import version
+from typing import Literal
 
 import torch
 from accelerate import Accelerator
@@ -15,9 +16,9 @@ from tutelage.errors import ConfigError, MissingExtraError
 __all__ = ["accelerator_for", "computing_device", "device_name", "versions"]
 
 
-def computing_device(config: ExperimentConfig) -> torch.device:
-    """Return where a config computes: the accelerator that is there, unless it says ``cpu``."""
-    if config.train.device == "cpu" or not torch.accelerator.is_available():
+def computing_device(choice: Literal["auto", "cpu"]) -> torch.device:
+    """Return the device of ``train.device``: the accelerator that is there, unless it is ``cpu``."""
+    if choice == "cpu" or not torch.accelerator.is_available():
         return torch.device("cpu")
     return torch.accelerator.current_accelerator() or torch.device("cpu")
 
@@ -30,7 +31,7 @@ def accelerator_for(config: ExperimentConfig) -> Accelerator:
         MissingExtraError: If the tracker is not installed.
     """
     settings = config.train
-    if settings.mixed_precision == "fp16" and computing_device(config).type == "cpu":
+    if settings.mixed_precision == "fp16" and computing_device(settings.device).type == "cpu":
         raise ConfigError(
             "train.mixed_precision = 'fp16' needs a GPU; choose 'bf16' or 'no' on the CPU"
         )
