@@ -3,12 +3,14 @@
 import multiprocessing
 import pickle
 import threading
+import weakref
 
 import pytest
 import torch
 from small_rows import IDS, ROWS, WIDTH, fill, key_of, rows_of
 
 from tutelage.cache import FeatureStore
+from tutelage.cache import features as features_module
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
@@ -85,13 +87,16 @@ def test_threads_may_read_at_once(store):
     assert not wrong
 
 
-def test_maps_of_all_features_share_one_limit(tmp_path):
+def test_maps_of_all_features_share_one_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        features_module, "_MAPPED", weakref.WeakKeyDictionary()
+    )  # of this test alone
     size = ROWS * WIDTH * 2
     store = FeatureStore(tmp_path, map_up_to=size + size // 2)
     fill(store, key_of(), rows_of())
     first, second = store.open(key_of()), store.open(key_of())
-    for features in (first, second):
-        features.gather(torch.tensor([4]))
+    for opened in (first, second):
+        opened.gather(torch.tensor([4]))
     assert first._mapped is not None
     assert second._mapped is None
     second.close()

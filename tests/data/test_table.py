@@ -179,11 +179,12 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(home))
     monkeypatch.chdir(scratch)
+    before = datasets.are_progress_bars_disabled()
     read_data(DataConfig(source=f"table:{save(tmp_path / 'a.csv')}"))
     read_data(DataConfig(source=f"table:{save(tmp_path / 'a.parquet')}"))
     assert not home.exists()
     assert os.listdir(scratch) == []
-    assert not datasets.are_progress_bars_disabled()
+    assert datasets.are_progress_bars_disabled() == before
 
 
 def test_mistakes_are_named(tmp_path):
