@@ -10,7 +10,7 @@ from small_models import FAMILIES, SMALL_VIT, TEXTS, by_hand, save_vision
 
 from tutelage import ExperimentConfig, run
 from tutelage.backbones.families import FAMILIES as TABLE
-from tutelage.students import build_student
+from tutelage.students import open_student
 
 CLASSES = ("good", "bad", "neither")
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -54,7 +54,7 @@ def test_texts(kind, tmp_path):
     small = FAMILIES[kind]
     small.save(tmp_path / "begin")
     student = trained(
-        build_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="text")
+        open_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="text")
     )
     assert student.tap.path == TABLE[kind].tap
     outputs, features = seen(student, TEXTS)
@@ -80,7 +80,7 @@ def test_images_of_timm(name, head, tmp_path, photos):
     size = {"vit_small_patch14_dinov2": 28, "resnetv2_50x1_bit": 64, "resnet10t": 64}.get(name)
     params = {"weights": "random"} | ({"image_size": size} if size else {})
     student = trained(
-        build_student(f"timm:{name}", output_names=CLASSES, modality="image", params=params)
+        open_student(f"timm:{name}", output_names=CLASSES, modality="image", params=params)
     )
     assert student.tap.path == head
     outputs, features = seen(student, photos)
@@ -106,7 +106,7 @@ def test_images_of_timm(name, head, tmp_path, photos):
 def test_images_of_transformers(kind, sizes, tmp_path, photos):
     save_vision(tmp_path / "begin", kind, **sizes)
     student = trained(
-        build_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="image")
+        open_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="image")
     )
     assert student.tap.path == TABLE[kind].tap
     outputs, features = seen(student, photos)

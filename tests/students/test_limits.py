@@ -12,7 +12,7 @@ from small_models import FAMILIES, TEXTS
 from tutelage import run
 from tutelage.config import load_config
 from tutelage.errors import ConfigError
-from tutelage.students import build_student, limit_training
+from tutelage.students import limit_training, open_student
 from tutelage.students.backbone import backbone_of
 
 CLASSES = ("good", "bad", "neither")
@@ -49,7 +49,7 @@ def weights_after(config, *assignments):
 
 def beginning(config):
     torch.manual_seed(0)
-    return build_student(
+    return open_student(
         config["student"]["source"],
         output_names=("five", "eight", "three"),
         modality="image",
@@ -78,7 +78,7 @@ def test_what_lies_in_front_of_the_head(config):
 @pytest.mark.parametrize("kind", ["bert", "gpt2", "t5"])
 def test_low_rank_updates_are_merged_into_what_is_saved(kind, tmp_path):
     FAMILIES[kind].save(tmp_path / "begin")
-    plain = build_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="text")
+    plain = open_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="text")
     before = seen(plain)[1]
     every = sum(p.numel() for p in plain.model.parameters() if p.requires_grad)
     student = limit_training(plain, lora=LORA)

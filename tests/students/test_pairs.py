@@ -15,7 +15,7 @@ from torch import nn
 
 from tutelage.data.pairs import ImageText
 from tutelage.errors import ConfigError, StudentError
-from tutelage.students import build_student
+from tutelage.students import open_student
 
 CLASSES = ("yes", "no", "maybe")
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -57,7 +57,7 @@ def bilinear(folder, image, text):
 def test_a_model_of_timm_and_one_of_transformers(tmp_path, rows):
     FAMILIES["distilbert"].save(tmp_path / "text")
     student = trained(
-        build_student(
+        open_student(
             f"{TIMM} + hf:{tmp_path / 'text'}",
             output_names=CLASSES,
             modality="image+text",
@@ -86,7 +86,7 @@ def test_a_model_of_timm_and_one_of_transformers(tmp_path, rows):
 
 def test_only_what_matters_is_trained(tmp_path, rows):
     FAMILIES["distilbert"].save(tmp_path)
-    student = build_student(
+    student = open_student(
         f"{TIMM}+hf:{tmp_path}", output_names=CLASSES, modality="image+text", params=IMAGE
     )
     student.outputs(
@@ -111,7 +111,7 @@ def test_models_of_both_of_transformers(kind, tmp_path, rows):
         small_siglip(tmp_path / "begin")
         image_class, text_class = transformers.SiglipVisionModel, transformers.SiglipTextModel
     student = trained(
-        build_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="image+text")
+        open_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="image+text")
     )
     outputs, features = seen(student, rows)
     student.save(tmp_path / "end")
@@ -166,7 +166,7 @@ def test_models_of_openclip(tmp_path, rows):
     (tmp_path / "tutelage-pair.json").write_text(json.dumps(small))
     open_clip.add_model_config(tmp_path / "tutelage-pair.json")
     student = trained(
-        build_student(
+        open_student(
             "openclip:tutelage-pair",
             output_names=CLASSES,
             modality="image+text",
@@ -203,7 +203,7 @@ class Own(nn.Module):
 def test_own_models_of_both(product, tmp_path, monkeypatch, rows):
     monkeypatch.setitem(__import__("sys").modules, "own_pair", __import__("sys").modules[__name__])
     word_tokenizer().save_pretrained(tmp_path)
-    student = build_student(
+    student = open_student(
         "python:own_pair:Own",
         output_names=CLASSES,
         modality="image+text",
@@ -236,12 +236,12 @@ def test_own_models_of_both(product, tmp_path, monkeypatch, rows):
 )
 def test_mistakes(source, params, says):
     with pytest.raises((ConfigError, StudentError), match=says):
-        build_student(source, output_names=CLASSES, modality="image+text", params=params)
+        open_student(source, output_names=CLASSES, modality="image+text", params=params)
 
 
 def test_two_models_need_rows_of_both():
     with pytest.raises(StudentError, match=r"set data.image and data.text"):
-        build_student("timm:test_vit+hf:x", output_names=CLASSES, modality="image")
+        open_student("timm:test_vit+hf:x", output_names=CLASSES, modality="image")
 
 
 def test_a_model_of_texts_alone(tmp_path):
@@ -249,4 +249,4 @@ def test_a_model_of_texts_alone(tmp_path):
     with pytest.raises(
         StudentError, match="is of type 'bert', but the rows are an image and a text"
     ):
-        build_student(f"hf:{tmp_path}", output_names=CLASSES, modality="image+text")
+        open_student(f"hf:{tmp_path}", output_names=CLASSES, modality="image+text")

@@ -11,7 +11,7 @@ from torch import nn
 
 from tutelage.demo.data import minilm
 from tutelage.errors import ConfigError, StudentError
-from tutelage.students import build_student, fold_target_scaling
+from tutelage.students import fold_target_scaling, open_student
 from tutelage.tasks import TargetScaling
 from tutelage.teachers import open_teacher
 
@@ -33,7 +33,7 @@ def tokens(student):
 def test_transformers_student_is_loaded_by_transformers(tmp_path):
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    student = build_student(
+    student = open_student(
         f"hf:{minilm()}", output_names=CLASSES, modality="text", params={"layers": 2}
     )
     shake(student.model)
@@ -63,7 +63,7 @@ def test_transformers_knows_what_outputs_mean(small_bert, tmp_path):
         ("regression", "regression"),
     ):
         torch.manual_seed(0)
-        student = build_student(
+        student = open_student(
             f"hf:{small_bert}",
             output_names=CLASSES,
             task=task,
@@ -83,7 +83,7 @@ def test_transformers_knows_what_outputs_mean(small_bert, tmp_path):
 
 
 def test_a_bert_comes_into_its_targets_units(small_bert):
-    student = build_student(
+    student = open_student(
         f"hf:{small_bert}", output_names=("height",), task="regression", modality="text"
     )
     student.model.eval()
@@ -96,7 +96,7 @@ def test_a_bert_comes_into_its_targets_units(small_bert):
 
 def test_timm_student_is_loaded_by_timm(tmp_path):
     params = {"weights": "random", "drop_rate": 0.3}
-    student = build_student("timm:test_vit", output_names=CLASSES, modality="image", params=params)
+    student = open_student("timm:test_vit", output_names=CLASSES, modality="image", params=params)
     shake(student.model)
     student.model.eval()
     pixels = torch.randint(256, (4, 3, *student.input.size), dtype=torch.uint8)
@@ -128,7 +128,7 @@ def test_a_model_has_the_same_features_in_both_roles(kind, tmp_path):
     else:
         FAMILIES[kind].save(tmp_path)
     teacher = open_teacher(f"hf:{tmp_path}", modality=modality)
-    student = build_student(f"hf:{tmp_path}", output_names=CLASSES, modality=modality)
+    student = open_student(f"hf:{tmp_path}", output_names=CLASSES, modality=modality)
     student.model.eval()
     with torch.inference_mode():
         batch = student.input.collate([student.input.prepare(row) for row in rows])
@@ -146,7 +146,7 @@ def test_random_start_may_change_the_architecture(tmp_path):
         "layers": 1,
         "dropout": 0.0,
     }
-    student = build_student(f"hf:{minilm()}", output_names=CLASSES, modality="text", params=params)
+    student = open_student(f"hf:{minilm()}", output_names=CLASSES, modality="text", params=params)
     assert student.width == 32
     assert student.model.config.num_hidden_layers == 1
     assert student.model.config.hidden_dropout_prob == 0.0
@@ -170,7 +170,7 @@ def test_own_student(tmp_path, monkeypatch):
     (tmp_path / "own_student.py").write_text("from test_own import Own as make\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(__import__("sys").modules, "test_own", __import__("sys").modules[__name__])
-    student = build_student(
+    student = open_student(
         "python:own_student:make",
         output_names=CLASSES,
         modality="image",
@@ -206,4 +206,4 @@ def test_own_student(tmp_path, monkeypatch):
 )
 def test_options_that_do_not_fit(source, params, message):
     with pytest.raises((ConfigError, StudentError), match=message):
-        build_student(source, output_names=CLASSES, modality="text", params=params)
+        open_student(source, output_names=CLASSES, modality="text", params=params)

@@ -21,8 +21,7 @@ from tutelage.files import canonical, digest_of
 from tutelage.objective import Objective
 from tutelage.registry import bind, naming_user_code
 from tutelage.regularizers import EachModality, Regularizer, Standardized, TrainingEvidence
-from tutelage.students import Student, limit_training, output_layer
-from tutelage.students import build_student as build_model
+from tutelage.students import Student, limit_training, open_student, output_layer
 from tutelage.tasks.soft_labels import SoftLabels
 from tutelage.training.batches import BatchSource
 from tutelage.training.inference import represent
@@ -64,7 +63,7 @@ def build_student(plan: Plan) -> Student:
     settings = plan.config.student
     if settings is None:
         raise ConfigError("setting student is missing; give --student, or [student] with a source")
-    student = build_model(
+    student = open_student(
         settings.source,
         output_names=plan.data.classes,
         task=plan.data.task,

@@ -11,7 +11,7 @@ from tutelage.students.backbone import freeze_backbone
 from tutelage.students.base import Student
 from tutelage.tasks import Kind
 
-__all__ = ["PAIR_STUDENTS", "STUDENTS", "build_student", "limit_training", "student_problems"]
+__all__ = ["PAIR_STUDENTS", "STUDENTS", "limit_training", "open_student", "student_problems"]
 
 STUDENTS = {
     "timm": "tutelage.students.timm:TimmStudent",
@@ -37,7 +37,7 @@ PAIR_CHECKS = {
 """Functions that check a name before anything is loaded."""
 
 
-def build_student(
+def open_student(
     source: str,
     *,
     output_names: tuple[str, ...],
@@ -92,7 +92,7 @@ def student_problems(
     """Return all mistakes in a student's string and options that can be found without loading it.
 
     Args:
-        source: The student, as for ``build_student``.
+        source: The student, as for ``open_student``.
         modality: Modality of the rows.
         params: Options of the scheme; of two models, ``image`` and ``text`` with the options of each.
         model_input: Input of a ``python:`` student.
