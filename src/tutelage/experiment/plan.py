@@ -248,6 +248,7 @@ def _student_problems(config: ExperimentConfig, modality: Modality) -> list[str]
         modality=modality,
         params=settings.params,
         model_input=None if settings.input is None else settings.input.model_dump(),
+        tap=settings.tap,
     )
 
 

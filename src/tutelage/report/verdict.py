@@ -150,7 +150,7 @@ def _how_sure(comparison: Comparison, row: Row, difference: Difference) -> list[
     rows = row.runs[0].result.rows.get(comparison.evaluated) if row.runs else None
     if difference.sign != "unknown":
         kind = "paired difference" if difference.paired else "difference of the two means"
-        text = f"± is one standard error of the {kind}; we call it significant above two."
+        text = f"± is one standard error of the {kind}; above two of them we call it significant."
         if difference.count < FEW_SEEDS:
             text += f" {difference.count} seeds are few: take it as a hint."
         return [text]
