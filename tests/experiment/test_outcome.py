@@ -1,0 +1,47 @@
+"""What a result says of a run: times, teachers' shares, and the command that repeats it."""
+
+import shlex
+
+import pytest
+
+from tutelage import run
+from tutelage.experiment import outcome
+from tutelage.experiment.outcome import Clock
+
+
+def test_a_clock_adds_what_a_phase_takes(monkeypatch):
+    now = iter([0.0, 1.5, 10.0, 12.0, 20.0, 20.25])
+    monkeypatch.setattr(outcome.time, "perf_counter", lambda: next(now))
+    clock = Clock()
+    for phase in ("prepare", "train", "prepare"):
+        with clock(phase):
+            pass
+    assert clock.seconds == {"prepare": 1.75, "train": 2.0}
+
+
+def test_a_result_repeats_and_describes_its_run(small):
+    result = run(small)
+    config, folder = result.command.split(" train ")[1], small.output.dir
+    assert shlex.split(config) == [str(folder / "config.toml"), "--out", f"{folder}-again"]
+    assert result.config == small.model_dump(mode="json", exclude_none=True)
+    assert set(result.seconds) == {"prepare", "extract", "train", "evaluate"}
+    assert (result.steps, result.method) == (small.train.steps, small.transfer.method)
+
+
+def test_shares_are_those_of_the_weighted_variance(small):
+    result = run(small.replace({"transfer.standardize": False}))
+    assert {teacher.name for teacher in result.teachers} == {"wide", "narrow"}
+    assert sum(teacher.share for teacher in result.teachers) == pytest.approx(1)
+
+
+def test_standardized_columns_count_alike(small):
+    result = run(small.replace({"transfer.standardize": True, "transfer.lr": 1e-12}))
+    shares = {teacher.name: teacher.share for teacher in result.teachers}
+    assert shares["wide"] / shares["narrow"] == pytest.approx(9 / 4, rel=1e-4)  # their columns
+
+
+@pytest.mark.parametrize("method", ["stl", "kd"])
+def test_a_method_without_weights_has_no_shares(small, method):
+    result = run(small.replace({"transfer.method": method}))
+    assert all(teacher.share is None and teacher.rho_mean is None for teacher in result.teachers)
+    assert (result.beta == 0) == (method == "stl")

@@ -1,0 +1,58 @@
+"""Kernels against their formulas in float64 loops."""
+
+import math
+
+import pytest
+import torch
+
+from tutelage.regularizers.kernels import centered, check_kernel, kernel_of, root_mean_square
+
+
+def test_centering_is_exact_in_the_wider_dtype():
+    features = torch.tensor([[1000.0, 1.0], [1001.0, 3.0]], dtype=torch.float16)
+    result = centered(features)
+    assert result.dtype == torch.float32
+    assert result.tolist() == [[-0.5, -1.0], [0.5, 1.0]]
+    assert centered(features.double()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_each_entry_is_that_of_unit_rows(kernel):
+    rows = torch.randn(5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    unit = [[x / math.sqrt(sum(y * y for y in row)) for x in row] for row in rows.tolist()]
+    result = kernel_of(rows @ rows.T, kernel)
+    for i, one in enumerate(unit):
+        for j, other in enumerate(unit):
+            expected = (
+                sum(a * b for a, b in zip(one, other, strict=True))
+                if kernel == "linear"
+                else math.exp(-sum((a - b) ** 2 for a, b in zip(one, other, strict=True)))
+            )
+            assert result[i, j].item() == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_a_row_of_zeros_has_a_kernel_and_a_gradient(kernel):
+    rows = torch.tensor([[1.0, 2.0], [0.0, 0.0], [2.0, 1.0]], requires_grad=True)
+    result = kernel_of(rows @ rows.T, kernel)
+    result.sum().backward()
+    assert result.isfinite().all()
+    assert rows.grad.isfinite().all()
+
+
+def test_one_example_has_no_kernel():
+    with pytest.raises(ValueError, match="at least two examples"):
+        kernel_of(torch.ones(1, 1), "linear")
+
+
+def test_the_root_has_a_gradient_at_zero():
+    difference = torch.zeros(3, 3, requires_grad=True)
+    root_mean_square(difference).backward()
+    assert torch.equal(difference.grad, torch.zeros(3, 3))
+    assert root_mean_square(torch.full((2, 2), 3.0)).item() == pytest.approx(3.0)
+
+
+def test_an_unknown_kernel_is_refused():
+    check_kernel("rbf")
+    with pytest.raises(ValueError, match="one of linear, rbf, not 'cosine'"):
+        check_kernel("cosine")
