@@ -255,3 +255,26 @@ def test_another_delimiter(tmp_path):
     (tmp_path / "a.csv").write_text("text;label\na, b;1\nc;0\n")
     data = read_data(DataConfig(source=f"table:{tmp_path / 'a.csv'}", params={"delimiter": ";"}))
     assert data.splits["train"].rows[0] == ("a, b",)
+
+
+def test_all_faulty_rows_are_counted_and_listed_if_asked(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    lines = [f"{name},{text},{label}" for name, text, label in FAULTY]
+    (tmp_path / "rows.csv").write_text("\n".join(["image,text,label", *lines]) + "\n")
+    config = DataConfig(source=f"table:{tmp_path / 'rows.csv'}", image="image", text="text")
+    with pytest.raises(
+        DataError, match=r"there is no image .*b.png'.* \(and 2 more such; 'tutelage check'"
+    ):
+        read_data(config)
+    split = read_data(config, allow_faults=True).splits["train"]
+    assert sorted(split.faults) == [1, 2, 4]
+    assert split.select([3, 4]).faults == {1: split.faults[4]}
+
+
+FAULTY = [
+    ("a.png", "x", "p"),
+    ("b.png", "x", "q"),
+    ("a.png", " ", "p"),
+    ("a.png", "y", "q"),
+    ("", "", "q"),
+]

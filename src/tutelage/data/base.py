@@ -161,6 +161,8 @@ class Split:
         labels: Class numbers, ``UNLABELLED`` where unknown; or one column per label (0 and 1) or
             target, NaN where unknown.
         selected_from: Position of the rows in the data; None for a whole split.
+        faults: What is missing in rows that no run can use, by the row's number: a text, or the
+            file of an image. ``read_data`` refuses them.
     """
 
     name: str
@@ -168,6 +170,7 @@ class Split:
     ids: Sequence[str]
     labels: Shaped[Tensor, "rows ..."]
     selected_from: Origin | None = field(default=None, kw_only=True)
+    faults: Mapping[int, str] = field(default_factory=dict, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -198,6 +201,8 @@ class Split:
             ids=[self.ids[i] for i in indices],
             labels=self.labels[list(indices)],
             selected_from=Origin(before.split, before.rows, [before.numbers[i] for i in indices]),
+            faults=self.faults
+            and {n: self.faults[i] for n, i in enumerate(indices) if i in self.faults},
         )
 
 

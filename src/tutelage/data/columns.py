@@ -13,7 +13,7 @@ from tutelage.data.pairs import ImageTexts
 from tutelage.data.roles import find_roles
 from tutelage.data.targets import read_labels
 from tutelage.data.texts import TextColumns
-from tutelage.data.values import as_text, first_blank, is_plain
+from tutelage.data.values import as_text, blank_rows, is_plain, null_rows
 from tutelage.errors import DataError, did_you_mean
 
 __all__ = ["from_tables"]
@@ -65,11 +65,13 @@ def from_tables(
     splits = {}
     for role, table in chosen.items():
         label = f"the {role} rows of {where}"
+        faults: dict[int, str] = {}
         splits[role] = Split(
             role,
-            _rows(table, columns, root=root, where=label),
+            _rows(table, columns, root=root, where=label, faults=faults),
             _ids(table, columns.id, where=label),
             labels[role],
+            faults=faults,
         )
     modality = splits["train"].rows.modality
     return Data(splits, classes, modality, has_test="test" in roles, task=columns.task)
@@ -178,34 +180,39 @@ def _ids(table: Dataset, column: str | None, *, where: str) -> list[str]:
     return ids
 
 
-def _rows(table: Dataset, columns: Columns, *, root: Path | None, where: str) -> Rows:
+def _rows(
+    table: Dataset, columns: Columns, *, root: Path | None, where: str, faults: dict[int, str]
+) -> Rows:
+    """Return the inputs; rows without a text or the file of an image are added to ``faults``."""
     if columns.image is None:
-        return _texts(table, columns, where=where)
-    images = _images(table, columns.image, root=root, where=where)
+        return _texts(table, columns, where=where, faults=faults)
+    images = _images(table, columns.image, root=root, where=where, faults=faults)
     if columns.text is None:
         return images
-    return ImageTexts(images, _texts(table, columns, where=where))
+    return ImageTexts(images, _texts(table, columns, where=where, faults=faults))
 
 
-def _images(table: Dataset, column: str, *, root: Path | None, where: str) -> Rows:
+def _images(
+    table: Dataset, column: str, *, root: Path | None, where: str, faults: dict[int, str]
+) -> Rows:
     _require(table.features, column, option="image", where=where)
     feature = table.features[column]
     if isinstance(feature, Image):
         table = table.cast_column(column, Image(decode=False))
     if not _is_string(feature):
         return ImageColumn(table.select_columns([column]), column)
-    names = list(table[column][:])
+    names = [name or "" for name in table[column][:]]
     folder = root or Path.cwd()
     for number, name in enumerate(names):
         if not name or not (folder / name).is_file():
-            raise DataError(
-                f"row {number} of {where}: there is no image {str(folder / (name or ''))!r}; paths "
+            faults[number] = (
+                f"row {number} of {where}: there is no image {str(folder / name)!r}; paths "
                 f"in column {column!r} are relative to {folder}"
             )
     return ImageFiles(folder, names)
 
 
-def _texts(table: Dataset, columns: Columns, *, where: str) -> TextColumns:
+def _texts(table: Dataset, columns: Columns, *, where: str, faults: dict[int, str]) -> TextColumns:
     names, template = columns.text or (), columns.template
     option = "data.text" if template is None else "data.template"
     texts = {}
@@ -218,16 +225,17 @@ def _texts(table: Dataset, columns: Columns, *, where: str) -> TextColumns:
                 f"name another column by {option}"
             )
         column = table.select_columns([name]).with_format("arrow")[:].column(name)
-        if column.null_count:
-            number = column.is_null().index(True).as_py()
-            raise DataError(
+        for number in null_rows(column):
+            faults[number] = (
                 f"row {number} of {where} has no text in column {name!r}; fill it, "
                 "or remove the row"
             )
         texts[name] = column if is_text else as_text(column, table.features[name])
-    if (number := first_blank(list(texts.values()))) is not None:
-        raise DataError(
+    texts = {name: column.fill_null("") for name, column in texts.items()}
+    for number in blank_rows(list(texts.values())):
+        faults.setdefault(
+            number,
             f"row {number} of {where} is empty: there is only white space in "
-            f"{' and '.join(map(repr, texts))}; fill it, or remove the row"
+            f"{' and '.join(map(repr, texts))}; fill it, or remove the row",
         )
     return TextColumns(tuple(texts[name] for name in names), range(len(table)), template)

@@ -20,12 +20,17 @@ READERS = {
 }
 
 
-def read_data(config: DataConfig) -> Data:
+def read_data(config: DataConfig, *, allow_faults: bool = False) -> Data:
     """Read the rows, ids and labels of a data source; images are decoded only when accessed.
+
+    Args:
+        config: The settings under ``[data]``.
+        allow_faults: Return rows without a text or the file of an image, too; ``Split.faults``
+            names them.
 
     Raises:
         ConfigError: If the source or an option cannot be understood.
-        DataError: If files, columns, ids or labels cannot be used.
+        DataError: If files, columns, ids, labels or rows cannot be used.
 
     Example:
         >>> read_data(DataConfig(source="table:reviews.csv", text="review"))  # doctest: +SKIP
@@ -34,6 +39,8 @@ def read_data(config: DataConfig) -> Data:
     data = _read(
         source, columns=Columns.of(config), names=SplitNames.of(config), params=config.params
     )
+    if not allow_faults:
+        _refuse_faults(data)
     if data.task != task:
         raise DataError(f"{source} has labels for {data.task}; set data.task = {data.task!r}")
     if not TASKS[task].labels_are_classes:
@@ -51,12 +58,13 @@ def read_data(config: DataConfig) -> Data:
     return data
 
 
-def read_unlabelled(config: DataConfig, *, like: Data) -> Split | None:
+def read_unlabelled(config: DataConfig, *, like: Data, allow_faults: bool = False) -> Split | None:
     """Read the rows of ``data.unlabelled``, ignoring any labels; None if the config names none.
 
     Args:
         config: Source, split and columns of the rows. All images of a folder are read, at any depth.
         like: The labelled data; the rows must have its modality.
+        allow_faults: Return rows without a text or the file of an image, too.
 
     Raises:
         ConfigError: If the source cannot be understood.
@@ -75,9 +83,11 @@ def read_unlabelled(config: DataConfig, *, like: Data) -> Split | None:
             f"data.unlabelled = {config.unlabelled!r} holds {data.modality}s, but the labelled rows are "
             f"{like.modality}s; give rows of the same kind"
         )
+    if not allow_faults:
+        _refuse_faults(data)
     split = data.splits["train"]
     labels = without_label(len(split), like=like.splits["train"].labels)
-    return Split("unlabelled", split.rows, split.ids, labels)
+    return Split("unlabelled", split.rows, split.ids, labels, faults=split.faults)
 
 
 def _read(source: str, *, columns: Columns, names: SplitNames, params: Mapping[str, Any]) -> Data:
@@ -85,3 +95,11 @@ def _read(source: str, *, columns: Columns, names: SplitNames, params: Mapping[s
     given = {"source": rest, "columns": columns, "names": names}
     data: Data = bind(import_object(READERS[scheme]), given, params, where="data.params")
     return data
+
+
+def _refuse_faults(data: Data) -> None:
+    faults = [split.faults[number] for split in data.splits.values() for number in split.faults]
+    if faults:
+        more = len(faults) - 1
+        also = f" (and {more} more such; 'tutelage check' lists them all)" if more else ""
+        raise DataError(f"{faults[0]}{also}")

@@ -10,7 +10,7 @@ from datasets import ClassLabel, Value
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray
 
-__all__ = ["as_text", "first_blank", "is_plain"]
+__all__ = ["as_text", "blank_rows", "is_plain", "null_rows"]
 
 _VISIBLE = r"[^\pZ\p{Cc}\p{Cf}]"
 """A character that is not white space, control or format (such as a zero-width space)."""
@@ -27,17 +27,24 @@ def as_text(column: "ChunkedArray", feature: Any) -> "ChunkedArray":
     """Return the values of a column as Python prints them, and classes by their names."""
     values = column.to_pylist()
     if isinstance(feature, ClassLabel):
-        values = [feature.int2str(value) if value >= 0 else "" for value in values]
-    return pa.chunked_array([pa.array([str(value) for value in values], pa.string())])
+        values = [feature.int2str(v) if v is not None and v >= 0 else "" for v in values]
+    texts = [None if value is None else str(value) for value in values]
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
-def first_blank(columns: "Sequence[ChunkedArray]") -> int | None:
-    """Return the number of the first row that is blank in all columns, if there is one."""
+def blank_rows(columns: "Sequence[ChunkedArray]") -> list[int]:
+    """Return the numbers of the rows that are blank in all columns."""
     visible = None
     for column in columns:
         matches = pc.match_substring_regex(column.cast(pa.large_string()), _VISIBLE)
         visible = matches if visible is None else pc.or_(visible, matches)
-    if visible is None:
-        return None
-    number = visible.index(False).as_py()
-    return None if number < 0 else int(number)
+    return [] if visible is None else _where(pc.invert(visible))
+
+
+def null_rows(column: "ChunkedArray") -> list[int]:
+    """Return the numbers of the rows without a value."""
+    return _where(column.is_null()) if column.null_count else []
+
+
+def _where(chosen: "ChunkedArray") -> list[int]:
+    return [int(number) for number in pc.indices_nonzero(chosen).to_pylist()]
