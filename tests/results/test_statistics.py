@@ -9,7 +9,6 @@ from scipy import stats
 from tutelage.results.statistics import (
     correlation,
     difference_of_means,
-    row_sampling_error,
     sample_mean,
 )
 
@@ -95,13 +94,6 @@ def test_sign(differences: list[float], sign: str) -> None:
     baseline = dict.fromkeys(range(len(differences)), 0.0)
 
     assert difference_of_means(dict(enumerate(differences)), baseline).sign == sign
-
-
-def test_row_sampling_error_is_the_spread_of_drawn_accuracies() -> None:
-    draw = random.Random(0)
-    accuracies = [sum(draw.random() < 0.8 for _ in range(200)) / 200 for _ in range(2000)]
-
-    assert row_sampling_error(0.8, 200) == pytest.approx(stats.tstd(accuracies), rel=0.05)
 
 
 def test_correlation_of_one_group_is_pearsons() -> None:

@@ -76,6 +76,13 @@ def test_another_search_in_the_same_folder_is_refused(table):
         tune(with_(table, "train.lr=0.5"), retrain=False)
 
 
+def test_a_mistake_is_told_before_anything_is_written(table, tmp_path):
+    table["transfer"] = {"params": {"kernl": "rbf"}}
+    with pytest.raises(ConfigError, match=r"transfer\.params\.kernl"):
+        tune(with_(table), retrain=False)
+    assert not (tmp_path / "search").exists()
+
+
 def test_a_point_that_does_not_train_is_told_and_passed_over(table):
     table["tune"] = {"beta": [1.0], "lr": [1e-3, 1e30]}
     searched = tune(with_(table), retrain=False)

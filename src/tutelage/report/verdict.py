@@ -4,8 +4,8 @@ from tutelage.regularizers.catalogue import BASELINE, label_of
 from tutelage.report.tables import probe_correlation
 from tutelage.report.units import SPACE, gap, score, short
 from tutelage.results.comparison import Comparison, Row, Run
-from tutelage.results.statistics import Difference, SampleMean, row_sampling_error
-from tutelage.tasks import TASKS, Metric
+from tutelage.results.statistics import Difference, SampleMean
+from tutelage.tasks import TASKS, Metric, share_error
 
 __all__ = ["reasons", "verdict"]
 
@@ -155,10 +155,10 @@ def _how_sure(comparison: Comparison, row: Row, difference: Difference) -> list[
             text += f" {difference.count} seeds are few: take it as a hint."
         return [text]
     text = "Three seeds or more are needed to tell a difference from noise."
-    if rows and row.score is not None and comparison.metric.name == "accuracy":
-        error = 100 * row_sampling_error(row.score.mean, rows)
+    if rows and row.score is not None and comparison.metric.counts_rows:
+        error = 100 * share_error(row.score.mean, rows)
         text += (
-            f" With {rows:,} {SPLITS[comparison.evaluated]} rows, each accuracy has a standard error "
+            f" With {rows:,} {SPLITS[comparison.evaluated]} rows, each score has a standard error "
             f"of {error:.1f}{SPACE}points from the choice of rows alone."
         )
     return [text]

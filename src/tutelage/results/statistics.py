@@ -11,7 +11,6 @@ __all__ = [
     "SampleMean",
     "correlation",
     "difference_of_means",
-    "row_sampling_error",
     "sample_mean",
 ]
 
@@ -114,18 +113,6 @@ def difference_of_means(treated: Mapping[int, float], baseline: Mapping[int, flo
         count=min(above.count, below.count),
         paired=False,
     )
-
-
-def row_sampling_error(accuracy: float, rows: int) -> float:
-    """Return the standard error that an accuracy has for being measured on so many rows.
-
-        sqrt( p (1 - p) / n )
-
-    Args:
-        accuracy: From 0 to 1.
-        rows: Rows of the evaluation; at least one.
-    """
-    return math.sqrt(accuracy * (1 - accuracy) / rows)
 
 
 def correlation(groups: Iterable[Sequence[tuple[float, float]]]) -> float | None:

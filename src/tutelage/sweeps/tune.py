@@ -105,8 +105,9 @@ def tune(
     progress = progress or Silent()
     folder = config.output.dir
     search = Search(config, space_of(config, methods))
+    plan = check_first(search.held_out, methods=list(search.space.dimensions))
     search.begin()
-    extract_first(search.held_out, methods=list(search.space.dimensions), progress=progress)
+    extract_features(plan, Runtime.of(plan.config, progress))
     with (
         process_pool(jobs) as processes,
         progress.track("tune", search.total, unit="points", done=search.done) as update,
@@ -134,11 +135,21 @@ def tune(
     return tuning
 
 
-def extract_first(config: ExperimentConfig, *, methods: Sequence[str], progress: Progress) -> None:
-    """Check the runs to come, and cache the teachers' features, so that no run waits for another."""
+def check_first(config: ExperimentConfig, *, methods: Sequence[str]) -> Plan:
+    """Check runs of several methods before anything is computed or written; the student is built.
+
+    Returns:
+        The plan of the first method that needs teachers, else of the first.
+    """
     method = next(filter(lambda name: parse_method(name).needs_teachers, methods), methods[0])
     if method != config.transfer.method:
         config = config.replace({"transfer.method": method, "transfer.params": {}})
     plan = Plan.of(config)
     check_method(plan, build_student(plan))
-    extract_features(plan, Runtime.of(config, progress))
+    return plan
+
+
+def extract_first(config: ExperimentConfig, *, methods: Sequence[str], progress: Progress) -> None:
+    """Check the runs to come, and cache the teachers' features, so that no run waits for another."""
+    plan = check_first(config, methods=methods)
+    extract_features(plan, Runtime.of(plan.config, progress))
