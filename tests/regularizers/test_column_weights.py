@@ -1,10 +1,12 @@
 """Column weights against their definitions in plain floats."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
 
+from tutelage.regularizers import AFTLoss, ProductAFT
 from tutelage.regularizers.column_weights import (
     Dense,
     Diagonal,
@@ -61,3 +63,14 @@ def test_they_are_built_by_name():
     assert isinstance(build_column_weights("dense", 2), Dense)
     with pytest.raises(ValueError, match="one of diagonal, identity, dense, not 'sparse'"):
         build_column_weights("sparse", 2)
+
+
+@pytest.mark.parametrize("method", [AFTLoss, partial(ProductAFT, modalities={"a": "a", "b": "b"})])
+def test_updates_of_weights_that_are_not_learned_are_refused(method):
+    widths = {"a": 3, "b": 2}
+    student = 4 if method is AFTLoss else widths
+    assert method(student, widths, inner_steps=2).inner_steps == 2
+    with pytest.raises(ValueError, match="'identity' has none to learn; leave one"):
+        method(student, widths, inner_steps=2, weights="identity")
+    with pytest.raises(ValueError, match="must not be negative"):
+        method(student, widths, inner_steps=-1)

@@ -27,32 +27,42 @@ def reference_unit(x: list[float]) -> list[float]:
 
 
 def reference_value(
-    student: Tensor, teacher: Tensor, translator: list[Layer], paraphraser: list[Layer]
+    student: Tensor,
+    teachers: list[Tensor],
+    translator: list[Layer],
+    paraphrasers: list[list[Layer]],
 ) -> float:
     """Row by row in plain floats; shares no code with the library."""
     total = 0.0
-    for example, wanted in zip(student.tolist(), teacher.tolist(), strict=True):
+    for row, example in enumerate(student.tolist()):
         for number, layer in enumerate(translator):
             example = reference_layer(example, layer, relu=number < 2)
-        for layer in paraphraser:
-            wanted = reference_layer(wanted, layer, relu=True)
+        wanted: list[float] = []
+        for features, paraphraser in zip(teachers, paraphrasers, strict=True):
+            factors = features[row].tolist()
+            for layer in paraphraser:
+                factors = reference_layer(factors, layer, relu=True)
+            wanted += factors
         pairs = zip(reference_unit(example), reference_unit(wanted), strict=True)
         total += sum(abs(x - y) for x, y in pairs)
     return total / len(student)
 
 
-def layers_of(term: FactorTransfer) -> tuple[list[Layer], list[Layer]]:
+def layers_of(term: FactorTransfer) -> tuple[list[Layer], list[list[Layer]]]:
     linear = [term.translator[number] for number in (0, 2, 4)]
     return (
         [(layer.weight.tolist(), layer.bias.tolist()) for layer in linear],
-        [(layer.weight.tolist(), layer.bias.tolist()) for layer in term.paraphraser],
+        [
+            [(layer.weight.tolist(), layer.bias.tolist()) for layer in one]
+            for one in term.paraphrasers
+        ],
     )
 
 
 def fill(term: FactorTransfer, numbers: Callable[..., Tensor]) -> FactorTransfer:
     """Set every weight and bias, as if it were prepared."""
     tensors = [p for layer in (0, 2, 4) for p in term.translator[layer].parameters()]
-    tensors += [buffer for layer in term.paraphraser for buffer in layer.buffers()]
+    tensors += [buffer for one in term.paraphrasers for buffer in one.buffers()]
     with torch.no_grad():
         for tensor in tensors:
             tensor.copy_(numbers(*tensor.shape))
@@ -63,9 +73,9 @@ def fill(term: FactorTransfer, numbers: Callable[..., Tensor]) -> FactorTransfer
 @pytest.mark.parametrize(("student", "widths"), [(3, [4, 3]), (5, [8]), (2, [1])])
 def test_it_is_its_definition(draw, student, widths):
     term = fill(FactorTransfer(student, widths).double(), draw)
-    features, teacher = draw(6, student), draw(6, sum(widths))
-    expected = reference_value(features, teacher, *layers_of(term))
-    assert term(features, teacher).item() == pytest.approx(expected, rel=1e-12)
+    features, teachers = draw(6, student), [draw(6, width) for width in widths]
+    expected = reference_value(features, teachers, *layers_of(term))
+    assert term(features, teachers).item() == pytest.approx(expected, rel=1e-12)
 
 
 def test_value_of_seeded_features_is_what_it_was():
@@ -74,7 +84,7 @@ def test_value_of_seeded_features_is_what_it_was():
     with torch.no_grad():
         for number in range(3):
             linear = term.translator[2 * number]
-            weight, bias = term.paraphraser[number].buffers()
+            weight, bias = term.paraphrasers[0][number].buffers()
             for into, shift, wave in (
                 (linear.weight, linear.bias, torch.sin),
                 (weight, bias, torch.cos),
@@ -102,8 +112,9 @@ def test_at_first_the_translators_bias_alone_decides(draw):
 
 
 def test_factors_are_half_the_teachers_columns_and_one_at_least():
-    shapes = [FactorTransfer(3, [width]).paraphraser[2].weight.shape for width in (1, 3, 8)]
+    shapes = [FactorTransfer(3, [width]).paraphrasers[0][2].weight.shape for width in (1, 3, 8)]
     assert shapes == [(1, 1), (1, 1), (4, 4)]
+    assert FactorTransfer(3, [8, 3, 1]).translator[4].out_features == 4 + 1 + 1
 
 
 def held_and_trained(rows: list[list[int]], count: int) -> tuple[set[int], set[int]]:
@@ -155,9 +166,23 @@ def test_preparing_repeats_with_its_seed_and_leaves_the_global_state_alone(draw,
         torch.manual_seed(5)
         terms[-1].prepare(evidence(features, labels, seed=seed))
         assert torch.equal(torch.get_rng_state(), before)
-    first, again, other = (term.paraphraser[0].weight for term in terms)
+    first, again, other = (term.paraphrasers[0][0].weight for term in terms)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_each_teacher_has_the_paraphraser_that_it_has_alone(draw, evidence):
+    features = {"dino": draw(30, 6).float(), "clip": 1e3 * draw(30, 4).float()}
+    labels, widths = torch.zeros(30).long(), {"dino": 6, "clip": 4}
+    together = FactorTransfer(3, widths, epochs=3)
+    together.prepare(evidence(features, labels, seed=1))
+    for name, paraphraser in zip(widths, together.paraphrasers, strict=True):
+        alone = FactorTransfer(3, {name: widths[name]}, epochs=3)
+        alone.prepare(evidence({name: features[name]}, labels, seed=1))
+        expected = dict(alone.paraphrasers[0].named_buffers())
+        assert expected
+        for key, value in paraphraser.named_buffers():
+            assert torch.equal(value, expected[key])
 
 
 def test_the_paraphraser_keeps_what_the_teacher_varies_in(draw, evidence):

@@ -9,14 +9,20 @@ from torch import nn
 
 from tutelage import AFTLoss
 from tutelage.config import TrainConfig
+from tutelage.regularizers import KD, AFTWithoutKernel, FactorTransfer, Standardized
 from tutelage.regularizers.none import NoTransfer
 from tutelage.training.optimizers import Optimizers, learning_rate
 
 
-def optimizers(regularizer: nn.Module, student: nn.Module | None = None, **train: object):
+def optimizers(
+    regularizer: nn.Module,
+    student: nn.Module | None = None,
+    transfer_lr: float | None = 0.01,
+    **train: object,
+):
     settings = TrainConfig(steps=10, lr=0.1, weight_decay=0.5, **train)
     student = nn.Linear(3, 2) if student is None else student
-    return Optimizers.of(student, regularizer, settings=settings, transfer_lr=0.01)
+    return Optimizers.of(student, regularizer, settings=settings, transfer_lr=transfer_lr)
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
@@ -27,6 +33,19 @@ def test_the_regularizers_parameters_have_their_own_rate_and_no_decay(name):
         (0.1, 0.5),
         (0.01, 0.0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("method", "own"),
+    [(AFTLoss, 0.01), (AFTWithoutKernel, 0.01), (KD, 0.1), (FactorTransfer, 0.1)],
+)
+def test_weights_of_columns_have_the_rate_of_aft_and_layers_that_of_the_student(method, own):
+    term = method(3, {"dino": 4, "clip": 2})
+    nothing = {name: torch.zeros(width) for name, width in term.teachers.by_name.items()}
+    for regularizer in (term, Standardized(term, nothing, std=nothing)):
+        for rate, expected in ((None, own), (0.5, 0.5)):
+            groups = optimizers(regularizer, transfer_lr=rate).main.param_groups
+            assert [group["lr"] for group in groups] == [0.1, expected]
 
 
 def test_without_own_parameters_there_is_one_group():

@@ -1,13 +1,14 @@
 """When a checkpoint is due by time."""
 
+import pytest
 import torch
 from accelerate import Accelerator
 from torch import nn
 
 from tutelage.config import TrainConfig
-from tutelage.regularizers import KD
+from tutelage.regularizers import KD, AFTLoss
 from tutelage.training import state
-from tutelage.training.optimizers import Optimizers
+from tutelage.training.optimizers import Optimizers, learning_rate
 from tutelage.training.state import TrainState
 
 
@@ -49,3 +50,34 @@ def test_a_state_continues_where_it_was_saved(tmp_path):
     assert (after.step, after.lr) == (4, before.lr)
     parameters = zip(before._learner.parameters(), after._learner.parameters(), strict=True)
     assert all(torch.equal(ours, theirs) for ours, theirs in parameters)
+
+
+def test_the_rate_of_bi_level_weights_follows_the_schedule_too(tmp_path):
+    settings = TrainConfig(steps=10, warmup=2, lr=0.1)
+    weights = AFTLoss(2, [3], inner_steps=1)
+
+    def begun() -> TrainState:
+        optimizers = Optimizers.of(nn.Linear(2, 2), weights, settings=settings, transfer_lr=None)
+        return TrainState(
+            nn.Linear(2, 2), optimizers, settings, digest="a", accelerator=Accelerator(cpu=True)
+        )
+
+    def take_step(train_state: TrainState) -> None:
+        for one in train_state._optimizers.by_name.values():
+            one.step()
+        train_state.advance()
+
+    def rates(train_state: TrainState) -> list[float]:
+        made = train_state._optimizers.by_name.values()
+        return [one.param_groups[0]["lr"] for one in made]
+
+    train_state, share = begun(), learning_rate(settings)
+    for number in range(settings.steps):
+        assert rates(train_state) == pytest.approx([0.1 * share(number), 0.01 * share(number)])
+        if number == 4:
+            train_state.save(tmp_path / "checkpoint.safetensors")
+        take_step(train_state)
+    resumed = begun()
+    resumed.load(tmp_path / "checkpoint.safetensors")
+    take_step(resumed)
+    assert rates(resumed) == pytest.approx([0.1 * share(5), 0.01 * share(5)])

@@ -21,7 +21,9 @@ class TransferConfig(Section):
         beta: Strength of the transfer term; 0 or more.
         mix: Share of the soft labels in the task's loss, 0 to 1, for methods with ``probe``.
         temperature: Divides the logits of both sides, for methods with ``probe``.
-        lr: Learning rate of the method's own parameters (AFT's rho); they have no weight decay.
+        lr: Learning rate of the method's own parameters, which have no weight decay; by default 0.01
+            for weights of the teachers' columns (AFT's rho), and ``train.lr`` for the layers of KD
+            and FT.
         standardize: Bring each teacher's columns to mean 0 and deviation 1 (from cached statistics).
         params: Options of the method.
     """
@@ -30,7 +32,7 @@ class TransferConfig(Section):
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
     mix: Annotated[float, Field(ge=0, le=1)] = 0.7
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    lr: Annotated[float, Field(gt=0)] = 1e-2
+    lr: Annotated[float, Field(gt=0)] | None = None
     standardize: bool = False
     params: dict[str, Any] = Field(default_factory=dict)
 

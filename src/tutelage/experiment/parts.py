@@ -240,7 +240,7 @@ def prepare_regularizer(
         return
     about = {
         "what": "what a method learns from teachers' features",
-        "version": 2,
+        "version": 3,
         "method": [config.transfer.method, config.transfer.params, config.transfer.standardize],
         "seed": config.seed,
         "features": [key for teacher in teachers for key in teacher.keys],

@@ -5,7 +5,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tutelage.regularizers.base import Regularizer
-from tutelage.regularizers.column_weights import Weights, build_column_weights
+from tutelage.regularizers.column_weights import (
+    Weights,
+    build_column_weights,
+    check_inner_steps,
+)
 from tutelage.regularizers.columns import TeacherWidths
 from tutelage.regularizers.kernels import (
     Kernel,
@@ -109,8 +113,7 @@ class AFTLoss(Regularizer):
     ) -> None:
         super().__init__(student_width, teacher_widths)
         check_kernel(kernel)
-        if inner_steps < 0:
-            raise ValueError(f"inner_steps must not be negative, got {inner_steps}")
+        check_inner_steps(inner_steps, weights=weights)
         self.kernel = kernel
         self.inner_steps = inner_steps
         self.weights = build_column_weights(weights, self.teachers.total)

@@ -40,6 +40,9 @@ class Regularizer(nn.Module):
         inner_steps: Updates of the regularizer's parameters alone before each update of the
             student; 0: one joint update. Read by the training loop.
         learns_from: What ``prepare`` learns from; see ``PreparedRegularizer``.
+        default_lr: Learning rate of its parameters where ``transfer.lr`` names none; None: the
+            student's. Weights of columns start far from where they end; layers that map features
+            learn like the student.
 
     Raises:
         ValueError: If a width is not positive.
@@ -54,6 +57,7 @@ class Regularizer(nn.Module):
 
     inner_steps: int = 0
     learns_from: LearnsFrom = "nothing"
+    default_lr: float | None = 1e-2
 
     def __init__(self, student_width: int, teacher_widths: TeacherWidths | TeacherColumns) -> None:
         super().__init__()
@@ -209,6 +213,7 @@ class RegularizerWrapper(Regularizer):
         self.regularizer = regularizer
         self.inner_steps = regularizer.inner_steps
         self.learns_from = regularizer.learns_from
+        self.default_lr = regularizer.default_lr
 
     def forward(
         self, student: Float[Tensor, "batch student"], teacher: TeacherFeatures

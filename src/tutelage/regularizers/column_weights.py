@@ -7,7 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["ColumnWeights", "Dense", "Diagonal", "Identity", "Weights", "build_column_weights"]
+__all__ = [
+    "ColumnWeights",
+    "Dense",
+    "Diagonal",
+    "Identity",
+    "Weights",
+    "build_column_weights",
+    "check_inner_steps",
+]
 
 Weights = Literal["diagonal", "identity", "dense"]
 
@@ -108,3 +116,18 @@ def build_column_weights(kind: Weights, columns: int) -> ColumnWeights:
     if kind not in KINDS:
         raise ValueError(f"weights must be one of {', '.join(KINDS)}, not {kind!r}")
     return KINDS[kind](columns)
+
+
+def check_inner_steps(inner_steps: int, *, weights: Weights) -> None:
+    """Refuse updates of weights alone that are negative in number, or where nothing is learned.
+
+    Raises:
+        ValueError: If they are.
+    """
+    if inner_steps < 0:
+        raise ValueError(f"inner_steps must not be negative, got {inner_steps}")
+    if inner_steps and weights == "identity":
+        raise ValueError(
+            f"inner_steps = {inner_steps} updates the weights alone, and weights = 'identity' has "
+            "none to learn; leave one of them out"
+        )

@@ -25,18 +25,19 @@ class FactorTransfer(PreparedRegularizer):
 
         mean_i ‖ unit(t(φ_i)) - unit(f(ψ_i)) ‖₁,    unit(x) = x / ‖x‖₂, unit(0) = 0
 
-    ``φ`` are the student's features, ``ψ`` those of all teachers side by side, d columns. The
-    paraphraser ``f`` is the encoder, d → d → d/2 → d/2 with a ReLU after each layer, of an
-    autoencoder that ``prepare`` trains on ψ: the decoder mirrors the encoder, the loss is the mean
-    squared error, Adam at 3e-4 in batches of 1,024. A tenth of the training rows is held out;
-    training stops after 10 epochs without improvement on them, and the best encoder is kept. The
-    translator ``t``, d_φ → d_φ → d/2 → d/2 with a ReLU between layers, is learned together with the
-    student; the weight of its last layer is zero at the start, so that ``t`` is constant then.
+    ``φ`` are the student's features, ``ψ`` those of the teachers. ``f`` lays the factors of all
+    teachers side by side, d_f columns in all. Each teacher of d columns has its own paraphraser: the
+    encoder, d → d → d/2 → d/2 with a ReLU after each layer, of an autoencoder that ``prepare`` trains
+    on its features: the decoder mirrors the encoder, the loss is the mean squared error, Adam at 3e-4
+    in batches of 1,024. A tenth of the training rows is held out; training stops after 10 epochs
+    without improvement on them, and the best encoder is kept. The translator ``t``,
+    d_φ → d_φ → d_f → d_f with a ReLU between layers, is learned together with the student, at its
+    learning rate; the weight of its last layer is zero at the start, so that ``t`` is constant then.
 
     Args:
         student_width: Columns of the student's features.
         teacher_widths: Columns of each teacher's features, by name or in order.
-        epochs: Maximum epochs of the autoencoder.
+        epochs: Maximum epochs of each autoencoder.
 
     Raises:
         ValueError: If epochs is not positive, or there are fewer than two training rows.
@@ -53,6 +54,7 @@ class FactorTransfer(PreparedRegularizer):
     """
 
     learns_from: LearnsFrom = "teachers"
+    default_lr = None
 
     def __init__(
         self,
@@ -65,10 +67,11 @@ class FactorTransfer(PreparedRegularizer):
         if epochs < 1:
             raise ValueError(f"epochs must be positive, got {epochs}")
         self.epochs = epochs
-        columns = self.teachers.total
-        factors = max(1, columns // 2)
-        self.widths = (columns, columns, factors, factors)
-        self.paraphraser = nn.Sequential(*(_FrozenLayer(a, b) for a, b in pairwise(self.widths)))
+        sizes = [_encoder_sizes(width) for width in self.teachers.widths]
+        self.paraphrasers = nn.ModuleList(
+            nn.Sequential(*(_FrozenLayer(a, b) for a, b in pairwise(one))) for one in sizes
+        )
+        factors = sum(one[-1] for one in sizes)
         last = nn.Linear(factors, factors)
         nn.init.zeros_(last.weight)
         self.translator = nn.Sequential(
@@ -88,53 +91,48 @@ class FactorTransfer(PreparedRegularizer):
         return (translated - paraphrased).abs().sum(dim=1).mean()
 
     def paraphrase(self, teacher: Float[Tensor, "batch columns"]) -> Float[Tensor, "batch factors"]:
-        """Return the teachers' factors, ``f(ψ)``."""
-        factors: Tensor = self.paraphraser(teacher)
-        return factors
+        """Return the teachers' factors side by side, ``f(ψ)``."""
+        features = torch.split(teacher, list(self.teachers.widths), dim=1)
+        parts = zip(self.paraphrasers, features, strict=True)
+        return torch.cat([paraphraser(columns) for paraphraser, columns in parts], dim=1)
 
     def learn(self, evidence: TrainingEvidence) -> None:
-        """Train the autoencoder and store its encoder."""
+        """Train an autoencoder on each teacher, and store the encoders."""
         count = len(evidence.teachers)
         if count < 2:
             raise ValueError(f"factor transfer needs two training rows or more, got {count}")
+        for number in range(len(self.paraphrasers)):
+            self._learn_paraphraser(number, evidence)
+
+    def _learn_paraphraser(self, number: int, evidence: TrainingEvidence) -> None:
+        """Train the autoencoder of one teacher; its draws are those that it has alone."""
+        count = len(evidence.teachers)
+        name, width = self.teachers.names[number], self.teachers.widths[number]
         generator = torch.Generator().manual_seed(evidence.seed)
         order = torch.randperm(count, generator=generator)
         held_out, training = order.tensor_split([max(1, round(HOLDOUT * count))])
-        encoder, decoder = _autoencoder(self.widths, seed=evidence.seed)
+        encoder, decoder = _autoencoder(_encoder_sizes(width), seed=evidence.seed)
         autoencoder = nn.Sequential(encoder, decoder).to(evidence.device)
         optimizer = torch.optim.Adam(autoencoder.parameters(), lr=LEARNING_RATE)
         best_loss, waited = float("inf"), 0
         for _ in range(self.epochs):
             shuffled = training[torch.randperm(len(training), generator=generator)]
-            for features in self._batches(evidence, shuffled):
+            for features in _batches(evidence, shuffled, teacher=name):
                 optimizer.zero_grad()
                 F.mse_loss(autoencoder(features), features).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
-            loss = self._error(autoencoder, evidence, held_out)
+            loss = _error(autoencoder, evidence, held_out, teacher=name)
             if loss < best_loss:
                 best_loss, waited = loss, 0
-                self._store(encoder)
+                self._store(encoder, number)
             else:
                 waited += 1
             if waited == PATIENCE:
                 break
 
-    @torch.no_grad()
-    def _error(self, autoencoder: nn.Module, evidence: TrainingEvidence, rows: Tensor) -> float:
-        """The mean squared error over these rows."""
-        errors = [
-            (autoencoder(features) - features).square().sum().item()
-            for features in self._batches(evidence, rows)
-        ]
-        return float(sum(errors)) / (len(rows) * self.teachers.total)
-
-    def _batches(self, evidence: TrainingEvidence, rows: Tensor) -> Iterator[Tensor]:
-        for indices in torch.split(rows, BATCH):
-            yield self.teachers.join(evidence.gather(indices))
-
-    def _store(self, encoder: nn.Sequential) -> None:
+    def _store(self, encoder: nn.Sequential, number: int) -> None:
         linear = [layer for layer in encoder if isinstance(layer, nn.Linear)]
-        for frozen, layer in zip(self.paraphraser, linear, strict=True):
+        for frozen, layer in zip(self.paraphrasers[number].children(), linear, strict=True):
             frozen.get_buffer("weight").copy_(layer.weight.detach())
             frozen.get_buffer("bias").copy_(layer.bias.detach())
 
@@ -152,6 +150,28 @@ class _FrozenLayer(nn.Module):
 
     def forward(self, features: Float[Tensor, "batch before"]) -> Float[Tensor, "batch after"]:
         return F.linear(features, self.weight, self.bias).relu()
+
+
+def _encoder_sizes(columns: int) -> tuple[int, int, int, int]:
+    factors = max(1, columns // 2)
+    return columns, columns, factors, factors
+
+
+@torch.no_grad()
+def _error(
+    autoencoder: nn.Module, evidence: TrainingEvidence, rows: Tensor, *, teacher: str
+) -> float:
+    """The mean squared error over these rows."""
+    total, numbers = 0.0, 0
+    for features in _batches(evidence, rows, teacher=teacher):
+        total += (autoencoder(features) - features).square().sum().item()
+        numbers += features.numel()
+    return total / numbers
+
+
+def _batches(evidence: TrainingEvidence, rows: Tensor, *, teacher: str) -> Iterator[Tensor]:
+    for indices in torch.split(rows, BATCH):
+        yield evidence.gather(indices)[teacher]
 
 
 def _autoencoder(widths: Sequence[int], *, seed: int) -> tuple[nn.Sequential, nn.Sequential]:

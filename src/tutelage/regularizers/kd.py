@@ -34,6 +34,8 @@ class KD(Regularizer):
         torch.Size([])
     """
 
+    default_lr = None
+
     def __init__(self, student_width: int, teacher_widths: TeacherWidths) -> None:
         super().__init__(student_width, teacher_widths)
         self.map = nn.Linear(student_width, self.teachers.total)

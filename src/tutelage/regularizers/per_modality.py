@@ -119,7 +119,7 @@ class ModalityColumns:
 
 
 class EachModality(Regularizer):
-    """The sum of a method's losses, one for each modality that has a teacher.
+    """The mean of a method's losses, one for each modality that has a teacher.
 
     The method compares the student's features of a modality with those of the teachers of that
     modality; feature distillation then has one projection a modality.
@@ -171,11 +171,12 @@ class EachModality(Regularizer):
                 )
         self.terms = nn.ModuleDict(terms)
         self.inner_steps = max(term.inner_steps for term in terms.values())
+        self.default_lr = next(iter(terms.values())).default_lr
 
     def forward(
         self, student: Float[Tensor, "batch student"], teacher: TeacherFeatures
     ) -> Float[Tensor, ""]:
-        """Return the sum for one batch.
+        """Return the mean for one batch.
 
         Args:
             student: The features of both modalities side by side.
@@ -184,7 +185,7 @@ class EachModality(Regularizer):
         value = student.new_zeros(())
         for modality, (own, others) in self.columns.split(student, teacher).items():
             value = value + self.terms[modality](own, others)
-        return value
+        return value / len(self.terms)
 
     def column_weights(self) -> dict[str, Float[Tensor, " columns"]]:
         """Return the column weights of both modalities, by teacher."""

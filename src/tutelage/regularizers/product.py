@@ -7,7 +7,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tutelage.regularizers.base import Regularizer
-from tutelage.regularizers.column_weights import ColumnWeights, Weights, build_column_weights
+from tutelage.regularizers.column_weights import (
+    ColumnWeights,
+    Weights,
+    build_column_weights,
+    check_inner_steps,
+)
 from tutelage.regularizers.columns import TeacherFeatures
 from tutelage.regularizers.kernels import (
     Kernel,
@@ -122,8 +127,7 @@ class ProductAFT(Regularizer):
         columns = ModalityColumns.of(student_widths, teacher_widths, modalities=modalities)
         super().__init__(columns.student_width, columns.all_teachers)
         check_kernel(kernel)
-        if inner_steps < 0:
-            raise ValueError(f"inner_steps must not be negative, got {inner_steps}")
+        check_inner_steps(inner_steps, weights=weights)
         if missing := [name for name in student_widths if name not in columns.teachers]:
             raise ValueError(
                 f"the student's features are a product of {' and '.join(student_widths)}, but no teacher is "

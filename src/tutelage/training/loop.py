@@ -104,7 +104,7 @@ def fit(
     Args:
         student: The model and its tap.
         objective: Task and transfer; the regularizer's parameters have a learning rate of their own
-            (``transfer.lr``) and no weight decay.
+            (``transfer.lr``, else the method's) and no weight decay.
         rows: The training rows.
         config: ``train``, ``transfer.lr``, and ``seed``, which decides the order of the rows.
         folder: Receives ``metrics.jsonl`` and checkpoints; where it is resumed and has a

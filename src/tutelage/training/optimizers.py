@@ -36,7 +36,7 @@ class Optimizers:
         regularizer: Regularizer,
         *,
         settings: TrainConfig,
-        transfer_lr: float,
+        transfer_lr: float | None,
     ) -> "Optimizers":
         """Build the optimizers.
 
@@ -44,16 +44,19 @@ class Optimizers:
             student: The model; parameters that require no gradient are left out.
             regularizer: Its parameters have a learning rate of their own and no weight decay.
             settings: Optimizer, learning rate and weight decay of the student.
-            transfer_lr: Learning rate of the regularizer's parameters.
+            transfer_lr: Learning rate of the regularizer's parameters; None: its default, which may
+                be the student's.
         """
         own = list(regularizer.parameters())
+        rates = (transfer_lr, regularizer.default_lr, settings.lr)
+        own_lr = next(rate for rate in rates if rate is not None)
         trained = [p for p in student.parameters() if p.requires_grad]
         groups: list[dict[str, Any]] = [
             {"params": trained, "lr": settings.lr, "weight_decay": settings.weight_decay}
         ]
         bilevel = bool(own) and regularizer.inner_steps > 0
         if own and not bilevel:
-            groups.append({"params": own, "lr": transfer_lr, "weight_decay": 0.0})
+            groups.append({"params": own, "lr": own_lr, "weight_decay": 0.0})
         main: Optimizer
         match settings.optimizer:
             case "adam":
@@ -62,7 +65,7 @@ class Optimizers:
                 main = AdamW(groups, fused=True)
             case "sgd":
                 main = SGD(groups, lr=settings.lr, momentum=settings.momentum)
-        return cls(main, Adam(own, lr=transfer_lr) if bilevel else None)
+        return cls(main, Adam(own, lr=own_lr) if bilevel else None)
 
     @property
     def by_name(self) -> dict[str, Optimizer]:

@@ -47,7 +47,8 @@ class TrainState:
         self.step = 0
         self._learner = learner
         self._optimizers = optimizers
-        self._schedule = LambdaLR(optimizers.main, learning_rate(settings))
+        share = learning_rate(settings)
+        self._schedules = [LambdaLR(one, share) for one in optimizers.by_name.values()]
         self._digest = digest
         self._accelerator = accelerator
         self._saved = time.monotonic()
@@ -55,11 +56,12 @@ class TrainState:
     @property
     def lr(self) -> float:
         """The student's learning rate of the next step."""
-        return float(self._schedule.get_last_lr()[0])
+        return float(self._schedules[0].get_last_lr()[0])
 
     def advance(self) -> None:
         """Count a step that was taken, and set the learning rate of the next one."""
-        self._schedule.step()
+        for schedule in self._schedules:
+            schedule.step()
         self.step += 1
 
     def load(self, path: Path) -> None:
@@ -75,7 +77,8 @@ class TrainState:
                 f"settings in {path.with_name('config.toml')}, or choose another output.dir"
             )
         self.step = int(numbers["step"])
-        self._schedule.last_epoch = self.step
+        for schedule in self._schedules:
+            schedule.last_epoch = self.step
         if self._accelerator.scaler is not None:
             self._accelerator.scaler.load_state_dict(numbers["scaler"])
 
