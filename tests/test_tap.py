@@ -1,5 +1,8 @@
 """FeatureTap: which layer it finds, and what it reads there."""
 
+import copy
+import pickle
+
 import pytest
 import timm
 import torch
@@ -153,26 +156,183 @@ def test_a_whole_model_under_reentrant_checkpointing_is_refused():
     assert tap.take().requires_grad
 
 
-def test_a_tap_on_a_compiled_model_is_told_to_come_first():
-    compiled = torch.compile(nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2)))
-    with pytest.raises(StudentError, match=r"create the FeatureTap before torch\.compile"):
-        FeatureTap(compiled).take()
+def test_a_repeated_forward_of_checkpointing_is_no_forward_of_a_step():
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2))
+    tap, inputs = FeatureTap(model), torch.ones(2, 4)
+    for _ in range(3):
+        outputs = checkpoint(model, inputs, use_reentrant=False)
+        features = tap.take()
+        (outputs.sum() + features.sum()).backward()  # runs the model once more
+    with pytest.raises(StudentError, match="has not run since"):
+        tap.take()
 
 
-def test_repr_names_model_layer_and_width():
+def two_layers() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2))
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_a_forward_without_gradients_between_forward_and_take_is_refused(train):
+    model = two_layers().train(train)  # some train in evaluation mode, to freeze batch statistics
+    tap = FeatureTap(model)
+    model(torch.ones(2, 4))
+    with torch.no_grad():
+        model(torch.zeros(2, 4))
+    with pytest.raises(StudentError, match=r"directly after the forward|after each forward"):
+        tap.take()
+
+
+def test_features_of_an_earlier_forward_are_not_dropped_without_a_word():
+    model = two_layers()
+    tap = FeatureTap(model)
+    first, second = torch.ones(2, 4), torch.zeros(3, 4)
+    for _ in range(2):  # the refusal forgets both
+        model(first)
+        model(second)
+        with pytest.raises(StudentError, match=r"more than once .* forwards=2\) .* clear\(\)"):
+            tap.take()
+    model(first)
+    tap.clear()
+    model(second)
+    torch.testing.assert_close(tap.take(), model[0](second))
+
+
+def test_features_of_several_forwards_a_step_come_together():
+    model = two_layers()
+    tap = FeatureTap(model, forwards=2)
+    first, second = torch.ones(2, 4), torch.zeros(3, 4)
+    model(first)
+    with pytest.raises(StudentError, match=r"ran 1 times since .* not 2 times"):
+        tap.take()
+    model(first)
+    with torch.no_grad():
+        model(first + 1)  # as a target; it makes room first
+    model(second)
+    features = tap.take()
+    torch.testing.assert_close(features, model[0](torch.cat([first, second])))
+    features.sum().backward()
+    assert torch.equal(model[0].bias.grad, torch.full((8,), 5.0))
+    for inputs in (first, second, first):
+        model(inputs)
+    with pytest.raises(StudentError, match=r"more than 2 times .* forwards=3\)"):
+        tap.take()
+
+
+def test_forwards_in_evaluation_need_not_be_taken():
+    model = two_layers()
+    tap = FeatureTap(model)
+    model(torch.ones(5, 4))  # before the first step
+    for _ in range(2):
+        model.eval()
+        for _ in range(3):
+            model(torch.ones(6, 4))  # with gradients: no_grad() was forgotten
+        model.train()
+        with pytest.raises(StudentError, match="ran in evaluation mode"):
+            tap.take()
+        model(torch.ones(2, 4))
+        assert tap.take().shape == (2, 8)
+    model(torch.ones(2, 4))
+    with torch.no_grad():
+        model(torch.ones(3, 4))
+        assert tap.take().shape == (3, 8)
+
+
+def test_replicas_of_data_parallel_are_refused():
+    model = two_layers()
+    tap = FeatureTap(model, "1")
+    replica = model[1]._replicate_for_data_parallel()  # one a device, with the hooks of the model
+    replica.weight, replica.bias = model[1].weight, model[1].bias
+    replica(torch.ones(2, 8))
+    with pytest.raises(StudentError, match=r"DataParallel .* use DistributedDataParallel"):
+        tap.take()
+    model(torch.ones(2, 4))
+    assert tap.take().shape == (2, 8)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_model_is_copied_also_between_forward_and_take(copied):
+    model = two_layers()
+    tap = FeatureTap(model)
+    model(torch.ones(2, 4))
+    other = copied(model)
+    assert tap.take().requires_grad
+    other(torch.ones(2, 4))
+    with pytest.raises(StudentError, match="a copy of it needs its own FeatureTap"):
+        tap.take()
+    again = FeatureTap(other)
+    other(torch.ones(2, 4))
+    torch.testing.assert_close(again.take(), model[0](torch.ones(2, 4)))
+
+
+def test_a_module_that_holds_model_and_tap_is_copied_with_both():
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = two_layers()
+            self.tap = FeatureTap(self.model)
+
+    other = copy.deepcopy(Both())
+    other.model(torch.ones(2, 4))
+    torch.testing.assert_close(other.tap.take(), other.model[0](torch.ones(2, 4)))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # PyTorch hides it from users
+@pytest.mark.parametrize("forwards", [1, 2])
+def test_a_compiled_model_is_tapped_without_a_break(forwards):
+    torch.compiler.reset()
+    model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+    tap = FeatureTap(compiled, forwards=forwards)  # it has not run yet
+    assert tap.path == "2"
+    graphs = []
+    for _ in range(4):
+        for _ in range(forwards):
+            compiled(torch.ones(2, 4))
+        features = tap.take()
+        torch.testing.assert_close(features, model[0](torch.ones(2 * forwards, 4)))
+        features.sum().backward()
+        model.eval()
+        with torch.no_grad():
+            compiled(torch.ones(2, 4))
+            compiled(torch.ones(2, 4))
+        model.train()
+        graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+    assert graphs[1] == graphs[-1]  # compiled once and for all
+
+
+def test_a_model_that_ran_compiled_is_compiled_again_for_a_tap():
+    torch.compiler.reset()
+    compiled = torch.compile(two_layers(), backend="aot_eager")
+    compiled(torch.ones(2, 4))
+    tap = FeatureTap(compiled)
+    compiled(torch.ones(2, 4))
+    with pytest.raises(StudentError, match=r"before torch\.compile or call torch\.compiler\.reset"):
+        tap.take()
+    torch.compiler.reset()
+    compiled(torch.ones(2, 4))
+    assert tap.take().shape == (2, 8)
+
+
+def test_repr_tells_what_is_read():
     assert (
-        repr(FeatureTap(nn.Sequential(nn.Linear(4, 2)))) == "FeatureTap(Sequential, '0', width=4)"
+        repr(FeatureTap(nn.Sequential(nn.Linear(4, 2))))
+        == "FeatureTap(Sequential, '0': reads [batch, 4], the input of Linear)"
+    )
+    assert (
+        repr(FeatureTap(Decoder(), pool="last", forwards=2))
+        == "FeatureTap(Decoder, 'score': reads [2 * batch, 6], the input of Linear, of its last token)"
     )
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: FeatureTap(nn.Sequential(nn.Conv1d(2, 2, 1))), "has no linear layer"),
-        (lambda: FeatureTap(nn.Sequential(nn.Linear(2, 2)), "fc"), "the last linear layers are 0"),
-        (lambda: FeatureTap(timm.create_model("resnet18"), "fcc"), "did you mean 'fc'"),
+        (lambda: FeatureTap("resnet18"), r"expected a model \(torch.nn.Module\), got str"),
+        (lambda: FeatureTap(two_layers(), pool="mean"), "pool must be 'last' or None, not 'mean'"),
+        (lambda: FeatureTap(two_layers(), forwards=0), "forwards must be positive, got 0"),
     ],
 )
 def test_wrong_use_is_named(make, message):
-    with pytest.raises(StudentError, match=message):
+    with pytest.raises((StudentError, ValueError), match=message):
         make()

@@ -2,19 +2,33 @@
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from tutelage.errors import StudentError, did_you_mean
+from tutelage.errors import StudentError
+from tutelage.heads import find_head, layer_at
 
-__all__ = ["FeatureTap", "find_head", "last_token"]
+__all__ = ["FeatureTap", "last_token"]
 
-HEADS = (nn.Linear, nn.Conv2d, nn.Bilinear)
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+
+
+class _Run(NamedTuple):
+    """One run of the layer: what it read, and how.
+
+    Attributes:
+        features: The input of the layer.
+        mask: The ``attention_mask`` of the forward; None without ``pool``.
+        gradients: Whether gradients were enabled.
+    """
+
+    features: Tensor
+    mask: Tensor | None
+    gradients: bool
 
 
 class FeatureTap:
@@ -25,7 +39,8 @@ class FeatureTap:
     itself is not changed, and is saved and loaded as if there were no tap. The features of a
     bilinear layer are both its inputs side by side.
 
-    Create the tap before ``torch.compile``, and call ``take`` once after each forward.
+    Call ``take`` once after each forward in training. Forwards in evaluation need not be taken. Create
+    the tap before a compiled model first runs; a copy of the model needs its own tap.
 
     Args:
         model: Any module.
@@ -33,11 +48,14 @@ class FeatureTap:
             that a timm model names, else the last linear layer.
         pool: For layers applied to every token (``[batch, tokens, width]``): ``"last"`` takes the
             last token that the ``attention_mask`` argument of the forward does not mask.
+        forwards: Forwards a step, such as 2 for pairs of inputs: ``take`` then returns the features
+            of all, the rows of the first forward first.
 
     Attributes:
         model: The model.
         path: The path of the layer.
         layer: The layer.
+        forwards: Forwards a step.
         width: The width of the features; None if the layer does not state it.
 
     Raises:
@@ -46,20 +64,36 @@ class FeatureTap:
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Dropout(0.5), nn.Linear(3, 2))
         >>> tap = FeatureTap(model)
+        >>> tap
+        FeatureTap(Sequential, '3': reads [batch, 3], the input of Linear)
         >>> _ = model(torch.ones(5, 4))
-        >>> tap.path, tap.take().shape
-        ('3', torch.Size([5, 3]))
+        >>> tap.take().shape
+        torch.Size([5, 3])
     """
 
     def __init__(
-        self, model: nn.Module, path: str | None = None, *, pool: Literal["last"] | None = None
+        self,
+        model: nn.Module,
+        path: str | None = None,
+        *,
+        pool: Literal["last"] | None = None,
+        forwards: int = 1,
     ) -> None:
+        if not isinstance(model, nn.Module):
+            raise StudentError(f"expected a model (torch.nn.Module), got {type(model).__name__}")
+        if forwards < 1:
+            raise ValueError(f"forwards must be positive, got {forwards}")
+        if pool not in (None, "last"):
+            raise ValueError(f"pool must be 'last' or None, not {pool!r}")
+        model = getattr(model, "_orig_mod", model)  # of torch.compile
         self.path = find_head(model) if path is None else path
-        self.layer = _module_at(model, self.path)
+        self.layer = layer_at(model, self.path)
         self.model = model
+        self.forwards = forwards
         self._pool = pool
-        self._features: Tensor | None = None
-        self._ran_with_gradients = True
+        self._runs: list[_Run] = []
+        self._in_training = model.training
+        self._lost = self._copied = False
         self._mask: Tensor | None = None
         self._dropped: tuple[Tensor, Tensor] | None = None
         self._kept: Tensor | None = None
@@ -93,44 +127,25 @@ class FeatureTap:
         return int(weight.shape[0]) if isinstance(weight, Tensor) and weight.ndim == 2 else None
 
     def take(self) -> Float[Tensor, "batch width"]:
-        """Return the features of the last forward, once.
+        """Return the features of the last forward, once; of the last ``forwards``, where that is more.
 
         Raises:
-            StudentError: If the layer has not run since the last call, a model in training mode ran
-                without gradients although they are enabled now, or the layer's input has several
-                rows an example and there is no ``pool``.
+            StudentError: If the layer has not run as often as ``forwards`` since the last call, or ran
+                more often in training; a model in training mode last ran without gradients although
+                they are enabled now; the model is a copy, as those of ``DataParallel``; or the
+                layer's input has several rows an example and there is no ``pool``.
         """
-        features, self._features = self._features, None
-        mask, self._mask = self._mask, None
-        if features is None:
-            raise StudentError(
-                f"layer {self.path!r} has not run since features were last taken; "
-                + (
-                    "create the FeatureTap before torch.compile"
-                    if self.path.startswith("_orig_mod.")
-                    else "call the model first, or give the path of a layer that its forward uses"
-                )
-            )
-        if self.model.training and torch.is_grad_enabled() and not self._ran_with_gradients:
-            raise StudentError(
-                f"layer {self.path!r} last ran under torch.no_grad(), so no gradient would reach the "
-                "model in training; take features directly after the forward of the training batch, and use "
-                "checkpoint(..., use_reentrant=False) for activation checkpointing"
-            )
-        if features.ndim == 4 and features.shape[2:] == (1, 1):
-            features = features.flatten(1)
-        if features.ndim == 3 and self._pool == "last":
-            return last_token(features, mask)
-        if features.ndim != 2:
-            raise StudentError(
-                f"what enters layer {self.path!r} has shape {tuple(features.shape)}, not [batch, width]; "
-                "give the path of a layer after pooling, or pool='last' for a decoder"
-            )
-        return features
+        runs, lost, copied = self._runs, self._lost, self._copied
+        self.clear()
+        if problem := self._problem(runs, lost=lost, copied=copied):
+            raise StudentError(f"layer {self.path!r} {problem}")
+        features = [self._rows(run) for run in runs]
+        return features[0] if len(features) == 1 else torch.cat(features)
 
     def clear(self) -> None:
-        """Forget the features of the last forward."""
-        self._features = self._mask = None
+        """Forget all forwards since the last ``take``."""
+        self._runs, self._mask = [], None
+        self._lost = self._copied = False
 
     def close(self) -> None:
         """Remove the hooks."""
@@ -139,7 +154,17 @@ class FeatureTap:
         self._hooks.clear()
 
     def __repr__(self) -> str:
-        return f"FeatureTap({type(self.model).__name__}, {self.path!r}, width={self.width})"
+        width = "width" if self.width is None else self.width
+        rows = "batch" if self.forwards == 1 else f"{self.forwards} * batch"
+        pooled = ", of its last token" if self._pool == "last" else ""
+        return (
+            f"FeatureTap({type(self.model).__name__}, {self.path!r}: reads [{rows}, {width}], "
+            f"the input of {type(self.layer).__name__}{pooled})"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy of the model takes along: no features, which cannot be copied."""
+        return self.__dict__ | {"_runs": [], "_mask": None, "_dropped": None, "_kept": None}
 
     def __enter__(self) -> Self:
         return self
@@ -152,16 +177,81 @@ class FeatureTap:
     ) -> None:
         self.close()
 
-    def _read(self, _: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def _read(self, layer: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         if isinstance(self.layer, nn.Bilinear):
-            self._features, self._dropped = torch.cat([*args, *kwargs.values()], dim=1), None
-            self._ran_with_gradients = torch.is_grad_enabled()
-            return
-        entered = args[0] if args else next(iter(kwargs.values()))
+            entered = torch.cat([*args, *kwargs.values()], dim=1)
+        else:
+            entered = args[0] if args else next(iter(kwargs.values()))
         if self._dropped is not None and self._dropped[1] is entered:
             entered = self._dropped[0]
-        self._features, self._dropped = entered, None
-        self._ran_with_gradients = torch.is_grad_enabled()
+        self._dropped = None
+        if not _in_backward():
+            self._copied = self._copied or layer is not self.layer
+            self._note(_Run(entered, self._mask, torch.is_grad_enabled()))
+
+    def _note(self, run: _Run) -> None:
+        """Keep the last ``forwards`` runs of one mode, and whether one with gradients was lost."""
+        if self._in_training != self.model.training:
+            self._runs, self._lost = [], False
+            self._in_training = self.model.training
+        if len(self._runs) == self.forwards:
+            without = [i for i, earlier in enumerate(self._runs) if not earlier.gradients]
+            dropped = self._runs.pop(without[0] if without else 0)
+            self._lost = self._lost or dropped.gradients
+        self._runs.append(run)
+
+    def _problem(self, runs: list[_Run], *, lost: bool, copied: bool) -> str:
+        """Why these runs are not the features of a step; empty if they are."""
+        if copied:
+            return (
+                "ran in a copy of the model, as torch.nn.DataParallel makes for each device; use "
+                "DistributedDataParallel (torchrun, accelerate launch), or one device "
+                "(CUDA_VISIBLE_DEVICES=0)"
+            )
+        if not runs:
+            return (
+                "has not run since features were last taken; call the model first (a copy of it needs "
+                "its own FeatureTap), give the path of a layer that its forward uses, or, for a "
+                "compiled model, create the FeatureTap before torch.compile or call "
+                "torch.compiler.reset() after it"
+            )
+        if len(runs) < self.forwards:
+            return (
+                f"ran {len(runs)} times since features were last taken, not {self.forwards} times"
+            )
+        if not torch.is_grad_enabled():
+            return ""
+        directly = "take features directly after the forward of the training batch"
+        if self.model.training and not all(run.gradients for run in runs):
+            return (
+                "last ran under torch.no_grad(), so no gradient would reach the model in training; "
+                f"{directly}, and use checkpoint(..., use_reentrant=False) for activation checkpointing"
+            )
+        if self.model.training and not self._in_training:
+            return f"last ran in evaluation mode, and the model trains now; {directly}"
+        if lost:
+            most = "once" if self.forwards == 1 else f"{self.forwards} times"
+            return (
+                f"ran more than {most} since features were last taken, and earlier "
+                "features would be dropped; take features after each forward, create "
+                f"FeatureTap(..., forwards={self.forwards + 1}) for the features of all, or call clear() "
+                "after a forward whose features are not needed"
+            )
+        return ""
+
+    def _rows(self, run: _Run) -> Tensor:
+        """One row of features for each example."""
+        features = run.features
+        if features.ndim == 4 and features.shape[2:] == (1, 1):
+            features = features.flatten(1)
+        if features.ndim == 3 and self._pool == "last":
+            return last_token(features, run.mask)
+        if features.ndim != 2:
+            raise StudentError(
+                f"what enters layer {self.path!r} has shape {tuple(features.shape)}, not [batch, width]; "
+                "give the path of a layer after pooling, or pool='last' for a decoder"
+            )
+        return features
 
     def _keep(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         self._kept = args[0].clone() if module.training else args[0]
@@ -172,35 +262,6 @@ class FeatureTap:
 
     def _see_mask(self, _: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         self._mask = kwargs.get("attention_mask")
-
-
-def find_head(model: nn.Module) -> str:
-    """Return the path of the classifier of a timm model, else of the last linear or bilinear layer.
-
-    Raises:
-        StudentError: If there is none, or a timm model has several.
-
-    Example:
-        >>> find_head(nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)))
-        '1'
-    """
-    named = getattr(model, "pretrained_cfg", None) or getattr(model, "default_cfg", None) or {}
-    classifier = named.get("classifier") if isinstance(named, Mapping) else None
-    if isinstance(classifier, str) and isinstance(_get(model, classifier), HEADS):
-        return str(classifier)
-    if isinstance(classifier, tuple | list):
-        raise StudentError(
-            f"{type(model).__name__} has several classifiers ({', '.join(classifier)}) with different "
-            "features; give the path of one"
-        )
-    kinds = (nn.Linear, nn.Bilinear)
-    layers: list[str] = [n for n, module in model.named_modules() if isinstance(module, kinds)]
-    if not layers:
-        raise StudentError(
-            f"{type(model).__name__} has no linear layer whose input could be the features; "
-            "give the path of the layer that turns features into outputs"
-        )
-    return layers[-1]
 
 
 def last_token(
@@ -224,20 +285,6 @@ def last_token(
     return states[torch.arange(len(states), device=states.device), last]
 
 
-def _get(model: nn.Module, path: str) -> nn.Module | None:
-    try:
-        return model.get_submodule(path)
-    except AttributeError:
-        return None
-
-
-def _module_at(model: nn.Module, path: str) -> nn.Module:
-    module = _get(model, path) if path else None
-    if module is None:
-        names = [name for name, _ in model.named_modules() if name]
-        linear = [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear)]
-        raise StudentError(
-            f"{type(model).__name__} has no layer {path!r}{did_you_mean(path, names)}; paths are those "
-            f"of model.named_modules(); the last linear layers are {', '.join(linear[-3:]) or 'none'}"
-        )
-    return module
+def _in_backward() -> bool:
+    """Whether a backward pass runs, in which activation checkpointing repeats forwards."""
+    return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
