@@ -2,14 +2,25 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from PIL import ImageColor
+from pydantic import AfterValidator, Field, model_validator
 
-from tutelage.config.section import Positive, Section, Share
+from tutelage.config.section import NoEffect, Positive, Section, Share
 from tutelage.tasks import TASKS, Kind, Metric
 
 __all__ = [
+    "MAX_PIXELS",
     "DataConfig",
 ]
+
+MAX_PIXELS = 178_956_970
+"""Pictures above this size are refused unless ``data.max_pixels`` is raised; Pillow's own limit."""
+
+
+def _color(name: str) -> str:
+    if name != "none" and len(ImageColor.getrgb(name)) != 3:
+        raise ValueError(f"{name} is itself transparent; give a color such as '#ffffff', or 'none'")
+    return name
 
 
 class DataConfig(Section):
@@ -42,6 +53,11 @@ class DataConfig(Section):
         limit: Largest number of training rows, drawn by ``split_seed``.
         split_seed: Seed of the hold-out, the test share and the limit; separate from ``seed``, so that
             runs with several seeds see the same rows.
+        background: Color behind the transparent pixels of pictures, by name or as ``"#ffffff"``;
+            ``"none"`` drops the transparency, as torchvision and timm do.
+        white: Value of white in gray pictures of more than 8 bits, for example 4095 for 12 bits in a
+            file of 16; by default it is what the file says.
+        max_pixels: Largest picture that is decoded, in pixels; one pixel takes 3 to 8 bytes.
         unlabelled: Source of more training rows, whose labels, if any, are not read. Training rows
             with an empty label are used in the same way.
         unlabelled_split: Split of ``unlabelled`` to use, if it has several.
@@ -65,6 +81,9 @@ class DataConfig(Section):
     evaluate: Literal["test", "holdout"] = "test"
     limit: Positive | None = None
     split_seed: int = 0
+    background: Annotated[str, AfterValidator(_color)] = "white"
+    white: Annotated[float, Field(gt=0)] | None = None
+    max_pixels: Annotated[Positive, NoEffect] = MAX_PIXELS
     unlabelled: str | None = None
     unlabelled_split: str = "train"
     params: dict[str, Any] = Field(default_factory=dict)

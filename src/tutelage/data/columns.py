@@ -200,7 +200,7 @@ def _images(
     if isinstance(feature, Image):
         table = table.cast_column(column, Image(decode=False))
     if not _is_string(feature):
-        return ImageColumn(table.select_columns([column]), column)
+        return ImageColumn(table.select_columns([column]), column, where=where)
     names = [name or "" for name in table[column][:]]
     folder = root or Path.cwd()
     for number, name in enumerate(names):

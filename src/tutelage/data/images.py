@@ -1,53 +1,32 @@
 """Rows of images, from files or from a column of a table."""
 
-import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from io import BytesIO
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from tutelage.data.base import Modality
+from tutelage.data.decoding import BY_DEFAULT, Decoding
 from tutelage.errors import DataError
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["EXTENSIONS", "ImageColumn", "ImageFiles", "decode_image"]
+__all__ = ["EXTENSIONS", "ImageColumn", "ImageFiles"]
+
+_NOT_PICTURES = frozenset(
+    {"BUFR", "EPS", "FITS", "FPX", "GRIB", "HDF5", "IPTC", "MIC", "MPEG", "PDF", "WMF"}
+)
+"""Formats that Pillow knows and that hold pages, arrays or films, or need another program."""
 
 EXTENSIONS = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
+    ending
+    for ending, format in Image.registered_extensions().items()
+    if format not in _NOT_PICTURES and (format in Image.OPEN or format == "MPO")
 )
-
-
-def decode_image(content: bytes, *, name: str) -> Image.Image:
-    """Decode an RGB image, rotated by its EXIF orientation.
-
-    Args:
-        content: Bytes of an image file.
-        name: Name of the image, for messages.
-
-    Raises:
-        DataError: If the bytes are not an image, or one that is damaged or has 32 bits a channel.
-    """
-    try:
-        opened = Image.open(BytesIO(content))
-        opened.load()
-        image: Image.Image = ImageOps.exif_transpose(opened)
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        problem = "is empty" if not content else f"cannot be decoded ({error})"
-        raise DataError(f"image {name} {problem}; repair or remove it") from None
-    if image.mode.startswith("I;16"):  # Pillow's own conversion would cut at 255
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise DataError(
-            f"image {name} has 32 bits a pixel, and the value of white is unknown; save it with 8 or "
-            "16 bits"
-        )
-    return image if image.mode == "RGB" else image.convert("RGB")
+"""Endings of the files that are taken for images: those of the formats that Pillow decodes."""
 
 
 @dataclass(frozen=True)
@@ -57,29 +36,39 @@ class ImageFiles:
     Attributes:
         root: Folder of the images.
         names: Path of each file, relative to ``root``.
+        decoding: How they become RGB.
     """
 
     root: Path
     names: Sequence[str]
+    decoding: Decoding = BY_DEFAULT
     modality: Modality = field(default="image", init=False)
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Image.Image:
-        return decode_image(self.content(index), name=str(self.root / self.names[index]))
+        return self.decoding.decode(self._encoded(index), name=str(self.root / self.names[index]))
 
     def content(self, index: int) -> bytes:
-        """Return the bytes of a file."""
+        """Return the bytes of a file, and the settings that its pixels depend on besides."""
+        encoded = self._encoded(index)
+        return encoded + self.decoding.mark(encoded)
+
+    def select(self, indices: Sequence[int]) -> "ImageFiles":
+        """Return the files with these numbers."""
+        return ImageFiles(self.root, [self.names[i] for i in indices], self.decoding)
+
+    def with_decoding(self, decoding: Decoding) -> "ImageFiles":
+        """Return the same files, decoded in this way."""
+        return replace(self, decoding=decoding)
+
+    def _encoded(self, index: int) -> bytes:
         path = self.root / self.names[index]
         try:
             return path.read_bytes()
         except OSError as error:
             raise DataError(f"image {path} cannot be read: {error.strerror or error}") from None
-
-    def select(self, indices: Sequence[int]) -> "ImageFiles":
-        """Return the files with these numbers."""
-        return ImageFiles(self.root, [self.names[i] for i in indices])
 
 
 @dataclass(frozen=True)
@@ -89,20 +78,47 @@ class ImageColumn:
     Attributes:
         table: The table, its images undecoded.
         column: Name of the column.
+        decoding: How they become RGB.
+        where: Name of the table, for messages.
+        numbers: Number of each row in that table; None where the rows are all of it.
     """
 
     table: "Dataset"
     column: str
+    decoding: Decoding = BY_DEFAULT
+    where: str = "the table"
+    numbers: Sequence[int] | None = None
     modality: Modality = field(default="image", init=False)
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, index: int) -> Image.Image:
-        return decode_image(self.content(index), name=f"in row {index} of column {self.column!r}")
+        return self.decoding.decode(self._encoded(index), name=f"in {self._row(index)}")
 
     def content(self, index: int) -> bytes:
-        """Return the encoded image."""
+        """Return the encoded image, and the settings that its pixels depend on besides."""
+        encoded = self._encoded(index)
+        return encoded + self.decoding.mark(encoded)
+
+    def select(self, indices: Sequence[int]) -> "ImageColumn":
+        """Return the rows with these numbers."""
+        numbers = [self._number(index) for index in indices]
+        return ImageColumn(
+            self.table.select(indices), self.column, self.decoding, self.where, numbers
+        )
+
+    def with_decoding(self, decoding: Decoding) -> "ImageColumn":
+        """Return the same rows, decoded in this way."""
+        return replace(self, decoding=decoding)
+
+    def _number(self, index: int) -> int:
+        return index if self.numbers is None else self.numbers[index]
+
+    def _row(self, index: int) -> str:
+        return f"column {self.column!r} of row {self._number(index)} of {self.where}"
+
+    def _encoded(self, index: int) -> bytes:
         value: Any = self.table[int(index)][self.column]
         content = value.get("bytes") if isinstance(value, Mapping) else value
         if content is None and isinstance(value, Mapping) and value.get("path"):
@@ -113,9 +129,5 @@ class ImageColumn:
                     f"image {value['path']} cannot be read: {error.strerror or error}"
                 ) from None
         if content is None:
-            raise DataError(f"row {index} has no image in column {self.column!r}")
+            raise DataError(f"there is no image in {self._row(index)}")
         return bytes(content)
-
-    def select(self, indices: Sequence[int]) -> "ImageColumn":
-        """Return the rows with these numbers."""
-        return ImageColumn(self.table.select(indices), self.column)

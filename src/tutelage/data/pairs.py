@@ -1,10 +1,12 @@
 """Rows of an image and a text each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tutelage.data.base import Modality, Rows, Side
+from tutelage.data.decoding import Decoding
+from tutelage.data.images import ImageColumn, ImageFiles
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,6 +48,12 @@ class ImageTexts:
     def select(self, indices: Sequence[int]) -> "ImageTexts":
         """Return the rows with these numbers."""
         return ImageTexts(self.images.select(indices), self.texts.select(indices))
+
+    def with_decoding(self, decoding: Decoding) -> "ImageTexts":
+        """Return the same rows, their images decoded in this way."""
+        if not isinstance(self.images, ImageFiles | ImageColumn):
+            return self
+        return replace(self, images=self.images.with_decoding(decoding))
 
     def side(self, side: Side) -> Rows:
         """Return the images or the texts."""

@@ -1,10 +1,14 @@
 """Reading of a data source, labelled or unlabelled, into splits of rows with stable ids."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tutelage.config.data import DataConfig
 from tutelage.data.base import Columns, Data, Split, SplitNames
+from tutelage.data.decoding import Decoding
+from tutelage.data.images import ImageColumn, ImageFiles
+from tutelage.data.pairs import ImageTexts
 from tutelage.data.targets import refuse_useless
 from tutelage.errors import DataError
 from tutelage.registry import bind, import_object, split_scheme
@@ -37,7 +41,11 @@ def read_data(config: DataConfig, *, allow_faults: bool = False) -> Data:
     """
     source, task = config.source, config.task
     data = _read(
-        source, columns=Columns.of(config), names=SplitNames.of(config), params=config.params
+        source,
+        columns=Columns.of(config),
+        names=SplitNames.of(config),
+        params=config.params,
+        decoding=Decoding.of(config),
     )
     if not allow_faults:
         _refuse_faults(data)
@@ -77,6 +85,7 @@ def read_unlabelled(config: DataConfig, *, like: Data, allow_faults: bool = Fals
         columns=Columns.of(config).without_labels,
         names=SplitNames(train=config.unlabelled_split),
         params={},
+        decoding=Decoding.of(config),
     )
     if data.modality != like.modality:
         raise DataError(
@@ -90,11 +99,26 @@ def read_unlabelled(config: DataConfig, *, like: Data, allow_faults: bool = Fals
     return Split("unlabelled", split.rows, split.ids, labels, faults=split.faults)
 
 
-def _read(source: str, *, columns: Columns, names: SplitNames, params: Mapping[str, Any]) -> Data:
+def _read(
+    source: str,
+    *,
+    columns: Columns,
+    names: SplitNames,
+    params: Mapping[str, Any],
+    decoding: Decoding,
+) -> Data:
     scheme, rest = split_scheme(source, READERS, kind="data")
     given = {"source": rest, "columns": columns, "names": names}
     data: Data = bind(import_object(READERS[scheme]), given, params, where="data.params")
-    return data
+    splits = {role: _decoded(split, decoding) for role, split in data.splits.items()}
+    return replace(data, splits=splits)
+
+
+def _decoded(split: Split, decoding: Decoding) -> Split:
+    rows = split.rows
+    if isinstance(rows, ImageFiles | ImageColumn | ImageTexts):
+        return replace(split, rows=rows.with_decoding(decoding))
+    return split
 
 
 def _refuse_faults(data: Data) -> None:
