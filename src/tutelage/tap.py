@@ -244,6 +244,8 @@ class FeatureTap:
         features = run.features
         if features.ndim == 4 and features.shape[2:] == (1, 1):
             features = features.flatten(1)
+        if features.ndim == 4 and isinstance(self.layer, nn.Conv2d):
+            return features.mean((2, 3))  # of a head that classifies every position
         if features.ndim == 3 and self._pool == "last":
             return last_token(features, run.mask)
         if features.ndim != 2:

@@ -80,14 +80,23 @@ def timm_mistakes(name: str, *, weights: object = "pretrained") -> list[str]:
 
 
 def _create(name: str, *, overlay: dict[str, Any], trained: bool, **options: Any) -> Any:
-    arguments = {"pretrained": trained, "pretrained_cfg_overlay": overlay or None}
-    try:
-        return timm.create_model(name, **arguments, **options)
-    except TypeError as error:
-        if "img_size" not in str(error):
-            raise
-    del options["img_size"]  # a convolutional network takes any size
-    return timm.create_model(name, **arguments, **options)
+    while True:
+        try:
+            return timm.create_model(
+                name, pretrained=trained, pretrained_cfg_overlay=overlay or None, **options
+            )
+        except TypeError as error:
+            unknown = [option for option in options if _is_unknown(option, error)]
+            if not unknown:
+                raise
+            for option in unknown:
+                if option in ("drop_rate", "drop_path_rate") and options[option]:
+                    raise TypeError(f"this architecture has no {option}; leave it out") from error
+                del options[option]  # a convolutional network takes any size
+
+
+def _is_unknown(option: str, error: TypeError) -> bool:
+    return "unexpected keyword" in str(error) and f"'{option}'" in str(error)
 
 
 def _unknown(name: str, *, pretrained: bool) -> list[str]:

@@ -103,7 +103,7 @@ class StudentConfig(Section):
         params: Options of the source (for example ``layers = 2``); for two models, tables ``image``
             and ``text``.
         input: Format of the input, for ``python:``.
-        tap: Path of the layer whose input is the features; by default the last linear layer.
+        tap: Path of the layer whose input is the features; by default the layer that gives the outputs.
         frozen: Train the head alone.
         lora: Train the head, and low-rank updates of the layers before it; they are merged into
             the weights when the student is saved.

@@ -1,7 +1,7 @@
 """Conversion of rows to model inputs, for teachers and students alike."""
 
 from tutelage.inputs.base import ModelInput
-from tutelage.inputs.build import custom_input, empty_batch, input_mistakes
+from tutelage.inputs.build import custom_input, empty_batch, input_mistakes, unlike_batches
 from tutelage.inputs.image import ImageInput
 from tutelage.inputs.pair import PairInput
 from tutelage.inputs.prompt import Prompt
@@ -22,4 +22,5 @@ __all__ = [
     "input_mistakes",
     "load_tokenizer",
     "padding_id",
+    "unlike_batches",
 ]

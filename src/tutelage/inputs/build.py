@@ -1,5 +1,6 @@
 """Build the input of a model that does not define its own, and the smallest batch of any input."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from tutelage.inputs.image import ImageInput
 from tutelage.inputs.pair import PairInput
 from tutelage.inputs.text import TextInput
 
-__all__ = ["custom_input", "empty_batch"]
+__all__ = ["custom_input", "empty_batch", "unlike_batches"]
 
 
 def empty_batch(model_input: ModelInput) -> Mapping[str, Tensor]:
@@ -22,6 +23,19 @@ def empty_batch(model_input: ModelInput) -> Mapping[str, Tensor]:
     if isinstance(model_input, ImageInput):
         return {"image": torch.zeros(1, 3, *model_input.size, dtype=torch.uint8)}
     return model_input.collate([model_input.prepare(("a",))])
+
+
+def unlike_batches(model_input: ModelInput) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return two batches of one row each with nothing in common; no random number is drawn."""
+    if isinstance(model_input, PairInput):
+        images, texts = (unlike_batches(i) for i in (model_input.image, model_input.text))
+        return {**images[0], **texts[0]}, {**images[1], **texts[1]}
+    if isinstance(model_input, ImageInput):
+        shape = (1, 3, *model_input.size)
+        values = torch.arange(math.prod(shape)).view(shape)
+        return {"image": (values * 37 % 251).byte()}, {"image": (values * 91 % 241).byte()}
+    one, other = ((text,) for text in ("one row of words", "a second text, unlike the first!"))
+    return tuple(dict(model_input.collate([model_input.prepare(row)])) for row in (one, other))  # type: ignore[return-value]
 
 
 def custom_input(

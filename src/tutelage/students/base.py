@@ -1,9 +1,11 @@
 """The contract of a student: a model, its tap and its input."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from tutelage.inputs import ModelInput
 from tutelage.tap import FeatureTap
 
-__all__ = ["Student", "save_weights"]
+__all__ = ["Student", "evaluating", "save_weights", "tapped_width"]
 
 
 @runtime_checkable
@@ -43,6 +45,25 @@ class Student(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write the model so that its library loads it, without anything of tutelage."""
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode, and back into its mode."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+@torch.no_grad()
+def tapped_width(tap: FeatureTap, run: Callable[[], object]) -> int:
+    """Return the number of columns that a tap reads while ``run`` calls the model once."""
+    with evaluating(tap.model):
+        run()
+    return tap.take().shape[1]
 
 
 def save_weights(model: nn.Module, folder: Path) -> None:

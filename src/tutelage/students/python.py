@@ -14,11 +14,15 @@ from tutelage.data import Modality
 from tutelage.errors import StudentError
 from tutelage.inputs import custom_input, empty_batch, input_mistakes
 from tutelage.registry import call_user_factory, naming_user_code
-from tutelage.students.base import save_weights
+from tutelage.students.base import evaluating, save_weights, tapped_width
+from tutelage.students.head import Head, find_head
 from tutelage.tap import FeatureTap
 from tutelage.tasks import Kind
 
 __all__ = ["PythonStudent", "mistakes"]
+
+
+_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
 def mistakes(*, modality: Modality, model_input: Mapping[str, Any] | None) -> list[str]:
@@ -41,7 +45,7 @@ class PythonStudent:
         modality: Modality of the rows.
         model_input: Input of the module: ``image_size``, ``mean``, ``std``, or ``tokenizer``,
             ``max_length``, or all of them.
-        tap: Path of the layer to read; by default the last linear layer.
+        tap: Path of the layer to read; by default the one that gives the outputs.
         factory_params: Params of the factory.
 
     Raises:
@@ -66,12 +70,22 @@ class PythonStudent:
         )
         if not isinstance(module, nn.Module):
             raise StudentError(f"{name} gave a {type(module).__name__}, not a torch.nn.Module")
+        if isinstance(module, _WRAPPERS) or hasattr(module, "_orig_mod"):
+            raise StudentError(
+                f"{name} gave a {type(module).__name__}, whose weights would be saved under other names; "
+                "return the model itself, not compiled or wrapped"
+            )
         self.name = name
         self.model = module
         self.input = custom_input(model_input, modality=modality, where="student.input")
         self._parameters = inspect.signature(self.model.forward).parameters
+        self._try(len(output_names))
+        if tap is None:
+            head = find_head(self.model, self.outputs, self.input)
+            _refuse_probabilities(name, head)
+            tap = head.path
         self.tap = FeatureTap(self.model, tap)
-        self.width = self._try(len(output_names))
+        self.width = tapped_width(self.tap, lambda: self.outputs(empty_batch(self.input)))
         self.widths: Mapping[str, int] = {modality: self.width}
         self.parameters = count_parameters(self.model)
         if modality == "image+text" and self.tap.factors is not None:
@@ -101,21 +115,35 @@ class PythonStudent:
         return name in self._parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
     @torch.no_grad()
-    def _try(self, outputs: int) -> int:
-        """Call the module once, check its outputs, and return the width of its features."""
-        row = empty_batch(self.input)
-        was_training = self.model.training
-        self.model.eval()
+    def _try(self, outputs: int) -> None:
+        """Call the module once, and check its outputs."""
         try:
-            logits = self.outputs(row)
+            with evaluating(self.model):
+                logits = self.outputs(empty_batch(self.input))
         except StudentError as error:
+            types = {str(p.dtype).removeprefix("torch.") for p in self.model.parameters()}
+            advice = (
+                ""
+                if types == {"float32"}
+                else (
+                    f"; its weights are {', '.join(sorted(types))}: return them in float32 (.float())"
+                )
+            )
             raise StudentError(
-                f"{error}; it was called with what student.input describes"
+                f"{error}; it was called with what student.input describes{advice}"
             ) from error
-        self.model.train(was_training)
         if logits.shape != (1, outputs):
             raise StudentError(
                 f"{self.name} gives outputs of shape {tuple(logits.shape)} for one row and {outputs} classes; "
                 f"expected (1, {outputs}): use num_classes for the last layer"
             )
-        return self.tap.take().shape[1]
+
+
+def _refuse_probabilities(name: str, head: Head) -> None:
+    """Refuse a model that ends in a softmax or sigmoid, which the losses apply themselves."""
+    for function in (torch.softmax, lambda logits, _: torch.sigmoid(logits)):
+        if len(head.outputs) > 1 and torch.allclose(function(head.values[0], -1), head.outputs):
+            raise StudentError(
+                f"{name} gives probabilities; the loss applies softmax or sigmoid itself, so that the student "
+                f"would hardly learn: return the logits, which are the outputs of {head.path!r}"
+            )

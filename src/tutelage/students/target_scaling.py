@@ -1,15 +1,12 @@
 """Folding of target scaling into the last layer, so that a student predicts in target units."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from tutelage.errors import StudentError
 from tutelage.inputs import empty_batch
-from tutelage.students.base import Student
+from tutelage.students.base import Student, evaluating
 from tutelage.tasks import TargetScaling
 
 __all__ = ["fold_target_scaling", "output_layer"]
@@ -81,17 +78,7 @@ def fold_target_scaling(student: Student, scaling: TargetScaling) -> None:
 def _on_an_empty_row(student: Student) -> Float[Tensor, "1 outputs"]:
     device = next(student.model.parameters()).device
     row = {name: value.to(device) for name, value in empty_batch(student.input).items()}
-    with _evaluating(student.model):
+    with evaluating(student.model):
         outputs = student.outputs(row)
     student.tap.take()
     return outputs
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)

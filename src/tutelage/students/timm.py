@@ -13,8 +13,9 @@ from tutelage.backbones.timm import load_timm, timm_mistakes
 from tutelage.backbones.weights import count_parameters
 from tutelage.data import Side
 from tutelage.errors import StudentError, TutelageError
-from tutelage.inputs import ImageInput
-from tutelage.students.base import save_weights
+from tutelage.inputs import ImageInput, empty_batch
+from tutelage.students.base import evaluating, save_weights, tapped_width
+from tutelage.students.head import find_head
 from tutelage.tap import FeatureTap
 from tutelage.tasks import Kind
 
@@ -39,7 +40,7 @@ class TimmStudent:
         output_names: Names of the outputs: classes, labels or regression targets.
         task: Kind of task.
         modality: Modality of the rows; must be images.
-        tap: Path of the layer to read; by default the classifier.
+        tap: Path of the layer to read; by default the one that gives the outputs.
         weights: ``"pretrained"``, ``"random"``, or a checkpoint's path (safetensors or pth).
         image_size: Side of the images, for models that can change it.
         drop_rate: Dropout in front of the classifier.
@@ -75,9 +76,12 @@ class TimmStudent:
             )
         except TutelageError as error:
             raise StudentError(str(error)) from error
-        self.tap = FeatureTap(self.model, tap)
         self.input = ImageInput.from_timm(self.model)
-        self.width = _width(self.model, self.tap, self.input)
+        _try(self.model, self.input)
+        if tap is None:
+            tap = find_head(self.model, self.outputs, self.input).path
+        self.tap = FeatureTap(self.model, tap)
+        self.width = tapped_width(self.tap, lambda: self.outputs(empty_batch(self.input)))
         self.widths: Mapping[str, int] = {modality: self.width}
         self.parameters = count_parameters(self.model)
         self._output_names = output_names
@@ -152,14 +156,12 @@ def save_timm(
 
 
 @torch.no_grad()
-def _width(model: torch.nn.Module, tap: FeatureTap, model_input: ImageInput) -> int:
-    """Measure the width of the tapped features on one empty image."""
-    was_training = model.training
+def _try(model: nn.Module, reads: ImageInput) -> None:
     try:
-        model.eval()(torch.zeros(1, 3, *model_input.size))
+        with evaluating(model):
+            model(torch.zeros(1, 3, *reads.size))
     except (AssertionError, RuntimeError) as error:
+        height, width = reads.size
         raise StudentError(
-            f"the model cannot take images of {model_input.size[0]} x {model_input.size[1]} pixels: {error}"
+            f"the model cannot take images of {height} x {width} pixels: {error}"
         ) from error
-    model.train(was_training)
-    return tap.take().shape[1]
