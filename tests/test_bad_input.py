@@ -548,7 +548,7 @@ MISTAKES = [
         "data.text=[]",
         says=("data.text = []", "Columns: text, label"),
     ),
-    in_table("only a byte-order mark", "\ufeff", says=("must name each column",)),
+    in_table("only a byte-order mark", "\ufeff", says=("is empty",)),
     Mistake(
         "table that is a folder",
         ("t/train.csv is a folder, not a table",),

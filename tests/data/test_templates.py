@@ -10,7 +10,7 @@ from tutelage.cache.key import rows_digest
 from tutelage.config import DataConfig
 from tutelage.data import Columns, Data, read_data, read_unlabelled
 from tutelage.data.base import SplitNames
-from tutelage.data.columns import from_tables
+from tutelage.data.columns import Table, from_tables
 from tutelage.data.templates import Template
 from tutelage.errors import ConfigError, DataError
 
@@ -94,7 +94,10 @@ def test_a_row_is_empty_only_if_all_its_fields_are(tmp_path):
         table = datasets.Dataset.from_list([{**row, "label": i} for i, row in enumerate(rows)])
         columns = Columns(text=("a", "b"), **options)
         return from_tables(
-            {"train": lambda: table}, columns=columns, names=SplitNames(), where="here"
+            {"train": lambda: Table(table, "here")},
+            columns=columns,
+            names=SplitNames(),
+            where="here",
         )
 
     full = {"a": "", "b": "x"}

@@ -61,7 +61,8 @@ class DataConfig(Section):
         unlabelled: Source of more training rows, whose labels, if any, are not read. Training rows
             with an empty label are used in the same way.
         unlabelled_split: Split of ``unlabelled`` to use, if it has several.
-        params: Arguments of the function, for ``python:``.
+        params: Options of the source: ``delimiter``, ``quoting``, ``escape``, ``encoding`` and
+            ``header`` of ``table:``, ``revision`` of ``hub:``, the function's arguments for ``python:``.
     """
 
     source: str

@@ -272,6 +272,7 @@ class Data:
         modality: Modality of every row.
         has_test: Whether the source has test rows, even if they were not read.
         task: Kind of task that the labels are for.
+        notes: How the source was read, where that is not plain: what was left out, and why.
     """
 
     splits: Mapping[str, Split]
@@ -279,3 +280,4 @@ class Data:
     modality: Modality
     has_test: bool = False
     task: Kind = "single-label"
+    notes: tuple[str, ...] = ()

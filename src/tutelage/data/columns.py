@@ -1,7 +1,7 @@
 """Conversion of Hugging Face ``datasets`` tables to rows, ids and labels."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from tutelage.data.texts import TextColumns
 from tutelage.data.values import as_text, blank_rows, is_plain, null_rows
 from tutelage.errors import DataError, did_you_mean
 
-__all__ = ["from_tables"]
+__all__ = ["Table", "from_tables"]
 
 IMAGES = ("image", "img", "image_path", "path", "file", "file_name", "filename", "filepath")
 PAIRS = (
@@ -29,13 +29,29 @@ PAIRS = (
 TEXTS = ("text", "sentence", "content", "review", "document", "question", "title")
 
 
+@dataclass(frozen=True)
+class Table:
+    """A split as it was read.
+
+    Attributes:
+        rows: The rows, each with all columns.
+        name: Name of the split's file, for messages.
+        notes: What was unusual in it, and how it was read.
+    """
+
+    rows: Dataset
+    name: str
+    notes: tuple[str, ...] = ()
+
+
 def from_tables(
-    tables: Mapping[str, Callable[[], Dataset]],
+    tables: Mapping[str, Callable[[], Table]],
     *,
     columns: Columns,
     names: SplitNames,
     where: str,
     root: Path | None = None,
+    notes: Sequence[str] = (),
 ) -> Data:
     """Choose splits and columns, and convert them to rows.
 
@@ -45,6 +61,7 @@ def from_tables(
         names: Names of the splits.
         where: Name of the source, for messages.
         root: Folder that image paths start from; None if the tables contain the images.
+        notes: What is known of the source beside its tables.
 
     Raises:
         DataError: If a split or column is missing, ids occur twice, texts or images are missing,
@@ -53,9 +70,10 @@ def from_tables(
     if not tables:
         raise DataError(f"{where} has no splits")
     roles = find_roles(tables, names=names, where=where)
-    chosen = {
+    read = {
         role: tables[name]() for role, name in roles.items() if role != "test" or names.read_test
     }
+    chosen = {role: table.rows for role, table in read.items()}
     train = chosen["train"]
     columns = _complete(columns, train, where=where)
     for table in chosen.values():
@@ -74,7 +92,14 @@ def from_tables(
             faults=faults,
         )
     modality = splits["train"].rows.modality
-    return Data(splits, classes, modality, has_test="test" in roles, task=columns.task)
+    return Data(
+        splits,
+        classes,
+        modality,
+        has_test="test" in roles,
+        task=columns.task,
+        notes=(*notes, *(note for table in read.values() for note in table.notes)),
+    )
 
 
 def _complete(columns: Columns, table: Dataset, *, where: str) -> Columns:

@@ -9,7 +9,7 @@ from datasets import Dataset, DatasetDict
 from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
 from tutelage.data.base import Columns, Data, SplitNames
-from tutelage.data.columns import from_tables
+from tutelage.data.columns import Table, from_tables
 from tutelage.data.table import quiet
 from tutelage.errors import DataError, first_line
 
@@ -32,7 +32,10 @@ def read_hub(
     """
     with quiet():
         loaded = _load(source, revision)
-        tables = {str(name): partial(loaded.__getitem__, name) for name in loaded}
+        tables = {
+            str(name): partial(Table, rows, f"the split {name!r} of hub:{source}")
+            for name, rows in loaded.items()
+        }
         return from_tables(tables, columns=columns, names=names, where=source)
 
 

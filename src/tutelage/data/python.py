@@ -7,7 +7,7 @@ from typing import Any
 from datasets import Dataset
 
 from tutelage.data.base import Columns, Data, SplitNames
-from tutelage.data.columns import from_tables
+from tutelage.data.columns import Table, from_tables
 from tutelage.errors import DataError, first_line
 from tutelage.registry import call_user_factory
 
@@ -44,12 +44,13 @@ def read_python(source: str, *, columns: Columns, names: SplitNames, **params: A
     return from_tables(tables, columns=columns, names=names, where=f"python:{source}")
 
 
-def _table(rows: Any, source: str, name: str) -> Dataset:
+def _table(rows: Any, source: str, name: str) -> Table:
+    where = f"the split {name!r} of python:{source}"
     if isinstance(rows, Dataset):
-        return rows
+        return Table(rows, where)
     if isinstance(rows, Sequence) and rows and all(isinstance(row, Mapping) for row in rows):
         try:
-            return Dataset.from_list(list(rows))
+            return Table(Dataset.from_list(list(rows)), where)
         except (TypeError, ValueError) as error:  # from Arrow, for a column of several types
             raise DataError(
                 f"the {name} rows of python:{source} are no table: {first_line(error)}"

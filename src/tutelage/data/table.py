@@ -1,36 +1,41 @@
 """Table files: csv, tsv, jsonl, json, parquet."""
 
-import csv
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import datasets
-from datasets import Dataset, Features, Value
+from datasets import Dataset, concatenate_datasets
 
 from tutelage.data.base import Columns, Data, SplitNames
-from tutelage.data.columns import from_tables
-from tutelage.errors import DataError, did_you_mean, first_line
+from tutelage.data.columns import Table, from_tables
+from tutelage.data.delimited import read_delimited
+from tutelage.data.dialects import Dialect
+from tutelage.data.encodings import as_utf8
+from tutelage.data.json_tables import as_rows, with_exact_integers
+from tutelage.data.table_files import find_files, table_kind
+from tutelage.errors import DataError, TutelageError, first_line
 
 __all__ = ["quiet", "read_table"]
 
-FORMATS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".json": "json",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".parquet": "parquet",
-}
 IN_MEMORY = 2**28
 """Bytes up to which a file is read into memory; of a larger one a temporary copy is mapped."""
+INDEX = "__index_level_0__"
+"""Column of a parquet file in which pandas keeps its index."""
 
 
 def read_table(
-    source: str, *, columns: Columns, names: SplitNames, delimiter: str | None = None
+    source: str,
+    *,
+    columns: Columns,
+    names: SplitNames,
+    delimiter: str | None = None,
+    quoting: bool | None = None,
+    escape: str | None = None,
+    encoding: str | None = None,
+    header: list[str] | None = None,
 ) -> Data:
     """Read one file as training rows, or a folder of files named after their splits.
 
@@ -38,21 +43,41 @@ def read_table(
     folder. Values of csv files are read as text: ``007`` stays ``007``, and ``NA`` is a text.
 
     Args:
-        source: A file, or a folder with files such as ``train.csv``.
+        source: A file, or a folder with files such as ``train.csv``; shards such as
+            ``train-00000-of-00002.parquet`` are one split.
         columns: Columns to use.
         names: Names of the splits' files.
-        delimiter: Separator of values in a csv file; by default a comma, in tsv files a tab.
+        delimiter: Separator of values in a csv file; by default a comma, in tsv files a tab; where
+            the first line has none, a semicolon, tab, bar or comma.
+        quoting: Whether a value of a csv file that begins with a quotation mark extends to the
+            closing one; by default yes, but not in files with tabs in which some value begins
+            with a mark and does not end with one.
+        escape: Character before quotation marks inside of values in a csv file, such as a
+            backslash; by default marks are doubled.
+        encoding: Encoding of csv and json files, such as ``"cp1252"``; by default UTF-8, or UTF-16
+            if the file begins with its mark.
+        header: Names of the columns of a csv file whose first line is already a row.
 
     Raises:
+        ConfigError: If an option cannot be used.
         DataError: If files or columns are missing, or cannot be read or used.
     """
     path = Path(source).expanduser()
-    files = _files(path)
+    dialect = Dialect(delimiter, quoting, escape, None if header is None else tuple(header))
+    files = find_files(path)
     with quiet():
-        tables = {n: partial(_read, file, delimiter=delimiter) for n, file in files.items()}
+        tables = {
+            name: partial(_read_split, shards, dialect=dialect, encoding=encoding)
+            for name, shards in files.splits.items()
+        }
         root = path if path.is_dir() else path.parent
         return from_tables(
-            tables, columns=columns, names=names, where=str(path), root=root.absolute()
+            tables,
+            columns=columns,
+            names=names,
+            where=str(path),
+            root=root.absolute(),
+            notes=files.notes,
         )
 
 
@@ -68,53 +93,57 @@ def quiet() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _files(path: Path) -> dict[str, Path]:
-    known = ", ".join(FORMATS)
-    if path.is_file():
-        if path.suffix.lower() not in FORMATS:
-            raise DataError(f"{path} is not a table; known endings are {known}")
-        return {path.stem: path}
-    if not path.is_dir():
-        siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-        raise DataError(f"there is no table {path}{did_you_mean(path.name, siblings)}")
-    files: dict[str, Path] = {}
-    for file in sorted(path.iterdir()):
-        if file.suffix.lower() in FORMATS and not file.name.startswith("."):
-            if file.is_dir():
-                raise DataError(
-                    f"{file} is a folder, not a table; name a folder whose files are tables, or "
-                    "give this one another name"
-                )
-            if file.stem in files:
-                raise DataError(
-                    f"{files[file.stem]} and {file} are both a table of the split {file.stem!r}; "
-                    "remove one"
-                )
-            files[file.stem] = file
-    if not files:
-        raise DataError(f"the folder {path} has no tables; known endings are {known}")
-    return files
+def _read_split(files: Sequence[Path], *, dialect: Dialect, encoding: str | None) -> Table:
+    """Read the shards of a split as one table."""
+    small = sum(file.stat().st_size for file in files) <= IN_MEMORY
+    tables, notes = [], []
+    for file in files:
+        table, remarks = _read(file, dialect=dialect, encoding=encoding, in_memory=small)
+        tables.append(table)
+        notes += [f"{file.name}: {remark}" for remark in remarks]
+    name = str(files[0]) if len(files) == 1 else f"{files[0]} and {len(files) - 1} more shards"
+    for file, table in zip(files[1:], tables[1:], strict=True):
+        if set(table.column_names) != set(tables[0].column_names):
+            raise DataError(
+                f"{files[0]} has the columns {', '.join(tables[0].column_names)}, but {file} has "
+                f"{', '.join(table.column_names)}; shards of a split must have the same"
+            )
+    if len(tables) == 1:
+        return Table(tables[0], name, tuple(notes))
+    try:
+        joined = concatenate_datasets([t.select_columns(tables[0].column_names) for t in tables])
+    except ValueError as error:
+        raise DataError(f"{name} cannot be one table: {first_line(error)}") from error
+    return Table(joined, name, tuple(notes))
 
 
-def _read(file: Path, *, delimiter: str | None) -> Dataset:
+def _read(
+    file: Path, *, dialect: Dialect, encoding: str | None, in_memory: bool
+) -> tuple[Dataset, list[str]]:
     if file.stat().st_size == 0:
         raise DataError(f"{file} is empty")
-    kind = FORMATS[file.suffix.lower()]
-    options: dict[str, Any] = {}
-    if kind == "csv":
-        options["sep"] = delimiter or ("\t" if file.suffix.lower() == ".tsv" else ",")
-        options["features"] = Features(
-            dict.fromkeys(_header(file, options["sep"]), Value("string"))
-        )
-        options["keep_default_na"] = False
-        options["na_filter"] = False
-    small = file.stat().st_size <= IN_MEMORY
+    known_table = table_kind(file)
+    assert known_table is not None
+    kind = known_table[0]
     try:
-        if small:
-            with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
-                return _load(kind, file, folder, options, in_memory=True)
-        return _load(kind, file, _scratch().name, options, in_memory=False)
-    except DataError:
+        if kind == "parquet":
+            table = _load(kind, file, in_memory=in_memory)
+            if INDEX not in table.column_names:
+                return table, []
+            return table.remove_columns(INDEX), [f"column {INDEX} (pandas' index) is not read"]
+        with as_utf8(file, encoding=encoding) as (path, known), _folder() as folder:
+            if path.stat().st_size == 0:
+                raise DataError(f"{file} is empty")
+            notes = [] if known == "utf-8" else [f"its encoding is {known}"]
+            if kind == "json":
+                path, more = as_rows(path, folder, name=str(file))
+                table = with_exact_integers(_load(kind, path, in_memory=in_memory), path)
+            else:
+                spill = None if in_memory else Path(tempfile.mkdtemp(dir=_scratch().name)) / "rows"
+                tabs = kind == "tsv"
+                table, more = read_delimited(path, dialect, name=str(file), tabs=tabs, spill=spill)
+            return table, notes + more
+    except TutelageError:
         raise
     except (OSError, ValueError, TypeError, datasets.exceptions.DatasetsError) as error:
         reason: BaseException = error
@@ -123,34 +152,29 @@ def _read(file: Path, *, delimiter: str | None) -> Dataset:
         raise DataError(f"{file} cannot be read as {kind}: {first_line(reason)}") from error
 
 
-def _load(
-    kind: str, file: Path, folder: str, options: dict[str, Any], *, in_memory: bool
-) -> Dataset:
-    loaded = datasets.load_dataset(
-        kind,
-        data_files={"train": str(file)},
-        split="train",
-        cache_dir=folder,
-        keep_in_memory=in_memory,
-        **options,
-    )
-    assert isinstance(loaded, Dataset)
-    return loaded
-
-
-def _header(file: Path, delimiter: str) -> list[str]:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            header = next(csv.reader(lines, delimiter=delimiter), [])
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not UTF-8 ({error.reason}); save it as UTF-8") from None
-    except csv.Error as error:
-        raise DataError(f"the first line of {file} cannot be read as csv: {error}") from None
-    if not header or len(set(header)) < len(header) or not all(header):
-        raise DataError(
-            f"the first line of {file} must name each column once, but is: {', '.join(header)}"
+def _load(kind: str, file: Path, *, in_memory: bool) -> Dataset:
+    """Read a file by ``datasets``, through a copy in a temporary folder."""
+    with _folder() if in_memory else _kept_folder() as folder:
+        loaded = datasets.load_dataset(
+            kind,
+            data_files={"train": str(file)},
+            split="train",
+            cache_dir=str(folder),
+            keep_in_memory=in_memory,
         )
-    return header
+        assert isinstance(loaded, Dataset)
+        return loaded
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _kept_folder() -> Iterator[Path]:
+    yield Path(_scratch().name)
 
 
 @cache

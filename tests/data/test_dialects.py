@@ -1,0 +1,65 @@
+"""Form of delimited files: delimiters that are recognized, headers and their mistakes."""
+
+import pytest
+
+from tutelage.data.dialects import Dialect, examine
+from tutelage.errors import ConfigError, DataError
+
+
+def form(tmp_path, content, *, tabs=False, **options):
+    path = tmp_path / "a"
+    path.write_bytes(content.encode())
+    return examine(path, Dialect(**options), name="a.csv", tabs=tabs)
+
+
+@pytest.mark.parametrize(
+    ("content", "tabs", "delimiter", "columns"),
+    [
+        ("text,label\n", False, ",", ("text", "label")),
+        ("text;label, or not\n", False, ",", ("text;label", "or not")),
+        ("text;label\n", False, ";", ("text", "label")),
+        ("text|label|id\n", False, "|", ("text", "label", "id")),
+        ("text\tlabel\n", False, "\t", ("text", "label")),
+        ("text,label\n", True, ",", ("text", "label")),
+        ("text\tlabel,\n", True, "\t", ("text", "label,")),
+        ("text\n", False, ",", ("text",)),
+        ('"a;b"\n', False, ",", ("a;b",)),
+    ],
+)
+def test_delimiters(content, tabs, delimiter, columns, tmp_path):
+    file, notes = form(tmp_path, content, tabs=tabs)
+    assert file.delimiter == delimiter
+    assert file.columns == columns
+    usual = "\t" if tabs else ","
+    assert any("separated by" in note for note in notes) == (delimiter != usual)
+
+
+def test_a_delimiter_that_is_named_is_kept(tmp_path):
+    assert form(tmp_path, "a;b\n", delimiter=",")[0].columns == ("a;b",)
+    for option in ({"delimiter": "||"}, {"delimiter": ""}, {"escape": "é"}):
+        with pytest.raises(ConfigError, match=r"data\.params\..* must be one ASCII character"):
+            Dialect(**option)
+
+
+def test_headers(tmp_path):
+    file, notes = form(tmp_path, '\n\n"text\nof it", label ,,\n')
+    assert file.columns == ("text\nof it", "label", "", "")
+    assert file.named == ("text\nof it", "label")
+    assert (file.header_lines, file.leading) == (2, 2)
+    assert notes == ["blanks around names of columns are removed"]
+    file, notes = form(tmp_path, "good,1\n", header=("text", "label"))
+    assert (file.columns, file.header_lines, notes) == (("text", "label"), 0, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,b,a\n1,2,3\n", r"must name each column once, but is: a, b, a; .* data\.params\.header"),
+        (",,\n", "must name each column once"),
+        ("\n\n", "has only blank lines"),
+        ('"' + "word " * 40_000 + '",a', "cannot be read as csv: field larger"),
+    ],
+)
+def test_mistakes(content, message, tmp_path):
+    with pytest.raises(DataError, match=message):
+        form(tmp_path, content)
