@@ -11,6 +11,7 @@ from tutelage.data.base import (
     SplitNames,
     chained,
 )
+from tutelage.data.naming import Naming
 from tutelage.data.open import open_data
 from tutelage.data.read import READERS, read_data, read_unlabelled
 from tutelage.data.splits import Splits, choose_splits
@@ -20,6 +21,7 @@ __all__ = [
     "Columns",
     "Data",
     "Modality",
+    "Naming",
     "Origin",
     "Rows",
     "Side",

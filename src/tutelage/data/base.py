@@ -9,6 +9,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from tutelage.config.data import DataConfig
+from tutelage.data.naming import Naming
 from tutelage.data.templates import Template
 from tutelage.errors import DataError
 from tutelage.tasks import UNLABELLED, Kind
@@ -140,14 +141,19 @@ class Origin:
     """Position of selected rows in the split that was read.
 
     Attributes:
-        split: Name of the split in the data.
-        rows: Number of rows of that split.
+        split: Role of the split in the data: train, test, validation or unlabelled.
+        ids: Ids of all rows of that split, in the data's order.
         numbers: The selected row numbers.
     """
 
     split: str
-    rows: int
+    ids: Sequence[str]
     numbers: Sequence[int]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of that split."""
+        return len(self.ids)
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,7 @@ class Split:
         ids: Unique, stable id of each row.
         labels: Class numbers, ``UNLABELLED`` where unknown; or one column per label (0 and 1) or
             target, NaN where unknown.
+        naming: What the ids are.
         selected_from: Position of the rows in the data; None for a whole split.
         faults: What is missing in rows that no run can use, by the row's number: a text, or the
             file of an image. ``read_data`` refuses them.
@@ -169,6 +176,7 @@ class Split:
     rows: Rows
     ids: Sequence[str]
     labels: Shaped[Tensor, "rows ..."]
+    naming: Naming = field(default=Naming(), kw_only=True)
     selected_from: Origin | None = field(default=None, kw_only=True)
     faults: Mapping[int, str] = field(default_factory=dict, kw_only=True)
 
@@ -178,7 +186,12 @@ class Split:
     @property
     def origin(self) -> Origin:
         """Position of the rows in the split that was read."""
-        return self.selected_from or Origin(self.name, len(self), range(len(self)))
+        return self.selected_from or Origin(self.name, self.ids, range(len(self)))
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """What files made elsewhere may call the split that the rows were read from."""
+        return self.naming.split_names or (self.origin.split,)
 
     def side(self, side: Side) -> "Split":
         """Return the same rows reduced to their images or texts.
@@ -200,7 +213,8 @@ class Split:
             rows=self.rows.select(indices),
             ids=[self.ids[i] for i in indices],
             labels=self.labels[list(indices)],
-            selected_from=Origin(before.split, before.rows, [before.numbers[i] for i in indices]),
+            naming=self.naming,
+            selected_from=Origin(before.split, before.ids, [before.numbers[i] for i in indices]),
             faults=self.faults
             and {n: self.faults[i] for n, i in enumerate(indices) if i in self.faults},
         )

@@ -9,6 +9,7 @@ from datasets import ClassLabel, Dataset, Features, Image, Value
 
 from tutelage.data.base import Columns, Data, Rows, Split, SplitNames
 from tutelage.data.images import EXTENSIONS, ImageColumn, ImageFiles
+from tutelage.data.naming import Naming, split_names
 from tutelage.data.pairs import ImageTexts
 from tutelage.data.roles import find_roles
 from tutelage.data.targets import read_labels
@@ -89,6 +90,10 @@ def from_tables(
             _rows(table, columns, root=root, where=label, faults=faults),
             _ids(table, columns.id, where=label),
             labels[role],
+            naming=Naming(
+                "number" if columns.id is None else "column",
+                split_names(role, roles[role], present=tables),
+            ),
             faults=faults,
         )
     modality = splits["train"].rows.modality
@@ -194,7 +199,13 @@ def _ids(table: Dataset, column: str | None, *, where: str) -> list[str]:
     if column is None:
         return [str(number) for number in range(len(table))]
     _require(table.features, column, option="id", where=where)
-    ids = [str(value) for value in table[column][:]]
+    values = table[column][:]
+    if None in values:
+        raise DataError(
+            f"row {values.index(None)} of {where} has no id in column {column!r}; fill it, or name "
+            "another column by data.id"
+        )
+    ids = [str(value) for value in values]
     seen: set[str] = set()
     for name in ids:
         if name in seen:

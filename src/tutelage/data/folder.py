@@ -9,6 +9,7 @@ import torch
 from tutelage.data.base import UNLABELLED, Columns, Data, Split, SplitNames
 from tutelage.data.images import EXTENSIONS, ImageFiles
 from tutelage.data.labels import class_names, class_numbers
+from tutelage.data.naming import Naming, split_names
 from tutelage.data.roles import find_roles
 from tutelage.errors import ConfigError, DataError
 from tutelage.tasks import TASKS
@@ -63,7 +64,12 @@ def read_folder(source: str, *, columns: Columns, names: SplitNames) -> Data:
         rows = sorted((name, label) for label, images in by_class.items() for name in images)
         ids = [name for name, _ in rows]
         labels = class_numbers([label for _, label in rows], classes, split=role)
-        splits[role] = Split(role, ImageFiles(root, ids), ids, labels)
+        naming = Naming(
+            "path",
+            split_names(role, roles.get(role, role), present=folders if roles else ()),
+            tops[role].relative_to(root).as_posix(),
+        )
+        splits[role] = Split(role, ImageFiles(root, ids), ids, labels, naming=naming)
     return Data(splits, classes, "image", has_test="test" in roles)
 
 
@@ -73,7 +79,8 @@ def _without_labels(root: Path) -> Data:
     if not ids:
         raise DataError(f"no images in {root}; known are {', '.join(sorted(EXTENSIONS))}")
     labels = torch.full((len(ids),), UNLABELLED)
-    return Data({"train": Split("train", ImageFiles(root, ids), ids, labels)}, (), "image")
+    split = Split("train", ImageFiles(root, ids), ids, labels, naming=Naming("path"))
+    return Data({"train": split}, (), "image")
 
 
 def _folders(path: Path) -> list[str]:

@@ -96,7 +96,9 @@ def read_unlabelled(config: DataConfig, *, like: Data, allow_faults: bool = Fals
         _refuse_faults(data)
     split = data.splits["train"]
     labels = without_label(len(split), like=like.splits["train"].labels)
-    return Split("unlabelled", split.rows, split.ids, labels, faults=split.faults)
+    return replace(
+        split, name="unlabelled", labels=labels, naming=replace(split.naming, split_names=())
+    )
 
 
 def _read(

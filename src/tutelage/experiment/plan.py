@@ -16,7 +16,7 @@ from tutelage.regularizers.catalogue import MethodSpec, parse_method
 from tutelage.students.build import student_problems
 from tutelage.tasks import TASKS, Task, as_list
 from tutelage.teachers import Source, open_teacher
-from tutelage.teachers.build import teacher_problems
+from tutelage.teachers.build import refuse_unmatched, teacher_problems
 from tutelage.teachers.sides import side_of
 from tutelage.training.lengths import batch_sizes, with_steps
 
@@ -72,13 +72,21 @@ class Plan:
     unlabelled: tuple[Split, ...]
 
     @classmethod
-    def of(cls, config: ExperimentConfig, *, trains: bool = True, processes: int = 1) -> "Plan":
+    def of(
+        cls,
+        config: ExperimentConfig,
+        *,
+        trains: bool = True,
+        probes: bool = False,
+        processes: int = 1,
+    ) -> "Plan":
         """Check a config against its data, without loading a model.
 
         Args:
             config: The settings.
             trains: Whether a student is trained; else student, method and training settings are
                 not looked at.
+            probes: Whether teachers' features of the evaluated rows are needed, too.
             processes: How many train together.
 
         Raises:
@@ -101,14 +109,18 @@ class Plan:
             for name, teacher in zip(config.teacher_names, config.teachers, strict=True)
             if taught or not trains
         ]
+        used = trains and taught and config.train.unlabelled_share > 0
+        unlabelled = tuple(splits.unlabelled) if used else ()
+        needed = [splits.extracted, *unlabelled, *([splits.evaluated] if probes else [])]
         for teacher in filter(None, teachers):
-            mistakes.add(*_teacher_problems(teacher))
+            if wrong := _teacher_problems(teacher):
+                mistakes.add(*wrong)
+            else:
+                mistakes.tell(partial(_refuse_unmatched, teacher, data, splits, needed))
         if trains:
             mistakes.add(*_student_problems(config, data.modality))
             if method is not None and data.modality != "image+text":
                 mistakes.tell(partial(_check_method, config, method, classes=len(data.classes)))
-        used = trains and taught and config.train.unlabelled_share > 0
-        unlabelled = tuple(splits.unlabelled) if used else ()
         if trains:
             mistakes.tell(partial(_check_loss, config, task, splits))
             if config.train.augment == "invariant" and data.modality == "text":
@@ -236,6 +248,20 @@ def _teacher_problems(teacher: TeacherPlan) -> list[str]:
         modality=teacher.side,
         params=settings.params,
         model_input=None if settings.input is None else settings.input.model_dump(),
+    )
+
+
+def _refuse_unmatched(
+    teacher: TeacherPlan, data: Data, splits: Splits, needed: Sequence[Split]
+) -> None:
+    """Refuse features of files that cannot be matched to the rows."""
+    others = [split for split in splits.unlabelled if split.origin.split == split.name]
+    refuse_unmatched(
+        teacher.config.source,
+        modality=teacher.side,
+        params=teacher.config.params,
+        splits=[split.side(teacher.side) for split in (*data.splits.values(), *others)],
+        needed=[split.side(teacher.side) for split in needed],
     )
 
 

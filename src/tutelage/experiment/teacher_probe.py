@@ -94,7 +94,7 @@ def probe_score(config: ExperimentConfig, *, progress: Progress | None = None) -
     Raises:
         TutelageError: If a teacher or the rows cannot be used.
     """
-    plan, runtime = Plan.of(config, trains=False), Runtime.of(config, progress)
+    plan, runtime = Plan.of(config, trains=False, probes=True), Runtime.of(config, progress)
     teachers = extract_features(plan, runtime)
     rows = ProbedRows.of(plan, teachers, runtime)
     lead = plan.task.lead.name

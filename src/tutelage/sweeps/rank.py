@@ -93,7 +93,7 @@ def rank(config: ExperimentConfig, *, progress: Progress | None = None) -> Ranki
     if not config.teachers:
         raise ConfigError("there is no teacher to rank; add --teacher or [[teachers]]")
     config = config.replace({"data.evaluate": "holdout"})
-    plan, runtime = Plan.of(config, trains=False), Runtime.of(config, progress)
+    plan, runtime = Plan.of(config, trains=False, probes=True), Runtime.of(config, progress)
     student = None if config.student is None else _new_student(plan)
     teachers = extract_features(plan, runtime)
     candidates = sorted(

@@ -1,7 +1,9 @@
 """Feature matrices in files, memory-mapped."""
 
+import csv
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -14,9 +16,57 @@ from torch import Tensor
 
 from tutelage.errors import SourceError, did_you_mean, first_line
 
-__all__ = ["FeatureFile", "open_file", "path_mistakes"]
+__all__ = [
+    "FeatureColumns",
+    "FeatureFile",
+    "RowNames",
+    "open_file",
+    "path_mistakes",
+    "read_row_names",
+]
 
 ENDINGS = (".npy", ".safetensors", ".parquet")
+
+
+@dataclass(frozen=True)
+class FeatureColumns:
+    """Names of the columns of a file of features.
+
+    Attributes:
+        features: Features; in a safetensors file the tensor's name.
+        id: Ids of the rows.
+        split: Split of each row.
+    """
+
+    features: str = "features"
+    id: str = "id"
+    split: str = "split"
+
+    def refuse_unknown(self, path: Path, present: Sequence[str]) -> None:
+        """Refuse a column of ids or splits that the user named and a file lacks.
+
+        Raises:
+            SourceError: Naming the column and those that there are.
+        """
+        for option, name, default in (("id", self.id, "id"), ("split", self.split, "split")):
+            if name not in (default, "", *present):
+                raise SourceError(
+                    f"{path} has no column {name!r} for teachers.params.{option}"
+                    f"{did_you_mean(name, present)}; it has: {', '.join(present) or 'none'}"
+                )
+
+
+@dataclass(frozen=True)
+class RowNames:
+    """What identifies the rows of a file.
+
+    Attributes:
+        ids: Id of each row.
+        splits: Split of each row; None if the file does not say.
+    """
+
+    ids: Sequence[str]
+    splits: Sequence[str] | None = None
 
 
 @runtime_checkable
@@ -33,9 +83,8 @@ class FeatureFile(Protocol):
     def shape(self) -> tuple[int, ...]:
         """Number of rows and columns."""
 
-    @property
-    def ids(self) -> Sequence[str] | None:
-        """Id of each row; None if the file has none."""
+    def read_names(self) -> RowNames | None:
+        """Read what identifies the rows; None if the file does not say."""
 
     def rows(self, numbers: Sequence[int]) -> Float[Tensor, "rows width"]:
         """Return a float32 copy of the rows with these numbers."""
@@ -44,33 +93,38 @@ class FeatureFile(Protocol):
 class _Mapped:
     """A matrix stored as such."""
 
-    ids: Sequence[str] | None = None
-
     def __init__(self, path: Path, matrix: Any) -> None:
         self.path = path
         self.shape: tuple[int, ...] = tuple(matrix.shape)
         self._matrix = matrix
+
+    def read_names(self) -> RowNames | None:
+        return None
 
     def rows(self, numbers: Sequence[int]) -> Float[Tensor, "rows width"]:
         rows = self._matrix[list(numbers)]
         return rows.float() if isinstance(rows, Tensor) else torch.from_numpy(np.float32(rows))
 
 
-def open_file(path: Path, *, column: str, id_column: str) -> FeatureFile:
+def open_file(path: Path, *, columns: FeatureColumns) -> FeatureFile:
     """Open a feature file, in the format of its ending.
+
+    Args:
+        path: The file.
+        columns: Names of its columns; an npy file has none.
 
     Raises:
         SourceError: If there is no such file, it cannot be read, or contains no matrix of numbers.
     """
     for mistake in path_mistakes(path):
         raise SourceError(mistake)
-    readers: dict[str, Callable[[Path, str, str], FeatureFile]] = {
+    readers: dict[str, Callable[[Path, FeatureColumns], FeatureFile]] = {
         ".npy": _npy,
         ".safetensors": _safetensors,
         ".parquet": _Parquet,
     }
     try:
-        file = readers[path.suffix](path, column, id_column)
+        file = readers[path.suffix](path, columns)
     except (OSError, ValueError, EOFError, SafetensorError) as error:
         raise SourceError(f"{path} cannot be read: {first_line(error)}") from error
     if len(file.shape) != 2 or 0 in file.shape:
@@ -88,14 +142,15 @@ def path_mistakes(path: Path) -> list[str]:
     return []
 
 
-def _npy(path: Path, column: str, id_column: str) -> FeatureFile:
+def _npy(path: Path, columns: FeatureColumns) -> FeatureFile:
     matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     if matrix.dtype.kind not in "fiu":
         raise SourceError(f"{path} holds {matrix.dtype}, not numbers")
     return _Mapped(path, matrix)
 
 
-def _safetensors(path: Path, column: str, id_column: str) -> FeatureFile:
+def _safetensors(path: Path, columns: FeatureColumns) -> FeatureFile:
+    column = columns.features
     with safe_open(path, framework="pt") as file:
         names = list(file.keys())
         if column not in names and len(names) != 1:
@@ -109,34 +164,76 @@ def _safetensors(path: Path, column: str, id_column: str) -> FeatureFile:
     return _Mapped(path, matrix)
 
 
+def read_row_names(path: Path, columns: FeatureColumns) -> RowNames:
+    """Read what identifies the rows of an array from a csv file with a line for each.
+
+    Raises:
+        SourceError: If there is no such file, or it has no column of ids.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines, restval="", strict=True)
+            table = list(reader)
+            present = list(reader.fieldnames or ())
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{path} cannot be read as csv: {first_line(error)}") from error
+    columns.refuse_unknown(path, present)
+    if columns.id not in present:
+        raise SourceError(f"{path} has no column {columns.id!r}; it has: {', '.join(present)}")
+    ids = [line[columns.id] for line in table]
+    if "" in ids:
+        raise SourceError(f"row {ids.index('')} of {path} has no id; fill it, or remove the row")
+    splits = [line[columns.split] for line in table] if columns.split in present else None
+    return RowNames(ids, splits)
+
+
 class _Parquet:
     """A column of lists, copied to a mapped matrix when rows are first read."""
 
-    def __init__(self, path: Path, column: str, id_column: str) -> None:
+    def __init__(self, path: Path, columns: FeatureColumns) -> None:
         from pyarrow import parquet  # type: ignore[import-untyped]
 
         self.path = path
         self._file: Any = parquet.ParquetFile(path)
-        self._column = column
+        self._column = column = columns.features
+        self._columns = columns
         names = self._file.schema_arrow.names
         if column not in names:
             raise SourceError(
                 f"{path} has no column {column!r}{did_you_mean(column, names)}; it has: "
                 f"{', '.join(names)}. Name one by column"
             )
-        self._id = id_column if id_column in names else None
         first = next(self._file.iter_batches(1, columns=[column]), None)
         if first is None:
             raise SourceError(f"{path} has no rows")
         width = self._block(first.column(column)).shape[1]
         self.shape: tuple[int, ...] = (int(self._file.metadata.num_rows), int(width))
 
-    @cached_property
-    def ids(self) -> Sequence[str] | None:
-        if self._id is None:
+    def read_names(self) -> RowNames | None:
+        present = self._file.schema_arrow.names
+        id_column, split_column = self._columns.id, self._columns.split
+        self._columns.refuse_unknown(self.path, present)
+        if id_column not in present:
             return None
-        column = self._file.read([self._id]).column(self._id)
-        return [str(name) for name in column.to_pylist()]
+        splits = self._texts(split_column) if split_column in present else None
+        return RowNames(self._texts(id_column), splits)
+
+    def _texts(self, name: str) -> list[str]:
+        """A column of texts or whole numbers, as texts."""
+        from pyarrow import types
+
+        column = self._file.read([name]).column(name)
+        kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+        where = f"column {name!r} of {self.path}"
+        if column.null_count:
+            number = column.is_null().index(True).as_py()
+            raise SourceError(f"row {number} has no value in {where}; fill it, or remove the row")
+        if not (types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind)):
+            raise SourceError(
+                f"{where} holds {kind}; ids and splits are texts or whole numbers, written as in "
+                "the data"
+            )
+        return [str(value) for value in column.to_pylist()]
 
     def rows(self, numbers: Sequence[int]) -> Float[Tensor, "rows width"]:
         return torch.from_numpy(self._matrix[list(numbers)])

@@ -1,13 +1,14 @@
 """Opening and checking of the teacher that a source string names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tutelage.data.base import Side
+from tutelage.data.base import Side, Split
 from tutelage.registry import build, build_problems
 from tutelage.teachers.base import Source
+from tutelage.teachers.features import FeaturesSource
 
-__all__ = ["TEACHERS", "open_teacher", "teacher_problems"]
+__all__ = ["TEACHERS", "open_teacher", "refuse_unmatched", "teacher_problems"]
 
 TEACHERS = {
     "timm": "tutelage.teachers.timm:TimmSource",
@@ -71,3 +72,29 @@ def teacher_problems(
     return build_problems(
         source, TEACHERS, given, params or {}, kind="teacher", where="teachers", checks=CHECKS
     )
+
+
+def refuse_unmatched(
+    source: str,
+    *,
+    modality: Side,
+    params: Mapping[str, Any],
+    splits: Sequence[Split],
+    needed: Sequence[Split],
+) -> None:
+    """Refuse features of files that cannot be matched to the rows; other teachers are not opened.
+
+    Args:
+        source: The teacher, as for ``open_teacher``.
+        modality: Modality of the rows.
+        params: Options of the scheme.
+        splits: All rows of every split of the data, and of its unlabelled source.
+        needed: Rows whose features are needed.
+
+    Raises:
+        SourceError: If files cannot be read, rows have no features, or several may be theirs.
+    """
+    if source.startswith("features:"):
+        teacher = open_teacher(source, modality=modality, params=params)
+        assert isinstance(teacher, FeaturesSource)
+        teacher.check(splits, needed=needed)

@@ -8,9 +8,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutelage.data.base import Split
+from tutelage.data.orders import ListingOrder
 from tutelage.errors import SourceError
-from tutelage.teachers.arrays import FeatureFile, open_file, path_mistakes
+from tutelage.teachers.arrays import (
+    FeatureColumns,
+    FeatureFile,
+    RowNames,
+    open_file,
+    path_mistakes,
+    read_row_names,
+)
 from tutelage.teachers.digests import files_digest
+from tutelage.teachers.matching import IdIndex, places_in_order, refuse_shared_ids
 
 __all__ = ["FeaturesSource", "mistakes"]
 
@@ -27,38 +36,68 @@ def mistakes(name: str) -> list[str]:
 class FeaturesSource:
     """Features in npy, safetensors or parquet files, one row per example.
 
-    A parquet file with a column ``id`` is matched by ids. Other files have one row for each row of
-    the split, in the same order, and one file per split: ``features:emb_{split}.npy``.
+    Rows are matched by id where the file has ids: columns ``id`` and ``split`` of a parquet file, or of
+    a csv file ``rows`` with a line for each row of the array. Without ``split``, the ids must tell apart
+    all rows of the data. Other files have one row for each row of the split, in the same order, and one
+    file per split: ``features:emb_{split}.npy``.
 
     Args:
-        name: Path of the file, with ``{split}`` for the name of the split.
+        name: Path of the file, with ``{split}`` for train, test, validation or unlabelled.
         column: Name of the features in parquet and safetensors files.
-        id: Name of the id column in parquet files.
+        id: Name of the column of ids.
+        split: Name of the column of splits; empty if ids alone identify a row.
+        rows: A csv file that names each row of the array, such as ``tutelage rows`` writes.
+        order: Order of an array without ids, for folders of images: ``"rows"`` (that of
+            ``tutelage rows``: by path), ``"imagefolder"`` (torchvision) or ``"timm"``.
 
     Raises:
         SourceError: If there is no such file, or it contains no matrix of numbers.
     """
 
-    def __init__(self, name: str, *, column: str = "features", id: str = "id") -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        column: str = "features",
+        id: str = "id",
+        split: str = "split",
+        rows: str | None = None,
+        order: ListingOrder | None = None,
+    ) -> None:
         self.parameters: int | None = None
         self._name = name
-        self._column = column
-        self._id = id
+        self._columns = FeatureColumns(column, id, split)
+        self._rows = rows
+        self._order = order
         self._open: dict[str, FeatureFile] = {}
-        self._places: dict[str, Mapping[str, int]] = {}
+        self._indices: dict[Path, IdIndex | None] = {}
+        self._placed: dict[str, tuple[Sequence[str], Sequence[int]]] = {}
         self.width = self._file("train").shape[1]
 
     def identity(self) -> Mapping[str, str]:
         """Return a digest of the files' content."""
-        return {"scheme": "features", "column": self._column, "content": self._content}
+        identity = {
+            "scheme": "features",
+            "column": self._columns.features,
+            "content": self._content,
+        }
+        if self._rows is not None:
+            identity["rows"] = files_digest(self._existing(self._rows))
+        if self._order not in (None, "rows"):
+            identity["order"] = str(self._order)
+        return identity
 
     @cached_property
     def _content(self) -> str:
-        if PLACE not in self._name:
-            return files_digest([Path(self._name).expanduser()])
-        first = self._file("train").path
-        beside = [Path(self._name.replace(PLACE, split)).expanduser() for split in SPLITS]
-        return files_digest([first, *(path for path in beside if path.is_file())])
+        return files_digest(self._existing(self._name))
+
+    def _existing(self, name: str) -> list[Path]:
+        """The training rows' file, and those of other splits that there are."""
+        first = _path(name, "train")
+        if PLACE not in name:
+            return [first]
+        beside = [_path(name, split) for split in SPLITS]
+        return [first, *(path for path in beside if path.is_file())]
 
     def read(self, split: Split, rows: Sequence[int]) -> Float[Tensor, "rows width"]:
         """Return the features of some rows of a split.
@@ -66,48 +105,79 @@ class FeaturesSource:
         Raises:
             SourceError: If a row has no features, or the number of rows differs.
         """
-        origin = split.origin
-        file = self._file(origin.split)
-        if file.ids is None:
-            if PLACE not in self._name:
+        file = self._file(split.origin.split)
+        return file.rows(self._places(file, split, rows))
+
+    def check(self, splits: Sequence[Split], *, needed: Sequence[Split]) -> None:
+        """Refuse files whose rows cannot be matched to the data's, before features are read.
+
+        Args:
+            splits: All rows of every split of the data, and of its unlabelled source.
+            needed: Rows whose features are needed.
+
+        Raises:
+            SourceError: If a row has no features, or more than one row of the file may be meant.
+        """
+        for split in needed:
+            file = self._file(split.origin.split)
+            index = self._index(file, split)
+            if index is not None and None in index.places and PLACE not in self._name:
+                refuse_shared_ids(file.path, splits)
+            self._places(file, split, range(len(split)))
+
+    def _places(self, file: FeatureFile, split: Split, rows: Sequence[int]) -> Sequence[int]:
+        """The row numbers in the file of some rows of a split."""
+        index = self._index(file, split)
+        if index is not None:
+            if self._order is not None:
                 raise SourceError(
-                    f"{file.path} has no ids, so it cannot be told which split its rows are of; "
-                    "name one file a split, as in features:emb_{split}.npy, or give a parquet file "
-                    "with ids"
+                    f"{file.path} has ids, by which its rows are matched; remove teachers.params.order"
                 )
-            if file.shape[0] != origin.rows:
-                raise SourceError(
-                    f"{file.path} has {file.shape[0]} rows, but the {origin.split} split has "
-                    f"{origin.rows}; without ids there must be one row for each, in the same order"
-                )
-            return file.rows([origin.numbers[row] for row in rows])
-        places = self._places_of(file)
-        wanted = [split.ids[row] for row in rows]
-        missing = [name for name in wanted if name not in places]
-        if missing:
-            absent = sum(name not in places for name in split.ids)
+            return index.find(split, rows)
+        if PLACE not in self._name:
             raise SourceError(
-                f"{file.path} has no features for the row {missing[0]!r} of the {split.name} split "
-                f"({absent} of {len(split)} rows have none); its ids look like "
-                f"{next(iter(places), 'nothing')!r}"
+                f"{file.path} has no ids, so it cannot be told which split its rows are of; "
+                "name one file a split, as in features:emb_{split}.npy, or give a parquet file "
+                "with ids"
             )
-        return file.rows([places[name] for name in wanted])
+        origin = split.origin
+        ids, places = self._placed.get(origin.split, (None, ()))
+        if ids is not origin.ids:
+            places = places_in_order(file.path, split, rows=file.shape[0], order=self._order)
+            self._placed[origin.split] = (origin.ids, places)
+        return [places[origin.numbers[row]] for row in rows]
+
+    def _index(self, file: FeatureFile, split: Split) -> IdIndex | None:
+        if file.path not in self._indices:
+            names = self._names(file, split.origin.split)
+            self._indices[file.path] = None if names is None else IdIndex.of(file.path, names)
+        return self._indices[file.path]
+
+    def _names(self, file: FeatureFile, split: str) -> RowNames | None:
+        names = file.read_names()
+        if self._rows is None:
+            if file.path.suffix != ".parquet":
+                self._columns.refuse_unknown(file.path, ())
+            return names
+        if names is not None:
+            raise SourceError(f"{file.path} has ids of its own; remove teachers.params.rows")
+        path = _path(self._rows, split)
+        names = read_row_names(path, self._columns)
+        if len(names.ids) != file.shape[0]:
+            raise SourceError(
+                f"{path} names {len(names.ids)} rows, but {file.path} has {file.shape[0]}; there must "
+                "be a line for each, in the same order"
+            )
+        return names
 
     def _file(self, split: str) -> FeatureFile:
-        path = Path(self._name.replace(PLACE, split)).expanduser()
         if split not in self._open:
-            self._open[split] = open_file(path, column=self._column, id_column=self._id)
+            self._open[split] = open_file(_path(self._name, split), columns=self._columns)
             widths = {file.shape[1] for file in self._open.values()}
             if len(widths) > 1:
                 raise SourceError(f"the files {self._name} have different widths: {sorted(widths)}")
         return self._open[split]
 
-    def _places_of(self, file: FeatureFile) -> Mapping[str, int]:
-        key = str(file.path)
-        if key not in self._places:
-            places: dict[str, int] = {}
-            for place, name in enumerate(file.ids or ()):
-                if places.setdefault(name, place) != place:
-                    raise SourceError(f"{file.path} has the id {name!r} twice; ids must be unique")
-            self._places[key] = places
-        return self._places[key]
+
+def _path(name: str, split: str) -> Path:
+    return Path(name.replace(PLACE, split)).expanduser()
