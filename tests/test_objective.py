@@ -3,9 +3,13 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tutelage import AFTLoss, Objective, Regularizer
+from tutelage.regularizers import KD
 from tutelage.tasks.soft_labels import SoftLabels
+
+FEATURES = torch.ones(2, 3), torch.ones(2, 2)
 
 
 class Gap(Regularizer):
@@ -43,7 +47,64 @@ def test_a_new_transfer_term_can_be_combined():
 def test_its_parameters_are_those_of_the_regularizer():
     objective = Objective(nn.CrossEntropyLoss(), AFTLoss(3, {"dino": 2}), beta=1.0)
     assert [name for name, _ in objective.named_parameters()] == ["regularizer.weights.scores"]
-    assert repr(objective).startswith("Objective(\n  beta=1\n")
+    told = repr(objective)
+    assert told.startswith("Objective(\n  beta=1\n  (outputs, labels, student, teacher) -> (total,")
+    assert "student: [batch, 3], teacher: {'dino': [batch, 2]}" in told
+
+
+def test_parameter_groups_hold_each_parameter_once_at_its_rate():
+    model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+    model[0].bias.requires_grad_(False)
+    objective = model.objective = Objective(nn.CrossEntropyLoss(), AFTLoss(3, [2]), beta=1.0)
+    student = [model[0].weight, model[1].weight, model[1].bias]
+    for lr, expected in ((None, 1e-2), (1e-3, 1e-3)):
+        first, second = torch.optim.AdamW(
+            objective.parameter_groups(model, transfer_lr=lr), lr=1e-4, weight_decay=0.1
+        ).param_groups
+        assert [p is q for p, q in zip(first["params"], student, strict=True)] == [True] * 3
+        assert second["params"][0] is objective.regularizer.weights.scores
+        assert (first["lr"], first["weight_decay"]) == (1e-4, 0.1)
+        assert (second["lr"], second["weight_decay"]) == (expected, 0)
+    layers = Objective(nn.CrossEntropyLoss(), KD(3, [2]), beta=1.0).parameter_groups(model)
+    assert [group["lr"] for group in torch.optim.SGD(layers, lr=0.5).param_groups] == [0.5, 0.5]
+    without = AFTLoss(3, [2], weights="identity")
+    assert len(Objective(nn.CrossEntropyLoss(), without, beta=1.0).parameter_groups(model)) == 1
+    bilevel = Objective(nn.CrossEntropyLoss(), AFTLoss(3, [2], inner_steps=2), beta=1.0)
+    with pytest.raises(ValueError, match="an optimizer of their own"):
+        bilevel.parameter_groups(model)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda o: o(torch.zeros(2).long(), torch.ones(2, 5), *FEATURES),
+            "got outputs of torch.int64",
+        ),
+        (
+            lambda o: o(SequenceClassifierOutput(logits=torch.ones(2, 5)), None, *FEATURES),
+            r"\.logits",
+        ),
+        (lambda o: o(torch.ones(2, 5), torch.zeros(2).long(), *FEATURES[::-1]), r"got \(2, 2\)"),
+        (lambda _: Objective(AFTLoss(3, [2]), nn.CrossEntropyLoss(), beta=1.0), "as the task"),
+        (
+            lambda _: Objective(nn.CrossEntropyLoss(), AFTLoss(3, [2]), beta="1"),
+            "a number, got '1'",
+        ),
+    ],
+    ids=["outputs", "logits", "features", "parts", "beta"],
+)
+def test_arguments_in_another_order_or_form_are_named(call, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        call(Objective(nn.CrossEntropyLoss(), Gap(3, [2]), beta=1.0))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_loss_a_row_is_refused():
+    objective = Objective(nn.CrossEntropyLoss(reduction="none"), Gap(3, [2]), beta=1.0)
+    with pytest.raises(ValueError, match=r"shape \(2,\), not one number .* reduction='mean'"):
+        objective(torch.ones(2, 5), torch.zeros(2).long(), *FEATURES)
 
 
 @pytest.mark.parametrize("beta", [-1.0, float("nan"), float("inf")])

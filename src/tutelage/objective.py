@@ -1,6 +1,7 @@
 """The training objective: the loss of the task plus the weighted loss of a regularizer."""
 
-from typing import NamedTuple
+from numbers import Real
+from typing import Any, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -22,7 +23,9 @@ class Terms(NamedTuple):
 class Objective(nn.Module):
     """``L_task + beta * R``: the loss of the task plus the weighted loss of a regularizer.
 
-    Give ``objective.parameters()`` to the optimizer too, for they include the regularizer's.
+    The regularizer may have parameters that are learned together with the student: give
+    ``objective.parameter_groups(model)`` to the optimizer. Under ``DistributedDataParallel``, student
+    and objective belong into one module, so that both are equal in all processes.
 
     Args:
         task: Called with outputs and labels, for example ``nn.CrossEntropyLoss()``.
@@ -30,6 +33,7 @@ class Objective(nn.Module):
         beta: Strength of the transfer; 0 or more.
 
     Raises:
+        TypeError: If task and regularizer are swapped, or beta is no number.
         ValueError: If beta is negative or not finite.
 
     Example:
@@ -44,6 +48,14 @@ class Objective(nn.Module):
 
     def __init__(self, task: nn.Module, regularizer: Regularizer, *, beta: float) -> None:
         super().__init__()
+        if isinstance(task, Regularizer):
+            raise TypeError(
+                f"expected Objective(task, regularizer, beta=...), got {type(task).__name__}, a "
+                "regularizer, as the task"
+            )
+        strength: object = beta
+        if not isinstance(strength, Real | Tensor):
+            raise TypeError(f"beta must be a number, got {strength!r}")
         if not 0 <= beta < float("inf"):
             raise ValueError(f"beta must be a finite number from 0 up, got {beta}")
         self.task = task
@@ -51,8 +63,46 @@ class Objective(nn.Module):
         self.beta = beta
 
     def extra_repr(self) -> str:
-        """Return the strength, for ``repr``."""
-        return f"beta={self.beta:g}"
+        """Return the strength, and what it is called with, for ``repr``."""
+        return f"beta={self.beta:g}\n(outputs, labels, student, teacher) -> (total, task, transfer)"
+
+    def parameter_groups(
+        self, model: nn.Module, *, transfer_lr: float | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the parameters of a model and of this objective, as an optimizer takes them.
+
+        Args:
+            model: The student; parameters that require no gradient are left out. It may have this
+                objective as a part.
+            transfer_lr: Learning rate of the regularizer's parameters, which have no weight decay; by
+                default the ``default_lr`` of the regularizer, which may be that of the student.
+
+        Raises:
+            ValueError: If the regularizer has ``inner_steps``: its parameters then need an optimizer
+                of their own.
+
+        Example:
+            >>> import torch
+            >>> from tutelage import AFTLoss
+            >>> objective = Objective(nn.CrossEntropyLoss(), AFTLoss(8, [16]), beta=3.0)
+            >>> groups = objective.parameter_groups(nn.Linear(4, 2))
+            >>> [group["lr"] for group in torch.optim.AdamW(groups, lr=1e-4).param_groups]
+            [0.0001, 0.01]
+        """
+        if self.regularizer.inner_steps:
+            raise ValueError(
+                "with inner_steps, the regularizer's parameters need an optimizer of their own, "
+                "stepped so many times before each step of the student; build it from "
+                "objective.parameters()"
+            )
+        own = [p for p in self.parameters() if p.requires_grad]
+        known = set(own)
+        student = [p for p in model.parameters() if p.requires_grad and p not in known]
+        groups: list[dict[str, Any]] = [{"params": student}]
+        if own:
+            rate = self.regularizer.default_lr if transfer_lr is None else transfer_lr
+            groups.append({"params": own, "weight_decay": 0.0} | ({"lr": rate} if rate else {}))
+        return groups
 
     def forward(
         self,
@@ -71,8 +121,26 @@ class Objective(nn.Module):
             student: The student's features.
             teacher: The teachers' features of the same examples.
             soft: The teacher's outputs, for a task that takes them, as ``SoftLabels`` does.
+
+        Raises:
+            TypeError: If outputs or features are not the tensors that are expected.
+            ValueError: If the task's loss is no single number, or features are of other shapes than
+                the regularizer's.
         """
+        if isinstance(outputs, Tensor) and not outputs.is_floating_point():
+            raise TypeError(
+                f"expected objective(outputs, labels, student, teacher), got outputs of {outputs.dtype}"
+            )
+        if not isinstance(outputs, Tensor) and isinstance(getattr(outputs, "logits", None), Tensor):
+            raise TypeError(
+                f"expected outputs as a tensor, got a {type(outputs).__name__}; give outputs.logits"
+            )
         task = self.task(outputs, labels) if soft is None else self.task(outputs, labels, soft)
+        if task.numel() != 1:
+            raise ValueError(
+                f"the task's loss has shape {tuple(task.shape)}, not one number for the batch; "
+                "use reduction='mean', or return the mean"
+            )
         return self.combined(task, self.regularizer(student, teacher))
 
     def combined(self, task: Float[Tensor, ""], transfer: Float[Tensor, ""]) -> Terms:

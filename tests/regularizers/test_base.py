@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tutelage import AFTLoss, FeatureTap, Regularizer, Standardized
+from tutelage import AFTLoss, FeatureTap, Regularizer, Standardized, kernel_distance
 from tutelage.regularizers import (
     KD,
     BTuning,
@@ -155,11 +155,57 @@ def test_teacher_features_that_are_no_floating_tensors_are_refused(teacher):
 def test_a_width_in_place_of_widths_is_named():
     with pytest.raises(TypeError, match=r"such as \{'dino': 768\} or \[768\], got 20"):
         AFTLoss(16, 20)
+    with pytest.raises(TypeError, match=r"such as .* got \{'teacher0': 20.0\}"):
+        AFTLoss(16, [20.0])
+    with pytest.raises(TypeError, match=r"such as .* got a tensor \(5, 20\)"):
+        AFTLoss(16, torch.ones(5, 20))
 
 
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("width", [[20], None, 16.0, "16"])
+def test_what_is_no_width_of_a_student_is_named(width):
+    with pytest.raises(TypeError, match=r"student_width, the first .* such as tap\.width, got "):
+        AFTLoss(width, [20])
+    assert AFTLoss(np.int64(16), [np.int32(20)]).student_width == 16
+
+
+def test_teachers_that_are_not_finite_are_named_with_their_row():
+    teacher = {"dino": torch.ones(4, 3), "clip": torch.ones(4, 2).half()}
+    teacher["clip"][2, 1] = float("nan")
+    student = torch.randn(4, 4, requires_grad=True)
+    with pytest.raises(ValueError, match=r"teacher 'clip' hold NaN .* row 2 of the batch \(1 of 4"):
+        AFTLoss(4, WIDTHS)(student, teacher)
+    with pytest.raises(ValueError, match=r"teacher 'dino' hold NaN .* row 0 of the batch \(4 of 4"):
+        AFTLoss(4, WIDTHS)(student, teacher | {"dino": torch.full((4, 3), float("inf"))})
+    lost = AFTLoss(4, WIDTHS)(
+        student * float("nan"), {n: torch.ones(4, w) for n, w in WIDTHS.items()}
+    )
+    assert lost.isnan()  # the student diverged, which is no fault of a teacher
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_arrays_and_other_devices_are_told_what_to_call():
+    with pytest.raises(TypeError, match=r"got ndarray; torch\.from_numpy"):
+        Means(4, [3])(torch.ones(2, 4), np.ones((2, 3)))
+    with pytest.raises(TypeError, match=r"torch\.int64; features\.float"):
+        Means(4, [3])(torch.ones(2, 4), torch.ones(2, 3).long())
+    with pytest.raises(TypeError, match=r"got ndarray; use torch\.from_numpy"):
+        kernel_distance(torch.ones(2, 4), np.ones((2, 3)))
+
+
+def test_repr_tells_what_is_expected():
+    assert (
+        repr(Means(4, WIDTHS))
+        == "Means(student: [batch, 4], teacher: {'dino': [batch, 3], 'clip': [batch, 2]})"
+    )
+
+
+@pytest.mark.usefixtures("unchecked")
 def test_statistics_of_other_teachers_are_refused():
     ones = {"dino": torch.ones(3)}
     with pytest.raises(ValueError, match=r"a std of teachers \['dino'\], got \['clip'\]"):
         Standardized(Means(4, {"dino": 3}), ones, std={"clip": torch.ones(3)})
+    with pytest.raises(ValueError, match=r"a mean of teachers .*, got Tensor, not by name"):
+        Standardized(Means(4, {"dino": 3}), torch.ones(3), std=ones)
     with pytest.raises(ValueError, match="features by name"):
         Standardized(Means(4, {"dino": 3}), ones, std=ones)(torch.ones(2, 4), torch.ones(2, 3))

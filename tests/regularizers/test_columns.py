@@ -44,7 +44,10 @@ def test_widths_without_names_are_numbered():
     [
         ({"dino": PARTS["dino"]}, r"expected teachers \['dino', 'clip'\], got \['dino'\]"),
         (torch.ones(2, 4), r"shape \[batch, 5\] \(dino: 3, clip: 2\), got \(2, 4\)"),
-        ([PARTS["clip"], PARTS["clip"]], r"got \(2, 4\)"),
+        ([PARTS["clip"], PARTS["clip"]], r"got \(2, 2\) and \(2, 2\)"),
+        ([PARTS["clip"], PARTS["dino"]], r"got \(2, 2\) and \(2, 3\)"),
+        ([], r"\(dino: 3, clip: 2\), got none"),
+        (PARTS | {"clip": torch.ones(3, 2)}, "teachers have 2 and 3 rows"),
     ],
 )
 def test_other_columns_are_refused(columns, given, says):

@@ -48,6 +48,7 @@ def kernel_distance(
         A scalar in [1e-4, 2).
 
     Raises:
+        TypeError: If features are no tensors.
         ValueError: If the batches differ in length, or have fewer than two examples.
 
     Source:
@@ -58,6 +59,11 @@ def kernel_distance(
         >>> kernel_distance(student, 3 * student + 5)
         tensor(0.0001)
     """
+    for features in (student, teacher):
+        if not isinstance(features, Tensor):
+            raise TypeError(
+                f"expected features as tensors, got {type(features).__name__}; use torch.from_numpy"
+            )
     if len(student) != len(teacher):
         raise ValueError(
             f"student has {len(student)} rows but teacher has {len(teacher)}; "

@@ -1,5 +1,6 @@
 """The contract of a regularizer: base classes of every method, built-in or custom."""
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -7,8 +8,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tutelage.regularizers.columns import TeacherColumns, TeacherFeatures, TeacherWidths
+from tutelage.regularizers.columns import (
+    TeacherColumns,
+    TeacherFeatures,
+    TeacherWidths,
+    is_count,
+)
 from tutelage.regularizers.preparation import TrainingEvidence
+from tutelage.regularizers.unlearned import Unlearned
 
 __all__ = ["LearnsFrom", "PreparedRegularizer", "Regularizer", "RegularizerWrapper"]
 
@@ -61,10 +68,21 @@ class Regularizer(nn.Module):
 
     def __init__(self, student_width: int, teacher_widths: TeacherWidths | TeacherColumns) -> None:
         super().__init__()
+        if not is_count(student_width):
+            raise TypeError(
+                "student_width, the first argument, must be the number of columns of the student's "
+                f"features, such as tap.width, got {student_width!r}"
+            )
         if student_width < 1:
             raise ValueError(f"student_width must be positive, got {student_width}")
         self.student_width = student_width
         self.teachers = TeacherColumns.of(teacher_widths)
+        self._unlearned = Unlearned()
+
+    def extra_repr(self) -> str:
+        """Return what it is called with, for ``repr``."""
+        teachers = ", ".join(f"{n!r}: [batch, {w}]" for n, w in self.teachers.by_name.items())
+        return f"student: [batch, {self.student_width}], teacher: {{{teachers}}}"
 
     def forward(
         self, student: Float[Tensor, "batch student"], teacher: TeacherFeatures
@@ -78,7 +96,9 @@ class Regularizer(nn.Module):
 
         Raises:
             TypeError: If features are no tensors.
-            ValueError: If widths differ from those of the constructor, or the batches in length.
+            ValueError: If widths differ from those of the constructor, the batches in length or
+                device, or a teacher's features hold NaN or infinity. The latter is looked at on a
+                CPU alone, since a step would wait for any other device.
         """
         if not isinstance(student, Tensor):
             raise TypeError(
@@ -97,8 +117,17 @@ class Regularizer(nn.Module):
                 f"student has {len(student)} rows but teacher has {len(columns)}; "
                 "both must be the same examples in the same order"
             )
+        if student.device != columns.device:
+            raise ValueError(
+                f"student features are on {student.device}, teacher features on {columns.device}; "
+                f"move the latter: teacher.to({str(student.device)!r}, non_blocking=True)"
+            )
+        self._unlearned.look(self, student)
         with torch.autocast(device_type=student.device.type, enabled=False):
-            return self.compare(_wide(student), _wide(columns))
+            value = self.compare(_wide(student), _wide(columns))
+        if _is_seen_not_to_be_finite(value):
+            self.teachers.check_finite(columns)
+        return value
 
     def compare(
         self, student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch columns"]
@@ -237,6 +266,13 @@ class RegularizerWrapper(Regularizer):
     def load_learned_state(self, state: Mapping[str, Tensor]) -> None:
         """Restore what the inner regularizer learned."""
         self.regularizer.load_learned_state(state)
+
+
+def _is_seen_not_to_be_finite(value: Tensor) -> bool:
+    """Whether a loss is NaN or infinite, as far as that can be seen without waiting for a device."""
+    if torch.compiler.is_compiling() or value.device.type != "cpu":
+        return False
+    return not math.isfinite(value.detach().numpy())
 
 
 def _wide(features: Tensor) -> Tensor:

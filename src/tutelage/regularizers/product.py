@@ -152,6 +152,7 @@ class ProductAFT(Regularizer):
             student: ``u`` and ``v`` side by side.
             teacher: Each teacher's features of the same examples, by name; any floating dtype.
         """
+        self._unlearned.look(self, student)
         (u, first), (v, second) = (
             (own, self._weighted(modality, others))
             for modality, (own, others) in self.columns.split(student, teacher).items()

@@ -54,10 +54,13 @@ class Standardized(RegularizerWrapper):
         super().__init__(regularizer)
         names = self.teachers.names
         for statistic, given in (("mean", mean), ("std", std)):
-            if given.keys() != set(names):
-                raise ValueError(
-                    f"expected a {statistic} of teachers {list(names)}, got {list(given)}"
+            if not isinstance(given, Mapping) or given.keys() != set(names):
+                known = (
+                    list(given)
+                    if isinstance(given, Mapping)
+                    else f"{type(given).__name__}, not by name"
                 )
+                raise ValueError(f"expected a {statistic} of teachers {list(names)}, got {known}")
         scales = [torch.where(std[n] > 0, 1 / std[n], torch.zeros_like(std[n])) for n in names]
         self.register_buffer("mean", torch.cat([mean[name].float() for name in names]))
         self.register_buffer("scale", torch.cat([scale.float() for scale in scales]))
