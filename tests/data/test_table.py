@@ -111,7 +111,9 @@ def test_columns_are_found(tmp_path):
     assert texts(snippet="a", score=3) == ("a",)
     rows = [{"t": "a", "u": "b", "label": i} for i in range(2)]
     path = save(tmp_path / "b.jsonl", rows)
-    with pytest.raises(DataError, match=r"set data.text or data.image. Columns: t, u, label"):
+    with pytest.raises(
+        DataError, match=r"its texts \(t, u\). Columns: t \(text\), .* label \(int64\)"
+    ):
         read_data(DataConfig(source=f"table:{path}"))
     assert read_data(DataConfig(source=f"table:{path}", text=["u", "t"])).splits["train"].rows[
         0

@@ -39,8 +39,9 @@ class DataConfig(Section):
         label: Column with the label; in a folder the class folder's name is the label. Several
             columns: a regression target each, or a label each that is 0 or 1.
         label_separator: Separator of the names in a multi-label text column.
-        id: Column with the row's id; by default the id is the row's number (table, hub) or the
-            file's path relative to the folder.
+        id: Column with the row's id; by default the column ``id`` if there is one, else the row's
+            number (table, hub) or the file's path relative to the folder. ``false`` numbers the rows
+            in spite of a column ``id``.
         train: Name of the training split.
         test: Name of the test split; if the data has none, ``test_share`` of the training rows is used.
         validation: Name of the split used as the hold-out; if the data has none, ``holdout`` of the
@@ -73,7 +74,7 @@ class DataConfig(Section):
     metric: str | None = None
     label: str | Annotated[tuple[str, ...], Field(min_length=1)] = "label"
     label_separator: Annotated[str, Field(min_length=1)] | None = None
-    id: str | None = None
+    id: str | Literal[False] | None = None
     train: str = "train"
     test: str = "test"
     validation: str = "validation"

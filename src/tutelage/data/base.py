@@ -42,7 +42,7 @@ class Columns:
         text: Columns of texts; with a template, those that it names.
         template: The words around the columns of texts.
         label: Label column or columns; None leaves all labels unread.
-        id: Column of row ids.
+        id: Column of row ids; False numbers the rows.
         separator: Separator of the names in a multi-label column of texts.
         task: Kind of task that the labels are for.
     """
@@ -51,7 +51,7 @@ class Columns:
     text: tuple[str, ...] | None = None
     template: Template | None = None
     label: str | tuple[str, ...] | None = "label"
-    id: str | None = None
+    id: str | Literal[False] | None = None
     separator: str | None = None
     task: Kind = "single-label"
 
@@ -287,6 +287,8 @@ class Data:
         has_test: Whether the source has test rows, even if they were not read.
         task: Kind of task that the labels are for.
         notes: How the source was read, where that is not plain: what was left out, and why.
+        columns: The columns that were read, named or detected; None if it is no table.
+        unread: Columns of texts or images that are not read.
     """
 
     splits: Mapping[str, Split]
@@ -295,3 +297,5 @@ class Data:
     has_test: bool = False
     task: Kind = "single-label"
     notes: tuple[str, ...] = ()
+    columns: Columns | None = None
+    unread: tuple[str, ...] = ()

@@ -1,5 +1,7 @@
 """Rows of images, from files or from a column of a table."""
 
+import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from tutelage.errors import DataError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-__all__ = ["EXTENSIONS", "ImageColumn", "ImageFiles"]
+__all__ = ["EXTENSIONS", "ImageColumn", "ImageFiles", "is_base64"]
 
 _NOT_PICTURES = frozenset(
     {"BUFR", "EPS", "FITS", "FPX", "GRIB", "HDF5", "IPTC", "MIC", "MPEG", "PDF", "WMF"}
@@ -27,6 +29,17 @@ EXTENSIONS = frozenset(
     if format not in _NOT_PICTURES and (format in Image.OPEN or format == "MPO")
 )
 """Endings of the files that are taken for images: those of the formats that Pillow decodes."""
+
+_BASE64 = re.compile(
+    r"data:image/.*|(/9j/|iVBORw0KGgo|R0lGOD|UklGR|Qk|SUkq|TU0AK)[A-Za-z0-9+/\s]{50,}=*\s*",
+    re.DOTALL,
+)
+"""Pictures in base64, which begin as JPEG, PNG, GIF, WebP, BMP and TIFF do, and data URLs."""
+
+
+def is_base64(text: str) -> bool:
+    """Whether a text is a picture in base64."""
+    return _BASE64.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
@@ -73,7 +86,7 @@ class ImageFiles:
 
 @dataclass(frozen=True)
 class ImageColumn:
-    """Images in a column of a table: bytes, or dicts of path and bytes.
+    """Images in a column of a table: bytes, dicts of path and bytes, or base64.
 
     Attributes:
         table: The table, its images undecoded.
@@ -130,4 +143,13 @@ class ImageColumn:
                 ) from None
         if content is None:
             raise DataError(f"there is no image in {self._row(index)}")
+        if isinstance(content, str):
+            return self._from_base64(content, index)
         return bytes(content)
+
+    def _from_base64(self, text: str, index: int) -> bytes:
+        _, comma, rest = text.partition(",")  # a data URL has its type in front
+        try:
+            return b64decode(rest if comma else text)
+        except ValueError as error:
+            raise DataError(f"the text in {self._row(index)} is not base64: {error}") from None

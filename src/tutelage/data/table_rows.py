@@ -1,0 +1,125 @@
+"""Rows of a table's columns of images and texts."""
+
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, Image, Value
+
+from tutelage.data.base import Columns, Rows
+from tutelage.data.detection import is_string, require
+from tutelage.data.images import ImageColumn, ImageFiles, is_base64
+from tutelage.data.pairs import ImageTexts
+from tutelage.data.texts import TextColumns
+from tutelage.data.values import as_text, blank_rows, is_plain, null_rows
+from tutelage.errors import DataError
+
+__all__ = ["table_rows"]
+
+_SHOWN = 100
+
+
+def table_rows(
+    table: Dataset, columns: Columns, *, root: Path | None, where: str, faults: dict[int, str]
+) -> Rows:
+    """Return the inputs of a table's rows.
+
+    Args:
+        table: The rows.
+        columns: The columns of images and texts.
+        root: Folder that image paths start from; None is the current folder.
+        where: Name of the rows, for messages.
+        faults: Rows without a text or the file of an image are added to it.
+
+    Raises:
+        DataError: If a column is missing or holds neither texts nor images.
+    """
+    if columns.image is None:
+        return _texts(table, columns, where=where, faults=faults)
+    images = _images(table, columns.image, root=root, where=where, faults=faults)
+    if columns.text is None:
+        return images
+    return ImageTexts(images, _texts(table, columns, where=where, faults=faults))
+
+
+def _images(
+    table: Dataset, column: str, *, root: Path | None, where: str, faults: dict[int, str]
+) -> Rows:
+    require(table.features, column, option="image", where=where)
+    feature = table.features[column]
+    if isinstance(feature, Image):
+        table = table.cast_column(column, Image(decode=False))
+    if not is_string(feature):
+        _refuse_no_images(feature, column, where=where)
+        return ImageColumn(table.select_columns([column]), column, where=where)
+    names = [name or "" for name in table[column][:]]
+    if is_base64(next(filter(None, names), "")):
+        for number, name in enumerate(names):
+            if not name:
+                faults[number] = f"row {number} of {where} has no image in column {column!r}"
+        return ImageColumn(table.select_columns([column]), column, where=where)
+    folder = root or Path.cwd()
+    for number, name in enumerate(names):
+        if name and _is_file(folder / name):
+            continue
+        if name.strip() and _is_file(folder / name.strip()):
+            names[number] = name.strip()
+        elif name.lstrip().startswith(("http://", "https://")):
+            raise DataError(
+                f"column {column!r} of {where} holds URLs ({name.strip()[:_SHOWN]}); download the images, for "
+                "example by img2dataset, and name their files in the table"
+            )
+        else:
+            shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
+            faults[number] = (
+                f"row {number} of {where}: there is no image {str(folder / shown)!r}; paths "
+                f"in column {column!r} are relative to {folder}"
+            )
+    return ImageFiles(folder, names)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long for a name, or a null character
+        return False
+
+
+def _refuse_no_images(feature: Any, column: str, *, where: str) -> None:
+    is_bytes = isinstance(feature, Value) and "binary" in feature.dtype
+    is_struct = isinstance(feature, dict) and {"bytes", "path"} & feature.keys()
+    if isinstance(feature, Image) or is_bytes or is_struct:
+        return
+    kind = feature.dtype if isinstance(feature, Value) else type(feature).__name__
+    raise DataError(
+        f"column {column!r} of {where} holds {kind}, not images; give paths of image files, or their "
+        "bytes (arrays of pixels: save them as PNG, or return them by a function with python:)"
+    )
+
+
+def _texts(table: Dataset, columns: Columns, *, where: str, faults: dict[int, str]) -> TextColumns:
+    names, template = columns.text or (), columns.template
+    option = "data.text" if template is None else "data.template"
+    texts = {}
+    for name in dict.fromkeys(names):
+        require(table.features, name, option=option.removeprefix("data."), where=where)
+        is_text = is_string(table.features[name])
+        if not is_text and (template is None or not is_plain(table.features[name])):
+            raise DataError(
+                f"column {name!r} of {where} holds {table.features[name]}, not text; "
+                f"name another column by {option}"
+            )
+        column = table.select_columns([name]).with_format("arrow")[:].column(name)
+        for number in null_rows(column):
+            faults[number] = (
+                f"row {number} of {where} has no text in column {name!r}; fill it, "
+                "or remove the row"
+            )
+        texts[name] = column if is_text else as_text(column, table.features[name])
+    texts = {name: column.fill_null("") for name, column in texts.items()}
+    for number in blank_rows(list(texts.values())):
+        faults.setdefault(
+            number,
+            f"row {number} of {where} is empty: there is only white space in "
+            f"{' and '.join(map(repr, texts))}; fill it, or remove the row",
+        )
+    return TextColumns(tuple(texts[name] for name in names), range(len(table)), template)
