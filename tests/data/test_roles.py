@@ -33,3 +33,32 @@ def test_roles(present, names, roles):
 def test_mistakes(present, names, message):
     with pytest.raises(DataError, match=message):
         find_roles(present, names=SplitNames(**names), where="here")
+
+
+@pytest.mark.parametrize(
+    ("present", "roles"),
+    [
+        (["Training", "Testing"], {"train": "Training", "test": "Testing"}),
+        (["TRAIN", "Val", "Test "], {"train": "TRAIN", "test": "Test ", "validation": "Val"}),
+        (["train", "Train"], {"train": "train"}),
+        (["seg_pred", "seg_test", "seg_train"], {"train": "seg_train", "test": "seg_test"}),
+        (["train_set", "test_set"], {"train": "train_set", "test": "test_set"}),
+        (["TrainData", "ValData"], {"train": "TrainData", "validation": "ValData"}),
+        (["train2017", "val2017"], {"train": "train2017", "validation": "val2017"}),
+        (["my_train", "test"], {"train": "my_train", "test": "test"}),
+        # a usual name is preferred, and nothing is guessed beside it
+        (["train", "test_set"], {"train": "train"}),
+        (["train", "validation_matched", "validation_mismatched"], {"train": "train"}),
+        # one name alone says nothing
+        (["train_station", "beach"], {}),
+        (["train_a", "train_b", "test_a"], {}),
+        (["train-test", "other"], {}),
+    ],
+)
+def test_names_as_people_write_them(present, roles):
+    assert find_roles(present, names=SplitNames(), where="here", required=False) == roles
+
+
+def test_two_names_of_one_role_are_asked_about():
+    with pytest.raises(DataError, match=r"the splits 'Train' and 'TRAIN'; say .* by data.train"):
+        find_roles(["Train", "TRAIN", "test"], names=SplitNames(), where="here")
