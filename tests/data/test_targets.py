@@ -2,9 +2,11 @@
 
 import json
 import math
+from decimal import Decimal
 from pathlib import Path
 
 import datasets
+import pandas
 import pytest
 import torch
 
@@ -47,6 +49,47 @@ def test_names_in_one_text(tmp_path):
     assert labels_of(data) == [[1, 1], [0, 0], [0, 1]]
     with pytest.raises(DataError, match=r"row 0 of the train rows .* set data.label_separator"):
         read_data(DataConfig(source=source, task="multi-label"))
+
+
+def test_lists_that_pandas_wrote_as_texts(tmp_path):
+    texts = ["\"['cat', 'dog']\"", "[]", "", "['dog']"]
+    data = read_data(DataConfig(source=save(tmp_path / "a.csv", texts), task="multi-label"))
+    assert data.classes == ("cat", "dog")
+    assert labels_of(data) == [[1, 1], [0, 0], [None, None], [0, 1]]
+
+
+def test_booleans_as_texts(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,wet,cold\na,True,FALSE\nb,false,true\nc,,1.0\n")
+    data = read_data(DataConfig(source=f"table:{path}", task="multi-label", label=["wet", "cold"]))
+    assert labels_of(data) == [[1, 0], [0, 1], [None, 1]]
+
+
+def test_one_class_whatever_its_number_is_written_like(tmp_path):
+    (tmp_path / "train.csv").write_text("text,label\na,1.0\nb,0.0\nc,\n")
+    (tmp_path / "test.csv").write_text("text,label\na,1\nb, 0\n")
+    data = read_data(DataConfig(source=f"table:{tmp_path}"))
+    assert data.classes == ("0", "1")
+    assert data.splits["train"].labels.tolist() == [1, 0, -100]
+    assert data.splits["test"].labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        ([Decimal("0.00"), Decimal("1.00")], ("0", "1")),
+        ([b"neg", b"pos"], ("neg", "pos")),
+        (pandas.array([0, None], dtype="Int64"), ("0",)),
+    ],
+)
+def test_labels_of_other_types(labels, classes, tmp_path):
+    frame = pandas.DataFrame({"text": ["a", "b"], "label": labels})
+    frame.to_parquet(tmp_path / "train.parquet")
+    if len(classes) == 1:
+        with pytest.raises(DataError, match=r"has 1 class \(0\)"):
+            read_data(DataConfig(source=f"table:{tmp_path}"))
+        return
+    assert read_data(DataConfig(source=f"table:{tmp_path}")).classes == classes
 
 
 def test_numbers_that_the_table_names(tmp_path, monkeypatch):
@@ -104,6 +147,11 @@ def test_columns_of_0_and_1_and_of_numbers(tmp_path):
         ([[], []], {"task": "multi-label"}, r"no training row .* has a label"),
         ([3, 4], {"task": "multi-label"}, r"a multi-label column holds lists of names"),
         ([0, 0], {"task": "multi-label", "label": ["label"]}, r"no training row .* the label 'label'"),
+        (["\"['a', 'b']\"", "['b']"], {}, r"holds lists \(\['a', 'b'\]\); .* set data.task = 'multi-label'"),
+        (["\"['a', 'b']\"", "['b']"], {"task": "multi-label", "label_separator": ","}, r"leave data.label_sep"),
+        (["['a' 'b']", "['b']"], {"task": "multi-label"}, r"row 0 .* looks like an array that was written as a text"),
+        (["1_000", "2"], {"task": "regression"}, r"row 0 .* holds '1_000', which is no number"),
+        (["\"1,5\"", "2"], {"task": "regression"}, r"'1,5', which is no number; .* with a decimal point"),
         ([0, 2], {"task": "multi-label", "label": ["label"]}, r"holds '?2'?; labels in columns are 0 or 1"),
         ([0, 1], {"task": "multi-label", "label": ["labl"]}, r"no column 'labl' .* 'label'"),
     ],

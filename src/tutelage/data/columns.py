@@ -9,6 +9,7 @@ from datasets import Dataset
 
 from tutelage.data.base import Columns, Data, Split, SplitNames
 from tutelage.data.detection import complete, label_columns, require, unread_columns
+from tutelage.data.labels import doubtful_classes
 from tutelage.data.naming import Naming, split_names
 from tutelage.data.roles import find_roles
 from tutelage.data.table_rows import table_rows
@@ -91,7 +92,11 @@ def from_tables(
         modality,
         has_test="test" in roles,
         task=columns.task,
-        notes=(*notes, *(note for table in read.values() for note in table.notes)),
+        notes=(
+            *notes,
+            *(note for table in read.values() for note in table.notes),
+            *doubtful_classes(classes),
+        ),
         columns=columns,
         unread=unread_columns(columns, chosen["train"].features),
     )

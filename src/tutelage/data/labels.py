@@ -1,6 +1,9 @@
 """Conversion of label values to class names and class numbers."""
 
-from collections.abc import Iterable, Sequence
+import ast
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import torch
@@ -10,17 +13,38 @@ from torch import Tensor
 from tutelage.data.base import UNLABELLED
 from tutelage.errors import DataError
 
-__all__ = ["class_name", "class_names", "class_numbers"]
+__all__ = [
+    "class_name",
+    "class_names",
+    "class_numbers",
+    "doubtful_classes",
+    "list_in_text",
+    "whole_numbers",
+]
+
+_WHOLE = re.compile(r"(-?\d+)(\.0*)?")
+_ENTRY = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d*)?)"""
+_LIST = re.compile(rf"[\[({{]\s*(?:{_ENTRY}\s*(?:,\s*{_ENTRY}\s*)*,?\s*)?[\])}}]")
+_MISSING = frozenset({"nan", "na", "n/a", "none", "null", "<na>", "nat", "?", "-"})
 
 
 def class_name(value: Any, *, where: str) -> str | None:
-    """Return the class name of a label; None for an empty label.
+    """Return the class name of a label, without blanks around it; None for an empty label.
 
     Raises:
         DataError: If the value is a fraction, a list or the like.
     """
-    if value is None or value == "":
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            raise DataError(f"{where} holds bytes that are no text ({value[:20]!r})") from None
+    if isinstance(value, str):
+        return value.strip() or None
+    if value is None:
         return None
+    if isinstance(value, Decimal) and value.is_finite():
+        value = int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, float):
         if value != value:  # NaN: an empty label in some tables
             return None
@@ -35,7 +59,7 @@ def class_name(value: Any, *, where: str) -> str | None:
             f"{where} holds {value!r}, a list; labels are classes, one a row. For several labels a row "
             "set data.task = 'multi-label'"
         )
-    if not isinstance(value, str | int):
+    if not isinstance(value, int):
         raise DataError(f"{where} holds {value!r}; labels are classes: whole numbers or names")
     return str(value)
 
@@ -53,6 +77,62 @@ def class_names(names: Iterable[str | None]) -> tuple[str, ...]:
     if all(name.removeprefix("-").isdecimal() and name.isascii() for name in present):
         return tuple(sorted(present, key=lambda name: (int(name), name)))
     return tuple(sorted(present))
+
+
+def whole_numbers(names: Mapping[str, Sequence[str | None]]) -> dict[str, list[str | None]]:
+    """Write class names that are whole numbers in all splits alike: ``1.0`` is ``1``.
+
+    Example:
+        >>> whole_numbers({"train": ["1.0", "0.0", None], "test": ["1"]})
+        {'train': ['1', '0', None], 'test': ['1']}
+        >>> whole_numbers({"train": ["1.0", "1.5"]})
+        {'train': ['1.0', '1.5']}
+    """
+    written: dict[str, str] = {}
+    for name in {name for split in names.values() for name in split if name is not None}:
+        match = _WHOLE.fullmatch(name)
+        if match is None:
+            return {role: list(split) for role, split in names.items()}
+        written[name] = match[1]
+    return {
+        role: [None if name is None else written[name] for name in split]
+        for role, split in names.items()
+    }
+
+
+def list_in_text(text: str) -> list[str | int | float] | None:
+    """Return the entries of a list that was written as a text, as pandas does; None for others.
+
+    Example:
+        >>> list_in_text("['a', 'b']"), list_in_text("[]"), list_in_text("a, b")
+        (['a', 'b'], [], None)
+    """
+    if _LIST.fullmatch(text.strip()) is None:
+        return None
+    try:
+        entries = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError):  # closed by another bracket than opened
+        return None
+    return sorted(entries, key=str) if isinstance(entries, set) else list(entries)
+
+
+def doubtful_classes(classes: Sequence[str]) -> list[str]:
+    """Say which classes may be the same, or none: in another case, or named like a missing value.
+
+    Example:
+        >>> doubtful_classes(["Pos", "neg", "pos"])
+        ["the classes 'Pos' and 'pos' differ only in upper and lower case"]
+    """
+    notes, by_case = [], dict[str, str]()
+    for name in classes:
+        other = by_case.setdefault(name.casefold(), name)
+        if other != name:
+            notes.append(f"the classes {other!r} and {name!r} differ only in upper and lower case")
+        if name.casefold() in _MISSING:
+            notes.append(
+                f"a class is called {name!r}; if that stands for a missing label, leave these cells empty"
+            )
+    return notes
 
 
 def class_numbers(

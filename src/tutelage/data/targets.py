@@ -11,7 +11,13 @@ from jaxtyping import Float32, Shaped
 from torch import Tensor
 
 from tutelage.data.base import UNLABELLED, Columns
-from tutelage.data.labels import class_name, class_names, class_numbers
+from tutelage.data.labels import (
+    class_name,
+    class_names,
+    class_numbers,
+    list_in_text,
+    whole_numbers,
+)
 from tutelage.errors import DataError
 from tutelage.tasks import TASKS
 
@@ -104,11 +110,23 @@ def _classes(
         else:
             label = f"column {column!r} of {where}"
             names[role] = [class_name(value, where=label) for value in values]
+    _refuse_lists_in_texts(names["train"], f"column {column!r} of {where}")
+    names = dict(whole_numbers(names))
     feature = tables["train"].features[column]
     classes = (
         tuple(feature.names) if isinstance(feature, ClassLabel) else class_names(names["train"])
     )
     return classes, {role: class_numbers(n, classes, split=role) for role, n in names.items()}
+
+
+def _refuse_lists_in_texts(names: Sequence[str | None], where: str) -> None:
+    """Refuse classes that are all lists of names, written as texts."""
+    present = {name for name in names if name is not None}
+    if present and all(list_in_text(name) is not None for name in present):
+        raise DataError(
+            f"{where} holds lists ({min(present)}); labels are classes, one a row. For several labels a row "
+            "set data.task = 'multi-label'"
+        )
 
 
 def _lists(
@@ -144,10 +162,23 @@ def _names(
     if value is None:
         return None
     if isinstance(value, str):
+        entries = list_in_text(value)
+        if separator is None and (entries is not None or not value.strip()):
+            return None if entries is None else [str(entry).strip() for entry in entries]
+        if separator is None and value.strip().startswith("["):
+            raise DataError(
+                f"{where} holds {value!r}, which looks like an array that was written as a text; write lists such as "
+                "['a', 'b'], or names with a data.label_separator"
+            )
         if separator is None:
             raise DataError(
                 f"{where} holds the text {value!r}; set data.label_separator to the separator of the "
                 "names, for example ';', or use lists, or columns of 0 and 1"
+            )
+        if entries is not None:
+            raise DataError(
+                f"{where} holds a list ({value}), and data.label_separator = {separator!r} would split it into "
+                "pieces; leave data.label_separator out"
             )
         return [name.strip() for name in value.split(separator) if name.strip()]
     if not isinstance(value, Sequence):
@@ -162,26 +193,32 @@ def _names(
 
 def _binary(value: Any, *, where: str) -> float:
     """Return 0 or 1, or NaN for an empty cell."""
-    if value is None or value == "" or value != value:
+    if _is_empty(value) or value != value:
         return math.nan
+    if isinstance(value, str) and value.strip().casefold() in ("true", "false"):
+        return float(value.strip().casefold() == "true")
     try:
-        number = float(value)
+        number = _float(value)
     except (TypeError, ValueError):
         number = math.nan
     if number not in (0.0, 1.0):
-        raise DataError(f"{where} holds {value!r}; labels in columns are 0 or 1, or nothing")
+        raise DataError(
+            f"{where} holds {value!r}; labels in columns are 0 or 1, False or True, or nothing"
+        )
     return number
 
 
 def _number(value: Any, *, where: str) -> float:
     """Return a finite number, or NaN for an empty cell."""
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+    if _is_empty(value) or (isinstance(value, float) and math.isnan(value)):
         return math.nan
     try:
-        number = float(value)
+        number = _float(value)
     except (TypeError, ValueError):
+        comma = isinstance(value, str) and "," in value
+        hint = " with a decimal point and without separators of thousands" if comma else ""
         raise DataError(
-            f"{where} holds {value!r}, which is no number; targets of regression are numbers or "
+            f"{where} holds {value!r}, which is no number; targets of regression are numbers{hint}, or "
             "empty"
         ) from None
     if not math.isfinite(number):
@@ -189,6 +226,17 @@ def _number(value: Any, *, where: str) -> float:
             f"{where} holds {value!r}; targets are finite numbers: leave it empty if it is unknown"
         )
     return number
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _float(value: Any) -> float:
+    """Return a number as tables write it: not ``1_000``, which is one in Python."""
+    if isinstance(value, str) and "_" in value:
+        raise ValueError(value)
+    return float(value)
 
 
 def _cells(table: Dataset, column: str, role: str, where: str) -> Iterator[tuple[Any, str]]:
