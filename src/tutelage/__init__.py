@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tutelage.config import ExperimentConfig
+    from tutelage.experiment.check import check
     from tutelage.experiment.extract import extract
     from tutelage.experiment.probe import probe
     from tutelage.experiment.run import run
@@ -31,6 +32,7 @@ __all__ = [
     "Standardized",
     "Terms",
     "__version__",
+    "check",
     "compare",
     "extract",
     "kernel_distance",
@@ -52,6 +54,7 @@ _HOMES = {
     "Result": "tutelage.results.result",
     "Standardized": "tutelage.regularizers",
     "Terms": "tutelage.objective",
+    "check": "tutelage.experiment.check",
     "compare": "tutelage.sweeps.compare",
     "extract": "tutelage.experiment.extract",
     "kernel_distance": "tutelage.regularizers",

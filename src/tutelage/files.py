@@ -1,11 +1,13 @@
-"""Atomic writes, errors of writing, sizes in words, and digests of content."""
+"""Atomic writes, errors of writing, text for spreadsheets, sizes in words, digests of content."""
 
+import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ __all__ = [
     "is_forbidden",
     "is_full",
     "remove_leftovers",
+    "spreadsheet_text",
     "sync_folder",
     "write_atomically",
     "writing_to",
@@ -32,6 +35,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 _UNSUPPORTED = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 _SUFFIX = ".tmp"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def write_atomically(path: Path, content: str | bytes | Iterable[bytes]) -> None:
@@ -140,6 +144,38 @@ def is_full(error: OSError) -> bool:
 def is_forbidden(error: OSError) -> bool:
     """Whether a write failed because this user may not write there."""
     return error.errno in _FORBIDDEN
+
+
+def spreadsheet_text(heads: Sequence[str], lines: Iterable[Mapping[str, Any]]) -> str:
+    """Return a csv file in which no cell is a formula to a spreadsheet program.
+
+    Names of files, rows and classes come from data that others may have written, and a cell that
+    begins with ``=``, ``+``, ``-`` or ``@`` is computed when the file is opened. Such a text, if it
+    is not a number, gets an apostrophe in front.
+
+    Source:
+        OWASP, "CSV Injection".
+
+    Example:
+        >>> print(spreadsheet_text(["id", "gain"], [{"id": "=cmd|' /C calc'!A0", "gain": -1.5}]))
+        id,gain
+        '=cmd|' /C calc'!A0,-1.5
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([_no_formula(head) for head in heads])
+    writer.writerows([[_no_formula(line[head]) for head in heads] for line in lines])
+    return buffer.getvalue()
+
+
+def _no_formula(value: Any) -> Any:
+    if not isinstance(value, str) or not value.lstrip(" ").startswith(_FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def human_size(size: float) -> str:

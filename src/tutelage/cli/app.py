@@ -151,6 +151,39 @@ def init(
     out.print(write_config(data, path), soft_wrap=True)
 
 
+@app.command(cls=Command, rich_help_panel=LOOK)
+def check(
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Your data, for example folder:flowers/; or a config file, or recipe:NAME",
+            metavar="DATA",
+        ),
+    ],
+    teacher: TeacherOption = None,
+    settings: SetOption = None,
+    path: Annotated[
+        Path | None,
+        typer.Option("--out", help="The csv file of all findings to write", metavar="FILE"),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Processes that decode; by default one a core", metavar="N"),
+    ] = None,
+) -> None:
+    """List damaged, repeated, leaking and odd rows, and likely label errors.
+
+    Ends with status 1 if rows are damaged, or are in two splits.
+    """
+    from tutelage.cli.check import check_and_print, config_to_check
+
+    resolved = config_to_check(data, teacher=teacher, settings=settings)
+    if not check_and_print(
+        resolved, path=path, workers=workers, console=out, progress=for_console(err)
+    ):
+        raise typer.Exit(1)
+
+
 @app.command(cls=Command, rich_help_panel=DO)
 def extract(
     config: ConfigFile = None,

@@ -1,11 +1,10 @@
 """The table of a comparison: its columns for the page, the terminal and Markdown, and CSV."""
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tutelage.files import spreadsheet_text
 from tutelage.regularizers.catalogue import label_of
 from tutelage.report.units import MINUS, SPACE, gap, metric_capital, metric_title, score
 from tutelage.results.comparison import Comparison, Row
@@ -75,11 +74,7 @@ def summary_columns(comparison: Comparison) -> list[Column] | None:
 def csv_text(comparison: Comparison) -> str:
     """A line a row, with every digit; cells without a value are empty."""
     lines = [_line(row, comparison.metric) for row in comparison.rows]
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, lines[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return buffer.getvalue()
+    return spreadsheet_text(list(lines[0]), lines)
 
 
 def markdown_text(comparison: Comparison) -> str:
