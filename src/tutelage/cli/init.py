@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tutelage.config import DataConfig
 from tutelage.data import Data, choose_splits, read_data
+from tutelage.data.summary import summary
 from tutelage.errors import ConfigError
 from tutelage.files import write_atomically, writing_to
 from tutelage.recipes import SCHEME, recipe, recipe_text
@@ -50,9 +51,7 @@ def write_config(source: str, path: Path) -> str:
     options = DataConfig(source=source)
     data = read_data(options)
     _write(path, _config(data, options, path))
-    counts = ", ".join(f"{len(split)} {name}" for name, split in data.splits.items())
-    summary = f"{source}: {counts} rows of {len(data.classes)} classes ({data.modality})"
-    return f"{summary}\nwrote {path}; next: tutelage train {path}"
+    return "\n".join((*summary(data, source=source), f"wrote {path}; next: tutelage train {path}"))
 
 
 def _write(path: Path, text: str) -> None:

@@ -170,6 +170,7 @@ class Split:
         selected_from: Position of the rows in the data; None for a whole split.
         faults: What is missing in rows that no run can use, by the row's number: a text, or the
             file of an image. ``read_data`` refuses them.
+        notes: How rows from a source of their own, the unlabelled ones, were read; see ``Data``.
     """
 
     name: str
@@ -179,6 +180,7 @@ class Split:
     naming: Naming = field(default=Naming(), kw_only=True)
     selected_from: Origin | None = field(default=None, kw_only=True)
     faults: Mapping[int, str] = field(default_factory=dict, kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -13,7 +13,7 @@ from tutelage.config.data import MAX_PIXELS, DataConfig
 from tutelage.data.metadata import orientation, without_metadata
 from tutelage.errors import DataError, first_line
 
-__all__ = ["BY_DEFAULT", "Decoding"]
+__all__ = ["BY_DEFAULT", "FULL", "Decoding", "declared_white", "is_deep"]
 
 FULL = 2**16 - 1
 """White of a gray picture of 16 bits that says nothing else; such a picture keeps its upper 8 bits."""
@@ -119,8 +119,8 @@ class Decoding:
             opened.has_transparency_data or opened.format in _ALPHA_UNKNOWN
         ):
             rules.append(f"background {self.background}")
-        if _is_deep(opened.mode):
-            if (white := self.white or _declared_white(opened)) != FULL:
+        if is_deep(opened.mode):
+            if (white := self.white or declared_white(opened)) != FULL:
                 rules.append(f"white {white}")
             if _white_is_zero(opened):
                 rules.append("white is zero")
@@ -145,7 +145,7 @@ class Decoding:
 
     def _refuse_upper_bytes(self, opened: Image.Image, *, name: str) -> None:
         upper_only = any(";16" in str(tile[3]) for tile in getattr(opened, "tile", ()))
-        if self.white is not None and upper_only and not _is_deep(opened.mode):
+        if self.white is not None and upper_only and not is_deep(opened.mode):
             raise DataError(
                 f"image {name} has several channels of 16 bits, of which the upper 8 are read, so "
                 "data.white cannot apply to it; remove the setting, or save the picture in gray"
@@ -155,7 +155,7 @@ class Decoding:
         self, opened: Image.Image, turn: "Image.Transpose | None", *, name: str
     ) -> Image.Image:
         image: Image.Image = opened if turn is None else opened.transpose(turn)
-        if _is_deep(image.mode):
+        if is_deep(image.mode):
             image = self._eight_bits(image, opened, name=name)
         if self.background is not None and image.has_transparency_data:
             return _composited(image, self.background, format=opened.format)
@@ -163,7 +163,7 @@ class Decoding:
 
     def _eight_bits(self, image: Image.Image, opened: Image.Image, *, name: str) -> Image.Image:
         """Scale a gray picture of more than 8 bits, so that white becomes 255."""
-        white = self.white or _declared_white(opened)
+        white = self.white or declared_white(opened)
         if white is None:
             raise DataError(
                 f"image {name} has 32 bits a pixel, and the value of white is unknown; set data.white "
@@ -205,11 +205,12 @@ BY_DEFAULT = Decoding()
 """The decoding of a config that says nothing about it."""
 
 
-def _is_deep(mode: str) -> bool:
+def is_deep(mode: str) -> bool:
+    """Whether a mode of Pillow is gray with more than 8 bits."""
     return mode.startswith("I;16") or mode in ("I", "F")
 
 
-def _declared_white(opened: Image.Image) -> int | None:
+def declared_white(opened: Image.Image) -> int | None:
     """Return the value of white in a gray picture of more than 8 bits, where the file says it."""
     tags = getattr(opened, "tag_v2", None)
     if tags is None:
@@ -226,7 +227,7 @@ def _declared_white(opened: Image.Image) -> int | None:
 def _white_is_zero(opened: Image.Image) -> bool:
     """Whether a gray TIFF of more than 8 bits has white at 0; Pillow inverts only the others."""
     tags = getattr(opened, "tag_v2", None)
-    return tags is not None and _is_deep(opened.mode) and _first(tags.get(_PHOTOMETRIC), 1) == 0
+    return tags is not None and is_deep(opened.mode) and _first(tags.get(_PHOTOMETRIC), 1) == 0
 
 
 def _first(value: object, default: int) -> int:

@@ -4,6 +4,7 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,10 @@ class ImageFiles:
         encoded = self._encoded(index)
         return encoded + self.decoding.mark(encoded)
 
+    def opened(self, index: int) -> Image.Image:
+        """Return an image as Pillow opens it: with its header, not decoded."""
+        return Image.open(self.root / self.names[index])
+
     def select(self, indices: Sequence[int]) -> "ImageFiles":
         """Return the files with these numbers."""
         return ImageFiles(self.root, [self.names[i] for i in indices], self.decoding)
@@ -113,6 +118,10 @@ class ImageColumn:
         """Return the encoded image, and the settings that its pixels depend on besides."""
         encoded = self._encoded(index)
         return encoded + self.decoding.mark(encoded)
+
+    def opened(self, index: int) -> Image.Image:
+        """Return an image as Pillow opens it: with its header, not decoded."""
+        return Image.open(BytesIO(self._encoded(index)))
 
     def select(self, indices: Sequence[int]) -> "ImageColumn":
         """Return the rows with these numbers."""

@@ -67,7 +67,7 @@ def find_layout(root: Path, *, names: SplitNames) -> Layout:
         return Layout({"train": root})
     named = {names.train, names.test, names.validation} - {"train", "test", "validation"}
     while len(inner := subfolders(root)) == 1 and not named & set(inner):
-        if not subfolders(root / inner[0]) or has_pictures(root):
+        if role_of(inner[0]) or not subfolders(root / inner[0]) or has_pictures(root):
             break
         root /= inner[0]
     roles = find_roles(inner, names=names, where=str(root), required=False)

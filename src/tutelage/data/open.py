@@ -1,5 +1,7 @@
 """From the settings of the data to the rows of a run: read the source, draw the splits."""
 
+from dataclasses import replace
+
 from tutelage.config.data import DataConfig
 from tutelage.data.base import Data
 from tutelage.data.read import read_data, read_unlabelled
@@ -20,4 +22,7 @@ def open_data(config: DataConfig) -> tuple[Data, Splits]:
     """
     data = read_data(config)
     unlabelled = read_unlabelled(config, like=data)
+    if unlabelled is not None:
+        more = tuple(f"unlabelled rows: {note}" for note in unlabelled.notes)
+        data = replace(data, notes=data.notes + more)
     return data, choose_splits(data, config, unlabelled=unlabelled)

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from tutelage.config.data import DataConfig
-from tutelage.data.base import Columns, Data, Split, SplitNames
+from tutelage.data.base import Columns, Data, Rows, Split, SplitNames
 from tutelage.data.decoding import Decoding
 from tutelage.data.images import ImageColumn, ImageFiles
 from tutelage.data.pairs import ImageTexts
 from tutelage.data.targets import refuse_useless
+from tutelage.data.traits import picture_notes
 from tutelage.errors import DataError
 from tutelage.registry import bind, import_object, split_scheme
 from tutelage.tasks import TASKS, has_label, without_label
@@ -97,7 +98,11 @@ def read_unlabelled(config: DataConfig, *, like: Data, allow_faults: bool = Fals
     split = data.splits["train"]
     labels = without_label(len(split), like=like.splits["train"].labels)
     return replace(
-        split, name="unlabelled", labels=labels, naming=replace(split.naming, split_names=())
+        split,
+        name="unlabelled",
+        labels=labels,
+        naming=replace(split.naming, split_names=()),
+        notes=data.notes,
     )
 
 
@@ -113,7 +118,13 @@ def _read(
     given = {"source": rest, "columns": columns, "names": names}
     data: Data = bind(import_object(READERS[scheme]), given, params, where="data.params")
     splits = {role: _decoded(split, decoding) for role, split in data.splits.items()}
-    return replace(data, splits=splits)
+    return replace(data, splits=splits, notes=data.notes + _picture_notes(splits["train"].rows))
+
+
+def _picture_notes(rows: Rows) -> tuple[str, ...]:
+    if isinstance(rows, ImageTexts):
+        rows = rows.images
+    return picture_notes(rows) if isinstance(rows, ImageFiles | ImageColumn) else ()
 
 
 def _decoded(split: Split, decoding: Decoding) -> Split:

@@ -56,8 +56,9 @@ def extract(config: ExperimentConfig, *, progress: Progress | None = None) -> li
         >>> dino.features.width  # doctest: +SKIP
         1536
     """
-    plan = _plan(config)
-    return extract_features(plan, Runtime.of(config, progress))
+    plan, runtime = _plan(config), Runtime.of(config, progress)
+    plan.tell(runtime.progress)
+    return extract_features(plan, runtime)
 
 
 def estimate_extraction(
@@ -74,6 +75,7 @@ def estimate_extraction(
         TutelageError: If data or a teacher cannot be used.
     """
     plan, runtime = _plan(config), Runtime.of(config, progress)
+    plan.tell(runtime.progress)
     estimates = []
     for teacher in plan.teachers:
         source, split = teacher.open(), plan.splits.extracted.side(teacher.side)

@@ -9,8 +9,10 @@ import torch
 
 from tutelage.config import ExperimentConfig, TeacherConfig
 from tutelage.data import Data, Modality, Side, Split, Splits, chained, open_data
+from tutelage.data.summary import summary
 from tutelage.errors import ConfigError, DataError, TutelageError
 from tutelage.files import canonical, digest_of
+from tutelage.progress import Progress
 from tutelage.registry import bind, problems
 from tutelage.regularizers.catalogue import MethodSpec, parse_method
 from tutelage.students.build import student_problems
@@ -160,6 +162,11 @@ class Plan:
         """The number of rows by split."""
         more = {"unlabelled": sum(map(len, self.unlabelled))} if self.unlabelled else {}
         return {"train": len(self.training), self.evaluated.name: len(self.evaluated), **more}
+
+    def tell(self, progress: Progress) -> None:
+        """Report what was read of the data, and how where that is not plain."""
+        for line in summary(self.data, source=self.config.data.source):
+            progress.note(line)
 
     def digest(self, features: Sequence[str]) -> str:
         """Return a digest of settings, rows and features; other checkpoints are not continued.

@@ -74,6 +74,7 @@ def probe(
     if not config.teachers:
         raise ConfigError("there is no teacher to probe; add --teacher or [[teachers]]")
     plan, runtime = Plan.of(config, trains=False, probes=True), Runtime.of(config, progress)
+    plan.tell(runtime.progress)
     teachers = extract_features(plan, runtime)
     rows = ProbedRows.of(plan, teachers, runtime)
     rho = {} if weighted is None else _weights(weighted, rows.training.widths)

@@ -69,6 +69,7 @@ def run(
         clock = Clock()
         with clock("prepare"):
             plan = Plan.of(config, processes=accelerator.num_processes)
+            plan.tell(runtime.progress)
             accelerator.init_trackers(config.name)
             set_seed(config.seed)
             student = build_student(plan)

@@ -94,6 +94,7 @@ def rank(config: ExperimentConfig, *, progress: Progress | None = None) -> Ranki
         raise ConfigError("there is no teacher to rank; add --teacher or [[teachers]]")
     config = config.replace({"data.evaluate": "holdout"})
     plan, runtime = Plan.of(config, trains=False, probes=True), Runtime.of(config, progress)
+    plan.tell(runtime.progress)
     student = None if config.student is None else _new_student(plan)
     teachers = extract_features(plan, runtime)
     candidates = sorted(

@@ -152,4 +152,5 @@ def check_first(config: ExperimentConfig, *, methods: Sequence[str]) -> Plan:
 def extract_first(config: ExperimentConfig, *, methods: Sequence[str], progress: Progress) -> None:
     """Check the runs to come, and cache the teachers' features, so that no run waits for another."""
     plan = check_first(config, methods=methods)
+    plan.tell(progress)
     extract_features(plan, Runtime.of(plan.config, progress))
