@@ -104,6 +104,10 @@ class StudentConfig(Section):
             and ``text``.
         input: Format of the input, for ``python:``.
         tap: Path of the layer whose input is the features; by default the layer that gives the outputs.
+        head: How the new head begins: from a linear ``probe`` on the student's own features of the
+            training rows, at ``random``, or ``auto``: from a probe, except for ``python:`` students,
+            ``weights = "random"``, and rows that are an image and a text. Where your own module has
+            pre-trained weights, choose ``probe``.
         frozen: Train the head alone.
         lora: Train the head, and low-rank updates of the layers before it; they are merged into
             the weights when the student is saved.
@@ -113,6 +117,7 @@ class StudentConfig(Section):
     params: dict[str, Any] = Field(default_factory=dict)
     input: InputConfig | None = None
     tap: str | None = None
+    head: Literal["auto", "probe", "random"] = "auto"
     frozen: bool = False
     lora: LoraSettings | None = None
 

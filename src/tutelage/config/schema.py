@@ -114,6 +114,25 @@ class ExperimentConfig(Section):
         text = json.dumps(self.deciding(self.model_dump(mode="json")), sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _head_of_a_student_to_come(cls, table: Any) -> Any:
+        """A recipe says how the head begins of students that are chosen later."""
+        if not isinstance(table, Mapping) or not isinstance(table.get("student"), Mapping):
+            return table
+        given = table["student"]
+        if set(given) != {"head"}:
+            return table
+        rest = {name: value for name, value in table.items() if name != "student"}
+        compared = rest.get("compare")
+        if isinstance(compared, Mapping) and isinstance(compared.get("students"), list | tuple):
+            students = [
+                {**given, **student} if isinstance(student, Mapping) else student
+                for student in compared["students"]
+            ]
+            rest["compare"] = {**compared, "students": students}
+        return rest
+
     @model_validator(mode="after")
     def _teacher_names_differ(self) -> Self:
         names = self.teacher_names

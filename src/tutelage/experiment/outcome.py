@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from tutelage.experiment.head_start import Head
 from tutelage.experiment.parts import Prepared
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.teacher_features import Teacher
@@ -67,6 +68,7 @@ def describe(
     rho: Mapping[str, Tensor],
     clock: Clock,
     device: torch.device,
+    head: Head,
 ) -> Result:
     """Return the result of a run that was trained and measured."""
     config = plan.config
@@ -82,7 +84,7 @@ def describe(
         metrics=metrics,
         rows=plan.counts,
         classes=list(plan.data.classes),
-        student=_student_info(plan, student),
+        student=_student_info(plan, student, head=head),
         teachers=_teacher_infos(plan, teachers, rho),
         seconds=clock.seconds,
         versions=versions(),
@@ -93,12 +95,13 @@ def describe(
     )
 
 
-def _student_info(plan: Plan, student: Student) -> StudentInfo:
+def _student_info(plan: Plan, student: Student, *, head: Head) -> StudentInfo:
     return StudentInfo(
         source=plan.config.student.source if plan.config.student else "",
         parameters=student.parameters,
         width=student.width,
         tap=student.tap.path,
+        head=head,
     )
 
 

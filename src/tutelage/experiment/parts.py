@@ -45,11 +45,13 @@ class Prepared:
         training: The rows to train on, with the teachers' features and soft labels; augmented views
             where these are asked for.
         plain: The same rows, not augmented.
+        labelled: Those of the plain rows that have a label to train on.
         evaluated: Test or hold-out rows.
     """
 
     training: BatchSource
     plain: BatchSource
+    labelled: BatchSource
     evaluated: BatchSource
 
 
@@ -197,6 +199,7 @@ def prepare_batches(
     return Prepared(
         training=BatchSource(plan.seen, views, teachers=shown, soft=soft),
         plain=BatchSource(plan.seen, plain),
+        labelled=BatchSource(plan.training, plain),  # they come first in all rows seen
         evaluated=BatchSource(plan.evaluated, prepared(plan.evaluated)),
     )
 

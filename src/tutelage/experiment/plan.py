@@ -24,6 +24,11 @@ from tutelage.training.lengths import batch_sizes, with_steps
 
 __all__ = ["Plan", "TeacherPlan"]
 
+HEAD_OF_PAIRS = (
+    "student.head = 'probe' is for rows of one modality: the head of an image and a text is linear in "
+    "the product of their features, not in the features; leave it out"
+)
+
 Made = TypeVar("Made")
 
 
@@ -276,7 +281,8 @@ def _student_problems(config: ExperimentConfig, modality: Modality) -> list[str]
     settings = config.student
     if settings is None:
         return []
-    return student_problems(
+    wrong = [HEAD_OF_PAIRS] if settings.head == "probe" and modality == "image+text" else []
+    return wrong + student_problems(
         settings.source,
         modality=modality,
         params=settings.params,

@@ -3,6 +3,7 @@
 from accelerate.utils import set_seed
 
 from tutelage.config import ExperimentConfig
+from tutelage.experiment.head_start import start_head
 from tutelage.experiment.outcome import Clock, describe, measure
 from tutelage.experiment.parts import (
     build_objective,
@@ -82,6 +83,14 @@ def run(
             if accelerator.num_processes > 1:  # each process draws dropout of its own
                 set_seed(config.seed + accelerator.process_index)
             prepared = prepare_batches(plan, student, teachers, runtime)
+            with unchanged_random_state():
+                head = start_head(
+                    plan,
+                    student,
+                    prepared.labelled,
+                    accelerator=accelerator,
+                    runtime=runtime,
+                )
             prepare_regularizer(
                 objective.regularizer,
                 student,
@@ -118,6 +127,7 @@ def run(
             rho=rho,
             clock=clock,
             device=accelerator.device,
+            head=head,
         )
         if accelerator.is_main_process:
             folder.finish(result, student, rho=rho)

@@ -33,12 +33,17 @@ class ResultPart(BaseModel):
 
 
 class StudentInfo(ResultPart):
-    """The model that was trained."""
+    """The model that was trained.
+
+    Attributes:
+        head: How its head began: ``"probe"`` or ``"random"``.
+    """
 
     source: str
     parameters: int
     width: int
     tap: str
+    head: str = "random"
 
 
 class TeacherInfo(ResultPart):
