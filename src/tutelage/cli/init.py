@@ -117,6 +117,7 @@ source = {_quoted(teachers[0])}
 # The student: the small model that you deploy.
 [student]
 source = {_quoted(student)}
+head = "auto"                     # from a linear probe on the student's own features; or "random"
 
 [transfer]
 method = "aft"                    # "stl" is fine-tuning without teachers: run it too, to compare

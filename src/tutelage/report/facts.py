@@ -175,6 +175,7 @@ def _student(result: Result) -> list[tuple[str, str]]:
         ("Parameters", parameters(student.parameters)),
         ("Feature width", f"{student.width:,}"),
         ("Features read before", student.tap),
+        ("Head at the start", "linear probe" if student.head == "probe" else student.head),
     ]
 
 
