@@ -63,16 +63,14 @@ def _completed(name: str) -> str:
     """A recipe with a student and teachers."""
     data = recipe(name)["data"]
     student, teachers = MODELS["text" if "template" in data or "text" in data else "image"]
-    return f"""{recipe_text(name)}
-# Teachers and student; see 'tutelage list schemes' for other kinds.
+    text = recipe_text(name).replace("[student]\n", f"[student]\nsource = {_quoted(student)}\n", 1)
+    return f"""{text}
+# Teachers; see 'tutelage list schemes' for other kinds, of students too.
 [[teachers]]
 source = {_quoted(teachers[0])}
 
 # [[teachers]]
 # source = {_quoted(teachers[1])}
-
-[student]
-source = {_quoted(student)}
 """
 
 
