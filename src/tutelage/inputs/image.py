@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from tutelage.errors import ConfigError
+from tutelage.errors import ConfigError, DataError, first_line
+from tutelage.inputs.thin import without_far_ends
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -155,8 +156,19 @@ class ImageInput:
         return made
 
     def prepare(self, image: "Image") -> UInt8[Tensor, "3 height width"]:
-        """Return the pixels, not yet normalized."""
-        return self.pixels(image)
+        """Return the pixels, not yet normalized.
+
+        Raises:
+            DataError: If the image cannot be brought to this size.
+        """
+        try:
+            return self.pixels(without_far_ends(image, self.pixels, size=self.size))
+        except (MemoryError, ValueError, ZeroDivisionError) as error:
+            name = image.info.get("name", "")
+            raise DataError(
+                f"image {name} of {image.width} x {image.height} pixels cannot be resized "
+                f"({first_line(error)}); crop or remove it"
+            ) from None
 
     def augmented(
         self, image: "Image", generator: torch.Generator | None = None
