@@ -1,7 +1,9 @@
 """Adaptive Feature Transfer under the Trainer of transformers.
 
-The teacher's features travel as one more column of the data set; the objective joins the model, so
-that its weights are moved, optimized and saved with it. Needs the extra `demo`.
+The teacher's features travel as one more column of the data set, which Trainer would remove without
+`remove_unused_columns=False`; the objective joins the model, so that its weights are moved, optimized,
+synchronized and saved with it. On several GPUs, start it by `torchrun` or `accelerate launch`: alone,
+Trainer uses DataParallel, whose copies of the model no tap can read. Needs the extra `demo`.
 
     python examples/hf_trainer.py
 """
@@ -48,14 +50,12 @@ class TransferTrainer(Trainer):
         """The objective in place of the model's own loss."""
         teacher_features, labels = inputs.pop("teacher"), inputs.pop("labels")
         outputs = model(**inputs)
-        terms = model.objective(outputs.logits, labels, tap.take(), teacher_features)
+        terms = student.objective(outputs.logits, labels, tap.take(), teacher_features)
         return (terms.total, outputs) if return_outputs else terms.total
 
     def create_optimizer(self, *_):
         """The learned weights have a separate learning rate and no weight decay."""
-        own = list(self.model.objective.parameters())
-        rest = [p for name, p in self.model.named_parameters() if not name.startswith("objective.")]
-        groups = [{"params": rest}, {"params": own, "lr": 1e-2, "weight_decay": 0.0}]
+        groups = student.objective.parameter_groups(student)
         self.optimizer = torch.optim.AdamW(groups, lr=self.args.learning_rate)
         return self.optimizer
 

@@ -36,13 +36,7 @@ class Transfer(LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The learned weights have a separate learning rate and no weight decay."""
-        return torch.optim.AdamW(
-            [
-                {"params": self.student.parameters()},
-                {"params": self.objective.parameters(), "lr": 1e-2, "weight_decay": 0.0},
-            ],
-            lr=1e-3,
-        )
+        return torch.optim.AdamW(self.objective.parameter_groups(self.student), lr=1e-3)
 
 
 def main() -> None:

@@ -42,13 +42,7 @@ tap = FeatureTap(student, "classifier")
 objective = Objective(nn.CrossEntropyLoss(), AFTLoss(tap.width, {"minilm": 384}), beta=3.0).to(
     device
 )
-optimizer = torch.optim.AdamW(
-    [
-        {"params": student.parameters()},
-        {"params": objective.parameters(), "lr": 1e-2, "weight_decay": 0.0},
-    ],
-    lr=1e-4,
-)
+optimizer = torch.optim.AdamW(objective.parameter_groups(student), lr=1e-4)
 
 student.train()
 for step in range(STEPS):

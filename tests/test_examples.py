@@ -33,6 +33,7 @@ def test_example(example, tmp_path):
         first, last = (float(last.split()[i]) for i in (1, 3))  # transfer: FIRST to LAST
         assert last < 0.6 * first
         return
+    assert "NOT the same" not in last  # in all processes
     low, high = (float(last.split()[i]) for i in (1, 3))  # rho: LOW to HIGH over ...
     assert last.startswith("rho: ")
     assert low < 0.5 < high
