@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tutelage.config import ExperimentConfig
 
 
-@pytest.fixture
-def small(digits, tmp_path) -> ExperimentConfig:
+@pytest.fixture(scope="session")
+def small_config(digits) -> ExperimentConfig:
     """The modules are in ``small_parts.py``; nothing is resized or normalized."""
     pixels = {"image_size": 32, "mean": [0, 0, 0], "std": [1, 1, 1]}
     return ExperimentConfig.model_validate(
@@ -24,7 +24,12 @@ def small(digits, tmp_path) -> ExperimentConfig:
             "student": {"source": "python:small_parts:student", "input": pixels},
             "transfer": {"method": "aft", "beta": 2.0},
             "train": {"steps": 2, "batch_size": 12, "workers": 0, "device": "cpu"},
-            "cache": {"dir": str(tmp_path / "cache"), "workers": 0, "dtype": "float32"},
-            "output": {"dir": str(tmp_path / "run")},
+            "cache": {"workers": 0, "dtype": "float32"},
         }
     )
+
+
+@pytest.fixture
+def small(small_config, tmp_path) -> ExperimentConfig:
+    """The same with folders of its own."""
+    return small_config.replace({"cache.dir": tmp_path / "cache", "output.dir": tmp_path / "run"})

@@ -24,6 +24,15 @@ def narrow() -> nn.Module:
     return _seeded(3 * 32 * 32, 4, seed=2)
 
 
+def loud() -> nn.Module:
+    return nn.Sequential(wide(), _Scaled())
+
+
+class _Scaled(nn.Module):
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return 100 * features
+
+
 def student(num_classes: int, hidden: int = 8) -> nn.Module:
     return nn.Sequential(
         nn.Flatten(), nn.Linear(3 * 32 * 32, hidden), nn.ReLU(), nn.Linear(hidden, num_classes)

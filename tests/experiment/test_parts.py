@@ -82,7 +82,10 @@ def test_a_missing_student_is_named(small):
 )
 def test_the_objective_is_that_of_the_method(small, method, term, beta, soft):
     *_, objective = built(small.replace({"transfer.method": method}))
-    assert type(objective.regularizer) is term
+    two = objective.regularizer
+    inner = two.regularizer if term is AFTLoss else two
+    assert isinstance(two, Standardized) is (term is AFTLoss), "two teachers are balanced"
+    assert type(inner) is term
     assert objective.beta == beta
     assert isinstance(objective.task, SoftLabels) is soft
 
@@ -117,6 +120,7 @@ def test_a_custom_method_is_guarded_and_its_refusal_names_it(small):
     custom = small.replace(
         {"transfer.method": "small_parts:Energy", "transfer.params": {"scale": 3.0}}
     )
+    custom = custom.replace({"transfer.standardize": False})
     *_, objective = built(custom)
     assert isinstance(objective.regularizer, Guarded)
     assert objective.regularizer.regularizer.scale == 3.0

@@ -1,5 +1,7 @@
 """What a plan tells before a teacher is run."""
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -131,15 +133,8 @@ def test_mistakes_are_told_beside_data_or_a_method_that_cannot_be_used(config, o
     assert [word for word in words if word not in str(told.value)] == []
 
 
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"transfer.params": {"weihgts": "dense"}}, "did you mean 'weights'"),
-        ({"transfer.method": "ft"}, "learns from the training rows first"),
-        ({"transfer.params": {"kernel": "cubic"}}, "kernel"),
-    ],
-)
-def test_methods_for_two_modalities_are_checked_before_any_teacher(config, tmp_path, changes, says):
+def pictures_and_texts(config: ExperimentConfig, tmp_path: Path) -> ExperimentConfig:
+    """The run on rows of an image and a text, with a student of both sides."""
     rows = [
         f"{number},pictures/{number}.png,text {number},{'ab'[number % 2]}" for number in range(24)
     ]
@@ -150,7 +145,7 @@ def test_methods_for_two_modalities_are_checked_before_any_teacher(config, tmp_p
     module = config.teachers[0].source.split(":")[1]
     (tmp_path / f"{module}.py").write_text(FACTORIES + PRODUCT)
     both = INPUT | {"tokenizer": str(minilm()), "max_length": 8}
-    given = {
+    changes = {
         "data.source": f"table:{tmp_path / 'both.csv'}",
         "data.id": "id",
         "data.image": "image",
@@ -159,8 +154,55 @@ def test_methods_for_two_modalities_are_checked_before_any_teacher(config, tmp_p
         "student.source": f"python:{module}:product",
         "student.input": both,
     }
+    return config.replace(changes)
+
+
+@pytest.mark.parametrize(
+    ("teachers", "method", "asked", "balanced"),
+    [
+        (1, "aft", "auto", False),
+        (2, "aft", "auto", True),
+        (3, "kd", "auto", True),
+        (2, "stl", "auto", False),
+        (2, "probe", "auto", False),
+        (2, "aft", False, False),
+        (1, "aft", True, True),
+    ],
+)
+def test_several_teachers_are_balanced(config, teachers, method, asked, balanced):
+    several = [
+        config.teachers[0].model_copy(update={"name": f"t{number}"}) for number in range(teachers)
+    ]
+    changes = {"transfer.method": method, "transfer.standardize": asked, "teachers": several}
+    plan = Plan.of(config.replace(changes))
+    assert plan.standardized is balanced
+
+
+@pytest.mark.parametrize("sides", [["image", "text"], ["text", "image", "text"]])
+def test_teachers_of_different_sides_need_no_balance(config, tmp_path, sides):
+    one = config.replace(
+        {"teachers.0.input": INPUT | {"tokenizer": str(minilm()), "max_length": 8}}
+    ).teachers[0]
+    several = [
+        one.model_copy(update={"name": f"t{number}", "modality": side}).model_dump()
+        for number, side in enumerate(sides)
+    ]
+    plan = Plan.of(pictures_and_texts(config, tmp_path).replace({"teachers": several}))
+    assert plan.standardized is (len(sides) > 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"transfer.params": {"weihgts": "dense"}}, "did you mean 'weights'"),
+        ({"transfer.method": "ft"}, "learns from the training rows first"),
+        ({"transfer.params": {"kernel": "cubic"}}, "kernel"),
+    ],
+)
+def test_methods_for_two_modalities_are_checked_before_any_teacher(config, tmp_path, changes, says):
+    with_pictures = pictures_and_texts(config, tmp_path)
     with pytest.raises(TutelageError) as told:
-        run(config.replace(given | changes))
+        run(with_pictures.replace(changes))
     assert "the teacher was run" not in str(told.value)
     assert says in str(told.value)
 

@@ -1,5 +1,6 @@
 """One experiment: what it leaves, what it says, and that a finished one is not run again."""
 
+import numpy as np
 import pytest
 import small_parts
 import torch
@@ -63,3 +64,47 @@ def test_test_rows_are_not_followed_during_training(small, evaluate):
     assert set(result.metrics) == {"train", evaluate}
     followed = [line["step"] for line in read_history(config.output.dir) if "holdout_loss" in line]
     assert followed == seen
+
+
+def test_of_many_training_rows_a_sample_is_measured(small, digits, tmp_path):
+    assert small.train.scored_rows == 10_000
+    whole = run(small.replace({"train.scored_rows": "all"}))
+    sample = run(small.replace({"train.scored_rows": 7, "output.dir": tmp_path / "sample"}))
+    again = run(
+        small.replace(
+            {"train.scored_rows": 7, "output.dir": tmp_path / "again", "transfer.method": "stl"}
+        )
+    )
+    assert sample.metrics["test"] == whole.metrics["test"]
+    assert sample.metrics["train"] != whole.metrics["train"]
+    order = np.random.default_rng(small.data.split_seed).permutation(60)[:7]
+    training = Plan.of(small).training
+    drawn = training.select(sorted(order.tolist()))
+    for result in (sample, again):
+        model = small_parts.student(3)
+        folder = result.config["output"]["dir"]
+        model.load_state_dict(load_file(f"{folder}/student/model.safetensors"))
+        with torch.no_grad():
+            outputs = model(small_parts.pixels(digits, "train", drawn.ids))
+        loss = torch.nn.functional.cross_entropy(outputs, drawn.labels).item()
+        assert result.metrics["train"]["loss"] == pytest.approx(loss, rel=1e-4)
+
+
+def test_settings_without_effect_and_a_teacher_that_decides_alone_are_told_before_training(small):
+    notes = Notes()
+    config = small.replace(
+        {
+            "transfer.standardize": False,
+            "transfer.mix": 0.1,
+            "teachers.0.source": "python:small_parts:loud",
+        }
+    )
+    run(config, progress=notes)
+    (unused,) = [note for note in notes.notes if "is not used" in note]
+    assert unused.startswith("transfer.mix = 0.1 is not used: aft learns no soft labels")
+    before, after = [note for note in notes.notes if "narrow hardly counts" in note]
+    assert before.startswith("wide holds 99.")
+    assert after.startswith("after training, wide holds 99.")
+    quiet = Notes()
+    run(config.replace({"transfer.standardize": "auto", "output.overwrite": True}), progress=quiet)
+    assert not [note for note in quiet.notes if "hardly counts" in note]

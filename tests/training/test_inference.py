@@ -46,6 +46,17 @@ def test_all_rows_in_order_whatever_the_batch(student, accelerator, batch_size):
     assert not any(one.outputs.requires_grad for one in seen)
 
 
+def test_some_rows_are_measured_alone(student, accelerator):
+    _, outputs, labels = expected(student)
+    rows = [3, 4, 11, 19]
+    found = evaluate(
+        student, batches(), rows=rows, task=TASK, batch_size=3, accelerator=accelerator
+    )
+    right = (outputs[rows].argmax(dim=1) == labels[rows]).float().mean().item()
+    assert found["accuracy"] == pytest.approx(right)
+    assert found["loss"] == pytest.approx(F.cross_entropy(outputs[rows], labels[rows]).item())
+
+
 def test_features_of_all_rows(student, accelerator):
     features, _, _ = expected(student)
     found = represent(student, batches(), batch_size=7, accelerator=accelerator)

@@ -122,10 +122,11 @@ def test_seeds_of_runs_differ_and_a_row_has_another_view_in_each_epoch() -> None
 
 
 def test_rows_in_order() -> None:
-    batches = rows_in_order(7, 3)
+    batches = rows_in_order(range(7), 3)
     assert rows_of(batches) == [[0, 1, 2], [3, 4, 5], [6]]
     assert all(view.seed == view.row for batch in batches for view in batch)
-    assert rows_in_order(0, 3) == []
+    assert rows_in_order([], 3) == []
+    assert rows_of(rows_in_order([4, 1, 9], 2)) == [[4, 1], [9]]
 
 
 class Echo(Dataset[Views]):

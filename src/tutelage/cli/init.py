@@ -120,8 +120,8 @@ head = "auto"                     # from a linear probe on the student's own fea
 [transfer]
 method = "aft"                    # "stl" is fine-tuning without teachers: run it too, to compare
 beta = 10.0                       # strength; 'tutelage tune {path}' chooses it
-lr = 1e-2                         # learning rate of the weights of teacher features
-standardize = false               # true: scale each teacher feature to mean 0, deviation 1
+standardize = "auto"              # true: scale each teacher feature to mean 0, deviation 1; "auto":
+                                  # only where there are several teachers, so that each counts
 
 [train]
 steps = {steps:<26}# about {epochs:.0f} epochs{"; few rows: more may overfit" if rows < SMALL else ""}

@@ -24,7 +24,9 @@ class TransferConfig(Section):
         lr: Learning rate of the method's own parameters, which have no weight decay; by default 0.01
             for weights of the teachers' columns (AFT's rho), and ``train.lr`` for the layers of KD
             and FT.
-        standardize: Bring each teacher's columns to mean 0 and deviation 1 (from cached statistics).
+        standardize: Bring each teacher's columns to mean 0 and deviation 1 (from cached statistics),
+            so that all count alike. ``"auto"``: where several teachers are compared with the same
+            features of the student, for else the one with the largest numbers decides.
         params: Options of the method.
     """
 
@@ -33,7 +35,7 @@ class TransferConfig(Section):
     mix: Annotated[float, Field(ge=0, le=1)] = 0.7
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     lr: Annotated[float, Field(gt=0)] | None = None
-    standardize: bool = False
+    standardize: bool | Literal["auto"] = "auto"
     params: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -62,7 +64,8 @@ class TrainConfig(Section):
         mixed_precision: ``no``, ``fp16`` (GPU only) or ``bf16``.
         device: ``auto`` (an accelerator if there is one) or ``cpu``; also for teachers and probes.
         inputs: Keep decoded inputs in ``memory`` or on ``disk``, or decode them each time (``none``, which
-            augmentation implies).
+            augmentation implies). ``auto``: the first of these that takes at most half of what is
+            free.
         augment: ``none``, or ``invariant``: the student sees augmented images, while the teachers'
             features stay those of the original image.
         workers: Processes that decode images.
@@ -71,6 +74,9 @@ class TrainConfig(Section):
         log_every: Steps between lines of ``metrics.jsonl``.
         eval_every: Steps between evaluations on the hold-out where ``data.evaluate = "holdout"``
             (never on the test rows); 0 for none.
+        scored_rows: Training rows with a label that are evaluated after training, for the result's
+            metrics of the training rows: a sample of at most so many, drawn by ``data.split_seed``,
+            or ``"all"``.
         tracker: Experiment tracker of accelerate that receives the log.
     """
 
@@ -93,12 +99,13 @@ class TrainConfig(Section):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     mixed_precision: Literal["no", "fp16", "bf16"] = "no"
     device: Literal["auto", "cpu"] = "auto"
-    inputs: Annotated[Literal["memory", "disk", "none"], NoEffect] = "memory"
+    inputs: Annotated[Literal["auto", "memory", "disk", "none"], NoEffect] = "auto"
     augment: Literal["none", "invariant"] = "none"
     workers: Annotated[int, Field(ge=0), NoEffect] = 2
     checkpoint_every: Annotated[int, Field(ge=0), NoEffect] = 500
     log_every: Annotated[Positive, NoEffect] = 10
     eval_every: Annotated[int, Field(ge=0), NoEffect] = 0
+    scored_rows: Annotated[Positive | Literal["all"], NoEffect] = 10_000
     tracker: Annotated[Literal["none", "tensorboard", "wandb", "mlflow", "trackio"], NoEffect] = (
         "none"
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
@@ -13,11 +14,13 @@ from torch import Tensor
 from tutelage.experiment.head_start import Head
 from tutelage.experiment.parts import Prepared
 from tutelage.experiment.plan import Plan
+from tutelage.experiment.shares import variance_shares
 from tutelage.experiment.teacher_features import Teacher
 from tutelage.results.result import Result, StudentInfo, TeacherInfo
 from tutelage.results.run_folder import RunFolder
 from tutelage.students import Student, fold_target_scaling
 from tutelage.training.accelerator import device_name, versions
+from tutelage.training.batches import BatchSource
 from tutelage.training.inference import evaluate
 
 __all__ = ["Clock", "describe", "measure"]
@@ -41,21 +44,38 @@ class Clock:
 def measure(
     plan: Plan, student: Student, prepared: Prepared, *, accelerator: Accelerator
 ) -> dict[str, dict[str, float]]:
-    """Return the metrics by split; a student of regression then predicts in the targets' units."""
-    batches = {"train": prepared.plain, plan.evaluated.name: prepared.evaluated}
-    metrics = {
-        split: evaluate(
+    """Return the metrics by split; a student of regression then predicts in the targets' units.
+
+    Of the training rows a sample is measured, see ``train.scored_rows``.
+    """
+
+    def measured(batches: BatchSource, rows: Sequence[int] | None = None) -> dict[str, float]:
+        return evaluate(
             student,
-            source,
+            batches,
+            rows=rows,
             task=plan.task,
             batch_size=plan.config.train.batch_size,
             accelerator=accelerator,
         )
-        for split, source in batches.items()
+
+    metrics = {
+        "train": measured(prepared.plain, _scored_rows(plan, prepared.plain)),
+        plan.evaluated.name: measured(prepared.evaluated),
     }
     if plan.task.scaling is not None:
         fold_target_scaling(student, plan.task.scaling)
     return metrics
+
+
+def _scored_rows(plan: Plan, training: BatchSource) -> Sequence[int]:
+    """The labelled training rows to measure, in order; every run draws the same."""
+    labelled, most = training.labelled, plan.config.train.scored_rows
+    if most == "all" or labelled <= most:
+        return range(labelled)
+    order = np.random.default_rng(plan.config.data.split_seed).permutation(labelled)
+    drawn: list[int] = sorted(order[:most].tolist())
+    return drawn
 
 
 def describe(
@@ -77,6 +97,7 @@ def describe(
         name=config.name,
         method=config.transfer.method,
         beta=config.transfer.beta if plan.method.has_transfer_term else 0.0,
+        standardized=plan.standardized,
         seed=config.seed,
         steps=config.train.steps,
         task=plan.task.kind,
@@ -109,14 +130,8 @@ def _teacher_infos(
     plan: Plan, teachers: Sequence[Teacher], rho: Mapping[str, Tensor]
 ) -> list[TeacherInfo]:
     """The teachers as results describe them, with their share of the weighted features' energy."""
-    energies: dict[str, float] = {}
-    for teacher in teachers:
-        if teacher.name in rho:
-            spread = teacher.features.std
-            standardized = plan.config.transfer.standardize
-            variance = (spread > 0).double() if standardized else spread.double().square()
-            energies[teacher.name] = float((rho[teacher.name].double().square() * variance).sum())
-    total = sum(energies.values())
+    deviations = {teacher.name: teacher.features.std for teacher in teachers}
+    shares = variance_shares(deviations, standardized=plan.standardized, weights=rho)
     return [
         TeacherInfo(
             name=teacher.name,
@@ -126,7 +141,7 @@ def _teacher_infos(
             cache_key={"train": teacher.features.key.digest},
             bytes=teacher.bytes,
             rho_mean=float(rho[teacher.name].mean()) if teacher.name in rho else None,
-            share=energies[teacher.name] / total if total > 0 else None,
+            share=shares.get(teacher.name),
         )
         for teacher in teachers
     ]

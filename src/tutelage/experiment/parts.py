@@ -26,6 +26,7 @@ from tutelage.tasks.soft_labels import SoftLabels
 from tutelage.training.batches import BatchSource
 from tutelage.training.inference import represent
 from tutelage.training.prepared import PreparedPairs, PreparedRows, prepare_rows
+from tutelage.training.storage import choose_keep
 
 __all__ = [
     "Prepared",
@@ -100,7 +101,7 @@ def build_objective(plan: Plan, student: Student, teachers: Sequence[Teacher]) -
         raise
     except ValueError as error:
         raise ConfigError(f"transfer: {error}") from error
-    if settings.standardize and method.has_transfer_term:
+    if plan.standardized:
         regularizer = Standardized(
             regularizer,
             {teacher.name: teacher.features.mean for teacher in teachers},
@@ -177,12 +178,14 @@ def prepare_batches(
 ) -> Prepared:
     """Decode the rows, and join the teachers' features and soft labels to them."""
     settings, method = plan.config.train, plan.method
+    rows = len(plan.seen) + len(plan.evaluated)
+    keep = choose_keep(settings.inputs, student.input, rows=rows, progress=runtime.progress)
 
     def prepared(split: Split, *, augment: bool = False) -> PreparedRows | PreparedPairs:
         return prepare_rows(
             split,
             student.input,
-            keep=settings.inputs,
+            keep=keep,
             augment=augment,
             workers=settings.workers,
             progress=runtime.progress,
@@ -244,7 +247,7 @@ def prepare_regularizer(
     about = {
         "what": "what a method learns from teachers' features",
         "version": 3,
-        "method": [config.transfer.method, config.transfer.params, config.transfer.standardize],
+        "method": [config.transfer.method, config.transfer.params, plan.standardized],
         "seed": config.seed,
         "features": [key for teacher in teachers for key in teacher.keys],
         "rows": digest_of(canonical(list(plan.seen.ids))),

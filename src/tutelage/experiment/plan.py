@@ -157,6 +157,18 @@ class Plan:
         """The test or hold-out rows."""
         return self.splits.evaluated
 
+    @property
+    def standardized(self) -> bool:
+        """Whether the transfer term sees standardized teachers' columns: ``transfer.standardize``.
+
+        ``"auto"`` is true where several teachers are compared with the same features of the student.
+        """
+        asked, sides = self.config.transfer.standardize, [one.side for one in self.teachers]
+        if asked != "auto":
+            return asked and self.method.has_transfer_term
+        kernels = set(sides) if self.data.modality == "image+text" else {""}
+        return self.method.has_transfer_term and len(sides) > len(kernels)
+
     @cached_property
     def seen(self) -> Split:
         """All rows that the student sees in training: those with a label, then those without."""

@@ -1,6 +1,9 @@
 """One experiment, from its config to its result."""
 
+from collections.abc import Mapping, Sequence
+
 from accelerate.utils import set_seed
+from torch import Tensor
 
 from tutelage.config import ExperimentConfig
 from tutelage.experiment.head_start import start_head
@@ -14,10 +17,14 @@ from tutelage.experiment.parts import (
 )
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
-from tutelage.experiment.teacher_features import extract_features, run_digest
+from tutelage.experiment.shares import lopsided
+from tutelage.experiment.teacher_features import Teacher, extract_features, run_digest
+from tutelage.experiment.unused import unused_settings
+from tutelage.objective import Objective
 from tutelage.progress import Progress
 from tutelage.results.result import Result
 from tutelage.results.run_folder import RunFolder
+from tutelage.students import Student
 from tutelage.training.accelerator import accelerator_for
 from tutelage.training.checkpoint import unchanged_random_state
 from tutelage.training.loop import Holdout, OnEvaluation, TrainingRows, fit
@@ -80,6 +87,8 @@ def run(
         with clock("prepare"):
             student.model.to(accelerator.device)
             objective = build_objective(plan, student, teachers)
+            for word in _words_before(plan, objective, teachers, student, asked=config):
+                runtime.progress.note(word)
             if accelerator.num_processes > 1:  # each process draws dropout of its own
                 set_seed(config.seed + accelerator.process_index)
             prepared = prepare_batches(plan, student, teachers, runtime)
@@ -101,8 +110,6 @@ def run(
                 runtime=runtime,
             )
         held_out = plan.evaluated.name == "holdout"
-        if config.train.eval_every and not held_out:
-            runtime.progress.note(EVALUATED_ONCE)
         with clock("train"):
             fit(
                 student,
@@ -118,6 +125,8 @@ def run(
             metrics = measure(plan, student, prepared, accelerator=accelerator)
         weights = objective.regularizer.column_weights()
         rho = {name: weight.cpu().contiguous() for name, weight in weights.items()}
+        for word in _lopsided(plan, teachers, student, rho) if rho else []:
+            runtime.progress.note(word)
         result = describe(
             plan,
             student,
@@ -134,3 +143,33 @@ def run(
         accelerator.wait_for_everyone()
         accelerator.end_training()
     return result
+
+
+def _words_before(
+    plan: Plan,
+    objective: Objective,
+    teachers: Sequence[Teacher],
+    student: Student,
+    *,
+    asked: ExperimentConfig,
+) -> list[str]:
+    """What the user should know before training: unused settings, and a teacher that decides alone."""
+    words = unused_settings(plan, objective, asked=asked)
+    if asked.train.eval_every and plan.evaluated.name != "holdout":
+        words.append(EVALUATED_ONCE)
+    if plan.method.has_transfer_term:
+        words += _lopsided(plan, teachers, student)
+    return words
+
+
+def _lopsided(
+    plan: Plan,
+    teachers: Sequence[Teacher],
+    student: Student,
+    rho: Mapping[str, Tensor] | None = None,
+) -> list[str]:
+    sides = {teacher.plan.side for teacher in teachers} if len(student.widths) > 1 else {None}
+    kernels = [
+        {t.name: t.features.std for t in teachers if side in (None, t.plan.side)} for side in sides
+    ]
+    return lopsided(kernels, standardized=plan.standardized, weights=rho)

@@ -182,9 +182,10 @@ def _student(result: Result) -> list[tuple[str, str]]:
 def _transfer(comparison: Comparison) -> list[tuple[str, str]]:
     rows = []
     for row in comparison.transfers:
-        transfer = row.runs[0].result.config.get("transfer", {}) if row.runs else {}
+        result = row.runs[0].result if row.runs else None
+        transfer = result.config.get("transfer", {}) if result else {}
         parts = [settings_text(row)] if row.settings else []
-        if transfer.get("standardize"):
+        if result and result.teachers_standardized:
             parts.append("teachers standardized")
         parts += [f"{name} {_plain(value)}" for name, value in transfer.get("params", {}).items()]
         rows.append((row.label, ", ".join(parts)))

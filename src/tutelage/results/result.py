@@ -92,6 +92,8 @@ class Result(ResultPart):
         started: Time at which the run was started, in ISO format.
         command: Command that reproduces the run, from the folder in which it was started.
         config: The resolved config, as a table.
+        standardized: Whether the transfer term saw standardized teachers' columns; None in results
+            of version 0.1, whose config says so.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -113,6 +115,14 @@ class Result(ResultPart):
     started: str
     command: str
     config: dict[str, Any]
+    standardized: bool | None = None
+
+    @property
+    def teachers_standardized(self) -> bool:
+        """Whether the transfer term saw standardized teachers' columns, whatever the version."""
+        if self.standardized is not None:
+            return self.standardized
+        return self.config.get("transfer", {}).get("standardize") is True
 
     @property
     def folder(self) -> Path:

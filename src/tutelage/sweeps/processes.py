@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 
 from tutelage.errors import TrainingError
+from tutelage.training.storage import share_memory
 
 __all__ = ["Pool", "cores", "process_pool"]
 
@@ -68,8 +69,10 @@ def process_pool(jobs: int) -> Iterator[Pool]:
     if jobs == 1:
         yield Pool(None)
         return
-    threads = max(1, cores() // jobs)
-    with ProcessPoolExecutor(
-        jobs, get_context("spawn"), torch.set_num_threads, (threads,)
-    ) as executor:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _share_machine, (jobs,)) as executor:
         yield Pool(executor)
+
+
+def _share_machine(jobs: int) -> None:
+    torch.set_num_threads(max(1, cores() // jobs))
+    share_memory(jobs)

@@ -31,6 +31,7 @@ from tutelage.training.accelerator import accelerator_for
 from tutelage.training.batches import BatchSource
 from tutelage.training.inference import represent
 from tutelage.training.prepared import prepare_rows
+from tutelage.training.storage import choose_keep
 
 __all__ = ["Ranking", "rank"]
 
@@ -183,12 +184,14 @@ def _student_probe(plan: Plan, student: Student, runtime: Runtime) -> Score:
     config = plan.config
     accelerator = accelerator_for(config)
     student.model.to(accelerator.device)
+    rows = len(plan.training) + len(plan.evaluated)
+    keep = choose_keep(config.train.inputs, student.input, rows=rows, progress=runtime.progress)
 
     def features(split: Split) -> Float[Tensor, "rows width"]:
         inputs = prepare_rows(
             split,
             student.input,
-            keep=config.train.inputs,
+            keep=keep,
             workers=config.train.workers,
             progress=runtime.progress,
         )

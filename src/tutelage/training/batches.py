@@ -75,21 +75,29 @@ class BatchSource(Dataset[Batch]):
             return Failure.of(error)
 
     def loader(
-        self, sampler: Sampler[list[RowView]] | Sequence[list[RowView]], *, workers: int = 0
+        self,
+        sampler: Sampler[list[RowView]] | Sequence[list[RowView]],
+        *,
+        workers: int | None = None,
     ) -> DataLoader[Batch]:
-        """Return a loader of the sampler's batches; it leaves the global random state alone."""
+        """Return a loader of the sampler's batches; it leaves the global random state alone.
+
+        Args:
+            sampler: The rows of each batch.
+            workers: Processes that decode; by default those of the inputs.
+        """
         return DataLoader(
             self,
             batch_sampler=sampler,
-            num_workers=workers,
+            num_workers=self.inputs.workers if workers is None else workers,
             collate_fn=_unchanged,  # type: ignore[arg-type]  # __getitems__ made the batch
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator().manual_seed(0),
         )
 
-    def in_order(self, batch_size: int) -> DataLoader[Batch]:
-        """Return a loader of all rows, each once, in order."""
-        return self.loader(rows_in_order(len(self), batch_size))
+    def in_order(self, batch_size: int, rows: Sequence[int] | None = None) -> DataLoader[Batch]:
+        """Return a loader of these rows, by default of all, each once, in order."""
+        return self.loader(rows_in_order(range(len(self)) if rows is None else rows, batch_size))
 
 
 def _unchanged(batch: Batch) -> Batch:

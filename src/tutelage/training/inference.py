@@ -1,6 +1,6 @@
 """A student in evaluation mode: its outputs and features of rows, and how good they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -21,7 +21,7 @@ class Forwarded(NamedTuple):
     """The student's outputs and features of a batch.
 
     Attributes:
-        rows: Position of the batch among all rows.
+        rows: Position of the batch among the rows that are run over.
         outputs: The student's outputs, on its device.
         features: The student's features.
     """
@@ -32,19 +32,25 @@ class Forwarded(NamedTuple):
 
 
 def forward_pass(
-    student: Student, batches: BatchSource, *, batch_size: int, accelerator: Accelerator
+    student: Student,
+    batches: BatchSource,
+    *,
+    rows: Sequence[int] | None = None,
+    batch_size: int,
+    accelerator: Accelerator,
 ) -> Iterator[Forwarded]:
-    """Run a student over all rows, in order, in evaluation mode and without gradients.
+    """Run a student over rows, in order, in evaluation mode and without gradients.
 
     Args:
         student: Left in evaluation mode.
         batches: The rows; only their inputs are used.
+        rows: Numbers of the rows to run over; all by default.
         batch_size: Rows at once.
         accelerator: Device and precision. Every process sees all rows.
     """
     student.model.eval()
     done = 0
-    for batch in raising(batches.in_order(batch_size)):
+    for batch in raising(batches.in_order(batch_size, rows)):
         with torch.inference_mode():
             inputs = {
                 name: value.to(accelerator.device, non_blocking=True)
@@ -58,15 +64,22 @@ def forward_pass(
 
 
 def evaluate(
-    student: Student, batches: BatchSource, *, task: Task, batch_size: int, accelerator: Accelerator
+    student: Student,
+    batches: BatchSource,
+    *,
+    rows: Sequence[int] | None = None,
+    task: Task,
+    batch_size: int,
+    accelerator: Accelerator,
 ) -> dict[str, float]:
-    """Return the task's metrics and loss over all labelled rows.
+    """Return the task's metrics and loss over rows with a label.
 
     Outputs are gathered on the CPU, and measured there at once.
 
     Args:
         student: Left in evaluation mode.
         batches: The rows; their teachers' features are not read.
+        rows: Numbers of the rows to evaluate; all by default. Those without a label do not count.
         task: The meaning of outputs and labels.
         batch_size: Rows at once.
         accelerator: Device and precision. Every process evaluates all rows.
@@ -78,11 +91,14 @@ def evaluate(
     Raises:
         DivergedError: If an output is not a finite number.
     """
-    outputs = torch.empty(len(batches), task.outputs)
-    for batch in forward_pass(student, batches, batch_size=batch_size, accelerator=accelerator):
+    labels = batches.labels if rows is None else batches.labels[list(rows)]
+    outputs = torch.empty(len(labels), task.outputs)
+    for batch in forward_pass(
+        student, batches, rows=rows, batch_size=batch_size, accelerator=accelerator
+    ):
         outputs[batch.rows] = batch.outputs.float()
-    known = has_label(batches.labels)
-    outputs, labels = outputs[known], batches.labels[known]
+    known = has_label(labels)
+    outputs, labels = outputs[known], labels[known]
     try:
         scores = task.scores(task.to_units(outputs), labels)
     except DivergedError as error:

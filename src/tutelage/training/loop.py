@@ -134,8 +134,7 @@ def fit(
     loader = batches.loader(
         _order(
             batches, labelled, unlabelled, start=state.step, config=config, accelerator=accelerator
-        ),
-        workers=settings.workers if settings.inputs == "none" or settings.augment != "none" else 0,
+        )
     )
     module, optimizer, loader = accelerator.prepare(learner, optimizers.main, loader)
     _to_training(module)

@@ -15,6 +15,7 @@ from tutelage.inputs import Cuts, ImageInput, ModelInput, PairInput
 from tutelage.inputs.workers import Failure, raising
 from tutelage.progress import Progress
 from tutelage.training.samplers import RowView
+from tutelage.training.storage import Keep
 
 __all__ = ["PreparedPairs", "PreparedRows", "prepare_rows"]
 
@@ -28,6 +29,10 @@ class PreparedRows:
             one uint8 tensor, in memory or mapped from a file; stored texts are a list of token ids.
         decode: ``"stored"``: nothing is to be decoded. ``"plain"``: decode without augmentation.
             ``"augmented"``: decode images to an augmented view.
+        workers: Processes that decode.
+
+    Attributes:
+        workers: Processes that decode; 0 where nothing is to be decoded.
     """
 
     def __init__(
@@ -36,7 +41,9 @@ class PreparedRows:
         rows: Tensor | Sequence[Any] | Rows,
         *,
         decode: Literal["stored", "plain", "augmented"],
+        workers: int = 0,
     ) -> None:
+        self.workers = 0 if decode == "stored" else workers
         self._input = model_input
         self._rows = rows
         self._decode = decode
@@ -64,6 +71,7 @@ class PreparedPairs:
     def __init__(self, images: PreparedRows, texts: PreparedRows) -> None:
         self._images = images
         self._texts = texts
+        self.workers = max(images.workers, texts.workers)
 
     def batch(self, views: Sequence[RowView]) -> dict[str, Tensor]:
         """Return the inputs of these rows as one batch, before ``finish``."""
@@ -74,7 +82,7 @@ def prepare_rows(
     split: Split,
     model_input: ModelInput,
     *,
-    keep: Literal["memory", "disk", "none"],
+    keep: Keep,
     augment: bool = False,
     workers: int = 0,
     progress: Progress,
@@ -101,7 +109,8 @@ def prepare_rows(
         assert isinstance(texts, PreparedRows)
         return PreparedPairs(images, texts)
     if augment or keep == "none":
-        return PreparedRows(model_input, split.rows, decode="augmented" if augment else "plain")
+        decode: Literal["augmented", "plain"] = "augmented" if augment else "plain"
+        return PreparedRows(model_input, split.rows, decode=decode, workers=workers)
     loader = DataLoader(
         _Decoded(split.rows, model_input),
         batch_size=32,

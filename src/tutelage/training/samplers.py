@@ -37,10 +37,10 @@ def view_seed(row: int, *, rows: int, seed: int, epoch: int) -> int:
     return row + rows * (seed + epoch)
 
 
-def rows_in_order(rows: int, batch_size: int) -> list[list[RowView]]:
-    """Return batches of all rows, each once, in order; the last batch may be smaller."""
-    views = [RowView(row, view_seed(row, rows=rows, seed=0, epoch=0)) for row in range(rows)]
-    return [views[start : start + batch_size] for start in range(0, rows, batch_size)]
+def rows_in_order(rows: Sequence[int], batch_size: int) -> list[list[RowView]]:
+    """Return batches of these rows, each once, in order; the last batch may be smaller."""
+    views = [RowView(row, row) for row in rows]
+    return [views[start : start + batch_size] for start in range(0, len(views), batch_size)]
 
 
 class ShuffledBatches(Sampler[list[RowView]]):

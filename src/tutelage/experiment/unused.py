@@ -1,0 +1,79 @@
+"""Settings that a run does not use, although they were set."""
+
+from tutelage.config import ExperimentConfig
+from tutelage.config.training import TrainConfig, TransferConfig
+from tutelage.experiment.plan import Plan
+from tutelage.objective import Objective
+
+__all__ = ["unused_settings"]
+
+
+def unused_settings(plan: Plan, objective: Objective, *, asked: ExperimentConfig) -> list[str]:
+    """Return a sentence for each setting that was changed from its default and decides nothing.
+
+    Args:
+        plan: The run.
+        objective: Its objective, whose regularizer may learn parameters or not.
+        asked: The settings as the user gave them; the plan's have defaults resolved.
+    """
+    return [
+        f"{setting} = {value!r} is not used: {reason}"
+        for setting, value, reason in (
+            *_of_the_transfer(plan, objective, asked.transfer),
+            *_of_the_training(plan, asked.train),
+        )
+    ]
+
+
+def _of_the_transfer(
+    plan: Plan, objective: Objective, asked: TransferConfig
+) -> list[tuple[str, object, str]]:
+    method, default = plan.method, TransferConfig()
+    found: list[tuple[str, object, str]] = []
+    if not method.has_transfer_term:
+        why = f"{method.name} has no transfer term"
+        if asked.beta != default.beta:
+            found.append(("transfer.beta", asked.beta, why))
+        if asked.standardize is True:
+            found.append(("transfer.standardize", True, why))
+    elif asked.beta == 0:
+        found.append(
+            ("transfer.method", asked.method, "transfer.beta = 0 leaves its term without effect")
+        )
+    elif plan.config.student is not None and plan.config.student.frozen:
+        found.append(
+            (
+                "transfer.beta",
+                asked.beta,
+                "the term acts on what enters the head, and student.frozen trains the head alone; "
+                "student.lora trains more",
+            )
+        )
+    if asked.lr is not None and not list(objective.regularizer.parameters()):
+        found.append(("transfer.lr", asked.lr, f"{method.name} learns no parameters of its own"))
+    if not method.uses_soft_labels:
+        why = f"{method.name} learns no soft labels; a method with +probe does"
+        if asked.mix != default.mix:
+            found.append(("transfer.mix", asked.mix, why))
+        if asked.temperature != default.temperature:
+            found.append(("transfer.temperature", asked.temperature, why))
+    elif asked.mix == 0 and asked.temperature != default.temperature:
+        why = "transfer.mix = 0 leaves the soft labels out"
+        found.append(("transfer.temperature", asked.temperature, why))
+    return found
+
+
+def _of_the_training(plan: Plan, asked: TrainConfig) -> list[tuple[str, object, str]]:
+    default = TrainConfig()
+    found: list[tuple[str, object, str]] = []
+    if asked.momentum != default.momentum and asked.optimizer != "sgd":
+        found.append(("train.momentum", asked.momentum, f"it is for sgd, not {asked.optimizer}"))
+    if asked.epochs is not None:
+        if asked.steps != default.steps:
+            found.append(("train.steps", asked.steps, "train.epochs decides the steps"))
+        if asked.whole_epochs:
+            found.append(("train.whole_epochs", True, "train.epochs are whole"))
+    if asked.unlabelled_share != default.unlabelled_share and not plan.splits.unlabelled:
+        why = "there are no unlabelled rows (data.unlabelled, or empty labels)"
+        found.append(("train.unlabelled_share", asked.unlabelled_share, why))
+    return found

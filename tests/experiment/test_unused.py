@@ -1,0 +1,169 @@
+"""No option of a method is without effect in silence: it changes the student, is refused or told."""
+
+import re
+from dataclasses import dataclass, replace
+from inspect import signature
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tutelage.config import ExperimentConfig
+from tutelage.errors import ConfigError
+from tutelage.experiment.parts import (
+    Prepared,
+    build_objective,
+    build_student,
+    prepare_batches,
+    prepare_regularizer,
+)
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.teacher_features import Teacher, extract_features
+from tutelage.experiment.unused import unused_settings
+from tutelage.regularizers.catalogue import METHOD_NAMES, METHODS, parse_method
+from tutelage.results.run_folder import RunFolder
+from tutelage.training.accelerator import accelerator_for
+from tutelage.training.loop import TrainingRows, fit
+
+GIVEN = {"student_width", "teacher_widths", "classes", "student_widths", "modalities"}
+TRANSFER = {
+    "beta": 7.0,
+    "mix": 0.2,
+    "temperature": 3.0,
+    "lr": 0.3,
+    "standardize": True,
+}
+PARAMS: dict[str, tuple[Any, ...]] = {
+    "weights": ("diagonal", "identity", "dense"),
+    "kernel": ("linear", "rbf"),
+    "inner_steps": (0, 2),
+    "epochs": (5,),
+    "temperature": (0.5,),
+}
+"""Values of every option that a constructor takes; one that is not listed fails the test."""
+DEFAULTS = {
+    "weights": "diagonal",
+    "kernel": "linear",
+    "inner_steps": 0,
+    "epochs": 100,
+    "temperature": 0.1,
+}
+
+
+def options_of(name: str) -> list[dict[str, Any]]:
+    """Changes of the settings, each of one option of a method or of its term."""
+    changes = [{f"transfer.{key}": value} for key, value in TRANSFER.items()]
+    regularizer = METHODS[parse_method(name).regularizer].regularizer
+    for option in signature(regularizer).parameters.keys() - GIVEN:
+        changes += [{"transfer.params": {option: value}} for value in PARAMS[option]]
+    return changes
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A run up to its method: what all methods have in common."""
+
+    plan: Plan
+    teachers: list[Teacher]
+    soft: Prepared
+    hard: Prepared
+    runtime: Runtime
+
+    @classmethod
+    def of(cls, config: ExperimentConfig) -> "Parts":
+        plan, runtime = Plan.of(config), Runtime.of(config)
+        hard = replace(plan, method=parse_method("aft"))
+        student, teachers = build_student(plan), extract_features(plan, runtime)
+        prepared = [prepare_batches(one, student, teachers, runtime) for one in (plan, hard)]
+        return cls(plan, teachers, *prepared, runtime)
+
+    def trained(self, config: ExperimentConfig) -> tuple[Tensor | None, str]:
+        """The student's weights after a few steps, and what is told; or None and the refusal."""
+        method, accelerator = parse_method(config.transfer.method), accelerator_for(config)
+        plan = replace(self.plan, config=config, method=method)
+        torch.manual_seed(0)
+        student = build_student(plan)
+        try:
+            objective = build_objective(plan, student, self.teachers)
+        except ConfigError as refusal:
+            return None, str(refusal)
+        prepared = self.soft if method.uses_soft_labels else self.hard
+        prepare_regularizer(
+            objective.regularizer,
+            student,
+            prepared,
+            plan=plan,
+            teachers=self.teachers,
+            accelerator=accelerator,
+            runtime=self.runtime,
+        )
+        fit(
+            student,
+            objective,
+            TrainingRows(prepared.training, plan.task, "digest"),
+            config=config,
+            folder=RunFolder(config.output.dir),
+            accelerator=accelerator,
+            progress=self.runtime.progress,
+        )
+        weights = torch.cat([p.detach().flatten() for p in student.model.parameters()])
+        return weights, "\n".join(unused_settings(plan, objective, asked=config))
+
+
+@pytest.fixture(scope="module")
+def parts(small_config, tmp_path_factory) -> Parts:
+    folder = tmp_path_factory.mktemp("options")
+    settings = {"transfer.method": "aft+probe", "transfer.beta": 10.0, "train.steps": 4}
+    paths = {"cache.dir": folder / "cache", "output.dir": folder}
+    return Parts.of(small_config.replace(settings | paths | {"train.lr": 1e-2}))
+
+
+@pytest.mark.parametrize("name", [*METHOD_NAMES, "aft+probe", "btuning+probe"])
+def test_every_option_changes_the_student_or_is_refused_or_told(parts, name):
+    changes = {"transfer.method": name, "transfer.standardize": False}
+    if name == "ft":  # whose gradient is one of signs: its factors must differ clearly
+        changes |= {
+            "transfer.params": {"epochs": DEFAULTS["epochs"]},
+            "train.steps": 40,
+            "train.lr": 0.05,
+        }
+    plain = parts.plan.config.replace(changes)
+    before, words = parts.trained(plain)
+    assert before is not None
+    assert words == ""
+    own = {**DEFAULTS, **parse_method(name).params}
+    for change in options_of(name):
+        path, value = next(iter(change.items()))
+        if path == "transfer.params":
+            option, value = next(iter(value.items()))
+            if value == own[option]:
+                continue
+            path = f"transfer.params.{option}"
+        after, words = parts.trained(plain.replace(change))
+        if after is None:
+            assert path.rpartition(".")[2] in words
+        else:
+            told = f"{path} = {value!r} is not used" in words
+            assert torch.equal(before, after) == told, (change, words)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"train.momentum": 0.5}, "train.momentum = 0.5 is not used: it is for sgd, not adam"),
+        ({"train.epochs": 1, "train.steps": 3}, "train.steps = 3 is not used: train.epochs"),
+        ({"train.epochs": 1, "train.whole_epochs": True}, "train.whole_epochs = True is not used"),
+        ({"train.unlabelled_share": 0.2}, "train.unlabelled_share = 0.2 is not used"),
+        ({"student.frozen": True}, "transfer.beta = 2.0 is not used: .*student.frozen trains"),
+        ({"transfer.beta": 0.0}, "transfer.beta = 0 leaves its term without effect"),
+    ],
+)
+def test_settings_that_cancel_each_other_are_told(small, change, says):
+    asked = small.replace(change)
+    plan = Plan.of(asked)
+    student = build_student(plan)
+    objective = build_objective(plan, student, extract_features(plan, Runtime.of(asked)))
+    found = unused_settings(plan, objective, asked=asked)
+    assert [word for word in found if re.search(says, word)], found
