@@ -34,6 +34,7 @@ __all__ = [
     "did_you_mean",
     "first_line",
     "out_of_memory",
+    "whole_message",
 ]
 
 
@@ -104,6 +105,19 @@ def first_line(error: BaseException) -> str:
         'no such file'
     """
     return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+
+
+def whole_message(error: BaseException, *, most: int = 500) -> str:
+    """Return all lines of an error's message as one, or its type's name where it has none.
+
+    Some libraries put the cause into later lines, as PyTorch when a state dict does not fit.
+
+    Example:
+        >>> whole_message(RuntimeError("Error(s) in loading:\\n\\tsize mismatch for head.weight."))
+        'Error(s) in loading: size mismatch for head.weight'
+    """
+    line = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return line if len(line) <= most else f"{line[:most]} ..."
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
-from tutelage.errors import ConfigError, TutelageError, did_you_mean, first_line, out_of_memory
+from tutelage.errors import ConfigError, TutelageError, did_you_mean, out_of_memory, whole_message
 
 __all__ = [
     "bind",
@@ -308,7 +308,9 @@ def naming_user_code(path: str, *, kind: type[TutelageError]) -> Iterator[None]:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == file]
         place = f" ({file}, line {lines[-1]})" if lines else ""
-        raise kind(f"{path} raises {type(error).__name__}: {first_line(error)}{place}") from error
+        raise kind(
+            f"{path} raises {type(error).__name__}: {whole_message(error)}{place}"
+        ) from error
 
 
 def split_scheme(text: str, schemes: Mapping[str, str], *, kind: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from tutelage.backbones.openclip import architecture_config, saved_config
 from tutelage.errors import SourceError
 from tutelage.inputs import Prompt
 from tutelage.teachers import open_teacher
@@ -109,5 +110,30 @@ def test_mistakes_are_named(name, params, message):
 
 def test_weights_of_another_architecture(tmp_path):
     save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors")
-    with pytest.raises(SourceError, match="cannot load openclip:tutelage-small"):
+    with pytest.raises(
+        SourceError, match=r"cannot load openclip:tutelage-small.*Missing key.*visual"
+    ):
         open_teacher(f"openclip:tutelage-small/{tmp_path / 'a.safetensors'}", modality="image")
+
+
+def test_weights_trained_with_quickgelu_are_run_with_it(trained, monkeypatch):
+    """OpenCLIP only warns that an architecture of this name has another activation."""
+    path = trained[1]
+    weights = {"quick": {"file": str(path), "quick_gelu": True}, "plain": {"file": str(path)}}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "tutelage-small", weights)
+    images = [Image.fromarray(np.full((32, 32, 3), 90, dtype=np.uint8))]
+    expected = open_clip.create_model(
+        "tutelage-small", pretrained=str(path), force_quick_gelu=True
+    ).eval()
+    quick, plain = (
+        open_teacher(f"openclip:tutelage-small/{tag}", modality="image")
+        for tag in ("quick", "plain")
+    )
+    with torch.inference_mode():
+        pixels = quick.input.finish(quick.collate([quick.prepare(image) for image in images]))
+        reference = expected.encode_image(pixels["image"])
+    torch.testing.assert_close(encoded(quick, images), reference, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(encoded(plain, images), reference, rtol=1e-4, atol=1e-5)
+    assert quick.identity() != plain.identity()
+    saved = saved_config(expected, "tutelage-small/quick")["model_cfg"]
+    assert (saved["quick_gelu"], architecture_config("RN50/openai")["quick_gelu"]) == (True, True)

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from tutelage.errors import MissingExtraError, SourceError, did_you_mean, first_line
+from tutelage.errors import MissingExtraError, SourceError, did_you_mean, whole_message
 from tutelage.inputs import ImageInput, ModelInput, Prompt, Tokens
 from tutelage.inputs.shorten import characters, shortened
 
@@ -52,16 +52,23 @@ def openclip_inputs(model: Any, architecture: str) -> tuple[ImageInput, ModelInp
     return _image_input(model), _TextInput(open_clip.get_tokenizer(architecture), architecture)
 
 
-def architecture_config(architecture: str) -> dict[str, Any]:
-    """Return the settings of an architecture as OpenCLIP lists them."""
+def architecture_config(name: str) -> dict[str, Any]:
+    """Return the settings of ``ARCH/WEIGHTS`` as OpenCLIP lists them, with the weights' activation.
+
+    Many weights (all of OpenAI's) were trained with QuickGELU under the name of an architecture that
+    has GELU; OpenCLIP only warns of it.
+    """
+    architecture, _, tag = name.partition("/")
     config: dict[str, Any] = open_clip.get_model_config(architecture)
+    if open_clip.get_pretrained_cfg(architecture, tag).get("quick_gelu"):
+        config["quick_gelu"] = True
     return config
 
 
-def saved_config(model: Any, architecture: str) -> dict[str, Any]:
+def saved_config(model: Any, name: str) -> dict[str, Any]:
     """Return the content of ``open_clip_config.json``: architecture and preprocessing."""
     return {
-        "model_cfg": architecture_config(architecture),
+        "model_cfg": architecture_config(name),
         "preprocess_cfg": open_clip.model.get_model_preprocess_cfg(model),
     }
 
@@ -161,10 +168,14 @@ def _load(architecture: str, tag: str) -> Any:
     pretrained = str(path) if tag and path.is_file() else tag or None
     try:
         return open_clip.create_model(
-            architecture, pretrained=pretrained, pretrained_text=False, weights_only=True
+            architecture,
+            pretrained=pretrained,
+            pretrained_text=False,
+            weights_only=True,
+            force_quick_gelu=bool(architecture_config(f"{architecture}/{tag}").get("quick_gelu")),
         )
     except (OSError, RuntimeError, ValueError, SafetensorError, pickle.UnpicklingError) as error:
         raise SourceError(
-            f"cannot load openclip:{architecture}/{tag}: {first_line(error)}; weights are downloaded once and "
+            f"cannot load openclip:{architecture}/{tag}: {whole_message(error)}; weights are downloaded once and "
             "then found in the cache; a file must hold the state dict of this architecture"
         ) from error

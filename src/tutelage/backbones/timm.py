@@ -8,7 +8,7 @@ import timm
 from safetensors import SafetensorError
 from torch import nn
 
-from tutelage.errors import SourceError, did_you_mean, first_line
+from tutelage.errors import SourceError, did_you_mean, first_line, whole_message
 
 __all__ = ["load_timm", "timm_mistakes"]
 
@@ -127,7 +127,7 @@ def _file(weights: str, name: str) -> dict[str, Any]:
         state = timm.models.load_state_dict(str(path), weights_only=True)
     except (pickle.UnpicklingError, SafetensorError, RuntimeError, OSError, EOFError) as error:
         raise SourceError(
-            f"{path} cannot be read as plain weights ({first_line(error)}); files that hold code "
+            f"{path} cannot be read as plain weights ({whole_message(error)}); files that hold code "
             "are refused: save the state dict as safetensors"
         ) from error
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
@@ -147,4 +147,4 @@ def _why(name: str, weights: str, error: BaseException) -> str:
             f"({first_line(error)}); connect once (and unset HF_HUB_OFFLINE), give a checkpoint "
             "by weights = 'FILE', or choose a model that is cached"
         )
-    return f"the weights {weights!r} do not fit timm:{name}: {' '.join(str(error).split())[:400]}"
+    return f"the weights {weights!r} do not fit timm:{name}: {whole_message(error)}"

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES, EmbeddingModel, Family
-from tutelage.errors import ConfigError, SourceError, did_you_mean, first_line
+from tutelage.errors import ConfigError, SourceError, did_you_mean, first_line, whole_message
 from tutelage.inputs import ImageInput, TextInput, load_tokenizer, padding_id
 
 __all__ = [
@@ -317,12 +317,14 @@ def _path_or_name(name: str) -> str:
 
 
 def _cannot_load(name: str, error: BaseException) -> str:
+    # Errors of PyTorch have the cause in later lines, those of the hub advice.
+    reason = whole_message(error) if isinstance(error, RuntimeError) else first_line(error)
     if Path(name).expanduser().is_dir():
         return (
-            f"cannot load the model in the folder {name}: {first_line(error)}; "
+            f"cannot load the model in the folder {name}: {reason}; "
             "it needs config.json and model.safetensors"
         )
     return (
-        f"cannot load hf:{name}: {first_line(error)}; give a folder, or a name of the hub (its "
+        f"cannot load hf:{name}: {reason}; give a folder, or a name of the hub (its "
         "files are downloaded once and then found in the cache; HF_HUB_OFFLINE keeps off the hub)"
     )

@@ -62,11 +62,11 @@ class OpenClipTowers:
     """Both towers of an OpenCLIP model."""
 
     def __init__(self, name: str, *, weights: str) -> None:
-        self._architecture = name.partition("/")[0]
+        self._name = name
         model = load_openclip(name, weights=weights)
         self.module: nn.Module = model
         self._model: Any = model
-        self.input = PairInput(*openclip_inputs(model, self._architecture))
+        self.input = PairInput(*openclip_inputs(model, name.partition("/")[0]))
 
     def features(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return the embeddings of images and of texts, not normalized."""
@@ -77,5 +77,5 @@ class OpenClipTowers:
         """Write a folder for ``open_clip.create_model("local-dir:FOLDER")``."""
         save_weights(self.module, folder)
         (folder / "model.safetensors").rename(folder / "open_clip_model.safetensors")
-        config = saved_config(self._model, self._architecture)
+        config = saved_config(self._model, self._name)
         (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")

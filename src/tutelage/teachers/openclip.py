@@ -55,7 +55,7 @@ class OpenClipSource(ModuleEncoder):
             features=lambda ready: tower(next(iter(ready.values()))),
             identity={
                 "scheme": "openclip",
-                "config": json.dumps(architecture_config(architecture), sort_keys=True),
+                "config": json.dumps(architecture_config(name), sort_keys=True),
                 "features": f"{modality} embedding",
             },
         )
