@@ -71,6 +71,8 @@ ELSEWHERE: dict[str, str] = {
     "teachers/build.py": "teachers/test_problems.py",
     "teachers/digests.py": "teachers/test_onnx.py teachers/test_features.py",
     "teachers/module.py": "teachers/test_python.py",
+    "teachers/onnx_feeds.py": "teachers/test_onnx.py",
+    "teachers/onnx_graph.py": "teachers/test_onnx.py",
 }
 """Modules without a test file of their own, and the files that cover them."""
 

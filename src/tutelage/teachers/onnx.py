@@ -1,9 +1,10 @@
 """Teachers in ONNX files, run by ONNX Runtime."""
 
-import copy
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -12,21 +13,30 @@ from torch import Tensor
 
 from tutelage.backbones.pooling import masked_mean
 from tutelage.data.base import Side
-from tutelage.errors import (
-    MissingExtraError,
-    SourceError,
-    TutelageError,
-    did_you_mean,
-    first_line,
+from tutelage.errors import MissingExtraError, SourceError, TutelageError, whole_message
+from tutelage.inputs import (
+    ImageInput,
+    TextInput,
+    custom_input,
+    empty_batch,
+    input_mistakes,
+    padding_id,
 )
-from tutelage.inputs import custom_input, empty_batch, input_mistakes
 from tutelage.teachers.digests import files_digest
 from tutelage.teachers.module import TakesRows
+from tutelage.teachers.onnx_feeds import GraphInputs
+from tutelage.teachers.onnx_graph import (
+    Axes,
+    Layout,
+    axes_of,
+    external_files,
+    image_layout,
+    reach,
+    read_graph,
+)
 
 try:
-    import onnx
     import onnxruntime
-    from onnx.external_data_helper import uses_external_data
 except ImportError as error:
     raise MissingExtraError("onnxruntime and onnx", extra="onnx", purpose="onnx:") from error
 
@@ -39,26 +49,25 @@ def mistakes(name: str, *, modality: Side, model_input: Mapping[str, Any] | None
     return wrong if Path(name).expanduser().is_file() else [*wrong, f"there is no ONNX file {name}"]
 
 
-TYPES = {
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-    "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32,
-}
-
-
 class OnnxSource(TakesRows):
     """An ONNX model whose feature is one of its outputs or inner values.
 
     A feature is a matrix, states of tokens (averaged over the mask), or a feature map (averaged).
+    A graph of a fixed number of rows or tokens gets padded batches; one that takes uint8 gets
+    pixels from 0 to 255.
 
     Args:
         name: Path of the file.
         modality: Modality of the rows.
         model_input: Input of the model.
         output: Name of an output or of a value in the graph; by default the only output.
-        layout: Order of an image's axes, ``"nchw"`` or ``"nhwc"``.
+        layout: Order of an image's axes, ``"nchw"`` or ``"nhwc"``; by default as the graph states it,
+            else ``"nchw"``.
         channels: ``"rgb"`` or ``"bgr"``; mean and std are always in the order of RGB.
+        axes: Order of the axes of the output: ``"nchw"`` or ``"nhwc"`` for a map, ``"ntc"`` or ``"nct"`` for
+            tokens or positions in one row; by default as its shape shows it.
+        inputs: By name of an input: ``"image"``, ``"input_ids"``, ``"attention_mask"``,
+            ``"token_type_ids"`` or ``"position_ids"``, or a constant; needed where names do not tell.
 
     Raises:
         MissingExtraError: If onnxruntime or onnx is not installed.
@@ -72,32 +81,42 @@ class OnnxSource(TakesRows):
         modality: Side,
         model_input: Mapping[str, Any] | None,
         output: str | None = None,
-        layout: Literal["nchw", "nhwc"] = "nchw",
+        layout: Layout | None = None,
         channels: Literal["rgb", "bgr"] = "rgb",
+        axes: Axes | None = None,
+        inputs: Mapping[str, str | int | float | bool | list[Any]] | None = None,
     ) -> None:
         for option, value, allowed in (
-            ("layout", layout, ("nchw", "nhwc")),
+            ("layout", layout, get_args(Layout)),
             ("channels", channels, ("rgb", "bgr")),
+            ("axes", axes, get_args(Axes)),
         ):
-            if value not in allowed:
+            if value is not None and value not in allowed:
                 raise SourceError(f"{option} must be {' or '.join(allowed)}, not {value!r}")
         path = Path(name).expanduser()
-        graph = _read(path)
+        graph = read_graph(path)
         self.input = custom_input(model_input, modality=modality, where="teachers.input")
         self.parameters: int | None = sum(int(np.prod(t.dims)) for t in graph.graph.initializer)
-        self._layout = layout
-        self._channels = channels
         self._path = path
-        self._output, self._model = _reach(graph, path, output)
+        self._output, self._model = reach(graph, path, output)
         self._session = self._open(["CPUExecutionProvider"])
+        self._inputs = GraphInputs(self._session.get_inputs(), inputs or {}, path=path)
+        self._channels = channels
+        self._layout: Layout = "nchw"
+        if modality == "image":
+            self._layout = self._checked_image(layout, model_input or {})
+        else:
+            self._fit_tokens(model_input or {})
+        self._axes = axes
+        self.width = self._find_width()
         self._identity = {
             "scheme": "onnx",
-            "weights": files_digest([path, *_external(graph, path)]),
+            "weights": files_digest([path, *external_files(graph, path)]),
             "features": self._output,
-            "layout": f"{layout} {channels}",
+            "layout": f"{self._layout} {channels}",
+            **self._unusual(inputs),
             **self.input.identity(),
         }
-        self.width = self._find_width()
 
     def identity(self) -> Mapping[str, str]:
         """Return all that decides the features."""
@@ -113,54 +132,98 @@ class OnnxSource(TakesRows):
 
     def encode(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch width"]:
         """Return the features, on the CPU."""
-        ready = self.input.finish(batch, dtype=torch.float32)
-        mask = ready.get("attention_mask")
-        if "image" in ready:
-            image = ready["image"].flip(1) if self._channels == "bgr" else ready["image"]
-            ready = {"image": image if self._layout == "nchw" else image.permute(0, 2, 3, 1)}
-        feeds = self._feeds(ready)
-        pieces = [
-            self._session.run([self._output], {n: v[rows] for n, v in feeds.items()})[0]
-            for rows in self._cut(len(next(iter(feeds.values()))))
-        ]
-        features = torch.from_numpy(np.concatenate(pieces)).float()
-        if features.ndim == 4:
-            return features.mean((2, 3) if self._layout == "nchw" else (1, 2))
-        if features.ndim == 3:
-            return masked_mean(features, None if mask is None else mask.cpu())
+        features, mask = self._run(batch)
+        match self._axes:
+            case "nchw" | "nhwc":
+                return features.mean((2, 3) if self._axes == "nchw" else (1, 2))
+            case "ntc" | "nct":
+                states = features if self._axes == "ntc" else features.transpose(1, 2)
+                return masked_mean(states, mask)
         return features
 
-    def _feeds(self, ready: Mapping[str, Tensor]) -> dict[str, Shaped[np.ndarray, "batch ..."]]:
-        wanted = self._session.get_inputs()
+    def _run(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+        """Return what the graph gives for a batch, and the mask of its tokens."""
+        ready = dict(self.input.finish(batch, dtype=torch.float32))
         if "image" in ready:
-            if len(wanted) != 1:
-                names = ", ".join(one.name for one in wanted)
-                raise SourceError(
-                    f"{self._path} takes {names}; a single input, images, is expected"
-                )
-            ready = {wanted[0].name: ready["image"]}
-        feeds = {}
-        for one in wanted:
-            if one.name == "token_type_ids" and one.name not in ready:
-                ready = {**ready, one.name: torch.zeros_like(ready["input_ids"])}
-            if one.name not in ready:
-                raise SourceError(
-                    f"{self._path} takes an input {one.name!r}; the rows give {', '.join(ready)}"
-                )
-            value = ready[one.name].cpu().numpy()
-            feeds[one.name] = np.ascontiguousarray(value, TYPES.get(one.type, value.dtype))
-        return feeds
+            image = batch["image"] if self._inputs.pixels else ready["image"]
+            image = image.flip(1) if self._channels == "bgr" else image
+            ready = {"image": image if self._layout == "nchw" else image.permute(0, 2, 3, 1)}
+        elif self._inputs.tokens is not None:
+            ready = {name: self._padded(name, value) for name, value in ready.items()}
+        feeds = self._inputs.feeds(ready)
+        rows = len(next(iter(ready.values())))
+        pieces = [
+            self._session.run(
+                [self._output],
+                {name: values[at] for name, values in feeds.items()} | self._inputs.constants,
+            )[0]
+            for at in self._cut(rows)
+        ]
+        mask = ready.get("attention_mask")
+        features = torch.from_numpy(np.concatenate(pieces)[:rows]).float()
+        return features, None if mask is None else mask.cpu()
 
-    def _cut(self, rows: int) -> Iterator[slice]:
-        """Yield slices of the batch size that the graph is fixed to, if any."""
-        fixed = self._session.get_inputs()[0].shape[0]
-        size = fixed if isinstance(fixed, int) and fixed > 0 else rows
-        if rows % size:
-            raise SourceError(
-                f"{self._path} takes batches of exactly {size} rows; export it with a dynamic batch"
-            )
+    def _cut(self, rows: int) -> Iterator[Shaped[np.ndarray, "rows"]]:
+        """Yield the rows of each run; a graph of a fixed batch gets the last row again and again."""
+        size = self._inputs.batch or rows
         for start in range(0, rows, size):
-            yield slice(start, start + size)
+            yield np.minimum(np.arange(start, start + size), rows - 1)
+
+    def _padded(self, name: str, value: Tensor) -> Tensor:
+        tokens = self._inputs.tokens or value.shape[1]
+        fill = 0
+        if name == "input_ids" and isinstance(self.input, TextInput):
+            fill = padding_id(self.input.tokenizer, vocabulary=self.input.vocabulary)
+        return torch.nn.functional.pad(value, (0, tokens - value.shape[1]), value=fill)
+
+    def _checked_image(self, layout: Layout | None, settings: Mapping[str, Any]) -> Layout:
+        """Return the order of an image's axes, after checking it and the size against the graph."""
+        shape = self._inputs.image
+        stated = image_layout(shape)
+        if layout is not None and stated not in (None, layout):
+            raise SourceError(
+                f"{self._path} takes images of shape {shape}, which is layout = {stated!r}, not {layout!r}; "
+                "leave teachers.params.layout out"
+            )
+        layout = layout or stated or "nchw"
+        if len(shape) == 4:
+            sides = shape[2:] if layout == "nchw" else shape[1:3]
+            size = settings.get("image_size")
+            if any(isinstance(side, int) and side not in (0, size) for side in sides):
+                raise SourceError(
+                    f"{self._path} takes images of {sides[0]} x {sides[1]} pixels, but "
+                    f"teachers.input.image_size = {size}; set it to {sides[0]}"
+                )
+        usual = ImageInput.from_options(1)
+        set_anyway = [
+            name
+            for name in ("mean", "std")
+            if tuple(settings.get(name) or getattr(usual, name)) != getattr(usual, name)
+        ]
+        if self._inputs.pixels and set_anyway:
+            raise SourceError(
+                f"{self._path} takes pixels from 0 to 255 (uint8) and normalizes them itself; leave "
+                f"teachers.input.{set_anyway[0]} out"
+            )
+        return layout
+
+    def _fit_tokens(self, settings: Mapping[str, Any]) -> None:
+        """Cut texts to the number of tokens that the graph is fixed to."""
+        tokens = self._inputs.tokens
+        if tokens is None or not isinstance(self.input, TextInput):
+            return
+        if settings.get("max_length") is None and self.input.max_length > tokens:
+            self.input = replace(self.input, max_length=tokens)
+        if self.input.max_length > tokens:
+            raise SourceError(
+                f"{self._path} takes {tokens} tokens, but teachers.input.max_length = "
+                f"{self.input.max_length}; set it to {tokens}, or leave it out"
+            )
+
+    def _unusual(self, inputs: Mapping[str, Any] | None) -> dict[str, str]:
+        """Return what decides the features besides file, output and input, where it is not usual."""
+        axes = {} if self._axes in (None, "ntc", self._layout) else {"axes": str(self._axes)}
+        return axes | ({"inputs": json.dumps(inputs, sort_keys=True)} if inputs else {})
 
     def _open(self, providers: list[Any]) -> Any:
         options = onnxruntime.SessionOptions()
@@ -171,67 +234,34 @@ class OnnxSource(TakesRows):
             return onnxruntime.InferenceSession(content, options, providers=providers)
         except Exception as error:
             raise SourceError(
-                f"ONNX Runtime cannot run {self._path}: {first_line(error)}"
+                f"ONNX Runtime cannot run {self._path}: {whole_message(error)}"
             ) from error
 
     def _find_width(self) -> int:
+        """Return the width of the features of one row, and learn the order of their axes."""
         try:
-            features = self.encode(empty_batch(self.input))
+            features, mask = self._run(empty_batch(self.input))
         except TutelageError:
             raise
         except Exception as error:
             raise SourceError(
                 f"{self._path} cannot be called with the input that teachers.input "
-                f"describes: {first_line(error)}"
+                f"describes: {whole_message(error)}"
             ) from error
-        if features.ndim != 2 or len(features) != 1:
+        shape = tuple(features.shape)
+        if features.ndim in (3, 4):
+            tokens = None if mask is None else mask.shape[1]
+            self._axes = self._axes or axes_of(shape, tokens=tokens)
+        if features.ndim == 4 and self._axes is None:
             raise SourceError(
-                f"{self._output!r} of {self._path} has shape {tuple(features.shape)} for one row; "
-                "choose another output"
+                f"{self._output!r} of {self._path} is a map of shape {shape} for one row, which does not show "
+                "which axis holds the channels; set teachers.params.axes to 'nchw' or 'nhwc'"
             )
-        return features.shape[1]
-
-
-def _read(path: Path) -> Any:
-    if not path.is_file():
-        raise SourceError(f"there is no ONNX file {path}")
-    try:
-        graph = onnx.load(str(path), load_external_data=False)
-    except Exception as error:
-        raise SourceError(f"{path} is not an ONNX model: {first_line(error)}") from error
-    if not graph.graph.output:  # true of an empty file
-        raise SourceError(f"{path} is not an ONNX model: it has no outputs; export it again")
-    return graph
-
-
-def _reach(graph: Any, path: Path, output: str | None) -> tuple[str, Any]:
-    """Return the output's name, and a changed model if it had to become an output."""
-    declared = [value.name for value in graph.graph.output]
-    if output is None:
-        if len(declared) > 1:
-            raise SourceError(f"{path} has the outputs {', '.join(declared)}; choose one by output")
-        return declared[0], None
-    if output in declared:
-        return output, None
-    inner = [name for node in graph.graph.node for name in node.output]
-    if output not in inner:
-        raise SourceError(
-            f"{path} has no value {output!r}{did_you_mean(output, [*declared, *inner])}; "
-            f"its outputs are: {', '.join(declared)}"
-        )
-    changed = copy.deepcopy(graph)
-    onnx.external_data_helper.load_external_data_for_model(changed, str(path.parent))
-    changed.graph.output.append(onnx.helper.make_empty_tensor_value_info(output))
-    return output, changed
-
-
-def _external(graph: Any, path: Path) -> list[Path]:
-    """Return the external files with the model's weights."""
-    names = {
-        entry.value
-        for tensor in graph.graph.initializer
-        if uses_external_data(tensor)
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-    return [path.parent / name for name in sorted(names)]
+        expected = 2 if self._axes is None else len(self._axes)
+        if features.ndim != expected or len(features) != 1:
+            raise SourceError(
+                f"{self._output!r} of {self._path} has shape {shape} for one row"
+                + (f", which is not {self._axes!r}" if self._axes else "")
+                + "; choose another output"
+            )
+        return shape[(self._axes or "nc").index("c")]
