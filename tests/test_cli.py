@@ -6,6 +6,7 @@ import tomllib
 
 import tutelage
 from tutelage.cli.cache import age
+from tutelage.config import load_config
 
 NAME = "[bold]teacher[/bold] :key: [/] 'x'"
 TEACHER = (
@@ -151,6 +152,54 @@ def test_init_names_its_file_and_the_validation_split(digits, command, tmp_path)
         (folder / split).symlink_to(digits / target)
     assert command("init", "folder:split", "--out", "split.toml")[0] == 0
     assert "not used: the validation split" in (tmp_path / "split.toml").read_text()
+
+
+def test_init_tells_what_it_chose_and_takes_settings_of_the_data(command, tmp_path):
+    table = tmp_path / "boolq.csv"
+    rows = [f"is it {n},it is {n},{n % 2}" for n in range(10)]
+    table.write_text("\n".join(["question;passage;sentiment", *rows]).replace(",", ";"))
+    _, _, refused = command("init", "table:boolq.csv")
+    assert "as in --set data.label=sentiment; it has: question, passage, sentiment" in refused
+    status, said, refused = command("init", "table:boolq.csv", "--set", "data.label=sentiment")
+    assert status == 0, refused
+    assert "table:boolq.csv: 8 training rows; 2 test rows, drawn from the training rows" in said
+    assert "2 classes: 0, 1 (from the column 'sentiment')" in said
+    assert "reads the text 'question'; not 'passage', which data.text or data.image would" in said
+    assert "boolq.csv: values are separated by semicolons (data.params.delimiter)" in said
+    text = (tmp_path / "tutelage.toml").read_text()
+    assert "# texts and images not read: passage" in text
+    written = tomllib.loads(text)["data"]
+    assert (written["label"], written["text"]) == ("sentiment", "question")
+
+    table.write_text("title;of it;score\n" + "\n".join(f"a{n};b{n};{n}" for n in range(10)))
+    settings = {
+        "data.task": "regression",
+        "data.label": "score",
+        "data.template": "Title: {title}",
+        "data.params.delimiter": ";",
+        "data.params.quoting": "false",
+        "data.evaluate": "holdout",
+        "data.id": "false",
+    }
+    given = [word for path, value in settings.items() for word in ("--set", f"{path}={value}")]
+    status, said, refused = command("init", "table:boolq.csv", "--out", "b.toml", *given)
+    assert status == 0, refused
+    assert "1 target: score" in said
+    written = tomllib.loads((tmp_path / "b.toml").read_text())["data"]
+    assert written["template"] == "Title: {title}"
+    assert written["params"] == {"delimiter": ";", "quoting": False}
+    assert (written["task"], written["evaluate"], written["id"]) == ("regression", "holdout", False)
+    assert "text" not in written
+    assert load_config([{"data": written, "transfer": {"method": "stl"}}]).data.label == "score"
+
+    assert (
+        "not 'train.lr=1'"
+        in command("init", "table:a.csv", "--out", "d.toml", "--set", "train.lr=1")[2]
+    )
+    assert (
+        "--set to train"
+        in command("init", "recipe:mnli", "--out", "d.toml", "--set", "data.limit=9")[2]
+    )
 
 
 def test_a_run_folder_stands_in_for_its_config(digits, command, tmp_path):

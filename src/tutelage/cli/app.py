@@ -144,11 +144,15 @@ def init(
     path: Annotated[
         Path, typer.Option("--out", help="The config file to write", metavar="FILE")
     ] = Path("tutelage.toml"),
+    settings: SetOption = None,
 ) -> None:
-    """Inspect your data, or take a recipe, and write a commented config."""
+    """Inspect your data, or take a recipe, and write a commented config.
+
+    --set names what cannot be found in the data, such as --set data.label=sentiment.
+    """
     from tutelage.cli.init import write_config
 
-    out.print(write_config(data, path), soft_wrap=True)
+    out.print(write_config(data, path, settings=settings or ()), soft_wrap=True)
 
 
 @app.command(cls=Command, rich_help_panel=LOOK)

@@ -1,11 +1,11 @@
 """``tutelage init``: inspect the data and write a commented config."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tutelage.config import DataConfig
-from tutelage.data import Data, choose_splits, read_data
-from tutelage.data.summary import summary
+from tutelage.config import DataConfig, load_config
+from tutelage.data import Data, Splits, open_data, summarize
 from tutelage.errors import ConfigError
 from tutelage.files import write_atomically, writing_to
 from tutelage.recipes import SCHEME, recipe, recipe_text
@@ -30,28 +30,38 @@ MODELS = {
 SMALL = 5000
 
 
-def write_config(source: str, path: Path) -> str:
-    """Write a commented config for some data; return a summary of the data.
+def write_config(source: str, path: Path, *, settings: Sequence[str] = ()) -> str:
+    """Write a commented config for some data; return what was read and chosen of the data.
 
     Args:
         source: A value of ``data.source``, or ``recipe:NAME``, whose config is written unchanged, with
             a student and teachers to choose.
         path: The file to write. An existing file is an error.
+        settings: Settings of the data, such as ``data.label=sentiment``; they are written, too.
 
     Raises:
-        ConfigError: If the file exists already.
+        ConfigError: If the file exists already, or a setting is wrong or not one of the data.
         OutputError: If the file cannot be written.
         DataError: If the data cannot be read.
     """
     if path.exists():
         raise ConfigError(f"{path} exists already; choose another name with --out")
+    if others := [each for each in settings if not each.strip().startswith("data.")]:
+        raise ConfigError(
+            f"init takes settings of the data alone, such as data.label=NAME, not {others[0]!r}; write "
+            "others into the file, or give them to train"
+        )
     if source.startswith(SCHEME):
+        if settings:
+            raise ConfigError("a recipe is written unchanged; give --set to train instead")
         _write(path, _completed(source.removeprefix(SCHEME)))
         return f"wrote {path}; next: tutelage train {path}"
-    options = DataConfig(source=source)
-    data = read_data(options)
-    _write(path, _config(data, options, path))
-    return "\n".join((*summary(data, source=source), f"wrote {path}; next: tutelage train {path}"))
+    given = {"data": {"source": source}, "transfer": {"method": "stl"}}
+    options = load_config([given], assignments=settings).data
+    data, splits = open_data(options)
+    _write(path, _config(data, splits, options, path))
+    told = summarize(data, splits, options)
+    return "\n".join((*told, f"wrote {path}; next: tutelage train {path}"))
 
 
 def _write(path: Path, text: str) -> None:
@@ -74,9 +84,9 @@ source = {_quoted(teachers[0])}
 """
 
 
-def _config(data: Data, options: DataConfig, path: Path) -> str:
+def _config(data: Data, splits: Splits, options: DataConfig, path: Path) -> str:
     student, teachers = MODELS[data.modality]
-    source, splits = options.source, choose_splits(data, options)
+    source = options.source
     rows, classes = len(splits.training), len(data.classes)
     drawn = (
         "" if "test" in data.splits else " (drawn from the training rows: there is no test split)"
@@ -91,7 +101,7 @@ def _config(data: Data, options: DataConfig, path: Path) -> str:
         else "share of the training rows set aside to choose settings"
     )
     name = Path(source.partition(":")[2].rstrip("/")).stem or "run"
-    return f"""# {rows} training and {len(splits.evaluated)} test rows{drawn} of {classes} classes.
+    return f"""# {rows} training and {len(splits.evaluated)} test rows{drawn} of {classes} {_word(data)}.
 # Change any line here, or on the command line: tutelage train {path} --set train.lr=3e-4
 
 name = {_quoted(name)}
@@ -99,9 +109,9 @@ seed = 0                          # random seed: new head, data order, dropout
 
 [data]
 source = {_quoted(source)}
-task = "single-label"             # or {_other_tasks()}: see docs/tasks.md
-holdout = 0.1                     # {held}
-evaluate = "test"                 # "holdout" scores the hold-out and never reads the test rows
+task = {_quoted(options.task):<27}# or {_other_tasks(options.task)}: see docs/tasks.md
+{_columns(data, options)}holdout = {options.holdout:<24}# {held}
+evaluate = {_quoted(options.evaluate):<23}# "holdout" scores the hold-out and never reads the test rows
 
 # Teachers: frozen models, run once over the training rows; their features are cached. The better a
 # teacher does on your task, the more it helps: 'tutelage rank {path}' compares them.
@@ -141,5 +151,31 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _other_tasks() -> str:
-    return ", ".join(f'"{name}"' for name in list(TASKS)[1:])
+def _columns(data: Data, options: DataConfig) -> str:
+    """The columns that are read, named or detected, and all other settings that were given."""
+    lines: dict[str, object] = {}
+    if columns := data.columns:
+        lines |= {"image": columns.image, "label": columns.label, "id": columns.id}
+        if columns.template is None and columns.text:
+            lines["text"] = columns.text[0] if len(columns.text) == 1 else list(columns.text)
+    written = {"source", "task", "holdout", "evaluate"}
+    given = options.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    lines |= {name: value for name, value in given.items() if name not in written}
+    text = "".join(f"{key} = {_toml(value)}\n" for key, value in lines.items() if value is not None)
+    unread = f"# texts and images not read: {', '.join(data.unread)}\n" if data.unread else ""
+    return text + unread
+
+
+def _toml(value: object) -> str:
+    """A value as TOML in one line."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_quoted(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _word(data: Data) -> str:
+    return str(TASKS[data.task].outputs_word)
+
+
+def _other_tasks(task: str) -> str:
+    return ", ".join(f'"{name}"' for name in TASKS if name != task)

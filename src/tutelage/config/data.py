@@ -62,6 +62,7 @@ class DataConfig(Section):
         unlabelled: Source of more training rows, whose labels, if any, are not read. Training rows
             with an empty label are used in the same way.
         unlabelled_split: Split of ``unlabelled`` to use, if it has several.
+        unlabelled_params: Options of ``unlabelled``, as ``params`` are those of ``source``.
         params: Options of the source: ``delimiter``, ``quoting``, ``escape``, ``encoding`` and
             ``header`` of ``table:``, ``revision`` of ``hub:``, the function's arguments for ``python:``.
     """
@@ -88,6 +89,7 @@ class DataConfig(Section):
     max_pixels: Annotated[Positive, NoEffect] = MAX_PIXELS
     unlabelled: str | None = None
     unlabelled_split: str = "train"
+    unlabelled_params: dict[str, Any] = Field(default_factory=dict)
     params: dict[str, Any] = Field(default_factory=dict)
 
     @property

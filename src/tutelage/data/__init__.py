@@ -15,6 +15,7 @@ from tutelage.data.naming import Naming
 from tutelage.data.open import open_data
 from tutelage.data.read import READERS, read_data, read_unlabelled
 from tutelage.data.splits import Splits, choose_splits
+from tutelage.data.summary import summarize
 
 __all__ = [
     "READERS",
@@ -33,4 +34,5 @@ __all__ = [
     "open_data",
     "read_data",
     "read_unlabelled",
+    "summarize",
 ]

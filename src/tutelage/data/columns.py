@@ -93,6 +93,7 @@ def from_tables(
         has_test="test" in roles,
         task=columns.task,
         notes=(
+            *(_not_read(name) for name in tables if name not in roles.values()),
             *notes,
             *(note for table in read.values() for note in table.notes),
             *doubtful_classes(classes),
@@ -100,6 +101,10 @@ def from_tables(
         columns=columns,
         unread=unread_columns(columns, chosen["train"].features),
     )
+
+
+def _not_read(name: str) -> str:
+    return f"{name} is no training, test or validation split and is not read"
 
 
 def _require_labels(table: Table, columns: Columns, *, role: str) -> None:

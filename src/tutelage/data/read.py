@@ -85,7 +85,8 @@ def read_unlabelled(config: DataConfig, *, like: Data, allow_faults: bool = Fals
         config.unlabelled,
         columns=Columns.of(config).without_labels,
         names=SplitNames(train=config.unlabelled_split),
-        params={},
+        params=config.unlabelled_params,
+        params_at="data.unlabelled_params",
         decoding=Decoding.of(config),
     )
     if data.modality != like.modality:
@@ -113,10 +114,11 @@ def _read(
     names: SplitNames,
     params: Mapping[str, Any],
     decoding: Decoding,
+    params_at: str = "data.params",
 ) -> Data:
     scheme, rest = split_scheme(source, READERS, kind="data")
     given = {"source": rest, "columns": columns, "names": names}
-    data: Data = bind(import_object(READERS[scheme]), given, params, where="data.params")
+    data: Data = bind(import_object(READERS[scheme]), given, params, where=params_at)
     splits = {role: _decoded(split, decoding) for role, split in data.splits.items()}
     return replace(data, splits=splits, notes=data.notes + _picture_notes(splits["train"].rows))
 

@@ -1,24 +1,92 @@
-"""What was read of a data source, in words."""
+"""What was read and chosen of the data, in plain lines."""
 
+from collections.abc import Sequence
+
+from tutelage.config.data import DataConfig
 from tutelage.data.base import Data
+from tutelage.data.splits import Splits
+from tutelage.tasks import TASKS
 
-__all__ = ["summary"]
+__all__ = ["summarize"]
 
-_NAMED = 10
+_LISTED = 12
 
 
-def summary(data: Data, *, source: str) -> tuple[str, ...]:
-    """Return lines that name rows, classes, and how the source was read where that is not plain.
+def summarize(data: Data, splits: Splits, config: DataConfig) -> list[str]:
+    """Say which rows, classes and columns are used, and what was left out or read unusually.
 
     Args:
-        data: What was read.
-        source: The value of ``data.source``.
+        data: All that was read.
+        splits: The rows to train and to evaluate on.
+        config: The settings under ``[data]``.
+
+    Example:
+        >>> from tutelage.data import open_data
+        >>> config = DataConfig(source="table:reviews.csv")
+        >>> summarize(*open_data(config), config)  # doctest: +SKIP
+        ['table:reviews.csv: 80 training rows; 20 test rows, drawn from the training rows',
+         "  2 classes: neg, pos (from the column 'label')", "  reads the text 'review'"]
     """
-    counts = ", ".join(f"{len(split)} {name}" for name, split in data.splits.items())
-    kind = {"regression": "target", "multi-label": "label"}.get(data.task, "class")
-    several = "" if len(data.classes) == 1 else "es" if kind == "class" else "s"
-    names = ", ".join(data.classes[:_NAMED]) + (", …" if len(data.classes) > _NAMED else "")
-    first = (
-        f"{source}: {counts} rows of {len(data.classes)} {kind}{several} ({data.modality}): {names}"
+    lines = [_outputs(data), *_columns(data), *_not_used(data, splits, config), *data.notes]
+    return [_rows(data, splits, config), *(f"  {line}" for line in lines)]
+
+
+def _rows(data: Data, splits: Splits, config: DataConfig) -> str:
+    evaluated = f"{len(splits.evaluated)} {splits.evaluated.name} rows"
+    stored = "validation" if splits.evaluated.name == "holdout" else "test"
+    if stored not in data.splits:
+        evaluated += ", drawn from the training rows"
+    parts = [f"{len(splits.training)} training rows", evaluated]
+    if unlabelled := sum(map(len, splits.unlabelled)):
+        parts.append(f"{unlabelled} rows without a label")
+    return f"{config.source}: {'; '.join(parts)}"
+
+
+def _outputs(data: Data) -> str:
+    word = TASKS[data.task].outputs_word
+    word = word if len(data.classes) > 1 else {"classes": "class"}.get(word, word.removesuffix("s"))
+    columns = data.columns
+    column = columns.label if columns is not None and isinstance(columns.label, str) else None
+    origin = (
+        f" (from the column {column!r})" if column is not None and data.classes != (column,) else ""
     )
-    return (first, *(f"  {note}" for note in data.notes))
+    return f"{len(data.classes)} {word}: {_listed(data.classes)}{origin}"
+
+
+def _columns(data: Data) -> list[str]:
+    columns = data.columns
+    if columns is None:
+        return []
+    read = [] if columns.image is None else [f"the image {columns.image!r}"]
+    if columns.text:
+        texts = dict.fromkeys(columns.text)
+        read.append(f"the text{'s' if len(texts) > 1 else ''} {_quoted(list(texts))}")
+    if columns.id:
+        read.append(f"the id {columns.id!r}")
+    unread = ""
+    if data.unread:
+        unread = f"; not {_quoted(data.unread)}, which data.text or data.image would add"
+    return [f"reads {', '.join(read)}{unread}"]
+
+
+def _not_used(data: Data, splits: Splits, config: DataConfig) -> list[str]:
+    """Say which rows that were read, or could be, are neither trained nor evaluated on."""
+    notes = []
+    stored = "validation" if splits.evaluated.name == "holdout" else "test"
+    if stored in data.splits and (without := len(data.splits[stored]) - len(splits.evaluated)):
+        notes.append(f"{without} {stored} rows have no label and are not evaluated")
+    if config.evaluate == "test" and "validation" in data.splits:
+        count = len(data.splits["validation"])
+        notes.append(f"{count} validation rows are used only with data.evaluate = 'holdout'")
+    if config.limit is not None and len(splits.extracted) == config.limit:
+        notes.append(f"data.limit keeps {config.limit} of the training rows")
+    return notes
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return _listed([repr(name) for name in names])
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 import torch
 
 from tutelage.config import ExperimentConfig, TeacherConfig
-from tutelage.data import Data, Modality, Side, Split, Splits, chained, open_data
-from tutelage.data.summary import summary
+from tutelage.data import Data, Modality, Side, Split, Splits, chained, open_data, summarize
 from tutelage.errors import ConfigError, DataError, TutelageError
 from tutelage.files import canonical, digest_of
 from tutelage.progress import Progress
@@ -181,8 +180,8 @@ class Plan:
         return {"train": len(self.training), self.evaluated.name: len(self.evaluated), **more}
 
     def tell(self, progress: Progress) -> None:
-        """Report what was read of the data, and how where that is not plain."""
-        for line in summary(self.data, source=self.config.data.source):
+        """Report which rows, classes and columns are used, and what was left out."""
+        for line in summarize(self.data, self.splits, self.config.data):
             progress.note(line)
 
     def digest(self, features: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ import tomli_w
 from filelock import FileLock
 
 from tutelage.config import ExperimentConfig, load_config, read_toml
-from tutelage.data import open_data
+from tutelage.data import open_data, summarize
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.experiment.teacher_probe import probe_score
 from tutelage.files import write_atomically, writing_to
@@ -90,7 +90,10 @@ def compare(
         + [{"compare": {name: value}} for name, value in given.items() if value is not None]
     )
     _refuse_what_tuning_cannot(config)
-    points = grid_of(config, rows=len(open_data(config.data)[1].extracted))
+    data, splits = open_data(config.data)
+    points = grid_of(config, rows=len(splits.extracted))
+    for line in summarize(data, splits, config.data):
+        progress.note(line)
     _begin(config)
     choices = _usable(points, progress)
     with process_pool(jobs) as processes:

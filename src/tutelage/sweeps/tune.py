@@ -107,6 +107,7 @@ def tune(
     search = Search(config, space_of(config, methods))
     plan = check_first(search.held_out, methods=list(search.space.dimensions))
     search.begin()
+    plan.tell(progress)
     extract_features(plan, Runtime.of(plan.config, progress))
     with (
         process_pool(jobs) as processes,
@@ -152,5 +153,4 @@ def check_first(config: ExperimentConfig, *, methods: Sequence[str]) -> Plan:
 def extract_first(config: ExperimentConfig, *, methods: Sequence[str], progress: Progress) -> None:
     """Check the runs to come, and cache the teachers' features, so that no run waits for another."""
     plan = check_first(config, methods=methods)
-    plan.tell(progress)
     extract_features(plan, Runtime.of(plan.config, progress))
