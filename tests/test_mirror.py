@@ -29,6 +29,7 @@ ELSEWHERE: dict[str, str] = {
     "cli/plain_help.py": "test_cli.py",
     "cli/probe.py": "sweeps/test_rank.py",
     "cli/rank.py": "sweeps/test_rank.py",
+    "cli/rows.py": "test_rows.py",
     "cli/tune.py": "sweeps/test_tune.py",
     "config/data.py": "data/test_config.py config/test_schema.py",
     "config/models.py": "config/test_schema.py",

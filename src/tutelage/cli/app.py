@@ -13,6 +13,7 @@ from tutelage.cli.cache import cache_app
 from tutelage.cli.console import err, out
 from tutelage.cli.options import (
     ConfigFile,
+    DataArgument,
     DataOption,
     JobsOption,
     MethodsOption,
@@ -20,6 +21,7 @@ from tutelage.cli.options import (
     SetOption,
     StudentOption,
     TeacherOption,
+    config_of_data,
     resolved_config,
 )
 from tutelage.cli.plain_help import Command, Group
@@ -153,39 +155,6 @@ def init(
     from tutelage.cli.init import write_config
 
     out.print(write_config(data, path, settings=settings or ()), soft_wrap=True)
-
-
-@app.command(cls=Command, rich_help_panel=LOOK)
-def check(
-    data: Annotated[
-        str,
-        typer.Argument(
-            help="Your data, for example folder:flowers/; or a config file, or recipe:NAME",
-            metavar="DATA",
-        ),
-    ],
-    teacher: TeacherOption = None,
-    settings: SetOption = None,
-    path: Annotated[
-        Path | None,
-        typer.Option("--out", help="The csv file of all findings to write", metavar="FILE"),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=0, help="Processes that decode; by default one a core", metavar="N"),
-    ] = None,
-) -> None:
-    """List damaged, repeated, leaking and odd rows, and likely label errors.
-
-    Ends with status 1 if rows are damaged, or are in two splits.
-    """
-    from tutelage.cli.check import check_and_print, config_to_check
-
-    resolved = config_to_check(data, teacher=teacher, settings=settings)
-    if not check_and_print(
-        resolved, path=path, workers=workers, console=out, progress=for_console(err)
-    ):
-        raise typer.Exit(1)
 
 
 @app.command(cls=Command, rich_help_panel=DO)
@@ -322,6 +291,48 @@ def list_(
     from tutelage.cli.listing import print_listing
 
     print_listing(what, console=out)
+
+
+@app.command(cls=Command, rich_help_panel=LOOK)
+def check(
+    data: DataArgument,
+    teacher: TeacherOption = None,
+    settings: SetOption = None,
+    path: Annotated[
+        Path | None,
+        typer.Option("--out", help="The csv file of all findings to write", metavar="FILE"),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Processes that decode; by default one a core", metavar="N"),
+    ] = None,
+) -> None:
+    """List damaged, repeated, leaking and odd rows, and likely label errors.
+
+    Ends with status 1 if rows are damaged, or are in two splits.
+    """
+    from tutelage.cli.check import check_and_print
+
+    resolved = config_of_data(data, teacher=teacher, settings=settings)
+    if not check_and_print(
+        resolved, path=path, workers=workers, console=out, progress=for_console(err)
+    ):
+        raise typer.Exit(1)
+
+
+@app.command(cls=Command, rich_help_panel=LOOK)
+def rows(
+    data: DataArgument,
+    path: Annotated[
+        Path, typer.Option("--out", help="The csv file to write", metavar="FILE")
+    ] = Path("rows.csv"),
+    settings: SetOption = None,
+) -> None:
+    """Write id, label, split and path of every row, to compute features elsewhere."""
+    from tutelage.cli.rows import write_rows
+
+    config = config_of_data(data, settings=settings)
+    out.print(write_rows(config.data, path), soft_wrap=True, markup=False, highlight=False)
 
 
 @app.command(cls=Command, rich_help_panel=LOOK)

@@ -2,51 +2,25 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tutelage.cli.options import resolved_config
 from tutelage.config import ExperimentConfig
-from tutelage.data import READERS
 from tutelage.data.check import KINDS, Finding
 from tutelage.errors import ConfigError
 from tutelage.experiment.check import Checked, check
 from tutelage.files import spreadsheet_text, write_atomically, writing_to
 from tutelage.progress import Progress
-from tutelage.recipes import config_table
 from tutelage.report import print_table
 
-__all__ = ["check_and_print", "config_to_check"]
+__all__ = ["check_and_print"]
 
 SHOWN = 5
 """Findings of a kind that the terminal lists; the file has all."""
 CLASSES = 30
 """Classes up to which all are listed; of more the smallest."""
-
-
-def config_to_check(
-    data: str, *, teacher: list[str] | None = None, settings: list[str] | None = None
-) -> Any:
-    """Return the config that a data source, a config file or a recipe stands for.
-
-    Raises:
-        ConfigError: If it is none of them.
-    """
-    if data.partition(":")[0] in READERS:
-        source, config, teachers = data, None, teacher
-    elif Path(data).is_dir():
-        raise ConfigError(
-            f"{data} is a folder; write folder:{data} for images in class folders, or table:{data} for "
-            "tables named after their splits"
-        )
-    else:
-        source, config = None, Path(data)
-        teachers = teacher or config_table(data).get("teachers")
-    method = None if teachers else "stl"  # the method does not matter, but must be possible
-    return resolved_config(config, data=source, teacher=teacher, method=method, settings=settings)
 
 
 def check_and_print(

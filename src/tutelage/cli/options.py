@@ -9,6 +9,7 @@ from tutelage.errors import ConfigError
 
 __all__ = [
     "ConfigFile",
+    "DataArgument",
     "DataOption",
     "JobsOption",
     "MethodsOption",
@@ -16,11 +17,19 @@ __all__ = [
     "SetOption",
     "StudentOption",
     "TeacherOption",
+    "config_of_data",
     "resolved_config",
 ]
 
 ConfigFile = Annotated[
     Path | None, typer.Argument(help="Config file (TOML) or recipe:NAME", metavar="CONFIG")
+]
+DataArgument = Annotated[
+    str,
+    typer.Argument(
+        help="Your data, for example folder:flowers/; or a config file, or recipe:NAME",
+        metavar="DATA",
+    ),
 ]
 DataOption = Annotated[
     str | None,
@@ -107,3 +116,30 @@ def resolved_config(
         )
     tables = [] if config is None else [config_table(config)]
     return load_config([*tables, options], assignments=settings or ())
+
+
+def config_of_data(
+    data: str, *, teacher: list[str] | None = None, settings: list[str] | None = None
+) -> Any:
+    """Return the config that a data source, a config file or a recipe stands for.
+
+    Raises:
+        ConfigError: If it is none of them.
+    """
+    from tutelage.recipes import SCHEME, config_table
+
+    path = Path(data)
+    if path.is_dir():
+        raise ConfigError(
+            f"{data} is a folder; write folder:{data} for images in class folders, or table:{data} for "
+            "tables named after their splits"
+        )
+    if path.is_file() and path.suffix.lower() != ".toml":
+        raise ConfigError(f"{data} is no config file (.toml); write table:{data} for a table")
+    if ":" in data and not data.startswith(SCHEME) and not path.is_file():
+        source, config, teachers = data, None, teacher
+    else:
+        source, config = None, path
+        teachers = teacher or config_table(data).get("teachers")
+    method = None if teachers else "stl"  # the method does not matter, but must be possible
+    return resolved_config(config, data=source, teacher=teacher, method=method, settings=settings)
