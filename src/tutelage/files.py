@@ -21,12 +21,15 @@ __all__ = [
     "atomic_path",
     "canonical",
     "digest_of",
+    "file_digest",
     "human_size",
     "is_forbidden",
     "is_full",
     "remove_leftovers",
     "spreadsheet_text",
     "sync_folder",
+    "with_digest",
+    "without_digest",
     "write_atomically",
     "writing_to",
 ]
@@ -78,10 +81,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def remove_leftovers(path: Path) -> None:
     """Remove temporary files that killed processes left next to ``path``.
 
-    Only for files that one process at a time may write: a temporary file in use is removed too.
+    Next to a safetensors file these are also those of the library, ``.tmp`` and six characters: each
+    may be as large as a model. Only for folders that one process at a time may write: a temporary
+    file in use is removed too.
     """
-    for leftover in path.parent.glob(f"{path.name}.*{_SUFFIX}"):
-        leftover.unlink(missing_ok=True)
+    patterns = [f"{path.name}.*{_SUFFIX}*"]  # the end: a database has a journal next to it
+    if path.suffix == ".safetensors":
+        patterns.append(".tmp" + 6 * "[0-9A-Za-z]")
+    for pattern in patterns:
+        for leftover in path.parent.glob(pattern):
+            leftover.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -198,6 +207,40 @@ def canonical(content: Any) -> bytes:
     return json.dumps(
         content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()
+
+
+def with_digest(content: Mapping[str, Any]) -> str:
+    """Return the JSON text of some content and its digest, which ``without_digest`` compares.
+
+    Example:
+        >>> without_digest(with_digest({"a": 1}))
+        {'a': 1}
+    """
+    return json.dumps({**content, "digest": digest_of(canonical(content))}, indent=2) + "\n"
+
+
+def without_digest(text: str | bytes) -> Any:
+    """Return the content of a JSON text. One without a digest is taken as it is.
+
+    Raises:
+        ValueError: If the text is no JSON, or its content does not match its digest.
+
+    Example:
+        >>> without_digest(with_digest({"a": 1}).replace("1", "2"))
+        Traceback (most recent call last):
+        ValueError: it was changed: its content does not match its digest
+    """
+    content = json.loads(text)
+    digest = content.pop("digest", None) if isinstance(content, dict) else None
+    if digest is not None and digest != digest_of(canonical(content)):
+        raise ValueError("it was changed: its content does not match its digest")
+    return content
+
+
+def file_digest(path: Path) -> str:
+    """Return the digest of a file's bytes, of the kind of ``digest_of``."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def digest_of(content: bytes | memoryview) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from tutelage.cache.derived import derived
@@ -25,14 +26,32 @@ def test_computed_once_for_each_description(tmp_path: Path) -> None:
     assert torch.equal(again["a"], torch.ones(3, 2))
 
 
-def test_a_damaged_file_is_computed_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["cut", "flipped"])
+def test_a_damaged_file_is_computed_again(tmp_path: Path, how: str) -> None:
     derived(tmp_path, {}, compute=lambda: {"a": torch.ones(2)})
-    (path,) = (tmp_path / ".derived").iterdir()
-    path.write_bytes(path.read_bytes()[:20])
+    (path,) = (tmp_path / ".derived").glob("*.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content[:20] if how == "cut" else content)
     tensors = derived(tmp_path, {}, compute=lambda: {"a": torch.zeros(2)})
     assert torch.equal(tensors["a"], torch.zeros(2))
     assert torch.equal(derived(tmp_path, {}, compute=dict)["a"], torch.zeros(2))
-    assert list((tmp_path / ".derived").iterdir()) == [path]
+    assert list((tmp_path / ".derived").glob("*.*")) == [tmp_path / ".derived/.locks", path]
+
+
+def test_a_file_without_a_digest_is_used_as_it_is(tmp_path: Path) -> None:
+    derived(tmp_path, {}, compute=lambda: {"a": torch.ones(2)})
+    (path,) = (tmp_path / ".derived").glob("*.safetensors")
+    save_file({"a": torch.zeros(2)}, path)  # as version 0.1 wrote it
+    assert torch.equal(derived(tmp_path, {}, compute=dict)["a"], torch.zeros(2))
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    derived(tmp_path, {}, compute=lambda: {"a": torch.ones(2)})
+    (path,) = (tmp_path / ".derived").glob("*.safetensors")
+    path.replace(path.with_name(f"{path.name}.1-ab.tmp"))
+    derived(tmp_path, {}, compute=lambda: {"a": torch.ones(2)})
+    assert list((tmp_path / ".derived").glob("*.tmp")) == []
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Points of a search are taken once, in order, and those that a killed process left come first."""
 
+import pkgutil
 from pathlib import Path
 
 import optuna
@@ -131,3 +132,57 @@ def test_a_search_leaves_the_test_rows_alone(tmp_path, prune, every):
     config = search(tmp_path, prune=prune).held_out
     assert config.data.evaluate == "holdout"
     assert config.train.eval_every == every, "pruning needs evaluations: four in a run"
+
+
+class KilledError(Exception):
+    """Stands for a process that is killed."""
+
+
+def taken_but_killed_in(taking: Search, target: str, *, call: int = 1) -> None:
+    """Take a point in a process that is killed in some call of a function."""
+    owner, _, name = target.rpartition(".")
+    calls, real = [], getattr(pkgutil.resolve_name(owner), name)
+
+    def killed(*given: object, **named: object) -> object:
+        calls.append(given)
+        if len(calls) == call:
+            raise KilledError
+        return real(*given, **named)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(target, killed)
+        try:
+            _, lock = taking.take()
+        except KilledError:
+            return
+    lock.release()
+
+
+@pytest.mark.parametrize("samples", [None, 3])
+@pytest.mark.parametrize(
+    ("target", "call"),
+    [("optuna.Study.ask", 1), ("optuna.Study.ask", 2), ("optuna.Trial.suggest_float", 2),
+     ("optuna.Trial.suggest_categorical", 1), ("optuna.Trial.suggest_categorical", 2)],
+)  # fmt: skip
+def test_killed_while_it_takes_a_point_all_points_are_tried(tmp_path, target, call, samples):
+    whole, taking = search(tmp_path / "a", samples=samples), search(tmp_path / "b", samples=samples)
+    for number in range(3):
+        taken_but_killed_in(taking, target, call=call)
+        points = []
+        for one in (whole, taking):
+            trial, lock = one.take()
+            points.append((trial.number, one.point(trial)))
+            finish(trial)
+            lock.release()
+        assert points[0] == points[1]
+        assert points[1][0] == number
+    assert taking.take() is None
+    assert taking.done == taking.total, "a point that nobody takes would be waited for for ever"
+
+
+def test_killed_while_the_database_is_made_it_is_made_anew(tmp_path):
+    half = tmp_path / "tune.sqlite3.1-ab.tmp"
+    for leftover in (half, half.with_name(f"{half.name}-journal")):
+        leftover.write_bytes(b"SQLite")
+    assert search(tmp_path).take() is not None
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["tune.sqlite3"]

@@ -71,3 +71,14 @@ def test_a_new_run_begins_an_empty_log(log, tmp_path):
     log.line(1, {"total": 1.0})
     log.start(0)
     assert lines(tmp_path) == []
+
+
+def test_a_log_that_was_damaged_is_put_back_from_the_checkpoint(log, tmp_path):
+    for step in (10, 20, 30):
+        log.line(step, {"total": float(step)})
+    whole = (tmp_path / "metrics.jsonl").read_text()
+    again = TrainLog(RunFolder(tmp_path, resume=True), Accelerator(cpu=True), counted=4)
+    for damaged in ("", whole[:40], whole.replace("20.0", "21.0"), "garbage\n"):
+        (tmp_path / "metrics.jsonl").write_text(damaged)
+        again.start(30, text=log.text)
+        assert (tmp_path / "metrics.jsonl").read_text() == whole == again.text

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tutelage.cache.disk import writing_features
-from tutelage.files import atomic_path, canonical, digest_of
+from tutelage.cache.locks import hold_lock
+from tutelage.files import canonical, digest_of, remove_leftovers
+from tutelage.tensor_files import DamagedTensorsError, read_tensors, write_tensors
 
 __all__ = ["derived"]
 
@@ -29,12 +29,21 @@ def derived(
         CacheError: If the disk is full.
     """
     path = root / ".derived" / f"{digest_of(canonical(about))}.safetensors"
-    try:
-        return load_file(path)
-    except (FileNotFoundError, NotADirectoryError, SafetensorError):
+    if (cached := _read(path)) is not None:
+        return cached
+    with hold_lock(path, on_wait=lambda: None):
+        if (cached := _read(path)) is not None:  # another process has computed it meanwhile
+            return cached
+        remove_leftovers(path)
         tensors = {name: value.cpu().contiguous() for name, value in compute().items()}
-    with writing_features(root, needed=lambda: sum(value.nbytes for value in tensors.values())):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary)
+        with writing_features(root, needed=lambda: sum(value.nbytes for value in tensors.values())):
+            write_tensors(path, tensors)
     return tensors
+
+
+def _read(path: Path) -> dict[str, Tensor] | None:
+    """Return the tensors of a file; None where it is missing or damaged."""
+    try:
+        return read_tensors(path)[0]
+    except (FileNotFoundError, NotADirectoryError, DamagedTensorsError):
+        return None

@@ -13,10 +13,10 @@ from tutelage.cache.manifest import (
     KEY,
     MANIFEST,
     Manifest,
-    file_digest,
     read_key,
 )
 from tutelage.errors import CacheError
+from tutelage.files import file_digest
 
 __all__ = ["CacheEntry", "DamagedFile", "list_entries", "verify_entry"]
 

@@ -16,7 +16,7 @@ from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import Layout, read_header
 from tutelage.cache.statistics import RunningMoments
 from tutelage.errors import CacheError
-from tutelage.files import canonical, digest_of, write_atomically
+from tutelage.files import canonical, digest_of, file_digest, write_atomically
 
 __all__ = [
     "IDS",
@@ -26,7 +26,6 @@ __all__ = [
     "STATISTICS",
     "FileRecord",
     "Manifest",
-    "file_digest",
     "id_lines",
     "read_key",
 ]
@@ -204,12 +203,6 @@ def read_statistics(folder: Path, *, width: int) -> tuple[Tensor, Tensor]:
             f"{folder / STATISTICS} has {tuple(mean.shape)} columns instead of {width}"
         )
     return mean, std
-
-
-def file_digest(path: Path) -> str:
-    """Return the digest of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def records(folder: Path, names: Iterable[str]) -> list[FileRecord]:

@@ -1,11 +1,12 @@
 """Completing an entry whose files are full: digests, statistics, ids and manifest."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
+from tutelage.cache.journal import Journal
 from tutelage.cache.layout import DTYPES, Layout
 from tutelage.cache.manifest import (
     IDS,
@@ -18,7 +19,8 @@ from tutelage.cache.manifest import (
     write_statistics,
 )
 from tutelage.cache.statistics import RunningMoments
-from tutelage.files import sync_folder, write_atomically
+from tutelage.errors import CacheError
+from tutelage.files import digest_of, sync_folder, write_atomically
 
 __all__ = ["seal"]
 
@@ -38,21 +40,33 @@ def seal(
         layout: Parts and files.
         computed: Precision and kind of device that computed the features.
         source: The teacher as the user named it.
+
+    Raises:
+        CacheError: If a part is not what the journal says was written.
     """
     moments = RunningMoments(layout.width)
-    shards = [_read_through(folder, shard, key, layout, moments) for shard in range(layout.shards)]
+    written = Journal(folder, layout).read() or {}
+    shards = [
+        _read_through(folder, shard, key, layout, moments, written)
+        for shard in range(layout.shards)
+    ]
     write_statistics(folder, moments)
     write_atomically(folder / IDS, id_lines(ids))
     files = (*shards, *records(folder, (IDS, STATISTICS)))
     manifest = Manifest(key=key, layout=layout, files=files, computed=computed, source=source)
+    manifest.write(folder)
     (folder / JOURNAL).unlink(missing_ok=True)
     sync_folder(folder)
-    manifest.write(folder)
     return manifest
 
 
 def _read_through(
-    folder: Path, shard: int, key: str, layout: Layout, moments: RunningMoments
+    folder: Path,
+    shard: int,
+    key: str,
+    layout: Layout,
+    moments: RunningMoments,
+    written: Mapping[int, str],
 ) -> FileRecord:
     name, digest = layout.name(shard), hashlib.blake2b(digest_size=16)
     size = 0
@@ -64,6 +78,12 @@ def _read_through(
             content = bytearray(len(layout.part(part)) * layout.row_bytes)
             size += file.readinto(content)
             digest.update(content)
+            if part in written and written[part] != digest_of(memoryview(content)):
+                raise CacheError(
+                    f"{folder / name} does not give back what was written to part {part}: the disk "
+                    "is failing, or something else writes there; run the same command again, or "
+                    "choose another cache folder"
+                )
             rows = torch.frombuffer(content, dtype=DTYPES[layout.dtype]).view(-1, layout.width)
             moments.update(rows)
     return FileRecord(name, size, digest.hexdigest())

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tutelage.cache.digests import refuse_changed_files
 from tutelage.cache.entries import CacheEntry, DamagedFile, list_entries, verify_entry
 from tutelage.cache.features import MAP_UP_TO, Features
 from tutelage.cache.key import FeatureKey
@@ -12,6 +13,7 @@ from tutelage.cache.layout import SHARD_BYTES, Layout
 from tutelage.cache.locks import hold_lock
 from tutelage.cache.manifest import (
     IDS,
+    JOURNAL,
     MANIFEST,
     Manifest,
     lines_digest,
@@ -61,14 +63,15 @@ class FeatureStore:
     def open(self, key: FeatureKey, ids: Sequence[str] | None = None) -> Features | None:
         """Return the features of a key, or None if they are not cached or not complete.
 
-        Checks sizes, headers and ids, but not the numbers; ``verify`` does.
+        Checks ids and all bytes, once a process; of an entry above 16 GiB sizes and headers only, which
+        ``verify`` reads in full.
 
         Args:
             key: What the features are a function of.
             ids: Ids of the expected rows, in order; by default those that were written.
 
         Raises:
-            CacheError: If files are missing, cut or exchanged, or hold other rows.
+            CacheError: If files are missing, cut, changed or exchanged, or hold other rows.
         """
         folder = self.folder(key)
         if not (folder / MANIFEST).exists():
@@ -79,6 +82,7 @@ class FeatureStore:
             if manifest.key != key.digest:
                 raise CacheError(f"{folder / MANIFEST} belongs to another key")
             manifest.check(folder)
+            refuse_changed_files(folder, manifest)
             mean, std = read_statistics(folder, width=manifest.layout.width)
         except CacheError as error:
             raise CacheError(f"{error}{_ADVICE}") from error
@@ -88,6 +92,9 @@ class FeatureStore:
             raise CacheError(_other_rows(folder, ids))
         with suppress(OSError):  # a cache without permission to write can still be read
             os.utime(folder / MANIFEST)
+            (folder / JOURNAL).unlink(
+                missing_ok=True
+            )  # of a process killed right after the manifest
         return Features(
             folder,
             key=key,

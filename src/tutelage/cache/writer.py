@@ -201,7 +201,7 @@ class FeatureWriter:
                 path.unlink()
                 continue
             if noted is None and path == final:
-                # The journal is removed when all files are full and only the manifest is missing.
+                # Of an older version, which removed the journal before it wrote the manifest.
                 kept |= dict.fromkeys(parts, "")
                 continue
             kept |= self._matching(path, shard, noted or {})

@@ -139,7 +139,7 @@ def run(
             head=head,
         )
         if accelerator.is_main_process:
-            folder.finish(result, student, rho=rho)
+            result = folder.finish(result, student, rho=rho)
         accelerator.wait_for_everyone()
         accelerator.end_training()
     return result

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tutelage.cache.digests import CHECK_UP_TO
 from tutelage.cache.features import Features
 from tutelage.cache.key import Dtype, FeatureKey, rows_digest
 from tutelage.cache.store import FeatureStore
@@ -17,6 +18,7 @@ from tutelage.errors import CacheError, SourceError
 from tutelage.extraction.batching import choose_budget
 from tutelage.extraction.encoding import Encoded, encode_rows
 from tutelage.extraction.settings import ExtractionSettings, compute_dtype
+from tutelage.files import human_size
 from tutelage.inputs import Cuts
 from tutelage.progress import Progress, Silent
 from tutelage.teachers.base import Encoder, Precomputed, Source, checked
@@ -73,6 +75,11 @@ def extract_split(
     key = feature_key(source, split, dtype=settings.dtype)
     if (features := store.open(key, split.ids)) is not None:
         progress.note(f"{name}: features of the {len(split)} rows of {split.name} are cached")
+        if features.bytes > CHECK_UP_TO:
+            progress.note(
+                f"{name}: {human_size(features.bytes)} are used without reading them first; "
+                "'tutelage cache verify' compares them with what was written"
+            )
         return features
     with store.writer(
         key, ids=split.ids, width=source.width, part_rows=part_rows(source), progress=progress

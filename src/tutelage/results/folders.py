@@ -7,11 +7,17 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tutelage.errors import DataError
-from tutelage.files import write_atomically, writing_to
+from tutelage.files import with_digest, without_digest, write_atomically, writing_to
 from tutelage.regularizers.catalogue import BASELINE
 from tutelage.results.comparison import Comparison, Run, Scores, compare_scores
 from tutelage.results.grouping import compare_runs, fair_baselines, same_task, same_training
-from tutelage.results.result import Result, read_history, read_result, read_rho
+from tutelage.results.result import (
+    Result,
+    read_history,
+    read_result,
+    read_rho,
+    refuse_changed_files,
+)
 
 __all__ = ["read_comparison", "read_run", "stl_beside", "with_runs", "write_comparison"]
 
@@ -22,9 +28,11 @@ def read_run(folder: Path) -> Run:
     """Read a run's result, curves and weights.
 
     Raises:
-        DataError: If there is no result, or a damaged one.
+        DataError: If there is no result, or a damaged one, or a file of the run was changed.
     """
-    return Run(result=read_result(folder), history=read_history(folder), rho=read_rho(folder))
+    result = read_result(folder)
+    refuse_changed_files(folder, result)
+    return Run(result=result, history=read_history(folder), rho=read_rho(folder))
 
 
 def stl_beside(folder: Path) -> Path | None:
@@ -91,7 +99,8 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
         OutputError: If the folder cannot be written.
     """
     with writing_to(folder, name="output.dir"):
-        write_atomically(folder / COMPARISON, comparison.model_dump_json(indent=2) + "\n")
+        text = with_digest(json.loads(comparison.model_dump_json()))
+        write_atomically(folder / COMPARISON, text)
 
 
 def with_runs(scores: Sequence[Scores], folder: Path) -> list[Scores]:
@@ -113,7 +122,7 @@ def with_runs(scores: Sequence[Scores], folder: Path) -> list[Scores]:
 def _written(folder: Path) -> Comparison:
     path = folder / COMPARISON
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = without_digest(path.read_bytes())
         comparison = Comparison.model_validate(table | {"rows": (), "methods": ()})
         scores = [Scores.model_validate(row) for row in table["rows"]]
     except (OSError, ValueError, TypeError, KeyError, ValidationError) as error:

@@ -16,14 +16,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from pydantic import BaseModel, ConfigDict
 
 from tutelage.errors import DataError
+from tutelage.files import file_digest, without_digest
 from tutelage.tasks import TASKS, Kind, Metric
+from tutelage.tensor_files import DamagedTensorsError, read_tensors
 
-__all__ = ["Result", "StudentInfo", "TeacherInfo", "read_history", "read_result", "read_rho"]
+__all__ = [
+    "Result",
+    "StudentInfo",
+    "TeacherInfo",
+    "read_history",
+    "read_result",
+    "read_rho",
+    "refuse_changed_files",
+]
 
 SCHEMA_VERSION: Literal[1] = 1
 
@@ -92,6 +100,7 @@ class Result(ResultPart):
         started: Time at which the run was started, in ISO format.
         command: Command that reproduces the run, from the folder in which it was started.
         config: The resolved config, as a table.
+        files: Digest of each file of the folder that the run wrote, by name.
         standardized: Whether the transfer term saw standardized teachers' columns; None in results
             of version 0.1, whose config says so.
     """
@@ -115,6 +124,7 @@ class Result(ResultPart):
     started: str
     command: str
     config: dict[str, Any]
+    files: dict[str, str] = {}
     standardized: bool | None = None
 
     @property
@@ -143,13 +153,27 @@ def read_result(folder: Path) -> Result:
     """
     path = folder / "result.json"
     try:
-        return Result.model_validate_json(path.read_text(encoding="utf-8"))
+        return Result.model_validate_json(json.dumps(without_digest(path.read_bytes())))
     except FileNotFoundError:
         raise DataError(
             f"no result in {folder}; a finished 'tutelage train' leaves one there"
         ) from None
-    except (OSError, ValidationError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} is not a result of this version of tutelage: {error}") from None
+
+
+def refuse_changed_files(folder: Path, result: Result) -> None:
+    """Compare log and weights ``rho`` with what the run wrote; files that are gone are passed over.
+
+    Raises:
+        DataError: If one was changed.
+    """
+    for name in ("metrics.jsonl", "rho.safetensors"):
+        path = folder / name
+        if name in result.files and path.is_file() and file_digest(path) != result.files[name]:
+            raise DataError(
+                f"{path} was changed: it is not what the run wrote; remove it, or train again"
+            )
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
@@ -192,6 +216,6 @@ def read_rho(folder: Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
         return {}
     try:
-        return load_file(path)
-    except SafetensorError as error:
+        return read_tensors(path)[0]
+    except DamagedTensorsError as error:
         raise DataError(f"{path} is damaged: {error}") from None

@@ -1,5 +1,6 @@
 """Claim, resume and finish a run's output folder."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,13 +9,19 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import tomli_w
 from filelock import FileLock, Timeout
-from safetensors.torch import save_file
 from torch import Tensor
 
 from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.errors import BusyError, TrainingError
-from tutelage.files import write_atomically, writing_to
+from tutelage.files import (
+    file_digest,
+    remove_leftovers,
+    with_digest,
+    write_atomically,
+    writing_to,
+)
 from tutelage.results.result import Result, read_result
+from tutelage.tensor_files import write_tensors
 
 __all__ = ["RunFolder", "differing"]
 
@@ -81,6 +88,8 @@ class RunFolder:
         if begun and resume:
             _refuse_other_settings(folder, config)
         if finished and resume:
+            if main:  # the process that finished it may have been killed before it did this
+                folder.checkpoint.unlink(missing_ok=True)
             yield cls(path, resume, read_result(path))
             return
         if not main:
@@ -96,19 +105,34 @@ class RunFolder:
             _begin(folder, config)
             yield folder
 
-    def finish(self, result: Result, student: Saveable, *, rho: Mapping[str, Tensor]) -> None:
+    def finish(self, result: Result, student: Saveable, *, rho: Mapping[str, Tensor]) -> Result:
         """Write the student, its weights ``rho`` where there are some, and the result last.
+
+        Returns:
+            The result with the digests of all these files.
 
         Raises:
             OutputError: If something cannot be written; the checkpoint then stays.
         """
         with writing_to(self.path, advice="free some space, then continue with --resume"):
+            remove_leftovers(self.path / "student" / "model.safetensors")
             student.save(self.path / "student")
             if rho:
-                save_file(dict(rho), self.path / "rho.safetensors")
-            text = result.model_dump_json(indent=2) + "\n"
+                write_tensors(self.path / "rho.safetensors", rho)
+            result = result.model_copy(update={"files": self._digests()})
+            text = with_digest(json.loads(result.model_dump_json()))
             write_atomically(self.path / "result.json", text)
             self.checkpoint.unlink(missing_ok=True)
+        return result
+
+    def _digests(self) -> dict[str, str]:
+        """Digests of log, weights and student, by name."""
+        paths = [self.metrics, self.path / "rho.safetensors", *(self.path / "student").rglob("*")]
+        return {
+            path.relative_to(self.path).as_posix(): file_digest(path)
+            for path in sorted(paths)
+            if path.is_file()
+        }
 
 
 def differing(before: ExperimentConfig, now: ExperimentConfig) -> list[str]:
@@ -167,7 +191,8 @@ def _locked(path: Path) -> Iterator[None]:
 def _begin(folder: RunFolder, config: ExperimentConfig) -> None:
     text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
     with writing_to(folder.path, name="output.dir"):
-        if not folder.resume:
-            for name in OURS:
+        for name in (*OURS, folder.config.name):
+            remove_leftovers(folder.path / name)
+            if name in OURS and not folder.resume:
                 (folder.path / name).unlink(missing_ok=True)
         write_atomically(folder.config, text)

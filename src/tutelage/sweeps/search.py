@@ -1,6 +1,6 @@
 """A search that several processes share by its folder: optuna's study, and a lock for each point."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, DivergedError
 from tutelage.experiment.run import run
-from tutelage.files import canonical, digest_of, writing_to
+from tutelage.files import atomic_path, canonical, digest_of, remove_leftovers, writing_to
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.search_space import Dimension, SearchPoint, SearchSpace
@@ -93,6 +93,7 @@ class Search:
         with writing_to(self.folder, name="output.dir"):
             (self.folder / "trials").mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / "trials" / ".lock"):
+            self._create_database()
             study = self._study()
             if study.user_attrs.setdefault("about", about) != about:
                 raise ConfigError(
@@ -111,18 +112,20 @@ class Search:
                     # optuna has no public way back to a running trial: `_trial_id` is its key in the
                     # storage. Were it renamed, points that killed processes left would stay unfinished.
                     return optuna.Trial(study, left._trial_id), lock
-            number = len(known)
+            queued = next((one for one in known if one.state == TrialState.WAITING), None)
+            number = len(known) if queued is None else queued.number
             if number >= self.total:
                 return None
             lock = self._lock(number)
             assert lock is not None  # no other process makes trials while the folder's lock is held
-            if self.config.tune.samples is None:
-                point = self.space.points[number]
-                study.enqueue_trial(_parameters(point))
-            else:  # a sampler of its own for each point, so that a restart draws the same
-                study.sampler = optuna.samplers.TPESampler(seed=self.config.seed + number)
-            trial = study.ask()
-            self.point(trial)
+            try:
+                if queued is None:  # else a process was killed before it could ask for its point
+                    study.enqueue_trial(self._next(known))
+                trial = study.ask()
+                self.point(trial)
+            except BaseException:
+                lock.release()
+                raise
             return trial, lock
 
     def point(self, trial: optuna.Trial) -> SearchPoint:
@@ -144,10 +147,23 @@ class Search:
         """All points that were tried, in their order."""
         return tuple(_trial(one) for one in self._study().trials)
 
+    @property
+    def _database(self) -> Path:
+        return self.folder / "tune.sqlite3"
+
+    def _create_database(self) -> None:
+        """Create the study's tables in one step: optuna cannot continue with a part of them."""
+        remove_leftovers(self._database)
+        if not self._database.exists():
+            with atomic_path(self._database) as temporary:
+                storage = optuna.storages.RDBStorage(f"sqlite:///{temporary}")
+                storage.remove_session()
+                storage.engine.dispose()
+
     def _study(self) -> optuna.Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         return optuna.create_study(
-            storage=f"sqlite:///{self.folder / 'tune.sqlite3'}",
+            storage=f"sqlite:///{self._database}",
             study_name="tune",
             direction="maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP)
@@ -155,6 +171,21 @@ class Search:
             else optuna.pruners.NopPruner(),
             load_if_exists=True,
         )
+
+    def _next(self, known: Sequence[FrozenTrial]) -> dict[str, Any]:
+        """The settings of the next point: the grid's, or drawn.
+
+        They are drawn in memory, so that a process that is killed leaves all of them or none, by a
+        sampler of the point's own, so that a restart draws the same.
+        """
+        if self.config.tune.samples is None:
+            return _parameters(self.space.points[len(known)])
+        sampler = optuna.samplers.TPESampler(seed=self.config.seed + len(known))
+        draws = optuna.create_study(direction="maximize", sampler=sampler)
+        draws.add_trials([trial for trial in known if trial.state.is_finished()])
+        trial = draws.ask()
+        self.point(trial)
+        return trial.params
 
     def _lock(self, number: int) -> BaseFileLock | None:
         """The lock of a trial; None where a process that lives holds it."""
@@ -218,7 +249,7 @@ def _suggest(trial: optuna.Trial, name: str, one: Dimension, *, sampled: bool) -
     return trial.suggest_float(name, least, max(one.values), log=one.log and least > 0)
 
 
-def _parameters(point: SearchPoint) -> dict[str, float | str]:
+def _parameters(point: SearchPoint) -> dict[str, Any]:
     """A point as optuna's parameters, which ``Search.point`` asks for again."""
     return {
         "method": point.method,

@@ -8,6 +8,7 @@ A search's folder:
     chosen/          the run on all training rows
 """
 
+import json
 import time
 from collections.abc import Sequence
 
@@ -21,7 +22,7 @@ from tutelage.experiment.plan import Plan
 from tutelage.experiment.run import run
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import extract_features
-from tutelage.files import write_atomically, writing_to
+from tutelage.files import with_digest, write_atomically, writing_to
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.result import Result
@@ -132,7 +133,7 @@ def tune(
             result = run(final, resume=True, progress=progress)
     tuning = Tuning(trials=trials, chosen=best.name, metric=config.data.lead, result=result)
     with writing_to(folder, name="output.dir"):
-        write_atomically(folder / "tune.json", tuning.model_dump_json(indent=2) + "\n")
+        write_atomically(folder / "tune.json", with_digest(json.loads(tuning.model_dump_json())))
     return tuning
 
 

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from tutelage.errors import TrainingError
-from tutelage.files import atomic_path, remove_leftovers, writing_to
+from tutelage.files import remove_leftovers, writing_to
+from tutelage.tensor_files import read_tensors, write_tensors
 
 __all__ = ["load_checkpoint", "random_states", "save_checkpoint", "unchanged_random_state"]
 
@@ -57,8 +56,7 @@ def save_checkpoint(
     with writing_to(path, name="the checkpoint", advice=advice):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path)
-        with atomic_path(path) as temporary:
-            save_file(stored, temporary, metadata={"tutelage": json.dumps(plain)})
+        write_tensors(path, stored, metadata={"tutelage": json.dumps(plain)})
 
 
 def load_checkpoint(
@@ -73,9 +71,8 @@ def load_checkpoint(
         TrainingError: If the file is damaged or of another model.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            plain = json.loads(file.metadata()["tutelage"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors, texts = read_tensors(path)
+        plain = json.loads(texts["tutelage"])
         weights = {
             n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")
         }
@@ -83,7 +80,7 @@ def load_checkpoint(
         for name, optimizer in optimizers.items():
             optimizer.load_state_dict(_unpack(plain["optimizers"][name], tensors))
         _restore_random(_unpack(plain["random"], tensors))
-    except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise TrainingError(
             f"cannot continue from {path}: {error}; remove it to start this run anew"
         ) from error

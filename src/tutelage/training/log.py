@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from tutelage.errors import DivergedError
+from tutelage.files import write_atomically, writing_to
 from tutelage.objective import Terms
 from tutelage.results.result import read_history
 from tutelage.results.run_folder import RunFolder
@@ -29,15 +30,31 @@ class TrainLog:
         self._folder = folder
         self._accelerator = accelerator
         self._counted = counted
+        self._lines: list[str] = []
         self._passes = 0
         self._sums = torch.zeros(4, device=accelerator.device)
 
-    def start(self, step: int) -> None:
-        """Begin the file, or cut it back to the step of the checkpoint that is continued."""
-        if self._accelerator.is_main_process:
+    @property
+    def text(self) -> str:
+        """All lines so far, for the checkpoint."""
+        return "".join(self._lines)
+
+    def start(self, step: int, *, text: str | None = None) -> None:
+        """Begin the file, or put it back to where it was at the checkpoint that is continued.
+
+        Args:
+            step: Of the checkpoint; 0 for a new run.
+            text: The lines that the checkpoint holds; None for one of an older version, whose lines
+                are read from the file.
+        """
+        if not self._accelerator.is_main_process:
+            return
+        if text is None:
             rows = read_history(self._folder.path) if step else []
-            lines = [json.dumps(row) + "\n" for row in rows if row["step"] <= step]
-            self._folder.metrics.write_text("".join(lines))
+            text = "".join(json.dumps(row) + "\n" for row in rows if row["step"] <= step)
+        self._lines = text.splitlines(keepends=True)
+        with writing_to(self._folder.path, name="output.dir"):
+            write_atomically(self._folder.metrics, text)
 
     def add(self, terms: Terms, right: Tensor) -> None:
         """Count one pass, without waiting for the device."""
@@ -67,6 +84,11 @@ class TrainLog:
     def line(self, step: int, values: Mapping[str, float]) -> None:
         """Write one line, to the file and to the tracker."""
         if self._accelerator.is_main_process:
-            with self._folder.metrics.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"step": step, **values}) + "\n")
+            self._lines.append(json.dumps({"step": step, **values}) + "\n")
+            advice = "free some space or choose another output.dir, then continue with --resume"
+            with (
+                writing_to(self._folder.metrics, name="the log", advice=advice),
+                self._folder.metrics.open("a", encoding="utf-8") as file,
+            ):
+                file.write(self._lines[-1])
         self._accelerator.log(dict(values), step=step)

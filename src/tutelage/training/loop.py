@@ -130,7 +130,7 @@ def fit(
         batches.labelled, len(batches) - batches.labelled, settings=settings
     )
     log = TrainLog(folder, accelerator, counted=labelled if rows.task.labels_are_classes else None)
-    log.start(state.step)
+    log.start(state.step, text=state.log if state.step else None)
     loader = batches.loader(
         _order(
             batches, labelled, unlabelled, start=state.step, config=config, accelerator=accelerator
@@ -174,7 +174,7 @@ def fit(
                     holdout.report(state.step, metrics)
                 _to_training(module)
             if due.save or (due.log and not due.last and state.overdue(settings)):
-                state.save(folder.checkpoint)
+                state.save(folder.checkpoint, log=log.text)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class TrainState:
 
     Attributes:
         step: Optimizer steps done.
+        log: Lines of the training log at the checkpoint that was restored; None where it has none.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class TrainState:
         accelerator: Accelerator,
     ) -> None:
         self.step = 0
+        self.log: str | None = None
         self._learner = learner
         self._optimizers = optimizers
         share = learning_rate(settings)
@@ -76,7 +78,7 @@ class TrainState:
                 f"{path} was written under other settings than these; continue with the "
                 f"settings in {path.with_name('config.toml')}, or choose another output.dir"
             )
-        self.step = int(numbers["step"])
+        self.step, self.log = int(numbers["step"]), numbers.get("log")
         for schedule in self._schedules:
             schedule.last_epoch = self.step
         if self._accelerator.scaler is not None:
@@ -94,14 +96,19 @@ class TrainState:
             return bool(late)
         return bool(broadcast(late.to(self._accelerator.device)))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, log: str = "") -> None:
         """Write a checkpoint; all processes must call this, the main one writes.
+
+        Args:
+            path: The file.
+            log: Lines of the training log so far.
 
         Raises:
             OutputError: If it cannot be written.
         """
         states = random_states()
-        numbers: dict[str, Any] = {"step": self.step, "identity": self._digest, "scaler": {}}
+        numbers: dict[str, Any] = {"step": self.step, "identity": self._digest, "log": log}
+        numbers["scaler"] = {}
         if self._accelerator.scaler is not None:
             numbers["scaler"] = dict(self._accelerator.scaler.state_dict())
         if self._accelerator.is_main_process:
