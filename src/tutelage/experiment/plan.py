@@ -1,7 +1,7 @@
 """A run as a value: everything that is known, and checked, before anything is computed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ import torch
 
 from tutelage.config import ExperimentConfig, TeacherConfig
 from tutelage.data import Data, Modality, Side, Split, Splits, chained, open_data, summarize
+from tutelage.data.overlap import not_evaluated
 from tutelage.errors import ConfigError, DataError, TutelageError
 from tutelage.files import canonical, digest_of
 from tutelage.progress import Progress
@@ -116,8 +117,13 @@ class Plan:
             if taught or not trains
         ]
         used = trains and taught and config.train.unlabelled_share > 0
-        unlabelled = tuple(splits.unlabelled) if used else ()
-        needed = [splits.extracted, *unlabelled, *([splits.evaluated] if probes else [])]
+        unlabelled, notes = (mistakes.tell(partial(not_evaluated, splits)) if used else None) or (
+            (),
+            (),
+        )
+        data = replace(data, notes=data.notes + notes)
+        extracted = splits.unlabelled if unlabelled else ()
+        needed = [splits.extracted, *extracted, *([splits.evaluated] if probes else [])]
         for teacher in filter(None, teachers):
             if wrong := _teacher_problems(teacher):
                 mistakes.add(*wrong)

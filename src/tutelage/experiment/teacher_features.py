@@ -52,7 +52,8 @@ class Teacher:
 
 def extract_features(plan: Plan, runtime: Runtime) -> list[Teacher]:
     """Return every teacher with its features of the plan's rows, cached or newly extracted."""
-    return _extracted(plan, (plan.splits.extracted, *plan.unlabelled), runtime)
+    unlabelled = plan.splits.unlabelled if plan.unlabelled else ()
+    return _extracted(plan, (plan.splits.extracted, *unlabelled), runtime)
 
 
 def run_digest(plan: Plan, teachers: Sequence[Teacher]) -> str:
