@@ -128,7 +128,8 @@ class Walk:
 
     def _statement(self, module: Module, name: str, node: ast.AST, tracked: set[str]) -> None:
         """Follow a statement; of a compound one first the head, then each part."""
-        blocks = [part for key in BLOCKS for part in getattr(node, key, [])]
+        lists = [getattr(node, key, None) for key in BLOCKS]  # a conditional's body is no list
+        blocks = [part for parts in lists if isinstance(parts, list) for part in parts]
         if blocks and not isinstance(node, Function):
             heads = [
                 value
