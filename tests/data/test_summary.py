@@ -44,14 +44,14 @@ def test_splits_and_rows_that_are_not_used(tmp_path):
         "table:SOURCE: 24 training rows; 9 test rows; 3 rows without a label",
         "3 classes: x, y, z (from the column 'label')",
         "reads the text 'text'",
-        "1 test rows have no label and are not evaluated",
-        "6 validation rows are used only with data.evaluate = 'holdout'",
+        "1 test row without a label: not evaluated",
+        "6 validation rows: used only with data.evaluate = 'holdout'",
         "data.limit keeps 24 of the training rows",
         "sample_submission is no training, test or validation split and is not read",
         "unlabelled rows: more.csv: values are separated by semicolons (data.params.delimiter)",
     ]
     assert told(tmp_path, evaluate="holdout")[0].endswith(
-        "30 training rows; 6 holdout rows; 1 rows without a label"
+        "30 training rows; 6 holdout rows; 1 row without a label"
     )
 
 

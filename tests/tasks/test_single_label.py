@@ -92,3 +92,11 @@ def test_strata_are_classes_and_columns_are_one_hot():
     labels = torch.tensor([1, 0, -100])
     assert SingleLabel.strata(labels).tolist() == [1, 0, -100]
     assert SingleLabel.numbered(2).columns(labels[:2]).tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_row_is_scored_without_a_warning(label):
+    outputs = torch.tensor([[0.0, 1.0]])
+    scores = SingleLabel.numbered(2).scores(outputs, torch.tensor([label]))
+    assert (scores["accuracy"], scores["f1"], scores["mcc"]) == (label, label, 0.0)
+    assert "auroc" not in scores

@@ -32,13 +32,13 @@ def summarize(data: Data, splits: Splits, config: DataConfig) -> list[str]:
 
 
 def _rows(data: Data, splits: Splits, config: DataConfig) -> str:
-    evaluated = f"{len(splits.evaluated)} {splits.evaluated.name} rows"
+    evaluated = _count(len(splits.evaluated), f"{splits.evaluated.name} row")
     stored = "validation" if splits.evaluated.name == "holdout" else "test"
     if stored not in data.splits:
         evaluated += ", drawn from the training rows"
-    parts = [f"{len(splits.training)} training rows", evaluated]
+    parts = [_count(len(splits.training), "training row"), evaluated]
     if unlabelled := sum(map(len, splits.unlabelled)):
-        parts.append(f"{unlabelled} rows without a label")
+        parts.append(f"{_count(unlabelled, 'row')} without a label")
     return f"{config.source}: {'; '.join(parts)}"
 
 
@@ -74,13 +74,17 @@ def _not_used(data: Data, splits: Splits, config: DataConfig) -> list[str]:
     notes = []
     stored = "validation" if splits.evaluated.name == "holdout" else "test"
     if stored in data.splits and (without := len(data.splits[stored]) - len(splits.evaluated)):
-        notes.append(f"{without} {stored} rows have no label and are not evaluated")
+        notes.append(f"{_count(without, f'{stored} row')} without a label: not evaluated")
     if config.evaluate == "test" and "validation" in data.splits:
-        count = len(data.splits["validation"])
-        notes.append(f"{count} validation rows are used only with data.evaluate = 'holdout'")
+        count = _count(len(data.splits["validation"]), "validation row")
+        notes.append(f"{count}: used only with data.evaluate = 'holdout'")
     if config.limit is not None and len(splits.extracted) == config.limit:
         notes.append(f"data.limit keeps {config.limit} of the training rows")
     return notes
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _quoted(names: Sequence[str]) -> str:

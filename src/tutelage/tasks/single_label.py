@@ -149,7 +149,8 @@ class SingleLabel(Task):
         yield "macro_f1", f1_score(labels, chosen, average="macro")
         if outputs.shape[1] == 2:
             yield "f1", f1_score(labels, chosen, zero_division=0)
-        yield "mcc", matthews_corrcoef(labels, chosen)
+        several = len(np.union1d(labels, chosen)) > 1
+        yield "mcc", matthews_corrcoef(labels, chosen) if several else 0.0
         present = np.unique(labels)
         if len(present) > 1:
             truth = (labels[:, None] == present).astype(int)
