@@ -12,11 +12,14 @@ TEMPLATE = "Review: {text}\n Sentiment:"
 
 
 class Notes(Silent):
+    """What is said of rows that were cut."""
+
     def __init__(self) -> None:
         self.said: list[str] = []
 
     def note(self, message: str) -> None:
-        self.said.append(message)
+        if "were cut" in message:
+            self.said.append(message)
 
 
 @pytest.fixture
@@ -54,8 +57,7 @@ def test_rows_that_were_cut_are_counted_for_teachers_and_student(config, small_b
     ]
     again = Notes()
     run(load_config([config], assignments=["output.overwrite=true"]), progress=again)
-    cut = [note for note in again.said if "were cut" in note]
-    assert cut == notes.said[1:], "what is cached is not cut again"
+    assert again.said == notes.said[1:], "what is cached is not cut again"
 
 
 def test_workers_count_too(config):

@@ -127,7 +127,7 @@ class Objective(nn.Module):
             ValueError: If the task's loss is no single number, or features are of other shapes than
                 the regularizer's.
         """
-        if isinstance(outputs, Tensor) and not outputs.is_floating_point():
+        if isinstance(outputs, Tensor) and not outputs.dtype.is_floating_point:
             raise TypeError(
                 f"expected objective(outputs, labels, student, teacher), got outputs of {outputs.dtype}"
             )

@@ -37,7 +37,9 @@ def test_errors_name_the_code_and_its_line():
 
 @pytest.mark.usefixtures("unchecked")
 def test_a_loss_must_be_a_scalar():
-    with pytest.raises(TrainingError, match=r"mine:PerRow gave \(2,\) for a batch"):
+    with pytest.raises(
+        TrainingError, match=r"mine:PerRow raises TypeError: PerRow.compare gave \(2,\)"
+    ):
         Guarded(PerRow(4, DINO), path="mine:PerRow")(torch.ones(2, 4), torch.ones(2, 3))
 
 

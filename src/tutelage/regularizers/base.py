@@ -95,7 +95,7 @@ class Regularizer(nn.Module):
                 one a teacher, in order or by name; any floating dtype.
 
         Raises:
-            TypeError: If features are no tensors.
+            TypeError: If features are no tensors, or ``compare`` gives no scalar tensor.
             ValueError: If widths differ from those of the constructor, the batches in length or
                 device, or a teacher's features hold NaN or infinity. The latter is looked at on a
                 CPU alone, since a step would wait for any other device.
@@ -124,7 +124,13 @@ class Regularizer(nn.Module):
             )
         self._unlearned.look(self, student)
         with torch.autocast(device_type=student.device.type, enabled=False):
-            value = self.compare(_wide(student), _wide(columns))
+            value: object = self.compare(_wide(student), _wide(columns))
+        if not isinstance(value, Tensor) or value.ndim > 0:
+            given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise TypeError(
+                f"{type(self).__name__}.compare gave {given} for a batch; "
+                "it returns a scalar tensor, such as a mean"
+            )
         if _is_seen_not_to_be_finite(value):
             self.teachers.check_finite(columns)
         return value
