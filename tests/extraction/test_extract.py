@@ -250,3 +250,27 @@ def test_on_a_gpu(tmp_path):
     expected = one_by_one(TextTeacher(), split)
     torch.testing.assert_close(full.read(0, 2300), expected, atol=2e-2, rtol=2e-2)
     torch.testing.assert_close(half.read(0, 2300).float(), expected, atol=0.3, rtol=0.1)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_batches_that_a_gpu_has_no_room_for_are_halved(tmp_path):
+    class Hungry(TextTeacher):
+        def encode(self, inputs):
+            features = super().encode(inputs)
+            torch.empty(len(features), 100 << 20, dtype=torch.uint8, device=features.device)
+            return features
+
+    split = texts(70)
+    _, total = torch.cuda.mem_get_info()
+    torch.cuda.set_per_process_memory_fraction(2e9 / total)
+    try:
+        table = extract_split(
+            Hungry(),
+            split,
+            store=FeatureStore(tmp_path),
+            settings=ExtractionSettings(dtype="float32", batch_size=64),
+        )
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    expected = one_by_one(TextTeacher(), split)
+    torch.testing.assert_close(table.read(0, 70), expected, atol=2e-2, rtol=2e-2)

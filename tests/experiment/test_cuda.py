@@ -1,0 +1,115 @@
+"""On a GPU: repeatable, as on the CPU, resumed exactly, in every precision, never waiting in a step."""
+
+import warnings
+from contextlib import contextmanager
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tutelage import run
+from tutelage.progress import Silent
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+@pytest.fixture
+def on_gpu(small):
+    return small.replace({"train.device": "auto", "train.steps": 6})
+
+
+def weights(config):
+    return load_file(config.output.dir / "student" / "model.safetensors")
+
+
+def test_a_run_repeats_and_agrees_with_the_cpu(on_gpu, tmp_path):
+    first = run(on_gpu)
+    again = on_gpu.replace({"output.dir": tmp_path / "again"})
+    assert run(again).metrics == first.metrics
+    for name, value in weights(again).items():
+        assert torch.equal(weights(on_gpu)[name], value), name
+    on_cpu = on_gpu.replace({"output.dir": tmp_path / "cpu", "train.device": "cpu"})
+    expected = run(on_cpu)
+    assert first.metrics["test"]["loss"] == pytest.approx(
+        expected.metrics["test"]["loss"], rel=1e-3
+    )
+    for name, value in weights(on_cpu).items():
+        torch.testing.assert_close(weights(on_gpu)[name], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_lower_precisions_are_near(on_gpu, tmp_path, precision):
+    expected = run(on_gpu).metrics["test"]["loss"]
+    lower = {"train.mixed_precision": precision, "output.dir": tmp_path / precision}
+    assert run(on_gpu.replace(lower)).metrics["test"]["loss"] == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("precision", ["no", "bf16", "fp16"])
+@pytest.mark.parametrize("method", ["aft", "aft-bilevel"])
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(on_gpu, tmp_path, method, precision):
+    config = on_gpu.replace(
+        {
+            "transfer.method": method,
+            "train.mixed_precision": precision,
+            "train.checkpoint_every": 2,
+            "train.log_every": 1,
+        }
+    )
+    whole = config.replace({"output.dir": tmp_path / "whole"})
+    run(whole)
+
+    class StoppedError(Exception):
+        pass
+
+    class StopAtFour(Silent):
+        @contextmanager
+        def track(self, label, total, *, unit, done=0):
+            def update(count):
+                if label == "train" and count == 4:
+                    raise StoppedError
+
+            yield update
+
+    with pytest.raises(StoppedError):
+        run(config, progress=StopAtFour())
+    run(config, resume=True)
+    for name, value in weights(whole).items():
+        assert torch.equal(weights(config)[name], value), name
+
+
+@pytest.mark.parametrize("method", ["aft", "kd", "ft", "rkd", "aft-bilevel", "stl"])
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+def test_a_step_never_waits_for_the_device(on_gpu, tmp_path, method, precision):
+    """Operations that wait are counted: as many in a run of 5 steps as in one of 25."""
+    counts = []
+    for steps in (5, 25):
+        config = on_gpu.replace(
+            {
+                "transfer.method": method,
+                "train.mixed_precision": precision,
+                "train.steps": steps,
+                "train.warmup": 0,
+                "train.log_every": 1000,
+                "output.dir": tmp_path / f"{steps}",
+            }
+        )
+        run(config.replace({"output.dir": tmp_path / f"{steps}-first"}))  # the cache is filled
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                run(config)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        waits = [str(w.message) for w in caught if "synchronizing" in str(w.message)]
+        counts.append(len(waits))
+    assert counts[0] == counts[1]
+
+
+def test_features_are_those_of_the_cpu(on_gpu, tmp_path):
+    losses = []
+    for device in ("auto", "cpu"):
+        settings = {"cache.dir": tmp_path / f"{device}-cache", "output.dir": tmp_path / device}
+        result = run(on_gpu.replace(settings | {"train.device": device}))
+        losses.append(result.metrics["test"]["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
