@@ -174,7 +174,8 @@ class ImageTeacher:
 
     def encode(self, batch):
         time.sleep(self.pause)
-        return self.model(batch["image"].permute(0, 3, 1, 2).float() / 255).mean((2, 3))
+        pixels = batch["image"].permute(0, 3, 1, 2).float() / 255
+        return self.model(pixels.to(self.model[0].weight.dtype)).mean((2, 3))
 
 
 class Table:

@@ -43,7 +43,9 @@ def test_every_row_gets_its_own_features(tmp_path, kind, workers, batch_size):
         split,
         store=FeatureStore(tmp_path),
         progress=Watch(told.append),
-        settings=ExtractionSettings(dtype="float32", workers=workers, batch_size=batch_size),
+        settings=ExtractionSettings(
+            dtype="float32", workers=workers, batch_size=batch_size, device="cpu"
+        ),
     )
     torch.testing.assert_close(features.read(0, len(split)), one_by_one(teacher, split))
     assert told == sorted(told)
@@ -82,7 +84,8 @@ def test_cached_features_are_not_computed_again(tmp_path):
 
 def test_texts_are_sorted_so_that_padding_is_small(tmp_path):
     teacher = TextTeacher()
-    extract_split(teacher, texts(2048), store=FeatureStore(tmp_path))
+    settings = ExtractionSettings(device="cpu")
+    extract_split(teacher, texts(2048), store=FeatureStore(tmp_path), settings=settings)
     padded = sum(rows * length for rows, length, _ in teacher.batches)
     tokens = sum(count for _, _, count in teacher.batches)
     assert tokens / padded > 0.93  # in the order of the rows: 0.53

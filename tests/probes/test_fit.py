@@ -88,6 +88,7 @@ def test_gradient_is_the_objectives(digits):
     features, labels = digits
     regression = ProbeProblem(features[:200], labels[:200], task=SingleLabel.numbered(10))
     point = 0.1 * torch.randn(650, generator=torch.Generator().manual_seed(0))
+    point = point.to(regression.device)
     _, gradient = regression.objective(point, c=0.01)
     for place in (2, 212, 619, 640, 649):
         step = torch.zeros_like(point)
@@ -102,7 +103,9 @@ def test_objective_is_the_definition(digits):
     point = 0.1 * torch.randn(650, generator=torch.Generator().manual_seed(0))
     _, columns = reference(features, labels, c=1e-4)
     expected = plain_objective(point[:640].view(10, 64), point[640:], columns, labels, c=0.3)
-    assert regression.objective(point, c=0.3)[0] == pytest.approx(expected, rel=1e-5)
+    assert regression.objective(point.to(regression.device), c=0.3)[0] == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 @pytest.fixture

@@ -86,6 +86,7 @@ def test_gradients_are_the_objectives(marks, diabetes):
         )
         size = labels.shape[1] * (features.shape[1] + 1)
         point = 0.1 * torch.randn(size, generator=torch.Generator().manual_seed(0))
+        point = point.to(regression.device)
         _, gradient = regression.objective(point, c=0.01)
         for place in (2, size // 2, size - 1):
             step = torch.zeros_like(point)

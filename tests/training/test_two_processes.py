@@ -90,6 +90,7 @@ def start(*words: object, notes: Path, pause: float = 0, module: str = "tutelage
         "TUTELAGE_CACHE": notes.parent / "cache",
         "HF_HUB_OFFLINE": 1,
         "OMP_NUM_THREADS": 1,
+        "CUDA_VISIBLE_DEVICES": "",  # accelerate waits on a GPU a process where one is seen
     }
     return subprocess.Popen(
         [sys.executable, *TORCHRUN, module, *map(str, words)],

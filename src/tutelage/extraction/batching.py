@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 
 from tutelage.data.base import Rows
+from tutelage.errors import out_of_memory
 from tutelage.teachers.base import Encoder
 
 __all__ = ["Budget", "choose_budget", "cut"]
@@ -110,7 +111,9 @@ def _measured(source: Encoder, rows: Rows, device: torch.device) -> Budget:
     small, large = 4, 16
     try:
         bytes_per_row = (peak(large) - peak(small)) / (large - small)
-    except torch.OutOfMemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
         return Budget(rows=small)
     free, _ = torch.cuda.mem_get_info(device)
     free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

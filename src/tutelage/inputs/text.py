@@ -185,8 +185,8 @@ class TextInput:
 
     def _lost(self, encoded: "BatchEncoding", *texts: str) -> bool:
         """Whether the text was cut; it is tokenized again only if nothing else shows that."""
-        if encoded.encodings:
-            return bool(encoded.encodings[0].overflowing)
+        if encoded.encodings and encoded.encodings[0].overflowing:
+            return True
         length = len(encoded["input_ids"])
         return length >= self.max_length and len(self._encode(*texts)["input_ids"]) > length
 

@@ -95,7 +95,10 @@ class ModuleEncoder(TakesRows):
 
     def encode(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch width"]:
         """Return the features of a batch on the device."""
-        return self._features(self.input.finish(batch, dtype=self._dtype))
+        inputs = self.input.finish(batch, dtype=self._dtype)
+        if self._placed:
+            inputs = _beside(self.model, inputs)
+        return self._features(inputs)
 
     def identity(self) -> Mapping[str, str]:
         """Return all that decides the features."""
@@ -118,6 +121,14 @@ class ModuleEncoder(TakesRows):
                 f"{name} gives {shape} for one row; features must be a tensor [batch, width]"
             )
         return features.shape[1]
+
+
+def _beside(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Move inputs to where the first layer is; accelerate itself moves those of an offloaded one."""
+    first = next((p.device for p in model.parameters()), torch.device("meta"))
+    if first.type == "meta":
+        return dict(inputs)
+    return {name: tensor.to(first, non_blocking=True) for name, tensor in inputs.items()}
 
 
 def modality_mistakes(source: str, takes: Side, *, rows: Side, instead: str) -> list[str]:
