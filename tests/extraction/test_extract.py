@@ -199,7 +199,7 @@ def test_a_worker_that_dies_is_explained(tmp_path):
             TextTeacher(),
             split_of(Deadly(["a"])),
             store=FeatureStore(tmp_path),
-            settings=ExtractionSettings(workers=1),
+            settings=ExtractionSettings(workers=1, device="cpu"),
         )
 
 

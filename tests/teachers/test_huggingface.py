@@ -82,7 +82,10 @@ def test_layers_that_accelerate_places(kind, tmp_path):
     plain, placed = opened(tmp_path), opened(tmp_path, device_map="auto")
     for teacher in (plain, placed):
         teacher.to(torch.device("cpu"), torch.float32)
-    assert torch.equal(encoded(placed, TEXTS), encoded(plain, TEXTS))
+    features = encoded(placed, TEXTS)
+    if features.device.type == "cpu":
+        assert torch.equal(features, encoded(plain, TEXTS))
+    torch.testing.assert_close(features.cpu(), encoded(plain, TEXTS), **CLOSE)
     assert placed.identity() == plain.identity()  # where layers lie decides nothing
 
 

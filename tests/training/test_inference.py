@@ -3,6 +3,7 @@
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from small_run import CLASSES, HIDDEN, ROWS, batches, pixels_and_labels, small_student
 from torch.nn import functional as F
 
@@ -23,6 +24,7 @@ def student():
 
 @pytest.fixture
 def accelerator():
+    AcceleratorState._reset_state(reset_partial_state=True)  # of tests before
     return Accelerator(cpu=True)
 
 
