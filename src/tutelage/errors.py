@@ -6,6 +6,7 @@
     ├── DataError            rows, labels or files of the data
     ├── SourceError          a teacher: unknown, random where trained was meant, wrong features
     ├── CacheError           cached features: wrong rows, changed or damaged files
+    │   └── PrecisionError   numbers that the precision of the cache cannot hold
     ├── StudentError         the model being trained
     ├── OutputError          files that cannot be written: no room, no permission
     └── TrainingError        a run that cannot start, continue or resume
@@ -27,6 +28,7 @@ __all__ = [
     "DivergedError",
     "MissingExtraError",
     "OutputError",
+    "PrecisionError",
     "SourceError",
     "StudentError",
     "TrainingError",
@@ -64,6 +66,18 @@ class SourceError(TutelageError):
 
 class CacheError(TutelageError):
     """Cached features are not those that were asked for, or are damaged."""
+
+
+class PrecisionError(CacheError):
+    """Numbers that the precision of the cache cannot hold.
+
+    Attributes:
+        reason: What came, without what to do.
+    """
+
+    def __init__(self, reason: str, *, advice: str) -> None:
+        super().__init__(f"{reason}; {advice}")
+        self.reason = reason
 
 
 class StudentError(TutelageError):

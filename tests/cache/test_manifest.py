@@ -16,7 +16,7 @@ from tutelage.cache.manifest import (
     read_statistics,
     write_statistics,
 )
-from tutelage.cache.statistics import RunningMoments
+from tutelage.cache.statistics import RowCounts, RunningMoments
 from tutelage.errors import CacheError
 from tutelage.files import digest_of
 
@@ -66,8 +66,10 @@ def test_ids_are_lines_of_json(tmp_path: Path, count: int) -> None:
 def test_statistics_are_read_back(tmp_path: Path) -> None:
     moments = RunningMoments(2)
     moments.update(torch.tensor([[1.0, 2.0], [3.0, 2.0]]))
-    write_statistics(tmp_path, moments)
-    mean, std = read_statistics(tmp_path, width=2)
+    counts = RowCounts(zero=2, first_zero=5, repeated=0)
+    write_statistics(tmp_path, moments, counts)
+    mean, std, found = read_statistics(tmp_path, width=2)
+    assert found == counts
     assert (mean.tolist(), std.tolist()) == ([2.0, 2.0], [1.0, 0.0])
     with pytest.raises(CacheError, match=r"has \(2,\) columns instead of 3"):
         read_statistics(tmp_path, width=3)

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from tutelage.cache.statistics import RunningMoments
+from tutelage.cache.statistics import RowCounter, RowCounts, RunningMoments
 
 
 def reference(column: list[float]) -> tuple[float, float]:
@@ -50,3 +50,19 @@ def test_one_row_and_constant_columns_deviate_by_nothing():
     assert moments.std.tolist() == [0.0, 0.0]
     moments.update(torch.tensor([[3.0, 6.0]]))
     assert moments.std.tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("blocks", [[7], [1, 6], [3, 2, 2]])
+def test_zero_and_repeated_rows_are_counted_over_all_blocks(blocks):
+    rows = torch.tensor([[1, 2], [0, 3], [0, 0], [1, 2], [-0.0, 0], [0, 0], [2, 1]]).half()
+    counter = RowCounter()
+    for block in rows.split(blocks):
+        counter.update(block)
+    # Row 4 is zero, too, but its bytes are not those of row 2.
+    assert counter.counts == RowCounts(zero=3, first_zero=2, repeated=2)
+
+
+def test_of_sound_rows_there_is_nothing_to_count():
+    counter = RowCounter()
+    counter.update(torch.randn(500, 3, generator=torch.Generator().manual_seed(0)))
+    assert counter.counts == RowCounts(zero=0, first_zero=-1, repeated=0)

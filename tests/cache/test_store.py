@@ -4,10 +4,13 @@ import json
 import shutil
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from small_rows import IDS, fill, key_of, rows_of
 from small_teachers import TextTeacher, texts
 
 from tutelage.cache import FeatureStore
+from tutelage.cache.manifest import Manifest, records
 from tutelage.errors import CacheError
 from tutelage.extraction import extract_split
 
@@ -98,3 +101,22 @@ def test_changed_teacher_is_another_entry_and_named(tmp_path):
     assert len(store.entries()) == 2
     why = store.why_missing(second.key)
     assert why == "source.weights: 2 here, 1 there"
+
+
+def test_statistics_of_an_older_version_have_no_counts_of_rows(store):
+    rows = rows_of()
+    rows[7] = 0
+    rows[9] = rows[8]
+    fill(store, key_of(), rows)
+    features = store.open(key_of(), IDS)
+    assert (features.row_counts.zero, features.row_counts.first_zero) == (1, 7)
+    assert features.row_counts.repeated == 1
+    path = features.folder / "statistics.safetensors"
+    save_file({name: load_file(path)[name] for name in ("mean", "std")}, path)
+    manifest = Manifest.read(features.folder)
+    files = [file for file in manifest.files if file.name != path.name]
+    again = (*files, *records(features.folder, [path.name]))
+    Manifest(manifest.key, manifest.layout, again).write(features.folder)
+    older = store.open(key_of(), IDS)
+    assert older.row_counts is None
+    assert torch.equal(older.mean, features.mean)

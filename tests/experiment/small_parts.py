@@ -24,13 +24,21 @@ def narrow() -> nn.Module:
     return _seeded(3 * 32 * 32, 4, seed=2)
 
 
+def dead() -> nn.Module:
+    return nn.Sequential(wide(), _Scaled(0.0))
+
+
 def loud() -> nn.Module:
-    return nn.Sequential(wide(), _Scaled())
+    return nn.Sequential(wide(), _Scaled(100.0))
 
 
 class _Scaled(nn.Module):
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return 100 * features
+        return self.factor * features
 
 
 def student(num_classes: int, hidden: int = 8) -> nn.Module:

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from tutelage import run
+from tutelage.errors import SourceError
 from tutelage.experiment.plan import Plan
 from tutelage.progress import Silent
 from tutelage.results.result import read_history, read_result
@@ -108,3 +109,16 @@ def test_settings_without_effect_and_a_teacher_that_decides_alone_are_told_befor
     quiet = Notes()
     run(config.replace({"transfer.standardize": "auto", "output.overwrite": True}), progress=quiet)
     assert not [note for note in quiet.notes if "hardly counts" in note]
+
+
+def test_teachers_that_tell_nothing_are_refused_and_one_among_others_is_told(small):
+    notes = Notes()
+    config = small.replace({"teachers.0.source": "python:small_parts:dead"})
+    run(config.replace({"train.steps": 1}), progress=notes)
+    assert [n for n in notes.notes if n.startswith("wide: all 9 columns are zero in all 60 rows")]
+    config = config.replace(
+        {"output.overwrite": True, "teachers.1.source": "python:small_parts:dead"}
+    )
+    with pytest.raises(SourceError, match="wide and narrow are the same in all 60 training rows"):
+        run(config)
+    run(config.replace({"transfer.method": "stl"}))

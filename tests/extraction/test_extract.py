@@ -277,3 +277,81 @@ def test_batches_that_a_gpu_has_no_room_for_are_halved(tmp_path):
         torch.cuda.set_per_process_memory_fraction(1.0)
     expected = one_by_one(TextTeacher(), split)
     torch.testing.assert_close(table.read(0, 70), expected, atol=2e-2, rtol=2e-2)
+
+
+class Numbers:
+    """Features computed elsewhere, as a matrix."""
+
+    parameters = None
+
+    def __init__(self, matrix: torch.Tensor) -> None:
+        self.matrix, self.width = matrix, matrix.shape[1]
+
+    def identity(self) -> dict[str, str]:
+        return {"content": str(self.matrix.double().sum().item())}
+
+    def read(self, split, rows) -> torch.Tensor:
+        return self.matrix[list(rows)]
+
+
+@pytest.mark.parametrize(
+    ("first", "damage", "says"),
+    [
+        (4500, lambda column: 1e6 * column, "the largest float16 is 6.55e+04"),
+        (0, lambda column: 1000 + 0.1 * column, "1 of 4 columns do not survive float16: column 2"),
+        (0, lambda column: 1e-9 * column, "1 of 4 columns do not survive float16: column 2"),
+    ],
+    ids=["large values in the second part", "large mean", "small values"],
+)
+def test_what_float16_cannot_hold_is_stored_wider_and_told(tmp_path, first, damage, says):
+    rows = torch.randn(5000, 4, generator=torch.Generator().manual_seed(0))
+    rows[first:, 2] = damage(rows[first:, 2])
+    store, watch = FeatureStore(tmp_path), Watch()
+    source, split = Numbers(rows), texts(5000)
+    features = extract_split(source, split, store=store, name="mine", progress=watch)
+    assert torch.equal(features.read(0, 5000), rows)
+    (note,) = watch.notes
+    assert note.startswith("mine: ")
+    assert says in note
+    assert "stored as float32" in note
+    assert len(store.entries()) == 1, "nothing is left of the narrow ones"
+    again = Watch()
+    assert extract_split(source, split, store=store, progress=again).folder == features.folder
+    assert [note for note in again.notes if "are cached" in note]
+
+
+def test_what_float16_can_hold_stays_float16(tmp_path):
+    rows = torch.randn(5000, 4, generator=torch.Generator().manual_seed(0))
+    watch = Watch()
+    features = extract_split(
+        Numbers(rows), texts(5000), store=FeatureStore(tmp_path), progress=watch
+    )
+    assert features.dtype == torch.float16
+    assert torch.equal(features.read(0, 5000), rows.half())
+    assert watch.notes == []
+
+
+def test_what_float32_cannot_hold_is_refused(tmp_path):
+    rows = 1.7e9 + torch.randn(100, 2, generator=torch.Generator().manual_seed(0)).double()
+    with pytest.raises(CacheError, match=r"do not survive float32.*with the mean subtracted"):
+        extract_split(Numbers(rows), texts(100), store=FeatureStore(tmp_path))
+
+
+def test_features_that_tell_nothing_are_told_each_time(tmp_path):
+    store, source = FeatureStore(tmp_path), Numbers(torch.zeros(40, 3))
+    for _ in range(2):
+        watch = Watch()
+        extract_split(source, texts(40), store=store, name="dead", progress=watch)
+        assert watch.notes[-1].startswith("dead: all 3 columns are zero in all 40 rows")
+
+
+def test_wide_features_in_the_cache_change_no_number(tmp_path):
+    """Float32 stands for float16 only where float16 cannot hold the features."""
+    plain = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
+    large = plain.clone()
+    large[7, 1] = 1e6
+    for rows, dtype in ((plain, torch.float16), (large, torch.float32)):
+        store, source = FeatureStore(tmp_path), Numbers(rows)
+        wide = ExtractionSettings(dtype="float32")
+        assert extract_split(source, texts(300), store=store, settings=wide).dtype == torch.float32
+        assert extract_split(source, texts(300), store=store).dtype == dtype

@@ -158,6 +158,15 @@ def test_works_on_standardized_features(build, features, name):
     assert wrapped.regularizer.student_width == term.student_width
 
 
+def test_constant_columns_are_zero_whatever_their_computed_deviation(features):
+    rounding = {"dino": torch.tensor([1.0, 1e-18, 0.0, 1e-47, 1.0, 1.0]).double()}
+    mean = {"dino": torch.tensor([0.0, 0.1, 0.2, 1e-30, 0.0, 0.0]).double()}
+    wrapped = Standardized(NoTransfer(STUDENT, ONE), mean, std=rounding)
+    assert wrapped.scale.tolist() == [1.0, 0.0, 0.0, 0.0, 1.0, 1.0]
+    _, teacher = features(ONE)
+    assert wrapped.standardized(teacher)["dino"].isfinite().all()
+
+
 def test_preparation_gets_standardized_rows(draw, evidence):
     rows = {"dino": draw(30, 6, dtype=torch.float32)}
     labels = torch.arange(30) % CLASSES

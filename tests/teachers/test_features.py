@@ -168,3 +168,24 @@ def test_mistakes_are_named(tmp_path):
     refuse("not lists of numbers", "t.parquet")
     save_file({"a": MATRIX, "b": MATRIX}, tmp_path / "two.safetensors")
     refuse("has no tensor 'features'; it has: a, b", "two.safetensors")
+
+
+@pytest.mark.parametrize("ending", ["npy", "safetensors", "parquet"])
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [
+        (np.float64, torch.float64),
+        (np.int64, torch.float64),
+        (np.float32, torch.float32),
+        (np.float16, torch.float32),
+    ],
+)
+def test_numbers_come_as_precise_as_they_are_stored(ending, kind, kept, tmp_path):
+    if (ending, kind) == ("parquet", np.float16):
+        pytest.skip("parquet has no half precision")
+    offset = 2**40 if kept == torch.float64 else 0
+    matrix = (MATRIX * 8).astype(kind) + kind(offset)
+    save(tmp_path / f"x_train.{ending}", matrix)
+    rows = opened(tmp_path / f"x_{{split}}.{ending}").read(split_of(), [3, 39])
+    assert rows.dtype == kept
+    assert torch.equal(rows.double(), torch.from_numpy(matrix[[3, 39]].astype(np.float64)))

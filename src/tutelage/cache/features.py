@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from safetensors import safe_open
 from torch import Tensor
 
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import DTYPES, Layout
+from tutelage.cache.precision import JITTER
+from tutelage.cache.statistics import RowCounts
 from tutelage.errors import CacheError
 
 __all__ = ["MAP_UP_TO", "Features"]
@@ -42,6 +44,7 @@ class Features:
         dtype: Dtype of the stored and returned numbers.
         mean: Mean of each column.
         std: Standard deviation of each column over all rows (divided by the number of rows).
+        row_counts: How many rows are zero or repeated; None where version 0.1 wrote them.
         bytes: Size on disk.
     """
 
@@ -54,6 +57,7 @@ class Features:
         layout: Layout,
         mean: Float64[Tensor, " width"],
         std: Float64[Tensor, " width"],
+        row_counts: RowCounts | None = None,
         bytes: int,
         map_up_to: int | None = MAP_UP_TO,
     ) -> None:
@@ -64,12 +68,18 @@ class Features:
         self.dtype = DTYPES[layout.dtype]
         self.mean = mean
         self.std = std
+        self.row_counts = row_counts
         self.bytes = bytes
         self._layout = layout
         self._map_up_to = map_up_to
 
     def __len__(self) -> int:
         return self._layout.rows
+
+    @property
+    def constant(self) -> Bool[Tensor, " width"]:
+        """Which columns are the same in every row, up to the teacher's own rounding."""
+        return self.std <= JITTER * torch.finfo(torch.float32).eps * self.mean.abs()
 
     def __repr__(self) -> str:
         return (

@@ -10,11 +10,11 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor, from_numpy
+from torch import Tensor, from_numpy, tensor
 
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import Layout, read_header
-from tutelage.cache.statistics import RunningMoments
+from tutelage.cache.statistics import RowCounts, RunningMoments
 from tutelage.errors import CacheError
 from tutelage.files import canonical, digest_of, file_digest, write_atomically
 
@@ -179,16 +179,20 @@ def read_ids(folder: Path) -> list[str]:
         raise CacheError(f"{folder / IDS} is damaged: {error}") from error
 
 
-def write_statistics(folder: Path, moments: RunningMoments) -> None:
-    """Write ``statistics.safetensors``: mean and standard deviation in float64."""
-    write_atomically(
-        folder / STATISTICS,
-        save({"mean": from_numpy(moments.mean), "std": from_numpy(moments.std)}),
-    )
+def write_statistics(folder: Path, moments: RunningMoments, counts: RowCounts) -> None:
+    """Write ``statistics.safetensors``: mean and standard deviation in float64, counts of rows."""
+    content = {
+        "mean": from_numpy(moments.mean),
+        "std": from_numpy(moments.std),
+        "row_counts": tensor([counts.zero, counts.first_zero, counts.repeated]),
+    }
+    write_atomically(folder / STATISTICS, save(content))
 
 
-def read_statistics(folder: Path, *, width: int) -> tuple[Tensor, Tensor]:
+def read_statistics(folder: Path, *, width: int) -> tuple[Tensor, Tensor, RowCounts | None]:
     """Read mean and standard deviation of each column from ``statistics.safetensors``.
+
+    The counts of rows are None in entries that version 0.1 wrote.
 
     Raises:
         CacheError: If the file is damaged.
@@ -196,13 +200,14 @@ def read_statistics(folder: Path, *, width: int) -> tuple[Tensor, Tensor]:
     try:
         statistics = load((folder / STATISTICS).read_bytes())
         mean, std = statistics["mean"], statistics["std"]
+        counts = statistics.get("row_counts")
     except (OSError, SafetensorError, KeyError) as error:
         raise CacheError(f"{folder / STATISTICS} is damaged: {error}") from error
     if mean.shape != (width,) or std.shape != (width,):
         raise CacheError(
             f"{folder / STATISTICS} has {tuple(mean.shape)} columns instead of {width}"
         )
-    return mean, std
+    return mean, std, None if counts is None else RowCounts(*counts.tolist())
 
 
 def records(folder: Path, names: Iterable[str]) -> list[FileRecord]:

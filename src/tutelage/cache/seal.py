@@ -18,7 +18,7 @@ from tutelage.cache.manifest import (
     records,
     write_statistics,
 )
-from tutelage.cache.statistics import RunningMoments
+from tutelage.cache.statistics import RowCounter, RunningMoments
 from tutelage.errors import CacheError
 from tutelage.files import digest_of, sync_folder, write_atomically
 
@@ -44,13 +44,13 @@ def seal(
     Raises:
         CacheError: If a part is not what the journal says was written.
     """
-    moments = RunningMoments(layout.width)
+    moments, counter = RunningMoments(layout.width), RowCounter()
     written = Journal(folder, layout).read() or {}
     shards = [
-        _read_through(folder, shard, key, layout, moments, written)
+        _read_through(folder, shard, key, layout, (moments, counter), written)
         for shard in range(layout.shards)
     ]
-    write_statistics(folder, moments)
+    write_statistics(folder, moments, counter.counts)
     write_atomically(folder / IDS, id_lines(ids))
     files = (*shards, *records(folder, (IDS, STATISTICS)))
     manifest = Manifest(key=key, layout=layout, files=files, computed=computed, source=source)
@@ -65,7 +65,7 @@ def _read_through(
     shard: int,
     key: str,
     layout: Layout,
-    moments: RunningMoments,
+    statistics: tuple[RunningMoments, RowCounter],
     written: Mapping[int, str],
 ) -> FileRecord:
     name, digest = layout.name(shard), hashlib.blake2b(digest_size=16)
@@ -85,5 +85,6 @@ def _read_through(
                     "choose another cache folder"
                 )
             rows = torch.frombuffer(content, dtype=DTYPES[layout.dtype]).view(-1, layout.width)
-            moments.update(rows)
+            for one in statistics:
+                one.update(rows)
     return FileRecord(name, size, digest.hexdigest())

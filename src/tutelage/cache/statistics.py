@@ -1,12 +1,15 @@
 """Running mean and standard deviation of columns, in one pass and in float64."""
 
+from array import array
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["RunningMoments"]
+__all__ = ["RowCounter", "RowCounts", "RunningMoments"]
 
 _ROWS = 256
 
@@ -59,3 +62,47 @@ class RunningMoments:
             self._squares += squares + shift**2 * (self.count * count / total)
             self.mean = self.mean + shift * (count / total)
             self.count = total
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """How many rows of a matrix are zero or repeated.
+
+    Attributes:
+        zero: Rows that are zero in every column.
+        first_zero: Number of the first of them; -1 if there is none.
+        repeated: Rows that equal an earlier one.
+    """
+
+    zero: int
+    first_zero: int
+    repeated: int
+
+
+class RowCounter:
+    """Counts zero and repeated rows, block by block; a row takes 8 bytes.
+
+    Example:
+        >>> counter = RowCounter()
+        >>> counter.update(torch.tensor([[1.0, 2.0], [0.0, 0.0], [1.0, 2.0]]))
+        >>> counter.counts
+        RowCounts(zero=1, first_zero=1, repeated=1)
+    """
+
+    def __init__(self) -> None:
+        self._zero, self._first_zero = 0, -1
+        self._hashes = array("q")
+
+    @property
+    def counts(self) -> RowCounts:
+        """The counts of the rows so far."""
+        distinct = len(np.unique(np.frombuffer(self._hashes, dtype=np.int64)))
+        return RowCounts(self._zero, self._first_zero, len(self._hashes) - distinct)
+
+    def update(self, rows: Float[Tensor, "rows width"]) -> None:
+        """Add rows."""
+        zero = (rows == 0).all(dim=1)
+        if self._first_zero < 0 and zero.any():
+            self._first_zero = len(self._hashes) + int(zero.nonzero()[0])
+        self._zero += int(zero.sum())
+        self._hashes.extend(hash(row.tobytes()) for row in rows.numpy())

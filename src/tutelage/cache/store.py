@@ -83,7 +83,7 @@ class FeatureStore:
                 raise CacheError(f"{folder / MANIFEST} belongs to another key")
             manifest.check(folder)
             refuse_changed_files(folder, manifest)
-            mean, std = read_statistics(folder, width=manifest.layout.width)
+            mean, std, row_counts = read_statistics(folder, width=manifest.layout.width)
         except CacheError as error:
             raise CacheError(f"{error}{_ADVICE}") from error
         if ids is None:
@@ -102,6 +102,7 @@ class FeatureStore:
             layout=manifest.layout,
             mean=mean,
             std=std,
+            row_counts=row_counts,
             bytes=manifest.bytes,
             map_up_to=self.map_up_to,
         )

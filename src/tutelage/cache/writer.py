@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from tutelage.cache.journal import Journal
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import DTYPES, Layout, read_header
 from tutelage.cache.manifest import IDS, JOURNAL, KEY, MANIFEST, STATISTICS, Manifest
+from tutelage.cache.precision import refuse_loss
 from tutelage.cache.seal import seal
 from tutelage.errors import CacheError, SourceError
 from tutelage.files import (
@@ -81,7 +83,8 @@ class FeatureWriter:
 
         Raises:
             SourceError: If a row holds NaN or infinity.
-            CacheError: If the shape is wrong, a value is too large for float16, or the disk is full.
+            PrecisionError: If the stored precision cannot hold the numbers.
+            CacheError: If the shape is wrong, or the disk is full.
         """
         rows = self.layout.part(part)
         if tuple(features.shape) != (len(rows), self.layout.width):
@@ -125,6 +128,14 @@ class FeatureWriter:
                 source=source,
             )
 
+    def discard(self) -> None:
+        """Delete what is written of this entry."""
+        self.close()
+        for path in (*self.folder.glob("features-*"), self.folder / JOURNAL, self.folder / KEY):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # the lock's file may be in it
+            self.folder.rmdir()
+
     def close(self) -> None:
         """Close the open file."""
         if self._open is not None:
@@ -141,14 +152,11 @@ class FeatureWriter:
                 "that row and the teacher's precision (rows before it are kept)"
             )
         dtype = DTYPES[self.layout.dtype]
-        stored = features.detach().to("cpu", dtype).contiguous()
-        if not torch.isfinite(stored).all():
-            row = int((~torch.isfinite(stored)).any(dim=1).nonzero()[0])
-            raise CacheError(
-                f"the row {self.ids[rows.start + row]!r} has a value of "
-                f"{float(features[row].abs().max()):.4g}, but the largest {self.layout.dtype} is "
-                f'{torch.finfo(dtype).max:.4g}; set the cache\'s dtype to "float32"'
-            )
+        given = features.detach().cpu()
+        # From float64 by way of float32, as features of every other source come.
+        stored = given.float().to(dtype).contiguous()
+        ids = self.ids[rows.start : rows.stop]
+        refuse_loss(given, stored, ids=ids, total=self.layout.rows)
         return stored
 
     def _descriptor(self, shard: int) -> int:

@@ -57,7 +57,7 @@ def read_labels(
                     [read(value, where=cell) for value, cell in _cells(table, name, role, where)]
                     for name in names
                 ],
-                dtype=np.float32,
+                dtype=np.float32 if task.labels_are_binary else np.float64,
             )
         ).T.contiguous()
         for role, table in tables.items()

@@ -18,7 +18,12 @@ from tutelage.experiment.parts import (
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.shares import lopsided
-from tutelage.experiment.teacher_features import Teacher, extract_features, run_digest
+from tutelage.experiment.teacher_features import (
+    Teacher,
+    extract_features,
+    refuse_constant,
+    run_digest,
+)
 from tutelage.experiment.unused import unused_settings
 from tutelage.objective import Objective
 from tutelage.progress import Progress
@@ -30,6 +35,9 @@ from tutelage.training.checkpoint import unchanged_random_state
 from tutelage.training.loop import Holdout, OnEvaluation, TrainingRows, fit
 
 __all__ = ["run"]
+
+COARSE = 0.01
+"""Distance of neighboring predictions, in standard deviations of the target, that is worth a word."""
 
 EVALUATED_ONCE = (
     "train.eval_every is not used: the test rows are evaluated once, at the end; set "
@@ -84,6 +92,7 @@ def run(
             check_method(plan, student)
         with clock("extract"), unchanged_random_state():
             teachers = extract_features(plan, runtime)
+            refuse_constant(teachers)
         with clock("prepare"):
             student.model.to(accelerator.device)
             objective = build_objective(plan, student, teachers)
@@ -159,6 +168,15 @@ def _words_before(
         words.append(EVALUATED_ONCE)
     if plan.method.has_transfer_term:
         words += _lopsided(plan, teachers, student)
+    if (scaling := plan.task.scaling) is not None:
+        words += [
+            f"the target {name!r} is {mean:.10g} ± {std:.3g}; the predictions of a float32 model are "
+            f"{step:.1%} of that deviation apart: subtract a constant from it"
+            for name, mean, std, step in zip(
+                plan.task.names, scaling.mean, scaling.std, scaling.float32_steps, strict=True
+            )
+            if step > COARSE
+        ]
     return words
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tutelage.cache import Features, FeatureTable, JoinedTable, concat
 from tutelage.data import Split
+from tutelage.errors import SourceError
 from tutelage.experiment.plan import Plan, TeacherPlan
 from tutelage.experiment.runtime import Runtime
 from tutelage.extraction import ExtractionSettings, extract_split
@@ -14,6 +15,7 @@ __all__ = [
     "evaluated_rows",
     "extract_features",
     "extraction_settings",
+    "refuse_constant",
     "teacher_rows",
 ]
 
@@ -54,6 +56,23 @@ def extract_features(plan: Plan, runtime: Runtime) -> list[Teacher]:
     """Return every teacher with its features of the plan's rows, cached or newly extracted."""
     unlabelled = plan.splits.unlabelled if plan.unlabelled else ()
     return _extracted(plan, (plan.splits.extracted, *unlabelled), runtime)
+
+
+def refuse_constant(teachers: Sequence[Teacher]) -> None:
+    """Refuse teachers of which none has a feature that varies.
+
+    Raises:
+        SourceError: If so; one constant teacher among others is only told.
+    """
+    if any(not one.features.constant.all() or len(one.features) < 2 for one in teachers):
+        return
+    if teachers:
+        names = " and ".join(one.name for one in teachers)
+        raise SourceError(
+            f"the features of {names} are the same in all {len(teachers[0].features):,} training "
+            "rows, so there is nothing to transfer; check how they are computed, or train with "
+            "transfer.method = 'stl'"
+        )
 
 
 def run_digest(plan: Plan, teachers: Sequence[Teacher]) -> str:

@@ -13,7 +13,7 @@ from tutelage.data.base import Split
 from tutelage.errors import CacheError
 from tutelage.extraction.batching import Budget, choose_budget
 from tutelage.extraction.encoding import encode_rows
-from tutelage.extraction.extract import feature_key, is_encoder, part_rows
+from tutelage.extraction.extract import cached_features, feature_key, is_encoder, part_rows
 from tutelage.extraction.settings import ExtractionSettings, compute_dtype
 from tutelage.teachers.base import Encoder, Source
 
@@ -72,7 +72,7 @@ def estimate(
         part_rows=part_rows(source),
         shard_bytes=store.shard_bytes,
     )
-    complete = store.open(key, split.ids) is not None
+    complete = cached_features(source, split, store=store, dtype=dtype) is not None
     cached = len(split) if complete else _written_rows(store, key, layout)
     measured, seconds = 0, 0.0
     if cached < len(split) and is_encoder(source):

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeGuard
+from dataclasses import replace
+from typing import Any, TypeGuard
 
 import torch
 from jaxtyping import Float
@@ -11,11 +12,13 @@ from torch import Tensor
 from tutelage.cache.digests import CHECK_UP_TO
 from tutelage.cache.features import Features
 from tutelage.cache.key import Dtype, FeatureKey, rows_digest
+from tutelage.cache.precision import refuse_loss
 from tutelage.cache.store import FeatureStore
 from tutelage.cache.writer import FeatureWriter
 from tutelage.data.base import Split
-from tutelage.errors import CacheError, SourceError
+from tutelage.errors import CacheError, PrecisionError, SourceError
 from tutelage.extraction.batching import choose_budget
+from tutelage.extraction.doubts import doubts
 from tutelage.extraction.encoding import Encoded, encode_rows
 from tutelage.extraction.settings import ExtractionSettings, compute_dtype
 from tutelage.files import human_size
@@ -23,7 +26,7 @@ from tutelage.inputs import Cuts
 from tutelage.progress import Progress, Silent
 from tutelage.teachers.base import Encoder, Precomputed, Source, checked
 
-__all__ = ["extract_split", "feature_key", "is_encoder", "part_rows"]
+__all__ = ["cached_features", "extract_split", "feature_key", "is_encoder", "part_rows"]
 
 _PART_ROWS = {"image": 512, "text": 2048}
 """Rows of a part. Texts are sorted by length inside a part, so larger parts mean less padding."""
@@ -57,6 +60,8 @@ def extract_split(
     An interrupted extraction is continued; if another process extracts the same features, this waits
     for it. On a CPU the result is the same, bit for bit, however often it was interrupted. Teachers
     compute in bfloat16 or float16 if the device does so fast and features are stored as float16.
+    Features that float16 cannot hold are stored as float32, and this is noted; so are features that
+    tell little, see ``doubts``.
 
     Args:
         source: The teacher.
@@ -69,25 +74,89 @@ def extract_split(
 
     Raises:
         SourceError: If the teacher returns NaN or infinity, the wrong width, or does not fit in memory.
-        CacheError: If cached files are damaged, the disk is full, or a value is too large for float16.
+        CacheError: If cached files are damaged, the disk is full, or float32 cannot hold a value.
     """
     settings, progress = settings or ExtractionSettings(), progress or Silent()
-    key = feature_key(source, split, dtype=settings.dtype)
-    if (features := store.open(key, split.ids)) is not None:
+    features = cached_features(source, split, store=store, dtype=settings.dtype)
+    if features is not None:
         progress.note(f"{name}: features of the {len(split)} rows of {split.name} are cached")
         if features.bytes > CHECK_UP_TO:
             progress.note(
                 f"{name}: {human_size(features.bytes)} are used without reading them first; "
                 "'tutelage cache verify' compares them with what was written"
             )
+    else:
+        named: dict[str, Any] = {"name": name, "spec": spec, "progress": progress}
+        try:
+            features = _extract(source, split, store, settings, **named)
+        except PrecisionError as error:
+            if settings.dtype == "float32":
+                raise
+            progress.note(
+                f"{name}: {error.reason}; the features of {split.name} are stored as float32, at "
+                "twice the size"
+            )
+            features = _extract(source, split, store, replace(settings, dtype="float32"), **named)
+    for doubt in doubts(features):
+        progress.note(f"{name}: {doubt}")
+    return features
+
+
+def cached_features(
+    source: Source, split: Split, *, store: FeatureStore, dtype: Dtype = "float16"
+) -> Features | None:
+    """Return a teacher's features of a split from the cache, as ``extract_split`` would store them.
+
+    Features in float32 stand for those in float16 only where the latter cannot hold them, so that
+    what else lies in the cache changes no number.
+    """
+    features = store.open(feature_key(source, split, dtype=dtype), split.ids)
+    if features is not None or dtype == "float32":
         return features
+    wide = store.open(feature_key(source, split, dtype="float32"), split.ids)
+    if wide is None or _survives(wide, part_rows(source)):
+        return None
+    return wide
+
+
+def _survives(features: Features, step: int) -> bool:
+    """Whether float16 holds features, judged by parts as they are written."""
+    rows = len(features)
+    for start in range(0, rows, step):
+        stop = min(start + step, rows)
+        values = features.read(start, stop)
+        try:
+            refuse_loss(values, values.half(), ids=features.ids[start:stop], total=rows)
+        except PrecisionError:
+            return False
+    return True
+
+
+def _extract(
+    source: Source,
+    split: Split,
+    store: FeatureStore,
+    settings: ExtractionSettings,
+    *,
+    name: str,
+    spec: str,
+    progress: Progress,
+) -> Features:
+    """Compute and cache the features of a split."""
+    key = feature_key(source, split, dtype=settings.dtype)
     with store.writer(
         key, ids=split.ids, width=source.width, part_rows=part_rows(source), progress=progress
     ) as writer:
         if not writer.complete:
             device = settings.pick_device()
             with progress.track(f"extract {name}, {split.name}", len(split), unit="rows") as update:
-                cuts = _write_missing(writer, source, split, settings, device=device, update=update)
+                try:
+                    cuts = _write_missing(
+                        writer, source, split, settings, device=device, update=update
+                    )
+                except PrecisionError:
+                    writer.discard()
+                    raise
             if cuts.cut:
                 progress.note(f"{name}: {cuts.words(split.name)}")
             precision = str(compute_dtype(device, settings.dtype)).removeprefix("torch.")

@@ -3,7 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float32, Int64, Shaped
+from jaxtyping import Bool, Float, Float32, Int64, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -139,9 +139,9 @@ class _Squares(_Known):
 
     curvature = 1.0
 
-    def __init__(self, labels: Float32[Tensor, "rows targets"], *, device: torch.device) -> None:
+    def __init__(self, labels: Float[Tensor, "rows targets"], *, device: torch.device) -> None:
         self._scale = TargetScaling.of(labels)
-        super().__init__(self._scale.standardize(labels).T.contiguous().to(device))
+        super().__init__(self._scale.standardize(labels).float().T.contiguous().to(device))
 
     def constants(self) -> Float32[Tensor, " targets"]:
         return torch.zeros(len(self._counts))

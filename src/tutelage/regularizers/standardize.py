@@ -13,6 +13,9 @@ from tutelage.regularizers.preparation import FeatureTable, TrainingEvidence
 
 __all__ = ["Standardized"]
 
+ROUNDING = 1e-12
+"""A deviation below this share of the mean is that of a constant column, in float64."""
+
 
 class Standardized(RegularizerWrapper):
     """A regularizer on ``(ψ - mean) / std`` in place of ``ψ``, for each teacher.
@@ -61,7 +64,8 @@ class Standardized(RegularizerWrapper):
                     else f"{type(given).__name__}, not by name"
                 )
                 raise ValueError(f"expected a {statistic} of teachers {list(names)}, got {known}")
-        scales = [torch.where(std[n] > 0, 1 / std[n], torch.zeros_like(std[n])) for n in names]
+        varies = {n: std[n] > ROUNDING * mean[n].abs() for n in names}
+        scales = [torch.where(varies[n], 1 / std[n], torch.zeros_like(std[n])) for n in names]
         self.register_buffer("mean", torch.cat([mean[name].float() for name in names]))
         self.register_buffer("scale", torch.cat([scale.float() for scale in scales]))
 

@@ -63,7 +63,7 @@ def fold_target_scaling(student: Student, scaling: TargetScaling) -> None:
     before = _on_an_empty_row(student)
     std = layer.weight.new_tensor(scaling.std)
     layer.weight.mul_(std.view(-1, *[1] * (layer.weight.ndim - 1)))
-    layer.bias.copy_(scaling.to_units(layer.bias))
+    layer.bias.copy_(scaling.to_units(layer.bias.cpu().double()))
     wanted = scaling.to_units(before)
     if not torch.allclose(
         _on_an_empty_row(student), wanted, rtol=1e-3, atol=1e-3 * max(scaling.std)

@@ -274,8 +274,8 @@ class Task(ABC):
         return label_columns(self.standardized(labels), outputs=self.outputs)
 
     def standardized(self, labels: Shaped[Tensor, "rows ..."]) -> Shaped[Tensor, "rows ..."]:
-        """Return labels in the scale of the student's outputs in training."""
-        return labels if self.scaling is None else self.scaling.standardize(labels)
+        """Return labels in the scale of the student's outputs in training, targets as float32."""
+        return labels if self.scaling is None else self.scaling.standardize(labels).float()
 
     def to_units(self, outputs: Float[Tensor, "rows outputs"]) -> Float[Tensor, "rows outputs"]:
         """Return a student's outputs in training as logits, or as targets in their own units."""

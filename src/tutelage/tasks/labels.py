@@ -1,7 +1,8 @@
 """Labels as tensors: which rows have one, hiding some, and their form in JSON. PyTorch only.
 
-Labels are class numbers, int64 ``[rows]``, where each row has one class; else float32
-``[rows, outputs]`` (0 and 1, or a target), with NaN where one is not known.
+Labels are class numbers, int64 ``[rows]``, where each row has one class; else ``[rows, outputs]``,
+with NaN where one is not known: 0 and 1 as float32, or targets as float64, which may be large and
+vary little.
 """
 
 import math

@@ -45,7 +45,7 @@ class BinaryCrossEntropy(PerOutputLoss):
         """Return each label's cross-entropy."""
         weight = None if self.pos_weight is None else self.pos_weight.to(outputs.dtype)
         return F.binary_cross_entropy_with_logits(
-            outputs, labels, pos_weight=weight, reduction="none"
+            outputs, labels.to(outputs.dtype), pos_weight=weight, reduction="none"
         )
 
     def soft_rows(

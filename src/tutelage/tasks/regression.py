@@ -38,19 +38,24 @@ class SquaredError(PerOutputLoss):
     """
 
     mean: Tensor
+    mean_rest: Tensor
     std: Tensor
 
     def __init__(self, scaling: TargetScaling) -> None:
         super().__init__()
-        # Buffers: numbers that come from the host in every step would make it wait.
-        self.register_buffer("mean", torch.tensor(scaling.mean))
+        # Buffers: numbers that come from the host in every step would make it wait. The mean is one
+        # of float64 in two parts of float32, for devices that have no float64.
+        mean = torch.tensor(scaling.mean, dtype=torch.float64)
+        self.register_buffer("mean", mean.float())
+        self.register_buffer("mean_rest", (mean - mean.float()).float())
         self.register_buffer("std", torch.tensor(scaling.std))
 
     def each(
         self, outputs: Float[Tensor, "batch targets"], labels: Float[Tensor, "batch targets"]
     ) -> Float[Tensor, "batch targets"]:
         """Return each target's squared error."""
-        return (outputs - ((labels - self.mean) / self.std).to(outputs.dtype)).square()
+        standardized = (labels - self.mean - self.mean_rest) / self.std
+        return (outputs - standardized.to(outputs.dtype)).square()
 
     def soft_rows(
         self,

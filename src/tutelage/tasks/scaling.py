@@ -35,6 +35,13 @@ class TargetScaling:
         stds = tuple(float(column.std(correction=0)) if len(column) else 1.0 for column in columns)
         return cls(means, tuple(std or 1.0 for std in stds))
 
+    @property
+    def float32_steps(self) -> tuple[float, ...]:
+        """The distance between neighboring float32 numbers at each target's mean, in deviations."""
+        return tuple(
+            2.0**-23 * abs(mean) / std for mean, std in zip(self.mean, self.std, strict=True)
+        )
+
     def standardize(self, values: Float[Tensor, "*rows targets"]) -> Float[Tensor, "*rows targets"]:
         """Return values at mean 0 and standard deviation 1."""
         mean, std = values.new_tensor(self.mean), values.new_tensor(self.std)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -87,7 +87,7 @@ class FeatureFile(Protocol):
         """Read what identifies the rows; None if the file does not say."""
 
     def rows(self, numbers: Sequence[int]) -> Float[Tensor, "rows width"]:
-        """Return a float32 copy of the rows with these numbers."""
+        """Return a copy of the rows with these numbers: float64 if stored so or as integers."""
 
 
 class _Mapped:
@@ -103,7 +103,10 @@ class _Mapped:
 
     def rows(self, numbers: Sequence[int]) -> Float[Tensor, "rows width"]:
         rows = self._matrix[list(numbers)]
-        return rows.float() if isinstance(rows, Tensor) else torch.from_numpy(np.float32(rows))
+        if isinstance(rows, Tensor):
+            narrow = rows.dtype in (torch.float16, torch.bfloat16, torch.float32)
+            return rows.float() if narrow else rows.double()
+        return torch.from_numpy(rows.astype(_numpy_wide(rows.dtype)))
 
 
 def open_file(path: Path, *, columns: FeatureColumns) -> FeatureFile:
@@ -206,8 +209,9 @@ class _Parquet:
         first = next(self._file.iter_batches(1, columns=[column]), None)
         if first is None:
             raise SourceError(f"{path} has no rows")
-        width = self._block(first.column(column)).shape[1]
-        self.shape: tuple[int, ...] = (int(self._file.metadata.num_rows), int(width))
+        block = self._block(first.column(column))
+        self._dtype = block.dtype
+        self.shape: tuple[int, ...] = (int(self._file.metadata.num_rows), int(block.shape[1]))
 
     def read_names(self) -> RowNames | None:
         present = self._file.schema_arrow.names
@@ -239,9 +243,9 @@ class _Parquet:
         return torch.from_numpy(self._matrix[list(numbers)])
 
     @cached_property
-    def _matrix(self) -> Float32[np.ndarray, "rows width"]:
+    def _matrix(self) -> Float[np.ndarray, "rows width"]:
         with tempfile.TemporaryFile(prefix="tutelage-") as scratch:  # the mapping outlives the name
-            matrix = np.memmap(scratch, dtype=np.float32, mode="w+", shape=self.shape)
+            matrix = np.memmap(scratch, dtype=self._dtype, mode="w+", shape=self.shape)
         done = 0
         for batch in self._file.iter_batches(8192, columns=[self._column]):
             block = self._block(batch.column(self._column))
@@ -254,7 +258,7 @@ class _Parquet:
             done += len(block)
         return matrix
 
-    def _block(self, lists: Any) -> Float32[np.ndarray, "rows width"]:
+    def _block(self, lists: Any) -> Float[np.ndarray, "rows width"]:
         where = f"column {self._column!r} of {self.path}"
         if not hasattr(lists, "value_lengths") and not hasattr(lists.type, "list_size"):
             raise SourceError(f"{where} holds {lists.type}, not lists of numbers")
@@ -267,4 +271,9 @@ class _Parquet:
             raise SourceError(f"{where} has lists of different lengths")
         if values.dtype.kind not in "fiu":
             raise SourceError(f"{where} holds {values.dtype}, not numbers")
-        return np.asarray(values, dtype=np.float32).reshape(len(lists), width)
+        return np.asarray(values, dtype=_numpy_wide(values.dtype)).reshape(len(lists), width)
+
+
+def _numpy_wide(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
+    """Float32, or float64 for numbers that float32 would round before anyone looks at them."""
+    return np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64

@@ -69,8 +69,11 @@ class BatchSource(Dataset[Batch]):
         rows = torch.as_tensor([view.row for view in views])
         teacher = {} if self.teachers is None else self.teachers.gather(rows)
         soft = None if self.soft is None else self.soft[rows]
+        labels = self.labels[rows]
+        if labels.dtype == torch.float64 and torch.backends.mps.is_available():
+            labels = labels.float()  # Metal has no float64
         try:
-            return Batch(self.inputs.batch(views), self.labels[rows], teacher, soft)
+            return Batch(self.inputs.batch(views), labels, teacher, soft)
         except TutelageError as error:
             return Failure.of(error)
 

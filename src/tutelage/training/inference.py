@@ -100,7 +100,8 @@ def evaluate(
     known = has_label(labels)
     outputs, labels = outputs[known], labels[known]
     try:
-        scores = task.scores(task.to_units(outputs), labels)
+        exact = outputs if task.scaling is None else outputs.double()
+        scores = task.scores(task.to_units(exact), labels)
     except DivergedError as error:
         raise DivergedError(
             f"{error}; lower train.lr or transfer.beta, or set train.clip_norm = 1.0"
