@@ -14,7 +14,6 @@ ELSEWHERE: dict[str, str] = {
     "backbones/openclip.py": "teachers/test_openclip.py students/test_pairs.py",
     "backbones/timm.py": "teachers/test_timm.py students/test_students.py",
     "backbones/transformers.py": "teachers/test_huggingface.py students/test_students.py",
-    "backbones/weights.py": "teachers/test_timm.py",
     "cache/seal.py": "cache/test_store.py cache/test_resume.py",
     "cli/app.py": "test_cli.py",
     "cli/cache.py": "test_cli.py",

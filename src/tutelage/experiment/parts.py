@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,9 +22,17 @@ from tutelage.files import canonical, digest_of
 from tutelage.objective import Objective
 from tutelage.registry import bind, naming_user_code
 from tutelage.regularizers import EachModality, Regularizer, Standardized, TrainingEvidence
-from tutelage.students import Student, limit_training, open_student, output_layer
+from tutelage.students import (
+    Student,
+    limit_training,
+    open_student,
+    output_layer,
+    try_rows,
+    try_saving,
+)
 from tutelage.tasks.soft_labels import SoftLabels
 from tutelage.training.batches import BatchSource
+from tutelage.training.checkpoint import unchanged_random_state
 from tutelage.training.inference import represent
 from tutelage.training.prepared import PreparedPairs, PreparedRows, prepare_rows
 from tutelage.training.storage import choose_keep
@@ -56,12 +65,16 @@ class Prepared:
     evaluated: BatchSource
 
 
-def build_student(plan: Plan) -> Student:
-    """Build the student, with a head of one output a class, label or target.
+def build_student(plan: Plan, *, folder: Path | None = None) -> Student:
+    """Build the student, with a head of one output a class, label or target, and try it.
+
+    Args:
+        plan: The run.
+        folder: Where saving is tried; by default it is not.
 
     Raises:
         ConfigError: If the config has no student, or an option cannot be used.
-        StudentError: If there is no such model, or it cannot take these rows.
+        StudentError: If there is no such model, it cannot take these rows, or cannot be saved.
     """
     settings = plan.config.student
     if settings is None:
@@ -75,6 +88,8 @@ def build_student(plan: Plan) -> Student:
         model_input=None if settings.input is None else settings.input.model_dump(),
         tap=settings.tap,
     )
+    if folder is not None:
+        try_saving(student, folder, source=settings.source)
     student = limit_training(
         student,
         frozen=settings.frozen,
@@ -82,6 +97,9 @@ def build_student(plan: Plan) -> Student:
     )
     if plan.task.scaling is not None:
         output_layer(student)  # refused now rather than after training
+    with unchanged_random_state():
+        rows = [plan.training.rows[index] for index in range(min(2, len(plan.training)))]
+        try_rows(student, rows, outputs=plan.task.outputs, source=settings.source)
     return student
 
 

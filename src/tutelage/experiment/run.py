@@ -88,7 +88,9 @@ def run(
             plan.tell(runtime.progress)
             accelerator.init_trackers(config.name)
             set_seed(config.seed)
-            student = build_student(plan)
+            student = build_student(
+                plan, folder=folder.path if accelerator.is_main_process else None
+            )
             check_method(plan, student)
         with clock("extract"), unchanged_random_state():
             teachers = extract_features(plan, runtime)

@@ -3,6 +3,7 @@
 from tutelage.students.base import Student
 from tutelage.students.build import PAIR_STUDENTS, STUDENTS, limit_training, open_student
 from tutelage.students.target_scaling import fold_target_scaling, output_layer
+from tutelage.students.trial import try_rows, try_saving
 
 __all__ = [
     "PAIR_STUDENTS",
@@ -12,4 +13,6 @@ __all__ = [
     "limit_training",
     "open_student",
     "output_layer",
+    "try_rows",
+    "try_saving",
 ]

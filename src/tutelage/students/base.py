@@ -10,6 +10,7 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tutelage.backbones.weights import plain_tensors
 from tutelage.inputs import ModelInput
 from tutelage.tap import FeatureTap
 
@@ -69,5 +70,5 @@ def tapped_width(tap: FeatureTap, run: Callable[[], object]) -> int:
 def save_weights(model: nn.Module, folder: Path) -> None:
     """Write ``model.safetensors``: the state dict."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {k: v.detach().cpu().clone().contiguous() for k, v in model.state_dict().items()}
+    weights = plain_tensors(model.state_dict(), of=type(model).__name__)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})

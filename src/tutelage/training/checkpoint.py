@@ -17,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from tutelage.backbones.weights import plain_tensors
 from tutelage.errors import TrainingError
 from tutelage.files import remove_leftovers, writing_to
 from tutelage.tensor_files import read_tensors, write_tensors
@@ -51,7 +52,7 @@ def save_checkpoint(
     for name, optimizer in optimizers.items():
         plain["optimizers"][name] = _pack(optimizer.state_dict(), f"optimizer.{name}", into=tensors)
     plain["random"] = _pack(random or [_random_state()], "random", into=tensors)
-    stored = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
+    stored = plain_tensors(tensors, of=type(learner).__name__)
     advice = "free some space or choose another output.dir, then continue with --resume"
     with writing_to(path, name="the checkpoint", advice=advice):
         path.parent.mkdir(parents=True, exist_ok=True)
