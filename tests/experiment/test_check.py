@@ -33,7 +33,9 @@ def test_labels_are_checked_where_features_are_cached(wrong):
     assert "no teacher's features of the training rows are cached; 'tutelage extract'" in note
     extract(wrong)
     checked = check(wrong)
-    assert checked.notes == ()
+    assert (
+        "labels were checked by wide + narrow: a linear probe that has not seen" in checked.notes[0]
+    )
     told = {f.id for f in checked.findings if f.kind == "label"}
     planted = {"train/five/t0.jpg", "train/eight/t1.jpg", "train/three/e2.jpg"}
     assert len(told & planted) >= 2  # of 60 rows; these teachers' weights are random

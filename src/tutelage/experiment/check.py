@@ -7,7 +7,7 @@ from tutelage.cache import Features
 from tutelage.config import ExperimentConfig
 from tutelage.data.check import Finding, find_faults, rows_to_check, scan_rows
 from tutelage.data.check.findings import sorted_findings
-from tutelage.errors import TutelageError
+from tutelage.errors import CacheError, ConfigError, TutelageError
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import Teacher, teacher_rows
@@ -28,7 +28,7 @@ class Checked:
         rows: Number of rows by split.
         classes: Number of rows of each class by split; empty for regression.
         findings: All faults, the gravest first.
-        notes: What could not be checked, and why.
+        notes: What was not checked and why, and how far the check of labels can be trusted.
     """
 
     rows: Mapping[str, int]
@@ -73,11 +73,11 @@ def check(
     notes = [rows.note] if rows.note else []
     if config.teachers:
         try:
-            findings += _label_errors(config, runtime)
-        except _NotCheckedError as reason:
-            notes.append(f"labels were not checked: {reason}")
+            suspects, note = _label_errors(config, runtime)
         except TutelageError as error:
             notes.append(f"labels were not checked: {error}")
+        else:
+            findings, notes = findings + suspects, [*notes, note]
     return Checked(
         {split.name: len(split) for split in rows.splits},
         dict(rows.counts()),
@@ -86,18 +86,14 @@ def check(
     )
 
 
-class _NotCheckedError(Exception):
-    pass
-
-
-def _label_errors(config: ExperimentConfig, runtime: Runtime) -> list[Finding]:
-    """Return training rows whose label the cached features of the teachers contradict."""
+def _label_errors(config: ExperimentConfig, runtime: Runtime) -> tuple[list[Finding], str]:
+    """Return training rows whose label the teachers' cached features contradict, and how often."""
     if not TASKS[config.data.task].labels_are_classes:
-        raise _NotCheckedError("only one class a row can be checked")
+        raise ConfigError(f"data.task is {config.data.task!r}, and only one class a row can be")
     plan = Plan.of(config, trains=False)
     teachers = _cached(plan, runtime)
     if not teachers:
-        raise _NotCheckedError(
+        raise CacheError(
             "no teacher's features of the training rows are cached; 'tutelage extract' computes them"
         )
     with runtime.progress.track("probe for the labels", 1, unit="probe") as update:
@@ -109,8 +105,13 @@ def _label_errors(config: ExperimentConfig, runtime: Runtime) -> list[Finding]:
             device=runtime.device,
         )
         update(1)
-    names = plan.data.classes
-    return [
+    names, labels = plan.data.classes, plan.training.labels
+    agreed = 100 * (logits.argmax(dim=1) == labels).float().mean().item()
+    note = (
+        f"labels were checked by {' + '.join(teacher.name for teacher in teachers)}: a linear probe "
+        f"that has not seen a row gives {agreed:.0f} % of the training rows their label"
+    )
+    suspects = [
         Finding(
             "label",
             plan.training.origin.split,
@@ -120,8 +121,9 @@ def _label_errors(config: ExperimentConfig, runtime: Runtime) -> list[Finding]:
             detail=f"probability of {names[error.label]!r} {error.share:.2f}, "
             f"of {names[error.likelier]!r} {error.likelier_share:.2f}",
         )
-        for error in label_errors(logits, plan.training.labels)
+        for error in label_errors(logits, labels)
     ]
+    return suspects, note
 
 
 def _cached(plan: Plan, runtime: Runtime) -> list[Teacher]:
