@@ -2,11 +2,15 @@
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from optuna.pruners import NopPruner
+
+from tutelage.errors import TutelageError
+from tutelage.sweeps.study import open_study, using_study
 
 __all__ = ["Difference", "Facts", "difference", "facts"]
 
@@ -88,7 +92,7 @@ def _rows(path: Path) -> Mapping[str, str]:
                 str(n): line
                 for n, line in enumerate(path.read_text("utf-8", "replace").split("\n"))
             }
-        case ".sqlite3":
+        case ".journal":
             return _trials(path)
         case ".safetensors":
             return _tensors(path)
@@ -140,20 +144,19 @@ def _tensors(path: Path) -> Mapping[str, str]:
 
 
 def _trials(path: Path) -> Mapping[str, str]:
-    """Each trial of optuna's study: its state, score and settings."""
-    queries = {
-        "trial": "SELECT number, state FROM trials",
-        "score": "SELECT number, objective, value FROM trial_values JOIN trials USING (trial_id)",
-        "setting": "SELECT number, param_name, param_value FROM trial_params JOIN trials USING (trial_id)",
-        "step": "SELECT number, step, intermediate_value FROM trial_intermediate_values "
-        "JOIN trials USING (trial_id)",
-    }
+    """Each trial of optuna's study: its state, score, settings and the scores on its way."""
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-            return {
-                f"{what} {' '.join(map(str, row[:-1]))}": repr(row[-1])
-                for what, query in queries.items()
-                for row in database.execute(query)
-            }
-    except sqlite3.Error as error:
+        with using_study(path.parent):
+            trials = open_study(path.parent, pruner=NopPruner()).trials
+    except TutelageError as error:
         return {"content": str(error)}
+    return {
+        f"{what} {trial.number}": repr(value)
+        for trial in trials
+        for what, value in (
+            ("trial", trial.state.name),
+            ("score", trial.values),
+            ("setting", trial.params),
+            ("step", trial.intermediate_values),
+        )
+    }

@@ -178,11 +178,3 @@ def test_killed_while_it_takes_a_point_all_points_are_tried(tmp_path, target, ca
         assert points[1][0] == number
     assert taking.take() is None
     assert taking.done == taking.total, "a point that nobody takes would be waited for for ever"
-
-
-def test_killed_while_the_database_is_made_it_is_made_anew(tmp_path):
-    half = tmp_path / "tune.sqlite3.1-ab.tmp"
-    for leftover in (half, half.with_name(f"{half.name}-journal")):
-        leftover.write_bytes(b"SQLite")
-    assert search(tmp_path).take() is not None
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["tune.sqlite3"]

@@ -9,6 +9,7 @@ from tutelage.data import Data, Splits, open_data, summarize
 from tutelage.errors import ConfigError
 from tutelage.files import write_atomically, writing_to
 from tutelage.recipes import SCHEME, recipe, recipe_text
+from tutelage.results.shell import command_line
 from tutelage.tasks import TASKS
 
 __all__ = ["write_config"]
@@ -55,13 +56,13 @@ def write_config(source: str, path: Path, *, settings: Sequence[str] = ()) -> st
         if settings:
             raise ConfigError("a recipe is written unchanged; give --set to train instead")
         _write(path, _completed(source.removeprefix(SCHEME)))
-        return f"wrote {path}; next: tutelage train {path}"
+        return f"wrote {path}; next: {command_line('tutelage', 'train', path)}"
     given = {"data": {"source": source}, "transfer": {"method": "stl"}}
     options = load_config([given], assignments=settings).data
     data, splits = open_data(options)
     _write(path, _config(data, splits, options, path))
     told = summarize(data, splits, options)
-    return "\n".join((*told, f"wrote {path}; next: tutelage train {path}"))
+    return "\n".join((*told, f"wrote {path}; next: {command_line('tutelage', 'train', path)}"))
 
 
 def _write(path: Path, text: str) -> None:
@@ -102,7 +103,7 @@ def _config(data: Data, splits: Splits, options: DataConfig, path: Path) -> str:
     )
     name = Path(source.partition(":")[2].rstrip("/")).stem or "run"
     return f"""# {rows} training and {len(splits.evaluated)} test rows{drawn} of {classes} {_word(data)}.
-# Change any line here, or on the command line: tutelage train {path} --set train.lr=3e-4
+# Change any line here, or on the command line: {command_line("tutelage", "train", path, "--set", "train.lr=3e-4")}
 
 name = {_quoted(name)}
 seed = 0                          # random seed: new head, data order, dropout
@@ -114,7 +115,8 @@ task = {_quoted(options.task):<27}# or {_other_tasks(options.task)}: see docs/ta
 evaluate = {_quoted(options.evaluate):<23}# "holdout" scores the hold-out and never reads the test rows
 
 # Teachers: frozen models, run once over the training rows; their features are cached. The better a
-# teacher does on your task, the more it helps: 'tutelage rank {path}' compares them.
+# teacher does on your task, the more it helps: {command_line("tutelage", "rank", path)}
+# compares them.
 # 'tutelage list schemes' shows other kinds, such as features computed elsewhere (features:FILE).
 [[teachers]]
 source = {_quoted(teachers[0])}
@@ -129,7 +131,7 @@ head = "auto"                     # from a linear probe on the student's own fea
 
 [transfer]
 method = "aft"                    # "stl" is fine-tuning without teachers: run it too, to compare
-beta = 10.0                       # strength; 'tutelage tune {path}' chooses it
+beta = 10.0                       # strength; {command_line("tutelage", "tune", path)} chooses it
 standardize = "auto"              # true: scale each teacher feature to mean 0, deviation 1; "auto":
                                   # only where there are several teachers, so that each counts
 

@@ -50,10 +50,15 @@ def load_config(
 def read_toml(path: Path) -> dict[str, Any]:
     """Return a TOML file's content; one clear message where it cannot be read."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # as Notepad writes it
     except FileNotFoundError:
         raise ConfigError(f"no config file {path}; 'tutelage init' writes one") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigError(
+            f"the config file {path} is not in UTF-8; save it with that encoding (PowerShell: "
+            "Set-Content -Encoding utf8)"
+        ) from None
+    except OSError as error:
         raise ConfigError(f"cannot read the config file {path}: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None

@@ -1,6 +1,5 @@
 """The outcome of a run: metrics of the trained student, and the result that describes it all."""
 
-import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from tutelage.experiment.shares import variance_shares
 from tutelage.experiment.teacher_features import Teacher
 from tutelage.results.result import Result, StudentInfo, TeacherInfo
 from tutelage.results.run_folder import RunFolder
+from tutelage.results.shell import command_line
 from tutelage.students import Student, fold_target_scaling
 from tutelage.training.accelerator import device_name, versions
 from tutelage.training.batches import BatchSource
@@ -111,7 +111,7 @@ def describe(
         versions=versions(),
         device=device_name(device),
         started=clock.started.isoformat(timespec="seconds"),
-        command=shlex.join(again),
+        command=command_line(*again),
         config=config.model_dump(mode="json", exclude_none=True),
     )
 

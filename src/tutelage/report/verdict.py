@@ -4,6 +4,7 @@ from tutelage.regularizers.catalogue import BASELINE, label_of
 from tutelage.report.tables import probe_correlation
 from tutelage.report.units import SPACE, gap, score, short
 from tutelage.results.comparison import Comparison, Row, Run
+from tutelage.results.shell import command_line
 from tutelage.results.statistics import Difference, SampleMean
 from tutelage.tasks import TASKS, Metric, share_error
 
@@ -61,8 +62,11 @@ def reasons(comparison: Comparison) -> list[str]:
         folder = row.runs[0].result.config.get("output", {}).get("dir", "runs/run")
         sentences.append(
             "There is no run of standard fine-tuning next to it, so nothing here says whether the "
-            f"transfer helped. This makes one: tutelage train {folder}/config.toml --method stl "
-            f"--out {folder}-stl"
+            "transfer helped. This makes one: "
+            + command_line(
+                *("tutelage", "train", f"{folder}/config.toml"),
+                *("--method", "stl", "--out", f"{folder}-stl"),
+            )
         )
     several = len(comparison.transfers) > 1 and comparison.picked is None
     if several and row is not None and row.difference is not None and row.difference.mean > 0:

@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, DivergedError
 from tutelage.experiment.run import run
-from tutelage.files import atomic_path, canonical, digest_of, remove_leftovers, writing_to
+from tutelage.files import canonical, digest_of, writing_to
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.search_space import Dimension, SearchPoint, SearchSpace
+from tutelage.sweeps.study import open_study, using_study
 
 __all__ = ["Search", "Trial", "try_next"]
 
@@ -71,7 +72,8 @@ class Search:
     @property
     def done(self) -> int:
         """How many are finished, pruned or failed."""
-        return sum(trial.state.is_finished() for trial in self._study().trials)
+        with using_study(self.folder):
+            return sum(trial.state.is_finished() for trial in self._study().trials)
 
     @property
     def held_out(self) -> ExperimentConfig:
@@ -87,13 +89,13 @@ class Search:
 
         Raises:
             ConfigError: If the folder holds another search.
+            TrainingError: If the study's file is damaged or locked.
             OutputError: If the folder cannot be written.
         """
         about = digest_of(canonical([self.held_out.digest(), repr(self.space)]))
         with writing_to(self.folder, name="output.dir"):
             (self.folder / "trials").mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / "trials" / ".lock"):
-            self._create_database()
+        with FileLock(self.folder / "trials" / ".lock"), using_study(self.folder):
             study = self._study()
             if study.user_attrs.setdefault("about", about) != about:
                 raise ConfigError(
@@ -104,7 +106,7 @@ class Search:
 
     def take(self) -> "tuple[optuna.Trial, BaseFileLock] | None":
         """Take a point that no process works on: one left by a killed process, else the next."""
-        with FileLock(self.folder / "trials" / ".lock"):
+        with FileLock(self.folder / "trials" / ".lock"), using_study(self.folder):
             study = self._study()
             known = study.get_trials(deepcopy=False)
             for left in known:
@@ -145,31 +147,16 @@ class Search:
 
     def trials(self) -> tuple[Trial, ...]:
         """All points that were tried, in their order."""
-        return tuple(_trial(one) for one in self._study().trials)
-
-    @property
-    def _database(self) -> Path:
-        return self.folder / "tune.sqlite3"
-
-    def _create_database(self) -> None:
-        """Create the study's tables in one step: optuna cannot continue with a part of them."""
-        remove_leftovers(self._database)
-        if not self._database.exists():
-            with atomic_path(self._database) as temporary:
-                storage = optuna.storages.RDBStorage(f"sqlite:///{temporary}")
-                storage.remove_session()
-                storage.engine.dispose()
+        with using_study(self.folder):
+            return tuple(_trial(one) for one in self._study().trials)
 
     def _study(self) -> optuna.Study:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        return optuna.create_study(
-            storage=f"sqlite:///{self._database}",
-            study_name="tune",
-            direction="maximize",
+        prune = self.config.tune.prune
+        return open_study(
+            self.folder,
             pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP)
-            if self.config.tune.prune
+            if prune
             else optuna.pruners.NopPruner(),
-            load_if_exists=True,
         )
 
     def _next(self, known: Sequence[FrozenTrial]) -> dict[str, Any]:
@@ -204,7 +191,8 @@ def try_next(search: Search) -> bool:
         return False
     trial, lock = taken
     try:
-        _try(search, trial)
+        with using_study(search.folder):
+            _try(search, trial)
     finally:
         lock.release()
     return True

@@ -2,7 +2,7 @@
 
 A search's folder:
 
-    tune.sqlite3     optuna's study: all points and their scores
+    tune.journal     optuna's study: all points and their scores
     trials/          a folder a run
     tune.json        the finished table
     chosen/          the run on all training rows

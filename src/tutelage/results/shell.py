@@ -1,0 +1,18 @@
+"""Commands as a shell takes them, to be shown and pasted."""
+
+import os
+import shlex
+import subprocess
+
+__all__ = ["command_line"]
+
+
+def command_line(*words: object) -> str:
+    """Return words as one line of the shell; those with blanks and the like are quoted.
+
+    Example:
+        >>> command_line("tutelage", "train", "my run #1/config.toml")
+        "tutelage train 'my run #1/config.toml'"
+    """
+    texts = [str(word) for word in words]
+    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)
