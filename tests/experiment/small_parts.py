@@ -32,6 +32,15 @@ def loud() -> nn.Module:
     return nn.Sequential(wide(), _Scaled(100.0))
 
 
+def noise() -> nn.Module:
+    return nn.Sequential(_seeded(3 * 32 * 32, 9, seed=3), _Hashed())
+
+
+class _Hashed(nn.Module):
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return torch.sin(1e6 * features)
+
+
 class _Scaled(nn.Module):
     def __init__(self, factor: float) -> None:
         super().__init__()

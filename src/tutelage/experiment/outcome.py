@@ -142,6 +142,7 @@ def _teacher_infos(
             bytes=teacher.bytes,
             rho_mean=float(rho[teacher.name].mean()) if teacher.name in rho else None,
             share=shares.get(teacher.name),
+            doubts=teacher.doubts,
         )
         for teacher in teachers
     ]

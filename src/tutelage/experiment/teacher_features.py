@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from tutelage.cache import Features, FeatureTable, JoinedTable, concat
 from tutelage.data import Split
 from tutelage.errors import SourceError
+from tutelage.experiment.label_doubts import label_doubts
 from tutelage.experiment.plan import Plan, TeacherPlan
 from tutelage.experiment.runtime import Runtime
 from tutelage.extraction import ExtractionSettings, extract_split
+from tutelage.extraction.doubts import doubts
 
 __all__ = [
     "Teacher",
@@ -29,12 +31,14 @@ class Teacher:
         parameters: Numbers in its weights; None where that is not known.
         features: Of the rows that the data holds for training.
         unlabelled: Of the unlabelled rows, by source.
+        doubts: Sentences that say why the features may tell nothing, or be those of other rows.
     """
 
     plan: TeacherPlan
     parameters: int | None
     features: Features
     unlabelled: tuple[Features, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -122,7 +126,11 @@ def _extracted(plan: Plan, splits: Sequence[Split], runtime: Runtime) -> list[Te
             )
             for split in splits
         ]
-        teachers.append(Teacher(teacher, source.parameters, features[0], tuple(features[1:])))
+        of_labels = label_doubts(teacher, features[0], splits[0])
+        for doubt in of_labels:
+            runtime.progress.note(f"{teacher.name}: {doubt}")
+        told = (*(doubt for one in features for doubt in doubts(one)), *of_labels)
+        teachers.append(Teacher(teacher, source.parameters, features[0], tuple(features[1:]), told))
     return teachers
 
 

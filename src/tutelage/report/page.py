@@ -152,7 +152,7 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
         verdict=verdict(comparison),
         reasons=reasons(comparison),
         numbers=_numbers(comparison),
-        notes=notes,
+        notes=[*notes, *_doubts(comparison)],
         split=SPLITS[comparison.evaluated],
         legend=_legend(comparison),
         scores=_scores(comparison),
@@ -178,6 +178,12 @@ def _subtitle(comparison: Comparison) -> str:
     students = dict.fromkeys(run.result.student.source for run in comparison.runs)
     student = next(iter(students)) if len(students) == 1 else f"{len(students)} students"
     return " · ".join(part for part in (comparison.data, student) if part)
+
+
+def _doubts(comparison: Comparison) -> list[str]:
+    """What the runs doubt about their teachers' features, each once."""
+    teachers = [teacher for run in comparison.runs for teacher in run.result.teachers]
+    return list(dict.fromkeys(f"{one.name}: {doubt}." for one in teachers for doubt in one.doubts))
 
 
 def _numbers(comparison: Comparison) -> list[Number]:

@@ -63,6 +63,7 @@ class TeacherInfo(ResultPart):
         bytes: Size of those on disk.
         rho_mean: Mean weight over its columns; None where the method has no weights.
         share: Its part of the weighted features' energy, sum_k rho_k² var_k over all teachers'; 0 to 1.
+        doubts: Sentences that say why its features may tell nothing, or be those of other rows.
     """
 
     name: str
@@ -73,6 +74,7 @@ class TeacherInfo(ResultPart):
     bytes: int
     rho_mean: float | None
     share: float | None
+    doubts: tuple[str, ...] = ()
 
 
 class Result(ResultPart):

@@ -47,7 +47,7 @@ class Ranking(BaseModel):
         fine_tuned: The student after standard fine-tuning, where such a run on the same hold-out exists.
         fine_tuned_run: Folder of that run; None where there is none.
         keep: The teachers that the advice is to keep.
-        advice: Sentences of advice for the user.
+        advice: Sentences of advice for the user, after doubts about the features.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,6 +106,7 @@ def rank(config: ExperimentConfig, *, progress: Progress | None = None) -> Ranki
     fine_tuned = _fine_tuned(config, holdout=len(plan.evaluated))
     score = None if fine_tuned is None else _score(fine_tuned[1])
     keep, advice = advise(candidates, student=begun, fine_tuned=score)
+    doubts = tuple(f"{one.name}: {doubt}." for one in teachers for doubt in one.doubts)
     return Ranking(
         candidates=tuple(candidates),
         rows=len(plan.training),
@@ -114,7 +115,7 @@ def rank(config: ExperimentConfig, *, progress: Progress | None = None) -> Ranki
         fine_tuned=score,
         fine_tuned_run=None if fine_tuned is None else str(fine_tuned[0]),
         keep=keep,
-        advice=advice,
+        advice=doubts + advice,
     )
 
 
