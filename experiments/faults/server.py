@@ -77,7 +77,7 @@ def load() -> None:
     import tutelage.cli.extract
     import tutelage.cli.tune
     import tutelage.data.folder
-    import tutelage.data.table
+    import tutelage.data.tables.read
     import tutelage.experiment.run
     import tutelage.extraction.extract
     import tutelage.report

@@ -10,7 +10,7 @@ from tutelage.cache.key import rows_digest
 from tutelage.config import DataConfig
 from tutelage.data import Columns, Data, read_data, read_unlabelled
 from tutelage.data.base import SplitNames
-from tutelage.data.columns import Table, from_tables
+from tutelage.data.tables import Table, from_tables
 from tutelage.data.templates import Template
 from tutelage.errors import ConfigError, DataError
 

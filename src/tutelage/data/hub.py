@@ -9,8 +9,7 @@ from datasets import Dataset, DatasetDict
 from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
 from tutelage.data.base import Columns, Data, SplitNames
-from tutelage.data.columns import Table, from_tables
-from tutelage.data.table import quiet
+from tutelage.data.tables import Table, from_tables, quiet
 from tutelage.errors import DataError, first_line
 
 __all__ = ["read_hub"]

@@ -7,7 +7,7 @@ from typing import Any
 from datasets import Dataset
 
 from tutelage.data.base import Columns, Data, SplitNames
-from tutelage.data.columns import Table, from_tables
+from tutelage.data.tables import Table, from_tables
 from tutelage.errors import DataError, first_line
 from tutelage.registry import call_user_factory
 

@@ -19,7 +19,7 @@ __all__ = ["READERS", "read_data", "read_unlabelled"]
 
 READERS = {
     "folder": "tutelage.data.folder:read_folder",
-    "table": "tutelage.data.table:read_table",
+    "table": "tutelage.data.tables.read:read_table",
     "hub": "tutelage.data.hub:read_hub",
     "python": "tutelage.data.python:read_python",
 }

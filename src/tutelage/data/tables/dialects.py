@@ -4,7 +4,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from tutelage.data.encodings import wrong_encoding
+from tutelage.data.tables.encodings import wrong_encoding
 from tutelage.errors import ConfigError, DataError
 
 __all__ = ["DELIMITERS", "DelimitedFile", "Dialect", "examine"]

@@ -8,7 +8,7 @@ import pytest
 
 from tutelage.config import DataConfig
 from tutelage.data import read_data
-from tutelage.data.encodings import as_utf8, wrong_encoding
+from tutelage.data.tables.encodings import as_utf8, wrong_encoding
 from tutelage.errors import ConfigError, DataError
 
 TEXT = "text,label\r\ncafé,a\r\n旅,b\r\n"

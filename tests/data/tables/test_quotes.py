@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tutelage.data.quotes import Quotes, scan_quotes
+from tutelage.data.tables.quotes import Quotes, scan_quotes
 
 
 def scan(text: str, **options) -> Quotes:

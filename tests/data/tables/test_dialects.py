@@ -2,7 +2,7 @@
 
 import pytest
 
-from tutelage.data.dialects import Dialect, examine
+from tutelage.data.tables.dialects import Dialect, examine
 from tutelage.errors import ConfigError, DataError
 
 

@@ -6,11 +6,11 @@ from typing import Any
 from datasets import Dataset, Image, Value
 
 from tutelage.data.base import Columns, Rows
-from tutelage.data.detection import is_string, require
 from tutelage.data.images import ImageColumn, ImageFiles, is_base64
 from tutelage.data.pairs import ImageTexts
+from tutelage.data.tables.detection import is_string, require
+from tutelage.data.tables.values import as_text, blank_rows, is_plain, null_rows
 from tutelage.data.texts import TextColumns
-from tutelage.data.values import as_text, blank_rows, is_plain, null_rows
 from tutelage.errors import DataError
 
 __all__ = ["table_rows"]

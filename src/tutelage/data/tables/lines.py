@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tutelage.data.encodings import mapped
+from tutelage.data.tables.encodings import mapped
 
 __all__ = ["count_lines", "line_ends", "line_of", "line_of_text"]
 

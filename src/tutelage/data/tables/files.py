@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tutelage.data.encodings import COMPRESSED
+from tutelage.data.tables.encodings import COMPRESSED
 from tutelage.errors import DataError, did_you_mean
 
 __all__ = ["FORMATS", "TableFiles", "find_files", "table_kind"]

@@ -11,10 +11,10 @@ import pyarrow.csv as arrow_csv  # type: ignore[import-untyped]
 from datasets import Dataset
 from datasets.table import InMemoryTable
 
-from tutelage.data.dialects import DELIMITERS, DelimitedFile, Dialect, examine
-from tutelage.data.encodings import mapped, wrong_encoding
-from tutelage.data.lines import count_lines, line_of, line_of_text
-from tutelage.data.quotes import Quotes, scan_quotes
+from tutelage.data.tables.dialects import DELIMITERS, DelimitedFile, Dialect, examine
+from tutelage.data.tables.encodings import mapped, wrong_encoding
+from tutelage.data.tables.lines import count_lines, line_of, line_of_text
+from tutelage.data.tables.quotes import Quotes, scan_quotes
 from tutelage.errors import DataError, first_line
 
 __all__ = ["read_delimited"]

@@ -169,7 +169,7 @@ def test_class_names_that_a_table_states_are_kept(tmp_path):
 
 
 def test_large_files_are_mapped(tmp_path, monkeypatch):
-    monkeypatch.setattr("tutelage.data.table.IN_MEMORY", 10)
+    monkeypatch.setattr("tutelage.data.tables.read.IN_MEMORY", 10)
     rows = read_data(DataConfig(source=f"table:{save(tmp_path / 'a.csv')}")).splits["train"].rows
     assert rows[1] == ('fine, "very" fine',)
 

@@ -8,8 +8,8 @@ import pytest
 
 from tutelage.config import DataConfig
 from tutelage.data import read_data
-from tutelage.data.delimited import read_delimited
-from tutelage.data.dialects import Dialect
+from tutelage.data.tables.delimited import read_delimited
+from tutelage.data.tables.dialects import Dialect
 from tutelage.errors import DataError
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tutelage.data import lines
-from tutelage.data.lines import count_lines, line_ends, line_of, line_of_text
+from tutelage.data.tables import lines
+from tutelage.data.tables.lines import count_lines, line_ends, line_of, line_of_text
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 2**20])

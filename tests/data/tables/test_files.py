@@ -7,7 +7,7 @@ import pytest
 
 from tutelage.config import DataConfig
 from tutelage.data import read_data
-from tutelage.data.table_files import find_files, table_kind
+from tutelage.data.tables.files import find_files, table_kind
 from tutelage.errors import DataError
 
 
@@ -109,7 +109,7 @@ def test_rows_of_shards(kind, tmp_path, monkeypatch):
     save("train-00000-of-00002", text=["a", "b"], label=["x", "y"])
     save("train-00001-of-00002", label=["x"], text=["c"])
     for in_memory in (2**28, 0):
-        monkeypatch.setattr("tutelage.data.table.IN_MEMORY", in_memory)
+        monkeypatch.setattr("tutelage.data.tables.read.IN_MEMORY", in_memory)
         train = read_data(DataConfig(source=f"table:{tmp_path}")).splits["train"]
         assert [train.rows[n] for n in range(3)] == [("a",), ("b",), ("c",)]
         assert train.labels.tolist() == [0, 1, 0]

@@ -5,7 +5,7 @@ import pytest
 
 from tutelage.config import DataConfig
 from tutelage.data import Columns, read_data
-from tutelage.data.detection import complete, unread_columns
+from tutelage.data.tables.detection import complete, unread_columns
 from tutelage.errors import DataError
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from datasets import Dataset, Value
 
-from tutelage.data.encodings import mapped
+from tutelage.data.tables.encodings import mapped
 from tutelage.errors import DataError
 
 __all__ = ["as_rows", "with_exact_integers"]

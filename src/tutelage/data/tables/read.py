@@ -10,12 +10,12 @@ import datasets
 from datasets import Dataset, concatenate_datasets
 
 from tutelage.data.base import Columns, Data, SplitNames
-from tutelage.data.columns import Table, from_tables
-from tutelage.data.delimited import read_delimited
-from tutelage.data.dialects import Dialect
-from tutelage.data.encodings import as_utf8
-from tutelage.data.json_tables import as_rows, with_exact_integers
-from tutelage.data.table_files import find_files, table_kind
+from tutelage.data.tables.columns import Table, from_tables
+from tutelage.data.tables.delimited import read_delimited
+from tutelage.data.tables.dialects import Dialect
+from tutelage.data.tables.encodings import as_utf8
+from tutelage.data.tables.files import find_files, table_kind
+from tutelage.data.tables.json_files import as_rows, with_exact_integers
 from tutelage.errors import DataError, TutelageError, first_line
 
 __all__ = ["quiet", "read_table"]

@@ -8,11 +8,11 @@ from typing import Literal
 from datasets import Dataset
 
 from tutelage.data.base import Columns, Data, Split, SplitNames
-from tutelage.data.detection import complete, label_columns, require, unread_columns
 from tutelage.data.labels import doubtful_classes
 from tutelage.data.naming import Naming, split_names
 from tutelage.data.roles import find_roles
-from tutelage.data.table_rows import table_rows
+from tutelage.data.tables.detection import complete, label_columns, require, unread_columns
+from tutelage.data.tables.rows import table_rows
 from tutelage.data.targets import read_labels
 from tutelage.errors import DataError
 
