@@ -9,7 +9,7 @@ from torch import Tensor
 from tutelage.cache.disk import writing_features
 from tutelage.cache.locks import hold_lock
 from tutelage.files import canonical, digest_of, remove_leftovers
-from tutelage.tensor_files import DamagedTensorsError, read_tensors, write_tensors
+from tutelage.files.tensors import DamagedTensorsError, read_tensors, write_tensors
 
 __all__ = ["derived"]
 

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict
 
 from tutelage.errors import DataError
 from tutelage.files import file_digest, without_digest
+from tutelage.files.tensors import DamagedTensorsError, read_tensors
 from tutelage.tasks import TASKS, Kind, Metric
-from tutelage.tensor_files import DamagedTensorsError, read_tensors
 
 __all__ = [
     "Result",

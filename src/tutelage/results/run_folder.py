@@ -20,8 +20,8 @@ from tutelage.files import (
     write_atomically,
     writing_to,
 )
+from tutelage.files.tensors import write_tensors
 from tutelage.results.result import Result, read_result
-from tutelage.tensor_files import write_tensors
 
 __all__ = ["RunFolder", "differing"]
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.errors import StudentError
-from tutelage.heads import HEADS
 from tutelage.inputs import ModelInput, unlike_batches
 from tutelage.students.base import evaluating
+from tutelage.tap import HEADS
 
 __all__ = ["Head", "find_head"]
 

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from tutelage.backbones.weights import plain_tensors
 from tutelage.errors import TrainingError
 from tutelage.files import remove_leftovers, writing_to
-from tutelage.tensor_files import read_tensors, write_tensors
+from tutelage.files.tensors import read_tensors, write_tensors
 
 __all__ = ["load_checkpoint", "random_states", "save_checkpoint", "unchanged_random_state"]
 

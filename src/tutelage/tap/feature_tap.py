@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from tutelage.errors import StudentError
-from tutelage.heads import find_head, layer_at
+from tutelage.tap.heads import find_head, layer_at
 
 __all__ = ["FeatureTap", "last_token"]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tutelage.tensor_files import DamagedTensorsError, read_tensors, write_tensors
+from tutelage.files.tensors import DamagedTensorsError, read_tensors, write_tensors
 
 TENSORS = {
     "weights": torch.randn(3, 5, generator=torch.Generator().manual_seed(0)),

@@ -7,7 +7,7 @@ from torch import nn
 from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from tutelage.errors import StudentError
-from tutelage.heads import find_head, layer_at
+from tutelage.tap import find_head, layer_at
 
 SMALL = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
 

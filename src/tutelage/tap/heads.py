@@ -6,7 +6,7 @@ from torch import nn
 
 from tutelage.errors import StudentError, did_you_mean
 
-__all__ = ["find_head", "layer_at"]
+__all__ = ["HEADS", "find_head", "layer_at"]
 
 HEADS = (nn.Linear, nn.Conv2d, nn.Bilinear)
 

@@ -9,7 +9,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tutelage.files import atomic_path, canonical
+from tutelage.files.digests import canonical
+from tutelage.files.disk import atomic_path
 
 __all__ = ["DamagedTensorsError", "read_tensors", "write_tensors"]
 

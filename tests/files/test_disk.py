@@ -1,7 +1,6 @@
 """Atomic writes, errors of writing, sizes and digests."""
 
 import errno
-import json
 import os
 import signal
 import subprocess
@@ -17,9 +16,6 @@ from safetensors.torch import save_file
 from tutelage.errors import DataError, OutputError
 from tutelage.files import (
     allocate,
-    canonical,
-    digest_of,
-    human_size,
     remove_leftovers,
     write_atomically,
     writing_to,
@@ -138,32 +134,3 @@ def test_room_is_reserved(tmp_path: Path) -> None:
     with (tmp_path / "file").open("wb") as file:
         allocate(file.fileno(), 12_345)
     assert (tmp_path / "file").stat().st_size == 12_345
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (184_320, "184 kB"),
-        (3_100_000, "3.1 MB"),
-        (999_499, "999 kB"),
-        (999_500, "1 MB"),
-        (999_950, "1 MB"),
-        (1_234_567_890, "1.23 GB"),
-        (4 * 10**12, "4 TB"),
-        (1234 * 10**12, "1234 TB"),
-    ],
-)
-def test_sizes(size: int, text: str) -> None:
-    assert human_size(size) == text
-
-
-def test_canonical_text_and_digest_are_the_same_as_ever() -> None:
-    """They are part of cache keys."""
-    text = canonical({"b": [1, 2.5, None, True], "a": "é"})
-    assert text == '{"a":"é","b":[1,2.5,null,true]}'.encode()
-    assert digest_of(text) == "929cc39d314ab8cb209b11b9fec9ac70"
-    assert json.loads(text) == {"a": "é", "b": [1, 2.5, None, True]}
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        canonical(float("nan"))

@@ -1,0 +1,38 @@
+"""Files as tutelage writes them: at once or not at all, with digests, and errors that help."""
+
+from tutelage.files.digests import (
+    canonical,
+    digest_of,
+    file_digest,
+    with_digest,
+    without_digest,
+)
+from tutelage.files.disk import (
+    allocate,
+    atomic_path,
+    is_forbidden,
+    is_full,
+    remove_leftovers,
+    sync_folder,
+    write_atomically,
+    writing_to,
+)
+from tutelage.files.text import human_size, spreadsheet_text
+
+__all__ = [
+    "allocate",
+    "atomic_path",
+    "canonical",
+    "digest_of",
+    "file_digest",
+    "human_size",
+    "is_forbidden",
+    "is_full",
+    "remove_leftovers",
+    "spreadsheet_text",
+    "sync_folder",
+    "with_digest",
+    "without_digest",
+    "write_atomically",
+    "writing_to",
+]
