@@ -113,7 +113,7 @@ def test_an_image_that_cannot_be_decoded_is_named(flowers):
     rows = read_data(DataConfig(source=f"folder:{flowers}")).splits["train"].rows
     (flowers / "tulip" / "0.png").unlink()
     for index, message in [
-        (0, r"rose/0.png cannot be decoded .*; repair or remove it"),
+        (0, r"rose/0.png cannot be decoded .*; repair or remove it\n.'tutelage check' lists all"),
         (1, r"rose/1.png cannot be decoded"),
         (2, r"rose/2.png is empty"),
         (3, r"tulip/0.png cannot be read: No such file"),

@@ -34,6 +34,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_REPAIR = "repair or remove it\n('tutelage check' lists all damaged pictures at once)"
 _OTHER_CONTENT = (
     (r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<svg", "it is an SVG drawing; convert it to PNG"),
     (r"\s*<(!doctype )?html", "it is a web page; download the image again"),
@@ -84,7 +85,7 @@ class Decoding:
                 the value of white is unknown.
         """
         if not content:
-            raise DataError(f"image {name} is empty; repair or remove it")
+            raise DataError(f"image {name} is empty; {_REPAIR}")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow's own, about metadata and size
@@ -197,8 +198,8 @@ class Decoding:
             for pattern, meaning in _OTHER_CONTENT:
                 if re.match(pattern, start, re.DOTALL):
                     return f"image {name} cannot be decoded: {meaning}"
-            return f"image {name} cannot be decoded (of no known format); repair or remove it"
-        return f"image {name} cannot be decoded ({first_line(error)}); repair or remove it"
+            return f"image {name} cannot be decoded (of no known format); {_REPAIR}"
+        return f"image {name} cannot be decoded ({first_line(error)}); {_REPAIR}"
 
 
 BY_DEFAULT = Decoding()
