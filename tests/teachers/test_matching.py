@@ -95,7 +95,9 @@ def test_a_column_of_splits_qualifies_ids(two_splits, tmp_path):
     joined = plan(tmp_path, two_splits, "x.parquet", unlabelled=f"table:{tmp_path}/more.csv")
     for split in (joined.training, joined.evaluated, *joined.splits.unlabelled):
         assert numbers(joined, split) == meant(split)
-    with pytest.raises(SourceError, match="twice; ids must be unique in a split, and a column"):
+    with pytest.raises(
+        SourceError, match=r"twice; ids must be unique in a split, and a column.* repeat some"
+    ):
         plan(tmp_path, two_splits, "x.parquet", params={"split": ""})
     with pytest.raises(
         SourceError, match=r"no column 'part' for teachers.params.split; it has: id"
@@ -179,6 +181,44 @@ def test_ids_of_a_column_may_leave_rows_out_and_have_more(tmp_path):
         plan(tmp_path, f"table:{tmp_path}/x.csv", "few.parquet", probes=False)
 
 
+def test_ids_that_are_written_otherwise_say_how(tmp_path):
+    table(tmp_path / "x.csv", 0, 20, ids=[f"{number:04d}" for number in range(20)])
+    save(tmp_path / "x.parquet", list(range(20)), range(20))
+    with pytest.raises(
+        SourceError, match=r"differ in leading zeros: '00\d\d' of the data is '\d+'"
+    ):
+        plan(tmp_path, f"table:{tmp_path}/x.csv", "x.parquet")
+
+
+def test_rows_that_were_left_out_and_numbered_anew_are_refused(tmp_path):
+    """NTMC-Community/MatchZoo#651: ``dropna`` and ``reset_index`` before features are computed."""
+    table(tmp_path / "x.csv", 0, 60)
+    lines = (tmp_path / "x.csv").read_text().splitlines()
+    lines[4] = lines[4][:-1]  # row 3 has no label
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    present = [number for number in range(60) if number != 3]
+    save(tmp_path / "anew.parquet", list(range(59)), present)
+    source = f"table:{tmp_path}/x.csv"
+    for limit in ({}, {"limit": 10}):  # ten rows are drawn, perhaps without the last
+        with pytest.raises(SourceError, match=r"ids from 0 to 58, but the train split has 60 rows"):
+            plan(tmp_path, source, "anew.parquet", **limit)
+    save(tmp_path / "gap.parquet", present, present)
+    joined = plan(tmp_path, source, "gap.parquet")
+    for split in (joined.training, joined.evaluated):
+        assert numbers(joined, split) == meant(split)
+
+
+def test_numbers_of_the_labelled_rows_alone_are_right_if_these_come_first(tmp_path):
+    table(tmp_path / "x.csv", 0, 60)
+    lines = (tmp_path / "x.csv").read_text().splitlines()
+    lines[41:] = [line[:-1] for line in lines[41:]]
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    save(tmp_path / "x.parquet", list(range(40)), range(40))
+    joined = plan(tmp_path, f"table:{tmp_path}/x.csv", "x.parquet")
+    for split in (joined.training, joined.evaluated):
+        assert numbers(joined, split) == meant(split)
+
+
 def test_an_id_in_two_splits_is_the_same_row_or_refused(tmp_path):
     table(tmp_path / "x.csv", 0, 10, ids=list("abcdefghij"))
     table(tmp_path / "same.csv", 5, 10, ids=list("fghijklmno"))
@@ -196,7 +236,7 @@ def test_an_id_in_two_splits_is_the_same_row_or_refused(tmp_path):
     ("ids", "message"),
     [
         (pa.array(["0", None]), "row 1 has no value in column 'id'"),
-        (pa.array([0.0, 1.0]), "holds double; ids and splits are texts or whole numbers"),
+        (pa.array([0.0, 1.0]), "holds double; .* pandas makes numbers with a point"),
         (pa.array([b"0", b"1"]), "holds binary; ids and splits are"),
     ],
 )

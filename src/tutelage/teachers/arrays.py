@@ -236,6 +236,12 @@ class _Parquet:
             raise SourceError(
                 f"{where} holds {kind}; ids and splits are texts or whole numbers, written as in "
                 "the data"
+                + (
+                    ": pandas makes numbers with a point of whole ones if any is missing; remove "
+                    "such rows, then .astype('int64')"
+                    if types.is_floating(kind)
+                    else ""
+                )
             )
         return [str(value) for value in column.to_pylist()]
 

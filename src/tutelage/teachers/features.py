@@ -19,7 +19,12 @@ from tutelage.teachers.arrays import (
     read_row_names,
 )
 from tutelage.teachers.digests import files_digest
-from tutelage.teachers.matching import IdIndex, places_in_order, refuse_shared_ids
+from tutelage.teachers.matching import (
+    IdIndex,
+    places_in_order,
+    refuse_renumbered,
+    refuse_shared_ids,
+)
 
 __all__ = ["FeaturesSource", "mistakes"]
 
@@ -123,6 +128,10 @@ class FeaturesSource:
             index = self._index(file, split)
             if index is not None and None in index.places and PLACE not in self._name:
                 refuse_shared_ids(file.path, splits)
+            if index is not None:
+                for whole in splits:
+                    if whole.origin.ids is split.origin.ids:
+                        refuse_renumbered(index, whole)
             self._places(file, split, range(len(split)))
 
     def _places(self, file: FeatureFile, split: Split, rows: Sequence[int]) -> Sequence[int]:

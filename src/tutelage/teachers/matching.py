@@ -1,6 +1,6 @@
 """Matching of a split's rows to the rows of a file: by id, or by place."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, repeat
 from pathlib import Path
@@ -8,9 +8,11 @@ from pathlib import Path
 from tutelage.data.base import Split
 from tutelage.data.orders import ORDERS, ListingOrder, listed
 from tutelage.errors import SourceError
+from tutelage.tasks import has_label
 from tutelage.teachers.arrays import RowNames
+from tutelage.teachers.id_forms import other_form
 
-__all__ = ["IdIndex", "places_in_order", "refuse_shared_ids"]
+__all__ = ["IdIndex", "places_in_order", "refuse_renumbered", "refuse_shared_ids"]
 
 HOW = (
     "'tutelage rows DATA --out rows.csv' writes the id and split of every row: compute features from "
@@ -45,7 +47,9 @@ class IdIndex:
                 of_split = "" if split is None else f" in split {split!r}"
                 raise SourceError(
                     f"{path} has the id {name!r} twice{of_split}; ids must be unique in a split, and "
-                    "a column 'split' must name the split of each row if there are several"
+                    "a column 'split' must name the split of each row if there are several. Programs "
+                    "that share rows among processes repeat some to fill the last batch: keep the "
+                    "first of each"
                 )
         return cls(path, places)
 
@@ -55,7 +59,7 @@ class IdIndex:
         Raises:
             SourceError: If a row is not in the file, or its ids are counted otherwise.
         """
-        places, origin = self._of_split(split), split.origin
+        places, origin = self.of_split(split), split.origin
         if not any(ids is origin.ids for ids in self._checked):
             self._refuse_other_count(places, split)
             self._checked.append(origin.ids)
@@ -66,11 +70,12 @@ class IdIndex:
             raise SourceError(
                 f"{self.path} has no features for the row {missing[0]!r} of the {split.name} split "
                 f"({absent} of {len(split)} rows have none); its ids look like "
-                f"{next(iter(places), 'nothing')!r}. {HOW}"
+                f"{next(iter(places), 'nothing')!r}. {_otherwise(split.ids, places)}{HOW}"
             )
         return [places[name] for name in wanted]
 
-    def _of_split(self, split: Split) -> Mapping[str, int]:
+    def of_split(self, split: Split) -> Mapping[str, int]:
+        """Return row numbers of the file by id, for the rows of one split."""
         if None in self.places:
             return self.places[None]
         present = [name for name in split.split_names if name in self.places]
@@ -152,6 +157,34 @@ def places_in_order(
     return places
 
 
+def refuse_renumbered(index: IdIndex, split: Split) -> None:
+    """Refuse row numbers of fewer rows than the split has: some were left out, and the rest renumbered.
+
+    Numbers of the first rows are accepted where exactly these have labels.
+
+    Args:
+        index: Rows of the file.
+        split: All rows of a split.
+
+    Raises:
+        SourceError: If a number may mean another row than the data's.
+    """
+    places, rows = index.of_split(split), len(split)
+    count = len(places)
+    if split.naming.kind != "number" or count >= rows:
+        return
+    labelled = has_label(split.labels)
+    if any(str(number) not in places for number in range(count)) or (
+        bool(labelled[:count].all()) and not bool(labelled[count:].any())
+    ):
+        return
+    raise SourceError(
+        f"{index.path} has ids from 0 to {count - 1}, but the {split.name} split has {rows} rows, "
+        "numbered from 0: if rows were left out and the others numbered anew, these are other rows. "
+        f"{HOW}"
+    )
+
+
 def refuse_shared_ids(path: Path, splits: Sequence[Split]) -> None:
     """Refuse a file whose ids alone do not tell apart the rows of the data's splits.
 
@@ -193,6 +226,11 @@ def _refuse_several_orders(path: Path, split: Split) -> None:
 
 
 _PROGRAM = {"imagefolder": "torchvision's ImageFolder", "timm": "timm"}
+
+
+def _otherwise(wanted: Collection[str], present: Collection[str]) -> str:
+    form = other_form(wanted, present)
+    return f"{form}. " if form else ""
 
 
 def _is_number(name: str) -> bool:
