@@ -16,8 +16,8 @@ from typing import Any
 
 from shim import preload
 
-KINDS = ("kills", "errors", "clocks")
-"""Kinds of faults; each is a module with a function of its name."""
+KINDS = ("kills", "errors", "clocks", "flips", "inputs")
+"""Kinds of faults; each is a module with a function of its name, and ``CASES`` of its own or none."""
 
 
 def trials(kind: str, *, numbers: range, out: Path, only: str | None) -> Iterator[dict[str, Any]]:
@@ -27,9 +27,10 @@ def trials(kind: str, *, numbers: range, out: Path, only: str | None) -> Iterato
 
     log = out / f"{kind}.jsonl"
     done = {line["number"] for line in read(log)}
-    shares = [s for s in SCENARIOS for _ in range(s.share) if only in (None, s.name)]
+    module = importlib.import_module(kind)
+    cases, attempt = getattr(module, "CASES", SCENARIOS), getattr(module, kind)
+    shares = [case for case in cases for _ in range(case.share) if only in (None, case.name)]
     bench = Bench(out / f"bench-{kind}-{numbers.start}")
-    attempt = getattr(importlib.import_module(kind), kind)
     for number in numbers:
         if number in done:
             continue

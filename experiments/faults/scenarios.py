@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import small
 
-__all__ = ["SCENARIOS", "Scenario", "prepare"]
+__all__ = ["PICTURES", "SCENARIOS", "Scenario", "prepare", "set_words"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Scenario:
     share: int = 1
 
 
-def _set(**settings: object) -> list[str]:
+def set_words(**settings: object) -> list[str]:
+    """Return the words that set settings; dots of a name are written ``__``."""
     return [
         word
         for name, value in settings.items()
@@ -40,12 +41,12 @@ def _set(**settings: object) -> list[str]:
 
 PICTURES = [
     *("--data", "folder:pictures", "--teacher", "python:small:teacher"),
-    *_set(teachers__0__input__image_size=8, cache__workers=0),
+    *set_words(teachers__0__input__image_size=8, cache__workers=0),
 ]
 TEXTS = ["--data", "table:texts", "--teacher", "features:features.parquet"]
 STUDENT = [
     *("--student", "python:small:student"),
-    *_set(
+    *set_words(
         student__input__image_size=8,
         train__device="cpu",
         train__workers=0,
@@ -56,7 +57,7 @@ STUDENT = [
         train__checkpoint_every=4,
     ),
 ]
-QUICK = [*PICTURES, *STUDENT, *_set(train__steps=8), "--methods", "stl,aft"]
+QUICK = [*PICTURES, *STUDENT, *set_words(train__steps=8), "--methods", "stl,aft"]
 
 SCENARIOS = (
     Scenario("extract", ["extract", *PICTURES], ("cache",), share=5),
@@ -72,7 +73,7 @@ SCENARIOS = (
         "train, hold-out and probe",
         [
             *("train", *PICTURES, *STUDENT, "--out", "run", "--method", "aft+probe"),
-            *_set(data__evaluate="holdout", data__holdout=0.25, train__eval_every=6),
+            *set_words(data__evaluate="holdout", data__holdout=0.25, train__eval_every=6),
         ],
         ("cache", "run"),
         resume=["--resume"],
@@ -80,7 +81,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tune",
-        ["tune", *QUICK, "--out", "search", *_set(tune__beta="[1, 10]", data__holdout=0.25)],
+        ["tune", *QUICK, "--out", "search", *set_words(tune__beta="[1, 10]", data__holdout=0.25)],
         ("cache", "search"),
         share=2,
     ),
@@ -88,7 +89,7 @@ SCENARIOS = (
         "tune, sampled and pruned",
         [
             *("tune", *QUICK, "--out", "search"),
-            *_set(tune__samples=5, tune__prune="true", data__holdout=0.25),
+            *set_words(tune__samples=5, tune__prune="true", data__holdout=0.25),
         ],
         ("cache", "search"),
         share=2,
@@ -103,7 +104,7 @@ SCENARIOS = (
         "compare, tuned",
         [
             *("compare", *QUICK, "--out", "table", "--seeds", "1", "--tune"),
-            *_set(tune__beta="[1, 10]", data__holdout=0.25),
+            *set_words(tune__beta="[1, 10]", data__holdout=0.25),
         ],
         ("cache", "table"),
         share=2,

@@ -147,6 +147,8 @@ def test_mistakes_are_named(tmp_path):
     refuse("not numbers", "words.npy")
     np.save(tmp_path / "code.npy", np.array([[{}]]), allow_pickle=True)
     refuse("cannot be read", "code.npy")
+    (tmp_path / "text.npy").write_text("no array")
+    refuse("cannot be read: it is no npy file of plain numbers", "text.npy")
     (tmp_path / "cut.npy").write_bytes((tmp_path / "x_train.npy").read_bytes()[:300])
     refuse("cannot be read", "cut.npy")
     (tmp_path / "bad.parquet").write_text("no")
@@ -189,3 +191,44 @@ def test_numbers_come_as_precise_as_they_are_stored(ending, kind, kept, tmp_path
     rows = opened(tmp_path / f"x_{{split}}.{ending}").read(split_of(), [3, 39])
     assert rows.dtype == kept
     assert torch.equal(rows.double(), torch.from_numpy(matrix[[3, 39]].astype(np.float64)))
+
+
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{64 * 'a'}\nsize 146946961\n"
+
+
+@pytest.mark.parametrize("ending", ["npy", "safetensors", "parquet"])
+@pytest.mark.parametrize(
+    ("content", "says"), [("", "it is empty"), (POINTER, "it is a Git LFS pointer")]
+)
+def test_what_stands_in_place_of_features_is_named(ending, content, says, tmp_path):
+    """InertExpert2911/Mutual_Fund_Data#1, netenglabs/suzieq#57."""
+    (tmp_path / f"x.{ending}").write_text(content)
+    with pytest.raises(SourceError, match=rf"x.{ending} cannot be read: {says}"):
+        opened(tmp_path / f"x.{ending}")
+
+
+@pytest.mark.parametrize("column", ["id", "features"])
+def test_damage_that_arrow_finds_only_when_rows_are_read_is_named(column, tmp_path):
+    path = tmp_path / "x.parquet"
+    save_parquet(path, [f"r{i}" for i in range(ROWS)])
+    meta = parquet.ParquetFile(path).metadata.row_group(3)
+    (chunk,) = [
+        meta.column(i)
+        for i in range(meta.num_columns)
+        if meta.column(i).path_in_schema.startswith(column)
+    ]
+    content = bytearray(path.read_bytes())
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    content[start : start + chunk.total_compressed_size] = bytes(chunk.total_compressed_size)
+    path.write_bytes(content)
+    teacher = opened(path)
+    with pytest.raises(SourceError, match=r"x.parquet cannot be read: "):
+        teacher.read(split_of(), range(ROWS))
+
+
+def test_a_header_of_npy_that_ends_early_is_named(tmp_path):
+    path = tmp_path / "x_train.npy"
+    np.save(path, MATRIX)
+    path.write_bytes(path.read_bytes().replace(b"}", b" "))
+    with pytest.raises(SourceError, match=r"x_train.npy cannot be read"):
+        opened(tmp_path / "x_{split}.npy")

@@ -298,3 +298,10 @@ def test_mistakes_are_named(tmp_path):
     word_tokenizer().save_pretrained(tmp_path / "tokenizer")
     with pytest.raises(SourceError, match="ONNX Runtime cannot run"):
         opened(tmp_path / "words.onnx", "text", {"tokenizer": str(tmp_path / "tokenizer")})
+
+
+def test_a_pointer_in_place_of_a_model_is_named(tmp_path):
+    """huggingface/transformers#8497, of an ONNX file."""
+    (tmp_path / "m.onnx").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\n")
+    with pytest.raises(SourceError, match=r"m.onnx is not an ONNX model: it is a Git LFS pointer"):
+        opened(tmp_path / "m.onnx")

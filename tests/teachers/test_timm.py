@@ -86,12 +86,14 @@ def test_damaged_checkpoints_are_refused(tmp_path):
     del weights["blocks.1.attn.qkv.weight"]
     save_file(weights, tmp_path / "hole.safetensors")
     (tmp_path / "text.safetensors").write_text("no weights")
+    (tmp_path / "pointer.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n")
     save_file(timm.create_model("test_resnet").state_dict(), tmp_path / "other.safetensors")
     for file, message in [
         ("code.pth", "files that hold code are refused"),
         ("hole.safetensors", r"do not fit timm:test_vit.*blocks\.1\.attn\.qkv\.weight"),
         ("other.safetensors", "do not fit timm:test_vit"),
         ("text.safetensors", "cannot be read as plain weights"),
+        ("pointer.safetensors", "as plain weights: it is a Git LFS pointer; run 'git lfs pull'"),
         ("none.safetensors", "neither 'pretrained', 'random' nor a file"),
     ]:
         with pytest.raises(SourceError, match=message):

@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from tutelage.errors import SourceError, did_you_mean, first_line, whole_message
+from tutelage.files import missing_content
 
 __all__ = ["load_timm", "timm_mistakes"]
 
@@ -126,6 +127,8 @@ def _file(weights: str, name: str) -> dict[str, Any]:
     try:
         state = timm.models.load_state_dict(str(path), weights_only=True)
     except (pickle.UnpicklingError, SafetensorError, RuntimeError, OSError, EOFError) as error:
+        if path.is_file() and (reason := missing_content(path)):
+            raise SourceError(f"{path} cannot be read as plain weights: {reason}") from error
         raise SourceError(
             f"{path} cannot be read as plain weights ({whole_message(error)}); files that hold code "
             "are refused: save the state dict as safetensors"

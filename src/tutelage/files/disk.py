@@ -16,6 +16,7 @@ __all__ = [
     "atomic_path",
     "is_forbidden",
     "is_full",
+    "missing_content",
     "remove_leftovers",
     "sync_folder",
     "write_atomically",
@@ -26,6 +27,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 _UNSUPPORTED = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 _SUFFIX = ".tmp"
+_POINTER = b"version https://git-lfs"
 
 
 def write_atomically(path: Path, content: str | bytes | Iterable[bytes]) -> None:
@@ -140,3 +142,18 @@ def is_full(error: OSError) -> bool:
 def is_forbidden(error: OSError) -> bool:
     """Whether a write failed because this user may not write there."""
     return error.errno in _FORBIDDEN
+
+
+def missing_content(path: Path) -> str:
+    """Say what a file holds in place of its content: nothing, or a pointer of Git LFS; else ``""``.
+
+    A clone without Git LFS, or a mirror of one, has a short text in place of each large file.
+
+    Source:
+        huggingface/transformers#8497 and huggingface/diffusers#13559.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(_POINTER))
+    if not start:
+        return "it is empty"
+    return "it is a Git LFS pointer; run 'git lfs pull'" if start == _POINTER else ""

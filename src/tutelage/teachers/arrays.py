@@ -2,10 +2,12 @@
 
 import csv
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from tutelage.errors import SourceError, did_you_mean, first_line
+from tutelage.files import missing_content
 
 __all__ = [
     "FeatureColumns",
@@ -126,13 +129,27 @@ def open_file(path: Path, *, columns: FeatureColumns) -> FeatureFile:
         ".safetensors": _safetensors,
         ".parquet": _Parquet,
     }
-    try:
+    with _reading(path):
         file = readers[path.suffix](path, columns)
-    except (OSError, ValueError, EOFError, SafetensorError) as error:
-        raise SourceError(f"{path} cannot be read: {first_line(error)}") from error
     if len(file.shape) != 2 or 0 in file.shape:
         raise SourceError(f"{path} holds an array of shape {file.shape}; expected [rows, columns]")
     return file
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what libraries raise for a damaged file into one message.
+
+    Raises:
+        SourceError: Naming the file. Arrow decodes, and so finds damage, only when rows are read.
+    """
+    try:
+        yield
+    except (OSError, ValueError, EOFError, SafetensorError, TokenError) as error:
+        reason = missing_content(path) or first_line(error)
+        if "allow_pickle" in reason:  # NumPy's word for anything but an array
+            reason = "it is no npy file of plain numbers"
+        raise SourceError(f"{path} cannot be read: {reason}") from error
 
 
 def path_mistakes(path: Path) -> list[str]:
@@ -226,7 +243,8 @@ class _Parquet:
         """A column of texts or whole numbers, as texts."""
         from pyarrow import types
 
-        column = self._file.read([name]).column(name)
+        with _reading(self.path):
+            column = self._file.read([name]).column(name)
         kind = column.type.value_type if types.is_dictionary(column.type) else column.type
         where = f"column {name!r} of {self.path}"
         if column.null_count:
@@ -253,7 +271,12 @@ class _Parquet:
         with tempfile.TemporaryFile(prefix="tutelage-") as scratch:  # the mapping outlives the name
             matrix = np.memmap(scratch, dtype=self._dtype, mode="w+", shape=self.shape)
         done = 0
-        for batch in self._file.iter_batches(8192, columns=[self._column]):
+        batches = self._file.iter_batches(8192, columns=[self._column])
+        while True:
+            with _reading(self.path):
+                batch = next(batches, None)
+            if batch is None:
+                return matrix
             block = self._block(batch.column(self._column))
             if block.shape[1] != self.shape[1]:
                 raise SourceError(
@@ -262,7 +285,6 @@ class _Parquet:
                 )
             matrix[done : done + len(block)] = block
             done += len(block)
-        return matrix
 
     def _block(self, lists: Any) -> Float[np.ndarray, "rows width"]:
         where = f"column {self._column!r} of {self.path}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tutelage.errors import MissingExtraError, SourceError, did_you_mean, whole_message
+from tutelage.files import missing_content
 
 try:
     import onnx
@@ -30,7 +31,8 @@ def read_graph(path: Path) -> Any:
     try:
         graph = onnx.load(str(path), load_external_data=False)
     except Exception as error:
-        raise SourceError(f"{path} is not an ONNX model: {whole_message(error)}") from error
+        reason = missing_content(path) or whole_message(error)
+        raise SourceError(f"{path} is not an ONNX model: {reason}") from error
     if not graph.graph.output:  # true of an empty file
         raise SourceError(f"{path} is not an ONNX model: it has no outputs; export it again")
     return graph

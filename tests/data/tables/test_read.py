@@ -222,6 +222,8 @@ def test_mistakes_are_named(tmp_path):
     refuse("UTF-8|utf-8", None, name="c.csv")
     (tmp_path / "d.csv").write_text("")
     refuse("is empty", None, name="d.csv")
+    (tmp_path / "g.csv").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\n")
+    refuse("g.csv cannot be read: it is a Git LFS pointer; run 'git lfs pull'", None, name="g.csv")
     (tmp_path / "e.jsonl").write_text('{"text": "a", "label"')
     refuse("cannot be read as json", None, name="e.jsonl")
     (tmp_path / "f.parquet").write_text("no parquet")

@@ -17,6 +17,7 @@ from tutelage.data.tables.encodings import as_utf8
 from tutelage.data.tables.files import find_files, table_kind
 from tutelage.data.tables.json_files import as_rows, with_exact_integers
 from tutelage.errors import DataError, TutelageError, first_line
+from tutelage.files import missing_content
 
 __all__ = ["quiet", "read_table"]
 
@@ -120,8 +121,8 @@ def _read_split(files: Sequence[Path], *, dialect: Dialect, encoding: str | None
 def _read(
     file: Path, *, dialect: Dialect, encoding: str | None, in_memory: bool
 ) -> tuple[Dataset, list[str]]:
-    if file.stat().st_size == 0:
-        raise DataError(f"{file} is empty")
+    if reason := missing_content(file):
+        raise DataError(f"{file} cannot be read: {reason}")
     known_table = table_kind(file)
     assert known_table is not None
     kind = known_table[0]
