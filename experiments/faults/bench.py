@@ -11,6 +11,9 @@ from shim import Fault
 
 __all__ = ["Bench", "Reference"]
 
+PAGES = (".html", ".csv", ".md", ".tex")
+"""Files that show how long a run took, which two runs may agree on by chance."""
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -59,7 +62,11 @@ class Bench:
                 held.append(facts(self.work, below=scenario.writes))
                 if ended[-1].status != 0:
                     raise SystemExit(f"{scenario.name} fails undisturbed:\n{ended[-1].said}")
-            volatile = {name for name in held[0] if held[0][name] != held[1].get(name)}
+            volatile = {
+                name
+                for name in held[0]
+                if name.endswith(PAGES) or held[0][name] != held[1].get(name)
+            }
             self._references[scenario.name] = Reference(
                 held[0],
                 frozenset(volatile),
