@@ -14,7 +14,7 @@ ROWS = b'{"step": 1, "task": 0.5}\n{"step": 2, "task": NaN}\n'
 
 def test_a_last_line_that_was_cut_is_passed_over(tmp_path):
     assert read_history(tmp_path) == []
-    for rest in (b"", b'{"step": 3, "ta', b"\xff\x00"):
+    for rest in (b"", b'{"step": 3, "ta', b"\xff\x00", bytes(512)):
         (tmp_path / "metrics.jsonl").write_bytes(ROWS + rest)
         assert [row["step"] for row in read_history(tmp_path)] == [1, 2]
     (tmp_path / "metrics.jsonl").write_bytes(ROWS + b'{"step": 3}')

@@ -3,6 +3,7 @@
 import resource
 import signal
 import sqlite3
+import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tutelage.errors import OutputError, TrainingError
-from tutelage.sweeps.study import open_study, using_study
+from tutelage.sweeps.study import _Journal, open_study, using_study
 
 PRUNER = optuna.pruners.NopPruner()
 
@@ -23,6 +24,13 @@ def add(folder: Path, trials: int = 1) -> None:
         trial = study.ask()
         trial.report(0.1, 1)
         study.tell(trial, 0.5)
+
+
+def hold(folder: Path) -> None:
+    """Take the journal's lock, and keep it."""
+    _Journal(folder / "tune.journal")._own_lock.acquire()
+    (folder / "held").touch()
+    time.sleep(60)
 
 
 def scores(folder: Path) -> list[float | None]:
@@ -58,6 +66,31 @@ def test_a_line_that_a_killed_process_wrote_in_part_is_removed(tmp_path, cut):
     add(tmp_path)
     assert scores(tmp_path) == [0.5, None, 0.5]
     assert journal.read_bytes().startswith(whole[: whole.rstrip().rfind(b"\n") + 1])
+
+
+def test_zeros_that_a_power_cut_left_at_the_end_are_removed(tmp_path):
+    """gastownhall/gascity#5336."""
+    add(tmp_path, 2)
+    journal = tmp_path / "tune.journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + bytes(512))
+    assert scores(tmp_path) == [0.5, 0.5]
+    add(tmp_path)
+    assert scores(tmp_path) == [0.5, 0.5, 0.5]
+    assert journal.read_bytes().startswith(whole + b"{")
+
+
+def test_a_killed_process_gives_its_lock_back(tmp_path):
+    """optuna/optuna#5921: with optuna's own lock, the next process waits for ever."""
+    add(tmp_path)
+    holder = get_context("spawn").Process(target=hold, args=(tmp_path,))
+    holder.start()
+    while not (tmp_path / "held").exists():
+        time.sleep(0.01)
+    holder.kill()
+    holder.join()
+    add(tmp_path)
+    assert scores(tmp_path) == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(

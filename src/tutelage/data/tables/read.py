@@ -121,8 +121,8 @@ def _read_split(files: Sequence[Path], *, dialect: Dialect, encoding: str | None
 def _read(
     file: Path, *, dialect: Dialect, encoding: str | None, in_memory: bool
 ) -> tuple[Dataset, list[str]]:
-    if reason := missing_content(file):
-        raise DataError(f"{file} cannot be read: {reason}")
+    if absent := missing_content(file):
+        raise DataError(f"{file} cannot be read: {absent}")
     known_table = table_kind(file)
     assert known_table is not None
     kind = known_table[0]
