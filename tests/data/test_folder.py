@@ -148,7 +148,7 @@ def test_links_are_followed_but_not_in_circles(flowers, tmp_path_factory):
 
 def test_names_are_utf_8(flowers):
     (flowers / "rose" / "0.png").rename(flowers / "rose" / os.fsdecode(b"\xff.png"))
-    with pytest.raises(DataError, match=r"rose/\\xff.png.*is not UTF-8; rename the file"):
+    with pytest.raises(DataError, match=r"rose/\\xff.png.*is not UTF-8; rename it"):
         read_data(DataConfig(source=f"folder:{flowers}"))
 
 

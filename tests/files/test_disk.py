@@ -134,3 +134,17 @@ def test_room_is_reserved(tmp_path: Path) -> None:
     with (tmp_path / "file").open("wb") as file:
         allocate(file.fileno(), 12_345)
     assert (tmp_path / "file").stat().st_size == 12_345
+
+
+def test_a_system_that_cannot_open_folders_writes_all_the_same(tmp_path, monkeypatch):
+    """Windows refuses to open a folder."""
+    opened = os.open
+
+    def refuse_folders(path, *more, **options):
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *more, **options)
+
+    monkeypatch.setattr(os, "open", refuse_folders)
+    write_atomically(tmp_path / "file.txt", "written")
+    assert (tmp_path / "file.txt").read_text() == "written"

@@ -11,6 +11,7 @@ from rich.text import Text
 from tutelage import __version__
 from tutelage.cli.cache import cache_app
 from tutelage.cli.console import err, out
+from tutelage.cli.encoding import print_to_any_terminal, refuse_paths_that_are_no_text
 from tutelage.cli.options import (
     ConfigFile,
     DataArgument,
@@ -367,7 +368,9 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    print_to_any_terminal()
     try:
+        refuse_paths_that_are_no_text(sys.argv[1:])
         app(prog_name="tutelage")
     except TutelageError as error:
         err.print(Text.assemble(("error:", "red"), f" {error}"), soft_wrap=True)

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from tutelage.data.images import EXTENSIONS
 from tutelage.errors import DataError
+from tutelage.files import advice_on_names
 
 __all__ = ["Listing", "has_pictures", "list_pictures", "passed_over", "subfolders"]
 
@@ -56,7 +57,7 @@ def list_pictures(folder: Path, *, root: Path) -> Listing:
             name.encode()
         except UnicodeEncodeError:
             raise DataError(
-                f"the file name {os.fsencode(name)!r} in {root} is not UTF-8; rename the file"
+                f"the file name {os.fsencode(name)!r} in {root} is not UTF-8; {advice_on_names()}"
             ) from None
     return Listing(pictures, others)
 

@@ -18,9 +18,10 @@ from tutelage.files.disk import (
     write_atomically,
     writing_to,
 )
-from tutelage.files.text import human_size, spreadsheet_text
+from tutelage.files.text import advice_on_names, human_size, spreadsheet_text
 
 __all__ = [
+    "advice_on_names",
     "allocate",
     "atomic_path",
     "canonical",

@@ -58,7 +58,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}")
     try:
         yield temporary
-        with temporary.open("rb") as file:
+        with temporary.open("rb+") as file:  # Windows syncs only what is open for writing
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
@@ -83,8 +83,11 @@ def remove_leftovers(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the renames in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Make the renames in a folder durable, where the system can open a folder: not on Windows."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(descriptor)
     finally:

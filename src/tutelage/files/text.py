@@ -1,11 +1,12 @@
-"""Tables as spreadsheets take them, and sizes in words."""
+"""Tables as spreadsheets take them, sizes in words, and names of files that are no text."""
 
 import csv
 import io
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["human_size", "spreadsheet_text"]
+__all__ = ["advice_on_names", "human_size", "spreadsheet_text"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -55,3 +56,16 @@ def human_size(size: float) -> str:
         size, unit = size / 1000, unit + 1
     # Thousands of terabytes stay plain digits; .3g would write an exponent.
     return f"{size:.0f} {units[unit]}" if size >= 999.5 else f"{size:.3g} {units[unit]}"
+
+
+def advice_on_names() -> str:
+    """Say what to do about a file's name that is not UTF-8.
+
+    Example:
+        >>> advice_on_names()
+        'rename it'
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding == "utf-8":
+        return "rename it"
+    return f"the locale says that names of files are {encoding}: set PYTHONUTF8=1 if they are UTF-8"

@@ -1,7 +1,6 @@
 """The grid of a comparison: each point a student, a fraction of the rows, a method and teachers."""
 
 import itertools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -10,6 +9,7 @@ from tutelage.config import CompareConfig, ExperimentConfig, StudentConfig
 from tutelage.errors import ConfigError, did_you_mean
 from tutelage.regularizers.catalogue import BASELINE, parse_method
 from tutelage.results.names import student_labels
+from tutelage.sweeps.folder_names import folder_name, refuse_shared_folders
 
 __all__ = ["GridPoint", "grid_of"]
 
@@ -45,7 +45,9 @@ class GridPoint:
             "method": self.method.replace(":", ".") + settings,
             "teachers": "+".join(self.teachers),
         }
-        return PurePath(*(_file_name(parts[part]) for part in PARTS if part in self.distinguishing))
+        return PurePath(
+            *(folder_name(parts[part]) for part in PARTS if part in self.distinguishing)
+        )
 
 
 def grid_of(config: ExperimentConfig, *, rows: int) -> list[GridPoint]:
@@ -57,7 +59,8 @@ def grid_of(config: ExperimentConfig, *, rows: int) -> list[GridPoint]:
         rows: How many training rows the fractions are of.
 
     Raises:
-        ConfigError: If there is no such method or teacher, or a method has no teachers.
+        ConfigError: If there is no such method or teacher, a method has no teachers, or runs would
+            share a folder.
     """
     asked = config.compare
     methods = list(dict.fromkeys(asked.methods or (BASELINE, config.transfer.method)))
@@ -74,7 +77,7 @@ def grid_of(config: ExperimentConfig, *, rows: int) -> list[GridPoint]:
     fractions = tuple(dict.fromkeys(asked.fractions)) or (1.0,)
     several = {"student": students, "fraction": fractions, "teachers": sets}
     distinguishing = {part for part, values in several.items() if len(values) > 1} | {"method"}
-    return [
+    points = [
         GridPoint(
             label,
             fraction,
@@ -90,6 +93,8 @@ def grid_of(config: ExperimentConfig, *, rows: int) -> list[GridPoint]:
         )
         for names in (sets if needs_teachers[method] else ((),))
     ]
+    refuse_shared_folders(point.place() for point in points)
+    return points
 
 
 def _teacher_sets(config: ExperimentConfig, asked: CompareConfig) -> tuple[tuple[str, ...], ...]:
@@ -121,7 +126,3 @@ def _point_config(
 
 def _limit(config: ExperimentConfig, fraction: float, rows: int) -> int | None:
     return config.data.limit if fraction == 1 else max(1, round(fraction * rows))
-
-
-def _file_name(text: str) -> str:
-    return re.sub(r"[^\w.+=-]+", "-", text).lstrip(".") or "-"

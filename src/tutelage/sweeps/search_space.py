@@ -3,12 +3,13 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, did_you_mean
 from tutelage.regularizers.catalogue import parse_method
+from tutelage.sweeps.folder_names import folder_name, refuse_shared_folders
 
 __all__ = ["Dimension", "SearchPoint", "SearchSpace", "space_of"]
 
@@ -32,7 +33,7 @@ class SearchPoint:
         """A name that serves as a folder's: ``aft-beta-3``."""
         method = self.method.rpartition(":")[2] if ":" in self.method else self.method
         parts = [method, *("-".join((key, f"{value:g}")) for key, value in self.settings.items())]
-        return "-".join([*parts, *(["with", "-".join(self.teachers)] if self.teachers else [])])
+        return folder_name("-".join(parts + (["with", *self.teachers] if self.teachers else [])))
 
     def applied(self, config: ExperimentConfig, *, folder: Path) -> ExperimentConfig:
         """Return a config with these settings, whose output goes to a folder."""
@@ -95,7 +96,7 @@ def space_of(config: ExperimentConfig, methods: Sequence[str] | None = None) -> 
         methods: Names of methods; by default the config's own.
 
     Raises:
-        ConfigError: If there is no such method or teacher.
+        ConfigError: If there is no such method or teacher, or two points would share a folder.
     """
     names = config.teacher_names
     for name in (name for one in config.tune.teachers for name in one):
@@ -105,9 +106,12 @@ def space_of(config: ExperimentConfig, methods: Sequence[str] | None = None) -> 
                 f"{did_you_mean(name, names)} (there are: {', '.join(names)})"
             )
     methods = list(dict.fromkeys(methods or [config.transfer.method]))
-    return SearchSpace(
+    space = SearchSpace(
         {method: _dimensions(config, method) for method in methods}, config.tune.teachers or ((),)
     )
+    families = dict.fromkeys((point.method, point.teachers) for point in space.points)
+    refuse_shared_folders(PurePath(SearchPoint(m, {}, names).name) for m, names in families)
+    return space
 
 
 def _dimensions(config: ExperimentConfig, name: str) -> tuple[Dimension, ...]:
