@@ -10,6 +10,7 @@ from small_models import FAMILIES, SMALL_VIT, TEXTS, by_hand, save_vision
 
 from tutelage import ExperimentConfig, run
 from tutelage.backbones.families import FAMILIES as TABLE
+from tutelage.errors import StudentError
 from tutelage.students import open_student
 
 CLASSES = ("good", "bad", "neither")
@@ -134,3 +135,34 @@ def test_each_model_has_a_tokenizer_of_its_own(reviews, small_bert, tmp_path):
     result = run(ExperimentConfig.model_validate(config))
     assert {teacher.name: teacher.width for teacher in result.teachers} == {"gpt2": 16, "t5": 16}
     assert 0 < result.teachers[0].share < 1
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "opt"])
+def test_saved_decoders_work_in_batches(kind, tmp_path):
+    """The folder is used as it is, also if its tokenizer padded on the left
+    (huggingface/transformers#24265, #35909)."""
+    FAMILIES[kind].save(tmp_path / "begin")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "begin", padding_side="left")
+    tokenizer.save_pretrained(tmp_path / "begin")
+    student = trained(
+        open_student(f"hf:{tmp_path / 'begin'}", output_names=CLASSES, modality="text")
+    )
+    outputs, _ = seen(student, TEXTS)
+    student.save(tmp_path / "end")
+    pipe = transformers.pipeline("text-classification", model=str(tmp_path / "end"), top_k=None)
+    assert pipe.tokenizer.pad_token_id == pipe.model.config.pad_token_id
+    assert pipe.tokenizer.model_max_length == 30
+    for scores, expected in zip(
+        pipe([text for (text,) in TEXTS], batch_size=len(TEXTS)), outputs.softmax(1), strict=True
+    ):
+        by_name = {score["label"]: score["score"] for score in scores}
+        torch.testing.assert_close(torch.tensor([by_name[c] for c in CLASSES]), expected, **CLOSE)
+
+
+def test_a_decoder_that_cannot_be_padded_is_refused(tmp_path):
+    FAMILIES["gpt2"].save(tmp_path)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    tokenizer.bos_token = tokenizer.eos_token = None
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(StudentError, match="neither a padding nor an end token"):
+        open_student(f"hf:{tmp_path}", output_names=CLASSES, modality="text")

@@ -1,32 +1,26 @@
 """Loading of transformers models, and of their tokenizers and image processors."""
 
-import json
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from huggingface_hub import constants, try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
 from torch import nn
 
-from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES, EmbeddingModel, Family
-from tutelage.errors import ConfigError, SourceError, did_you_mean, first_line, whole_message
+from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES, EmbeddingModel
+from tutelage.backbones.model_config import cannot_load, path_or_name
+from tutelage.errors import ConfigError, SourceError, did_you_mean, first_line
 from tutelage.inputs import ImageInput, TextInput, load_tokenizer, padding_id
 
 __all__ = [
     "Loaded",
     "Loading",
-    "family_of",
-    "folder_mistakes",
     "image_input",
-    "known_type",
     "load_classifier",
     "load_embedding_model",
     "load_encoder",
-    "load_model_config",
     "position_limit",
     "quietly",
     "text_input",
@@ -58,86 +52,6 @@ class Loaded:
 
     model: nn.Module
     missing: frozenset[str]
-
-
-def load_model_config(
-    name: str, *, revision: str | None = None, trust_remote_code: bool = False
-) -> Any:
-    """Load a model's config from a folder or by its name on the hub.
-
-    Raises:
-        SourceError: If there is none.
-    """
-    from transformers import AutoConfig
-
-    try:
-        return AutoConfig.from_pretrained(
-            _path_or_name(name), revision=revision or "main", trust_remote_code=trust_remote_code
-        )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        raise SourceError(_cannot_load(name, error)) from error
-
-
-def known_type(name: str, *, revision: object = None) -> str | None:
-    """Return the ``model_type`` of a model whose config is on this machine; else None."""
-    path = _local_file(name, "config.json", revision)
-    try:
-        model_type = None if path is None else json.loads(path.read_bytes()).get("model_type")
-    except (OSError, ValueError, AttributeError):
-        return None  # loading it tells why it cannot be read
-    return model_type if isinstance(model_type, str) else None
-
-
-def folder_mistakes(name: str, *, revision: object = None) -> list[str]:
-    """Return what is wrong with a model's folder or name, as far as this machine can tell."""
-    folder = Path(name).expanduser()
-    if any(_local_file(name, file, revision) for file in ("config.json", "modules.json")):
-        return []
-    if folder.is_dir():
-        return [f"the folder {name} holds no model: it needs config.json and model.safetensors"]
-    if folder.is_file():
-        return [f"hf:{name} is a file; give the folder with config.json and model.safetensors"]
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        siblings = [path.name for path in folder.parent.glob("*")]
-        return [f"there is no folder {name}{did_you_mean(folder.name, siblings)}"]
-    if constants.HF_HUB_OFFLINE:
-        return [
-            f"hf:{name} is neither a folder nor in the local cache, and the hub is switched off "
-            "(HF_HUB_OFFLINE); unset that to download it once, or give a folder"
-        ]
-    return []
-
-
-def _local_file(name: str, file: str, revision: object) -> Path | None:
-    """A file of a model's folder, or of the local cache of the hub."""
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder / file if (folder / file).is_file() else None
-    try:
-        path = try_to_load_from_cache(
-            name, file, revision=revision if isinstance(revision, str) else None
-        )
-    except HFValidationError:
-        return None
-    return Path(path) if isinstance(path, str) else None
-
-
-def family_of(model_type: str, *, name: str, kind: str) -> Family:
-    """Return the family of a model type, which defines its features.
-
-    Raises:
-        SourceError: If the type is unknown, or takes rows of the other modality.
-    """
-    family = FAMILIES.get(model_type)
-    if family is None:
-        raise SourceError(
-            f"hf:{name} is of type {model_type!r}, whose features are not known"
-            f"{did_you_mean(model_type, FAMILIES)}; as a teacher, choose pooling = 'mean', "
-            "'cls' or 'last' ('tutelage list families' lists the known types)"
-        )
-    if family.kind != kind:
-        raise SourceError(f"hf:{name} takes {family.kind}s, but the rows are {kind}s")
-    return family
 
 
 def load_classifier(
@@ -201,6 +115,7 @@ def text_input(
     fixed_length: bool = False,
     revision: str | None = None,
     trust_remote_code: bool = False,
+    model_type: str | None = None,
 ) -> TextInput:
     """Return the input of a text model, and set the model's padding token where it is used.
 
@@ -213,9 +128,13 @@ def text_input(
         fixed_length: Whether all texts are padded to ``max_length``.
         revision: Revision of the hub's repository.
         trust_remote_code: Run code that comes with the tokenizer.
+        model_type: Type of a model whose own config does not state it.
     """
     tokenizer = load_tokenizer(
-        _path_or_name(name), revision=revision, trust_remote_code=trust_remote_code
+        path_or_name(name),
+        revision=revision,
+        trust_remote_code=trust_remote_code,
+        config=None if model_type is None else config,
     )
     family = FAMILIES.get(config.model_type)
     if reads_end is None:
@@ -252,7 +171,7 @@ def image_input(name: str, *, revision: str | None = None) -> ImageInput:
 
     try:
         processor = AutoImageProcessor.from_pretrained(
-            _path_or_name(name), revision=revision or "main"
+            path_or_name(name), revision=revision or "main"
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise SourceError(
@@ -279,18 +198,24 @@ def _load(model_class: Any, name: str, config: Any, loading: Loading) -> Loaded:
             return Loaded(make(config, **trust), frozenset())
         with quietly():
             model, information = model_class.from_pretrained(
-                _path_or_name(name),
+                path_or_name(name),
                 config=config,
                 revision=loading.revision or "main",
-                use_safetensors=True,
+                weights_only=True,  # a .bin file, read where there is no safetensors file, runs no code
                 dtype=loading.dtype,
                 device_map=loading.device_map,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,
                 **trust,
             )
+    except pickle.UnpicklingError as error:
+        raise SourceError(
+            f"the weights of hf:{name} are a .bin file that holds more than tensors "
+            f"({first_line(error)}), which may run code and is not read; save them again by "
+            "save_pretrained(...), as safetensors, on a machine where you trust them"
+        ) from error
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        raise SourceError(_cannot_load(name, error)) from error
+        raise SourceError(cannot_load(name, error)) from error
     mismatched = {entry[0] for entry in information.get("mismatched_keys", ())}
     return Loaded(model, frozenset(information["missing_keys"]) | mismatched)
 
@@ -309,22 +234,3 @@ def quietly() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-
-
-def _path_or_name(name: str) -> str:
-    folder = Path(name).expanduser()
-    return str(folder) if folder.is_dir() else name
-
-
-def _cannot_load(name: str, error: BaseException) -> str:
-    # Errors of PyTorch have the cause in later lines, those of the hub advice.
-    reason = whole_message(error) if isinstance(error, RuntimeError) else first_line(error)
-    if Path(name).expanduser().is_dir():
-        return (
-            f"cannot load the model in the folder {name}: {reason}; "
-            "it needs config.json and model.safetensors"
-        )
-    return (
-        f"cannot load hf:{name}: {reason}; give a folder, or a name of the hub (its "
-        "files are downloaded once and then found in the cache; HF_HUB_OFFLINE keeps off the hub)"
-    )

@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +17,7 @@ from tutelage.inputs.tokenizers import (
     load_tokenizer,
     padding_id,
     refuse_stranger,
+    saved_tokenizer,
     tokenizer_digest,
 )
 from tutelage.inputs.tokens import Tokens
@@ -167,6 +169,12 @@ class TextInput:
     ) -> dict[str, Tensor]:
         """Return the batch unchanged; token ids have no precision."""
         return dict(batch)
+
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer for ``from_pretrained``: it pads and cuts as here."""
+        saved_tokenizer(
+            self.tokenizer, vocabulary=self.vocabulary, max_length=self.max_length
+        ).save_pretrained(folder)
 
     def identity(self) -> dict[str, str]:
         """Return the settings that decide the numbers."""

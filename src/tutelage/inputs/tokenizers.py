@@ -1,5 +1,6 @@
 """Tokenizers of transformers: loading, padding tokens and digests."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Sequence
@@ -11,13 +12,23 @@ from tutelage.errors import ConfigError, first_line
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["load_tokenizer", "padding_id", "refuse_stranger", "tokenizer_digest"]
+__all__ = ["load_tokenizer", "padding_id", "refuse_stranger", "saved_tokenizer", "tokenizer_digest"]
 
 
 def load_tokenizer(
-    name: str, *, revision: str | None = None, trust_remote_code: bool = False
+    name: str,
+    *,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    config: Any = None,
 ) -> "PreTrainedTokenizerBase":
     """Load a tokenizer from a folder, or by its name on the hub.
+
+    Args:
+        name: The folder or name.
+        revision: Revision of the hub's repository.
+        trust_remote_code: Run code that comes with the tokenizer.
+        config: Config of its model; by default the one beside it, if the tokenizer's files need it.
 
     Raises:
         ConfigError: If there is none, or it cannot be read.
@@ -28,7 +39,10 @@ def load_tokenizer(
         name = str(Path(name))
     try:
         loaded: Any = AutoTokenizer.from_pretrained(
-            name, revision=revision or "main", trust_remote_code=trust_remote_code
+            name,
+            revision=revision or "main",
+            trust_remote_code=trust_remote_code,
+            **({} if config is None else {"config": config}),
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         what = "the folder" if Path(name).is_dir() else "the hub or its local cache, under the name"
@@ -49,6 +63,24 @@ def padding_id(tokenizer: "PreTrainedTokenizerBase", *, vocabulary: int | None) 
         if number is not None and (vocabulary is None or number < vocabulary):
             return int(number)
     return 0
+
+
+def saved_tokenizer(
+    tokenizer: "PreTrainedTokenizerBase", *, vocabulary: int | None, max_length: int
+) -> "PreTrainedTokenizerBase":
+    """Return a tokenizer for a saved model, which pads and cuts as in training.
+
+    Models with absolute positions give other outputs for rows that are padded on the left
+    (huggingface/transformers#24265).
+    """
+    saved = copy.deepcopy(tokenizer)
+    number = padding_id(saved, vocabulary=vocabulary)
+    if saved.pad_token_id != number:
+        saved.pad_token = saved.convert_ids_to_tokens(number)
+    saved.padding_side = "right"
+    if saved.model_max_length > 10**9:  # unset
+        saved.model_max_length = max_length
+    return saved
 
 
 def refuse_stranger(tokens: Sequence[int], *, vocabulary: int | None) -> None:

@@ -7,13 +7,11 @@ from typing import Any
 from torch import Tensor
 
 from tutelage.backbones.families import EMBEDDING_MODELS
+from tutelage.backbones.model_config import folder_mistakes, known_type, load_model_config
 from tutelage.backbones.transformers import (
     Loading,
-    folder_mistakes,
     image_input,
-    known_type,
     load_embedding_model,
-    load_model_config,
     quietly,
     text_input,
 )
@@ -129,7 +127,7 @@ def _clip_tower(
         with quietly():
             model.save_pretrained(folder)
         if isinstance(reads, TextInput):
-            reads.tokenizer.save_pretrained(folder)
+            reads.save(folder)
         else:
             reads.pixels.processor.save_pretrained(folder)  # type: ignore[attr-defined]
 

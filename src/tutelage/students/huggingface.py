@@ -9,21 +9,23 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutelage.backbones.missing import refuse_random
-from tutelage.backbones.transformers import (
-    Loading,
+from tutelage.backbones.model_config import (
     family_of,
     folder_mistakes,
-    image_input,
     known_type,
-    load_classifier,
     load_model_config,
+)
+from tutelage.backbones.transformers import (
+    Loading,
+    image_input,
+    load_classifier,
     quietly,
     text_input,
 )
 from tutelage.backbones.weights import count_parameters
 from tutelage.data import Side
 from tutelage.errors import ConfigError, StudentError, TutelageError, did_you_mean
-from tutelage.inputs import ImageInput, TextInput, empty_batch
+from tutelage.inputs import ImageInput, TextInput, empty_batch, padding_id
 from tutelage.tap import FeatureTap
 from tutelage.tasks import TASKS, Kind
 
@@ -32,10 +34,12 @@ __all__ = ["HuggingFaceStudent", "mistakes"]
 
 def mistakes(name: str, *, modality: Side, params: Mapping[str, Any]) -> list[str]:
     """Return what is known to be wrong with a student before it is loaded."""
-    revision = params.get("revision")
-    model_type = known_type(name, revision=revision)
+    revision, given = params.get("revision"), params.get("model_type")
+    if found := folder_mistakes(name, revision=revision, model_type=given):
+        return found
+    model_type = known_type(name, revision=revision) or given
     if model_type is None:
-        return folder_mistakes(name, revision=revision)
+        return []
     try:
         family_of(model_type, name=name, kind=modality)
     except TutelageError as error:
@@ -59,6 +63,7 @@ class HuggingFaceStudent:
         dropout: Probability of all dropouts; by default those of the model.
         revision: Revision of the hub's repository.
         trust_remote_code: Run code that comes with the model.
+        model_type: Type of a model whose ``config.json`` does not state it, such as ``"bert"``.
 
     Raises:
         StudentError: If there is no such model, or it does not take these rows.
@@ -80,10 +85,11 @@ class HuggingFaceStudent:
         dropout: float | None = None,
         revision: str | None = None,
         trust_remote_code: bool = False,
+        model_type: str | None = None,
     ) -> None:
         hub: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
         try:
-            settings = load_model_config(name, **hub)
+            settings = load_model_config(name, **hub, model_type=model_type)
             family = family_of(settings.model_type, name=name, kind=modality)
             _shape(settings, config or {}, random_start=weights == "random")
             if layers is not None:
@@ -96,8 +102,10 @@ class HuggingFaceStudent:
             settings.label2id = {label: number for number, label in enumerate(output_names)}
             if modality == "text":
                 self.input: ImageInput | TextInput = text_input(
-                    name, settings, max_length=max_length, **hub
+                    name, settings, max_length=max_length, **hub, model_type=model_type
                 )
+                if family.pool == "last":
+                    _refuse_unpadded(self.input, name)
             else:
                 self.input = image_input(name, revision=revision)
             loaded = load_classifier(name, settings, kind=modality, loading=Loading(weights, **hub))
@@ -128,7 +136,7 @@ class HuggingFaceStudent:
         with quietly():
             self.model.save_pretrained(folder)  # type: ignore[operator]
         if isinstance(self.input, TextInput):
-            self.input.tokenizer.save_pretrained(folder)
+            self.input.save(folder)
         elif (processor := getattr(self.input.pixels, "processor", None)) is not None:
             processor.save_pretrained(folder)
 
@@ -156,6 +164,17 @@ def _shape(settings: Any, changes: Mapping[str, Any], *, random_start: bool) -> 
         if key not in known:
             raise ConfigError(f"unknown student.params.config.{key}{did_you_mean(key, known)}")
         setattr(settings, key, value)
+
+
+def _refuse_unpadded(texts: TextInput, name: str) -> None:
+    """Refuse a decoder whose saved folder could not be used in batches."""
+    padding = padding_id(texts.tokenizer, vocabulary=texts.vocabulary)
+    if padding not in texts.tokenizer.all_special_ids:
+        raise StudentError(
+            f"the tokenizer of hf:{name} has neither a padding nor an end token that the model has an "
+            "embedding for, so rows of different lengths cannot be one batch; give it one (tokenizer.pad_token "
+            "= '<a special token>') and save it by save_pretrained"
+        )
 
 
 def _keep_layers(settings: Any, key: str, layers: int) -> None:

@@ -12,18 +12,20 @@ from torch import Tensor
 
 from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES
 from tutelage.backbones.missing import refuse_random
+from tutelage.backbones.model_config import (
+    family_of,
+    folder_mistakes,
+    known_type,
+    load_model_config,
+)
 from tutelage.backbones.pooling import POOLINGS, Pooling, pool, sentence_model
 from tutelage.backbones.transformers import (
     Loaded,
     Loading,
-    family_of,
-    folder_mistakes,
     image_input,
-    known_type,
     load_classifier,
     load_embedding_model,
     load_encoder,
-    load_model_config,
     text_input,
 )
 from tutelage.data.base import Side
@@ -36,10 +38,12 @@ __all__ = ["HuggingFaceSource", "mistakes"]
 
 def mistakes(name: str, *, modality: Side, params: Mapping[str, Any]) -> list[str]:
     """Return what is known to be wrong with a teacher before it is loaded."""
-    revision = params.get("revision")
-    family = FAMILIES.get(known_type(name, revision=revision) or "")
+    revision, given = params.get("revision"), params.get("model_type")
+    if found := folder_mistakes(name, revision=revision, model_type=given):
+        return found
+    family = FAMILIES.get(known_type(name, revision=revision) or given or "")
     if family is None:
-        return folder_mistakes(name, revision=revision)
+        return []
     return modality_mistakes(
         f"hf:{name}", family.kind, rows=modality, instead=f"choose a model of {modality}s"
     )
@@ -70,6 +74,7 @@ class HuggingFaceSource(ModuleEncoder):
         device_map: ``"auto"`` distributes the layers over the available devices, by accelerate.
         revision: Revision of the hub's repository.
         trust_remote_code: Run code that comes with the model.
+        model_type: Type of a model whose ``config.json`` does not state it, such as ``"bert"``.
 
     Raises:
         SourceError: If there is no such model, it does not take these rows, or its features would
@@ -89,6 +94,7 @@ class HuggingFaceSource(ModuleEncoder):
         device_map: str | None = None,
         revision: str | None = None,
         trust_remote_code: bool = False,
+        model_type: str | None = None,
     ) -> None:
         if pooling is not None and pooling not in POOLINGS:
             raise SourceError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}")
@@ -97,7 +103,7 @@ class HuggingFaceSource(ModuleEncoder):
             max_length = max_length or sentence.max_length
             name = str(Path(name) / sentence.subfolder) if sentence.subfolder else name
         hub: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-        config = load_model_config(name, **hub)
+        config = load_model_config(name, **hub, model_type=model_type)
         if dtype is not None and dtype not in _DTYPES:
             raise SourceError(
                 f"dtype of hf:{name} must be one of {', '.join(_DTYPES)}, not {dtype!r}"
@@ -118,6 +124,7 @@ class HuggingFaceSource(ModuleEncoder):
                 reads_end=built.reads_end,
                 fixed_length=built.fixed_length,
                 **hub,
+                model_type=model_type,
             ),
             features=built.features,
             placed=device_map is not None,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES
+from tutelage.backbones.model_config import load_model_config
 from tutelage.backbones.pooling import sentence_model
-from tutelage.backbones.transformers import load_model_config
 from tutelage.data.base import Modality, Side
 from tutelage.errors import ConfigError
 
@@ -62,7 +62,12 @@ def _inferred(
     if sentence_model(name, revision=revision) is not None:
         return "text"
     trusted = bool(params.get("trust_remote_code"))
-    kind = load_model_config(name, revision=revision, trust_remote_code=trusted).model_type
+    kind = load_model_config(
+        name,
+        revision=revision,
+        trust_remote_code=trusted,
+        model_type=params.get("model_type"),
+    ).model_type
     if kind in EMBEDDING_MODELS:
         return None
     return FAMILIES[kind].kind if kind in FAMILIES else None
