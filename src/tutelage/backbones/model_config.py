@@ -45,6 +45,8 @@ def load_model_config(
     path, revision = path_or_name(name), revision or "main"
     try:
         stated = PreTrainedConfig.get_config_dict(path, revision=revision)[0]
+        if not stated:
+            raise OSError("there is no config.json")
         if mistake := _type_mistake(name, stated, model_type=model_type):
             raise ConfigError(mistake)
         if model_type is None or "model_type" in stated:
