@@ -87,3 +87,12 @@ except OutputError as error:
     assert "free some space" in ended.stdout, ended.stderr
     assert load_checkpoint(path, nn.Linear(2, 2), optimizers={}) == {"step": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_checkpoint_of_other_weights_says_so(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, nn.Linear(2, 2), optimizers={}, numbers={})
+    with pytest.raises(
+        TrainingError, match=r"written by another version .*'bias' is unknown; remove"
+    ):
+        load_checkpoint(path, nn.Linear(2, 2, bias=False), optimizers={})

@@ -77,6 +77,11 @@ def load_checkpoint(
         weights = {
             n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")
         }
+        if odd := learner.state_dict().keys() ^ weights.keys():
+            raise ValueError(
+                f"it was written by another version of tutelage, or of the student: {min(odd)!r} is "
+                f"{'missing' if min(odd) not in weights else 'unknown'}"
+            )
         learner.load_state_dict(weights)
         for name, optimizer in optimizers.items():
             optimizer.load_state_dict(_unpack(plain["optimizers"][name], tensors))
