@@ -120,6 +120,38 @@ def test_a_fixed_batch_is_padded(batch, tmp_path, photos):
     torch.testing.assert_close(encoded(teacher, photos[0]), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("mixing", ["shape", "mean"])
+def test_rows_that_would_change_each_other_run_alone(mixing, tmp_path, photos):
+    """A graph may state any number of rows, but hold one row inside (onnx/models#255)."""
+    whole = lambda name, values: numpy_helper.from_array(np.array(values, np.int64), name)  # noqa: E731
+    node = helper.make_node
+    if mixing == "shape":
+        nodes = [
+            node("Reshape", ["pixels", "shape"], ["flat"]),
+            node("ReduceMean", ["flat", "last"], ["out"], keepdims=0),
+        ]
+        weights = [whole("shape", [1, 3, -1]), whole("last", [2])]
+    else:  # as batch normalization that was exported in training mode
+        nodes = [
+            node("ReduceMean", ["pixels", "places"], ["means"], keepdims=0),
+            node("ReduceMean", ["means", "first"], ["common"], keepdims=1),
+            node("Add", ["means", "common"], ["out"]),
+        ]
+        weights = [whole("places", [2, 3]), whole("first", [0])]
+    pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "mixing", [pixels], [out], weights)
+    opset = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), tmp_path / "m.onnx")
+    teacher = opened(tmp_path / "m.onnx")
+    means = ((photos[1] - torch.tensor(IMAGE["mean"])) / torch.tensor(IMAGE["std"])).mean((1, 2))
+    expected = means if mixing == "shape" else 2 * means
+    torch.testing.assert_close(encoded(teacher, photos[0]), expected, rtol=1e-4, atol=1e-5)
+    assert teacher.identity()["rows"] == "alone"
+    save_image_model(tmp_path / "usual.onnx")
+    assert "rows" not in opened(tmp_path / "usual.onnx").identity()
+
+
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
 def test_a_map_is_averaged_over_its_own_places(layout, tmp_path, photos):
     """A graph may turn its axes inside, as one converted from TensorFlow does."""

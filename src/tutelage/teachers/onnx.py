@@ -21,6 +21,7 @@ from tutelage.inputs import (
     empty_batch,
     input_mistakes,
     padding_id,
+    unlike_batches,
 )
 from tutelage.teachers.digests import files_digest
 from tutelage.teachers.module import TakesRows
@@ -53,8 +54,8 @@ class OnnxSource(TakesRows):
     """An ONNX model whose feature is one of its outputs or inner values.
 
     A feature is a matrix, states of tokens (averaged over the mask), or a feature map (averaged).
-    A graph of a fixed number of rows or tokens gets padded batches; one that takes uint8 gets
-    pixels from 0 to 255.
+    A graph of a fixed number of rows or tokens gets padded batches; one whose rows change each
+    other in a batch gets one row at a time; one that takes uint8 gets pixels from 0 to 255.
 
     Args:
         name: Path of the file.
@@ -109,12 +110,16 @@ class OnnxSource(TakesRows):
             self._fit_tokens(model_input or {})
         self._axes = axes
         self.width = self._find_width()
+        alone = self._inputs.batch is None and self._mixes_rows()
+        if alone:
+            self._inputs.batch = 1
         self._identity = {
             "scheme": "onnx",
             "weights": files_digest([path, *external_files(graph, path)]),
             "features": self._output,
             "layout": f"{self._layout} {channels}",
             **self._unusual(inputs),
+            **({"rows": "alone"} if alone else {}),
             **self.input.identity(),
         }
 
@@ -265,3 +270,19 @@ class OnnxSource(TakesRows):
                 + "; choose another output"
             )
         return shape[(self._axes or "nc").index("c")]
+
+    def _mixes_rows(self) -> bool:
+        """Whether two rows together give anything else than each alone.
+
+        Many graphs state any number of rows, but hold a shape of one row inside (onnx/models#255,
+        pytorch/glow#2247).
+        """
+        one = unlike_batches(self.input)[0]
+        other = empty_batch(self.input) if "image" in one else one  # black; texts differ in length
+        alone = torch.cat([self.encode(one), self.encode(other)])
+        try:
+            both = self.encode({name: torch.cat([one[name], other[name]]) for name in one})
+        except Exception:  # noqa: BLE001 - of ONNX Runtime, which has no base class of its own
+            return True
+        # Quantization by the range of a whole batch differs by a few percent.
+        return both.shape != alone.shape or bool((both - alone).norm() > 0.1 * alone.norm())
