@@ -95,3 +95,9 @@ def test_doubtful_classes():
     case, missing = doubtful_classes(["NaN", "a", "A"])[::-1]
     assert "'a' and 'A' differ only in" in case
     assert "called 'NaN'; if that stands for a missing label" in missing
+    assert doubtful_classes(["'neg'", '"pos"', "'"]) == [
+        "quotation marks are part of the class 'neg'",
+        'quotation marks are part of the class "pos"',
+    ]
+    assert "called '-1'; if that stands for no label" in doubtful_classes(["-1", "0", "1"])[0]
+    assert doubtful_classes(["-1", "1"]) == doubtful_classes(["-2", "-1", "0"]) == []

@@ -229,3 +229,28 @@ class _Texts:
 
     def select(self, indices) -> "_Texts":
         return _Texts(len(indices))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+def test_vectors_of_0_and_1_are_no_names(name, tmp_path):
+    vectors = [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    if name == "a.csv":
+        vectors = [f'"{vector}"' for vector in vectors]
+    data = read_data(
+        DataConfig(source=save(tmp_path / name, [*vectors, vectors[2]]), task="multi-label")
+    )
+    assert data.classes == ("0", "1", "2")
+    assert labels_of(data) == [[1, 0, 1], [0, 0, 0], [0, 1, 0], [0, 1, 0]]
+
+
+def test_labels_that_are_called_0_and_1(tmp_path):
+    source = save(tmp_path / "a.jsonl", [[0, 1], [1], [0], []])
+    assert labels_of(read_data(DataConfig(source=source, task="multi-label"))) == [
+        [1, 1],
+        [0, 1],
+        [1, 0],
+        [0, 0],
+    ]
+    source = save(tmp_path / "b.jsonl", [[0, 1], [1, 0]])
+    with pytest.raises(DataError, match="every training row"):
+        read_data(DataConfig(source=source, task="multi-label"))

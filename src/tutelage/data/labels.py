@@ -117,7 +117,7 @@ def list_in_text(text: str) -> list[str | int | float] | None:
 
 
 def doubtful_classes(classes: Sequence[str]) -> list[str]:
-    """Say which classes may be the same, or none: in another case, or named like a missing value.
+    """Say which classes may be one, none or misread: by case, as missing values, in marks.
 
     Example:
         >>> doubtful_classes(["Pos", "neg", "pos"])
@@ -128,10 +128,19 @@ def doubtful_classes(classes: Sequence[str]) -> list[str]:
         other = by_case.setdefault(name.casefold(), name)
         if other != name:
             notes.append(f"the classes {other!r} and {name!r} differ only in upper and lower case")
+        bare = name.strip("\"'")
+        if bare and len(name) - len(bare) >= 2 and name[0] == name[-1] in "\"'":
+            notes.append(f"quotation marks are part of the class {name}")
         if name.casefold() in _MISSING:
             notes.append(
                 f"a class is called {name!r}; if that stands for a missing label, leave these cells empty"
             )
+    if (
+        len(classes) > 2
+        and "-1" in classes
+        and all(name.isdecimal() for name in {*classes} - {"-1"})
+    ):
+        notes.append("a class is called '-1'; if that stands for no label, leave these cells empty")
     return notes
 
 

@@ -142,8 +142,18 @@ def _lists(
         ]
         for role, table in tables.items()
     }
-    occurring = [name for row in names["train"] for name in row or ()]
-    classes = tuple(known.names) if known else class_names(occurring)
+    if (places := None if known else _places(names)) is not None:
+        classes = tuple(map(str, range(places)))
+        names = {
+            role: [
+                row and [c for c, value in zip(classes, row, strict=True) if value == "1"]
+                for row in rows
+            ]
+            for role, rows in names.items()
+        }
+    else:
+        occurring = [name for row in names["train"] for name in row or ()]
+        classes = tuple(known.names) if known else class_names(occurring)
     by_role: dict[str, Float32[Tensor, "rows labels"]] = {}
     for role, rows in names.items():
         by_role[role] = labels = torch.zeros(len(rows), len(classes))
@@ -155,6 +165,16 @@ def _lists(
     return classes, by_role
 
 
+def _places(names: Mapping[str, Sequence[list[str] | None]]) -> int | None:
+    """Return the length of lists that hold 0 or 1 for every label, as ``[1, 0, 1]``; else None."""
+    rows = [row for split in names.values() for row in split if row is not None]
+    lengths = {len(row) for row in rows}
+    if len(lengths) != 1 or not all({*row} <= {"0", "1"} for row in rows):
+        return None
+    repeated = any(len({*row}) < len(row) for row in rows)  # else names that are 0 and 1
+    return lengths.pop() if repeated else None
+
+
 def _names(
     value: Any, known: ClassLabel | None, *, separator: str | None, where: str
 ) -> list[str] | None:
@@ -164,7 +184,7 @@ def _names(
     if isinstance(value, str):
         entries = list_in_text(value)
         if separator is None and (entries is not None or not value.strip()):
-            return None if entries is None else [str(entry).strip() for entry in entries]
+            return None if entries is None else _entries(entries, where=where)
         if separator is None and value.strip().startswith("["):
             raise DataError(
                 f"{where} holds {value!r}, which looks like an array that was written as a text; write lists such as "
@@ -188,7 +208,11 @@ def _names(
         )
     if known is not None:
         return [str(known.int2str(number)) for number in value]
-    return [name for entry in value if (name := class_name(entry, where=where)) is not None]
+    return _entries(value, where=where)
+
+
+def _entries(values: Sequence[Any], *, where: str) -> list[str]:
+    return [name for value in values if (name := class_name(value, where=where)) is not None]
 
 
 def _binary(value: Any, *, where: str) -> float:

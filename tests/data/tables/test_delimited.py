@@ -120,6 +120,9 @@ def test_random_tables_come_back(delimiter, end, tmp_path):
             ["".join(draw.choices(f'ab{delimiter}"\n é', k=draw.randrange(6))) for _ in columns]
             for _ in range(draw.randrange(1, 6))
         ]
+        valued = [row for row in rows if any(value.strip() for value in row)]
+        if not valued:
+            continue
         if draw.random() < 0.5:
             frame = pandas.DataFrame(rows, columns=columns)
             frame.to_csv(path, index=False, sep=delimiter, lineterminator=end)
@@ -130,7 +133,7 @@ def test_random_tables_come_back(delimiter, end, tmp_path):
                 writer.writerows([columns, *rows])
         dialect = Dialect(delimiter=delimiter, quoting=True)
         table, _ = read_delimited(path, dialect, name="a.csv", tabs=False)
-        assert [list(row.values()) for row in table] == rows
+        assert [list(row.values()) for row in table] == valued
 
 
 def test_an_index_of_pandas_is_left_out(tmp_path):
@@ -141,3 +144,22 @@ def test_an_index_of_pandas_is_left_out(tmp_path):
         assert data.splits["train"].rows[1] == ("b",)
         assert data.splits["train"].ids == ["0", "1"]
         assert [note for note in data.notes if "index" in note and "not read" in note]
+
+
+@pytest.mark.parametrize("spill", [False, True])
+def test_rows_of_spreadsheets_without_any_value_are_counted(spill, tmp_path):
+    content = "text,label,x\na,1,\n,,\n\nb,2,\n , ,\n,,\n"
+    table, notes = read(tmp_path, content, spill=spill)
+    assert table == {"text": ["a", "b"], "label": ["1", "2"], "x": ["", ""]}
+    assert notes == ["3 rows without any value skipped", "1 blank line skipped"]
+    with pytest.raises(DataError, match="has no rows"):
+        read(tmp_path, "text,label\n,\n,\n")
+
+
+def test_the_header_of_joined_files_is_no_row(tmp_path):
+    one = 'text, label\na,1\n"b\nc",label\n'
+    table, notes = read(tmp_path, one * 3)
+    assert table == {"text": ["a", "b\nc"] * 3, "label": ["1", "label"] * 3}
+    assert "2 lines that repeat the header skipped" in notes
+    table, _ = read(tmp_path, "text,label\na,1\n", header=("text", "label"))
+    assert table == {"text": ["text", "a"], "label": ["label", "1"]}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tutelage.data.tables.delimited import read_delimited
 from tutelage.data.tables.dialects import Dialect, examine
 from tutelage.errors import ConfigError, DataError
 
@@ -63,3 +64,19 @@ def test_headers(tmp_path):
 def test_mistakes(content, message, tmp_path):
     with pytest.raises(DataError, match=message):
         form(tmp_path, content)
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;\r", '"sep=;"', "sep=|", "sep=\t"])
+def test_a_first_line_that_declares_the_delimiter(first, tmp_path):
+    mark = first.strip('"\r')[-1]
+    file, notes = form(tmp_path, f"{first}\na{mark}b, c\n")
+    assert (file.delimiter, file.columns, file.leading) == (mark, ("a", "b, c"), 1)
+    assert any(f"declares the delimiter {mark!r}" in note for note in notes)
+    (tmp_path / "a").write_text(f"{first}\na{mark}b\n1{mark}2\n", newline="")
+    table, notes = read_delimited(tmp_path / "a", Dialect(), name="a.csv", tabs=False)
+    assert table[:] == {"a": ["1"], "b": ["2"]}
+    assert len(notes) == 1
+
+
+def test_a_column_that_begins_like_a_declaration(tmp_path):
+    assert form(tmp_path, "sep=name,b\n")[0].columns == ("sep=name", "b")

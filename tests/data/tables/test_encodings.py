@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 
+import pyarrow
 import pytest
 
 from tutelage.config import DataConfig
@@ -38,7 +39,15 @@ def test_a_mark_tells_the_encoding(encoding, tmp_path):
     assert [rows[0], rows[1]] == [("café",), ("旅",)]
 
 
-@pytest.mark.parametrize(("ending", "pack"), [(".gz", gzip), (".bz2", bz2), (".xz", lzma)])
+class Zstd:
+    @staticmethod
+    def compress(content):
+        return pyarrow.Codec("zstd").compress(content, asbytes=True)
+
+
+@pytest.mark.parametrize(
+    ("ending", "pack"), [(".gz", gzip), (".bz2", bz2), (".xz", lzma), (".zst", Zstd)]
+)
 def test_compressed_tables(ending, pack, tmp_path):
     path = tmp_path / f"a.csv{ending}"
     path.write_bytes(pack.compress(TEXT.encode()))

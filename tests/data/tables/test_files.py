@@ -46,6 +46,7 @@ def test_shards_are_one_split(tmp_path):
         "test": ["test-00000-of-00001-8f3c1d2e3a4b5c6d.parquet"],
         "train": ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"],
     }
+    assert find_files(folder).notes == ("extra: 2 shards", "train: 2 shards")
 
 
 def test_folders_of_parts(tmp_path):

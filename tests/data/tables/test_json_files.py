@@ -59,3 +59,20 @@ def test_large_fractions_stay_numbers(tmp_path):
     content = "\n".join(map(json.dumps, rows))
     _, train = train_of(tmp_path / "a.jsonl", content, task="regression")
     assert train.labels.flatten().tolist() == [pytest.approx(1e20), 2.5]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_rows_in_several_entries(indent, tmp_path):
+    rows = FRAME.to_dict("records")
+    content = json.dumps({"version": 1, "train": rows, "test": rows}, indent=indent)
+    with pytest.raises(
+        DataError, match=r"rows in several entries \('train', 'test'\); save each as a file"
+    ):
+        train_of(tmp_path / "a.json", content)
+
+
+def test_a_damaged_line_is_told_once(tmp_path, caplog, capsys):
+    with pytest.raises(DataError, match=r"a\.jsonl cannot be read as json: .* in row 1"):
+        train_of(tmp_path / "a.jsonl", '{"text": "a", "label": 1}\n{"text": "cut')
+    assert not caplog.records
+    assert capsys.readouterr().err == ""

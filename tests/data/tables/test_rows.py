@@ -65,7 +65,7 @@ def test_a_missing_image_is_shortly_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("values", "kind"),
-    [([[[1, 2], [3, 4]]] * 2, "List"), ([3, 4], "int64"), ([{"a": 1}] * 2, "dict")],
+    [([[[1, 2], [3, 4]]] * 2, "lists"), ([3, 4], "int64"), ([{"a": 1}] * 2, "fields")],
 )
 def test_what_is_no_image(values, kind, tmp_path):
     with pytest.raises(DataError, match=f"'image' of .* holds {kind}, not images; give paths"):

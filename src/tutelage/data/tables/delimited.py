@@ -1,7 +1,8 @@
 """Rows of delimited text files (csv, tsv); values stay as text."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow.csv as arrow_csv  # type: ignore[import-untyped]
 from datasets import Dataset
 from datasets.table import InMemoryTable
 
+from tutelage.data.tables.blanks import without_blanks
 from tutelage.data.tables.dialects import DELIMITERS, DelimitedFile, Dialect, examine
 from tutelage.data.tables.encodings import mapped, wrong_encoding
 from tutelage.data.tables.lines import count_lines, line_of, line_of_text
@@ -32,13 +34,23 @@ class _WrongCountError(Exception):
         self.number, self.text = row.number, row.text
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """Rows that were read, remarks on them, and how many were left out as no rows of data."""
+
+    table: Dataset
+    notes: tuple[str, ...] = ()
+    skipped: int = 0
+
+
 def read_delimited(
     path: Path, dialect: Dialect, *, name: str, tabs: bool, spill: Path | None = None
 ) -> tuple[Dataset, list[str]]:
     """Read a file whose values are all text; each row must have one value a column.
 
     Quotation marks quote, except in files with tabs in which some value begins with a mark and does
-    not end with one. The rows are counted against the file's lines.
+    not end with one; blanks around the marks are removed. Rows without any value, and repetitions
+    of the header, are left out. The rows are counted against the file's lines.
 
     Args:
         path: A file in UTF-8, not empty.
@@ -55,6 +67,20 @@ def read_delimited(
             file is not UTF-8.
     """
     file, notes = examine(path, dialect, name=name, tabs=tabs)
+    if file.quoting and file.escape is None and file.delimiter not in "\t ":
+        with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
+            copy = Path(folder) / "bare"
+            if values := without_blanks(path, copy, delimiter=file.delimiter):
+                table, notes = _read_bare(copy, dialect, name=name, tabs=tabs, spill=spill)
+                padded = f"{_count(values, 'value')} with blanks around the quotation marks"
+                return table, [*notes, padded + ", read without both"]
+    return _read_bare(path, dialect, name=name, tabs=tabs, spill=spill)
+
+
+def _read_bare(
+    path: Path, dialect: Dialect, *, name: str, tabs: bool, spill: Path | None
+) -> tuple[Dataset, list[str]]:
+    file, notes = examine(path, dialect, name=name, tabs=tabs)
     quotes = Quotes()
     if file.quoting:
         with mapped(path) as content:
@@ -64,10 +90,11 @@ def read_delimited(
             quotes = Quotes()
             notes.append("quotation marks are part of the values (data.params.quoting)")
     lines = count_lines(path) - file.header_lines
-    table, more = _rows(file, spill=spill) if lines > file.leading else ([], [])
-    if not len(table):
+    rows = _rows(file, spill=spill) if lines > file.leading else None
+    if rows is None or not len(rows.table):
         raise DataError(f"{name} names columns in its first line, but has no rows")
-    notes += more
+    table = rows.table
+    notes += rows.notes
     if quotes.spanning:
         notes.append(f"{_count(quotes.spanning, 'value')} of several lines")
     if quotes.loose:
@@ -75,7 +102,7 @@ def read_delimited(
             f"{_count(quotes.loose, 'value')} with text behind the closing quotation mark, read "
             f"without the marks (the first in line {line_of(path, quotes.loose_at)})"
         )
-    blank = lines - quotes.line_ends - len(table)
+    blank = lines - file.declared - quotes.line_ends - rows.skipped - len(table)
     if blank < 0 and file.escape is None:
         raise DataError(
             f"{name} has {lines} lines below its header, but {len(table)} rows were read; check its "
@@ -116,7 +143,7 @@ def _fits(file: DelimitedFile) -> bool:
     return True
 
 
-def _rows(file: DelimitedFile, *, spill: Path | None) -> tuple[Dataset, list[str]]:
+def _rows(file: DelimitedFile, *, spill: Path | None) -> _Rows:
     """Read the rows; where all end in delimiters that the header lacks, these are left out."""
     try:
         return _read(file, spill=spill)
@@ -127,15 +154,16 @@ def _rows(file: DelimitedFile, *, spill: Path | None) -> tuple[Dataset, list[str
             raise _wrong_count(file, error) from None
         columns = file.columns[:more] if more < 0 else (*file.columns, *[""] * more)
         try:
-            rows, notes = _read(replace(file, columns=columns), spill=spill, added=max(0, more))
+            rows = _read(replace(file, columns=columns), spill=spill, added=max(0, more))
         except _WrongCountError:
             raise _wrong_count(file, error) from None
-        if more > 0:
-            notes.append("delimiters at the end of the rows, which the header lacks, are left out")
-        return rows, notes
+        if more <= 0:
+            return rows
+        note = "delimiters at the end of the rows, which the header lacks, are left out"
+        return replace(rows, notes=(*rows.notes, note))
 
 
-def _read(file: DelimitedFile, *, spill: Path | None, added: int = 0) -> tuple[Dataset, list[str]]:
+def _read(file: DelimitedFile, *, spill: Path | None, added: int = 0) -> _Rows:
     """Read the named columns, and say what the nameless ones hold; the added ones must be empty."""
     keys = [name or f"\0{place}" for place, name in enumerate(file.columns)]
     filled = dict.fromkeys((key for key in keys if key.startswith("\0")), False)
@@ -143,7 +171,13 @@ def _read(file: DelimitedFile, *, spill: Path | None, added: int = 0) -> tuple[D
     schema = pa.schema([(key, pa.string()) for key in named])
     batches = []
     sink = None if spill is None else pa.ipc.new_stream(str(spill), schema)
+    heads = empty = 0
     for batch in _batches(file, keys):
+        batch, without = _drop(batch, dict.fromkeys(keys, ""))
+        empty += without
+        if file.header_lines and len(named) > 1:
+            batch, repeated = _drop(batch, {key: key for key in named})
+            heads += repeated
         for place, key in enumerate(keys):
             if key not in filled:
                 continue
@@ -164,17 +198,34 @@ def _read(file: DelimitedFile, *, spill: Path | None, added: int = 0) -> tuple[D
         else:
             sink.write_batch(part)
     if sink is None:
-        rows = Dataset(InMemoryTable(pa.Table.from_batches(batches, schema)))
+        table = Dataset(InMemoryTable(pa.Table.from_batches(batches, schema)))
     else:
         sink.close()
-        rows = Dataset.from_file(str(spill))
+        table = Dataset.from_file(str(spill))
     notes = []
+    if empty:
+        notes.append(f"{_count(empty, 'row')} without any value skipped")
+    if heads:
+        notes.append(
+            f"{_count(heads, 'line')} that {'repeats' if heads == 1 else 'repeat'} the header skipped"
+        )
     for place, key in enumerate(keys[: len(keys) - added]):
         if key in filled:
             index = " (an index, as pandas writes it?)" if place == 0 else ""
             content = "" if filled[key] else " and no values"
             notes.append(f"column {place + 1} has no name{content}{index} and is not read")
-    return rows, notes
+    return _Rows(table, tuple(notes), empty + heads)
+
+
+def _drop(batch: Any, values: dict[str, str]) -> tuple[Any, int]:
+    """Leave out the rows that have certain values, blanks aside, and count them."""
+    same: Any = None
+    for key, value in values.items():
+        equal = pc.equal(pc.utf8_trim_whitespace(batch.column(key)), value)
+        same = equal if same is None else pc.and_(same, equal)
+        if not pc.any(same).as_py():
+            return batch, 0
+    return batch.filter(pc.invert(same)), pc.sum(same).as_py()
 
 
 def _batches(file: DelimitedFile, keys: Sequence[str]) -> Iterator[Any]:

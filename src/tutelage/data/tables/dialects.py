@@ -1,6 +1,7 @@
 """Form of a delimited text file: delimiter, quotation marks, columns of its first line."""
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ __all__ = ["DELIMITERS", "DelimitedFile", "Dialect", "examine"]
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """Delimiters that are recognized in the first line, and their names."""
+_DECLARED = re.compile(rb'"?sep=(?P<delimiter>[ -~\t])"?', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class DelimitedFile:
         escape: Character that takes the next one literally.
         columns: Names of the columns; empty where the first line has none.
         header_lines: Number of lines of the header; 0 if there is none.
-        leading: Number of blank lines in front.
+        leading: Number of lines in front: blank ones, and the one that declares the delimiter.
+        declared: Whether the first line declares the delimiter, as Excel reads it: ``sep=;``.
     """
 
     path: Path
@@ -58,6 +61,7 @@ class DelimitedFile:
     columns: tuple[str, ...]
     header_lines: int
     leading: int
+    declared: bool = False
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -83,9 +87,12 @@ def examine(
         DataError: If the first line cannot be read, or names a column twice.
     """
     notes = []
-    delimiter = dialect.delimiter or ("\t" if tabs else ",")
+    declared = _declared_delimiter(path)
+    if declared is not None:
+        notes.append(f"its first line declares the delimiter {declared!r}")
+    delimiter = dialect.delimiter or declared or ("\t" if tabs else ",")
     first, leading = _first_record(path, delimiter, dialect, name=name)
-    if dialect.delimiter is None and len(first) == 1:
+    if dialect.delimiter is None and declared is None and len(first) == 1:
         others = {d: _first_record(path, d, dialect, name=name)[0] for d in DELIMITERS}
         best = max(others, key=lambda d: len(others[d]))
         if len(others[best]) > 1:
@@ -110,6 +117,7 @@ def examine(
         columns=stripped,
         header_lines=0 if dialect.header is not None else 1 + _line_ends(columns),
         leading=leading,
+        declared=declared is not None,
     )
     return file, notes
 
@@ -126,14 +134,22 @@ def _first_record(
                 quoting=csv.QUOTE_NONE if dialect.quoting is False else csv.QUOTE_MINIMAL,
                 escapechar=dialect.escape,
             )
+            declared = _declared_delimiter(path) is not None
             for leading, record in enumerate(records):
-                if record:
+                if record and leading >= declared:
                     return record, leading
     except UnicodeDecodeError:
         raise wrong_encoding(path, name=name) from None
     except csv.Error as error:
         raise DataError(f"the first line of {name} cannot be read as csv: {error}") from None
     raise DataError(f"{name} has only blank lines")
+
+
+def _declared_delimiter(path: Path) -> str | None:
+    """Return the delimiter that the first line declares, as Excel reads it: ``sep=;``."""
+    with path.open("rb") as opened:
+        match = _DECLARED.fullmatch(opened.readline(16).rstrip(b"\r\n"))
+    return None if match is None else match["delimiter"].decode()
 
 
 def _line_ends(columns: tuple[str, ...]) -> int:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa  # type: ignore[import-untyped]
+
 from tutelage.errors import ConfigError, DataError
 
 __all__ = ["COMPRESSED", "as_utf8", "mapped", "wrong_encoding"]
@@ -21,6 +23,7 @@ COMPRESSED: dict[str, Callable[[Path], Any]] = {
     ".gz": gzip.open,
     ".bz2": bz2.open,
     ".xz": lzma.open,
+    ".zst": lambda path: pa.input_stream(str(path), compression="zstd"),
 }
 """Functions that open compressed files, by ending."""
 
@@ -63,7 +66,7 @@ def as_utf8(file: Path, *, encoding: str | None = None) -> Iterator[tuple[Path, 
             try:
                 with opener(file) as packed, path.open("wb") as raw:
                     shutil.copyfileobj(packed, raw, _BLOCK)
-            except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+            except (OSError, EOFError, lzma.LZMAError, zlib.error, pa.ArrowException) as error:
                 raise DataError(f"{file} cannot be decompressed: {error}") from error
         with path.open("rb") as opened:
             start = opened.read(4)

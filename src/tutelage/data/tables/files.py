@@ -8,7 +8,7 @@ from pathlib import Path
 from tutelage.data.tables.encodings import COMPRESSED
 from tutelage.errors import DataError, did_you_mean
 
-__all__ = ["FORMATS", "TableFiles", "find_files", "table_kind"]
+__all__ = ["BINARY", "FORMATS", "TableFiles", "find_files", "table_kind"]
 
 FORMATS = {
     ".csv": "csv",
@@ -17,13 +17,16 @@ FORMATS = {
     ".jsonl": "json",
     ".ndjson": "json",
     ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
 }
-"""Endings of tables, and what they are read as. All but parquet may be compressed (``.csv.gz``)."""
+"""Endings of tables, and what they are read as. Text files may be compressed (``.csv.gz``)."""
+BINARY = frozenset({"parquet", "arrow"})
 
 _SHARD = re.compile(r"(?P<split>.+?)[-_.](?P<number>\d{3,})-of-(?P<count>\d{3,})(-[0-9a-f]+)?")
 _PART = re.compile(r"(?P<split>part|.+?(?=[-_]\d{12}$))[-_](?P<number>\d{4,})(?:[-.].*)?")
-_UNREAD = {".xlsx", ".xls", ".ods", ".zip", ".7z", ".rar", ".tar", ".zst", ".lz4", ".arrow"} | {
-    *(".feather", ".orc", ".avro", ".pkl", ".pickle", ".sqlite", ".db", ".h5"),
+_UNREAD = {".xlsx", ".xls", ".ods", ".zip", ".7z", ".rar", ".tar", ".zst", ".lz4"} | {
+    *(".orc", ".avro", ".pkl", ".pickle", ".sqlite", ".db", ".h5"),
 }
 
 
@@ -33,7 +36,7 @@ class TableFiles:
 
     Attributes:
         splits: The files of each split, shards in their order.
-        notes: What lies beside them and is not read.
+        notes: What lies beside them and is not read, and which splits have shards.
     """
 
     splits: dict[str, tuple[Path, ...]]
@@ -49,7 +52,7 @@ def table_kind(file: Path) -> tuple[str, str] | None:
     """
     name = Path(file.stem) if file.suffix.lower() in COMPRESSED else file
     kind = FORMATS.get(name.suffix.lower())
-    if kind is None or (kind == "parquet" and name != file):
+    if kind is None or (kind in BINARY and name != file):
         return None
     return kind, name.stem
 
@@ -89,8 +92,11 @@ def find_files(path: Path) -> TableFiles:
         raise DataError(f"the folder {path} has no tables; known endings are {known}{seen}")
     for shards in members.values():
         _check_shards(shards)
-    notes = tuple(f"{file.name} is not read: its ending is no known table's" for file in unread)
-    return TableFiles({s: tuple(m.file for m in shards) for s, shards in members.items()}, notes)
+    notes = [f"{file.name} is not read: its ending is no known table's" for file in unread]
+    notes += [f"{split}: {len(s)} shards" for split, s in members.items() if len(s) > 1]
+    return TableFiles(
+        {s: tuple(m.file for m in shards) for s, shards in members.items()}, tuple(notes)
+    )
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,12 @@ def as_rows(path: Path, folder: Path, *, name: str) -> tuple[Path, list[str]]:
         return path, []  # the reader of rows says what is wrong
     form, rows = _columns(table)
     if rows is None:
+        lists = [key for key, value in table.items() if _is_records(value)]
+        if len(lists) > 1:
+            raise DataError(
+                f"{name} has rows in several entries ({', '.join(map(repr, lists))}); save each as a file of its "
+                "own in a folder, such as train.json and test.json, and name the folder"
+            )
         if _is_object(first):
             return path, []  # lines, of which there is one
         raise DataError(

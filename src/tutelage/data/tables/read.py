@@ -1,4 +1,4 @@
-"""Table files: csv, tsv, jsonl, json, parquet."""
+"""Table files: csv, tsv, jsonl, json, parquet, arrow; and folders that ``datasets`` saved."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,8 +14,9 @@ from tutelage.data.tables.columns import Table, from_tables
 from tutelage.data.tables.delimited import read_delimited
 from tutelage.data.tables.dialects import Dialect
 from tutelage.data.tables.encodings import as_utf8
-from tutelage.data.tables.files import find_files, table_kind
+from tutelage.data.tables.files import BINARY, TableFiles, find_files, table_kind
 from tutelage.data.tables.json_files import as_rows, with_exact_integers
+from tutelage.data.tables.saved import is_saved, saved_tables
 from tutelage.errors import DataError, TutelageError, first_line
 from tutelage.files import missing_content
 
@@ -45,7 +46,7 @@ def read_table(
 
     Args:
         source: A file, or a folder with files such as ``train.csv``; shards such as
-            ``train-00000-of-00002.parquet`` are one split.
+            ``train-00000-of-00002.parquet`` are one split. Or a folder of ``save_to_disk``.
         columns: Columns to use.
         names: Names of the splits' files.
         delimiter: Separator of values in a csv file; by default a comma, in tsv files a tab; where
@@ -65,12 +66,12 @@ def read_table(
     """
     path = Path(source).expanduser()
     dialect = Dialect(delimiter, quoting, escape, None if header is None else tuple(header))
-    files = find_files(path)
     with quiet():
+        files = TableFiles({}) if is_saved(path) else find_files(path)
         tables = {
             name: partial(_read_split, shards, dialect=dialect, encoding=encoding)
             for name, shards in files.splits.items()
-        }
+        } or saved_tables(path)
         root = path if path.is_dir() else path.parent
         return from_tables(
             tables,
@@ -84,12 +85,15 @@ def read_table(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hide the progress bars of ``datasets``."""
+    """Hide the progress bars of ``datasets``, and its lines about errors that it raises as well."""
     hidden = datasets.are_progress_bars_disabled()
+    level = datasets.logging.get_verbosity()
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     try:
         yield
     finally:
+        datasets.logging.set_verbosity(level)
         if not hidden:
             datasets.enable_progress_bars()
 
@@ -127,7 +131,7 @@ def _read(
     assert known_table is not None
     kind = known_table[0]
     try:
-        if kind == "parquet":
+        if kind in BINARY:
             table = _load(kind, file, in_memory=in_memory)
             if INDEX not in table.column_names:
                 return table, []

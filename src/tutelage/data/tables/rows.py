@@ -89,7 +89,8 @@ def _refuse_no_images(feature: Any, column: str, *, where: str) -> None:
     is_struct = isinstance(feature, dict) and {"bytes", "path"} & feature.keys()
     if isinstance(feature, Image) or is_bytes or is_struct:
         return
-    kind = feature.dtype if isinstance(feature, Value) else type(feature).__name__
+    named = "fields" if isinstance(feature, dict) else "lists"
+    kind = feature.dtype if isinstance(feature, Value) else named
     raise DataError(
         f"column {column!r} of {where} holds {kind}, not images; give paths of image files, or their "
         "bytes (arrays of pixels: save them as PNG, or return them by a function with python:)"
