@@ -2,6 +2,7 @@
 
 import random
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ PRUNE = "tutelage cache prune --damaged"
 def flips(bench: Bench, scenario: Scenario, draw: random.Random) -> dict[str, Any]:
     """Damage a file of a finished or killed command, look at it, continue, and compare.
 
-    A file that is refused is removed, as the message says, and the command is continued once more.
+    What is refused is removed, or trained again, as the message says, and the command is repeated.
     """
     reference, work = bench.reference(scenario), bench.fresh()
     killed = draw.random() < 0.5
@@ -39,8 +40,10 @@ def flips(bench: Bench, scenario: Scenario, draw: random.Random) -> dict[str, An
         refusals.append(last.said.strip()[-400:])
         if PRUNE in last.said:
             said.append(run(["cache", "prune", "--damaged"], folder=work))
-        elif path and path.exists():
-            path.unlink()
+        elif path and "train again" in last.said:
+            shutil.rmtree(path.parent, ignore_errors=True)
+        elif path:
+            path.unlink(missing_ok=True)
         said.append(last := run(words, folder=work))
     rows = facts(work, below=scenario.writes)
     found = difference(reference.facts, rows, volatile=reference.volatile)

@@ -78,3 +78,18 @@ def test_one_process_at_a_time(config):
         with pytest.raises(BusyError), RunFolder.claim(config, resume=True):
             pass
     assert subprocess.run(words, capture_output=True, text=True).stdout == "taken\n"
+
+
+@pytest.mark.parametrize("content", [None, "steps = [", "steps = 3"])
+def test_a_run_whose_settings_were_damaged_says_how_to_go_on(content, config):
+    with RunFolder.claim(config, resume=False) as folder:
+        folder.checkpoint.touch()
+    folder.config.unlink()
+    if content is not None:
+        folder.config.write_text(content)
+    advice = r"its settings cannot be read \(.*put .*config.toml back.*output.overwrite = true"
+    with pytest.raises(TrainingError, match=advice), RunFolder.claim(config, resume=True):
+        pass
+    again = config.replace({"output.overwrite": True})
+    with RunFolder.claim(again, resume=False) as folder:
+        assert not folder.checkpoint.exists()

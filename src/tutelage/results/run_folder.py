@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from tutelage.config import ExperimentConfig, load_config, read_toml
-from tutelage.errors import BusyError, TrainingError
+from tutelage.errors import BusyError, ConfigError, TrainingError, first_line
 from tutelage.files import (
     file_digest,
     remove_leftovers,
@@ -160,7 +160,14 @@ def _flat(settings: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _refuse_other_settings(folder: RunFolder, config: ExperimentConfig) -> None:
-    before = load_config([read_toml(folder.config)])
+    try:
+        before = load_config([read_toml(folder.config)])
+    except ConfigError as error:
+        raise TrainingError(
+            f"{folder.path} cannot be continued, since its settings cannot be read ({first_line(error)}); "
+            f"put {folder.config} back, choose another output.dir (--out), or leave --resume out and set "
+            "output.overwrite = true to train again"
+        ) from error
     if before.digest() != config.digest():
         raise TrainingError(
             f"{folder.path} was begun under other settings than these "
