@@ -1,8 +1,12 @@
 """Help, version, doctor and init; names as people wrote them; why something is not cached."""
 
+import errno
+import os
 import subprocess
 import sys
 import tomllib
+
+import pytest
 
 import tutelage
 from tutelage.cli.cache import age
@@ -217,3 +221,23 @@ def test_a_run_folder_stands_in_for_its_config(digits, command, tmp_path):
     status, _, refused = command("rank", "runs")
     assert status == 2
     assert "runs is a folder, not a config file" in refused
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
+def test_a_failing_disk_is_one_message_wherever_it_fails(number, command, monkeypatch):
+    def fail(**_):
+        raise OSError(number, os.strerror(number), "cache/.locks")
+
+    monkeypatch.setattr(sys.modules["tutelage.cli.app"], "app", fail)
+    status, _, refused = command("doctor")
+    assert status == 2
+    assert f"the disk failed at cache/.locks: {os.strerror(number)}; what was finished" in refused
+
+
+def test_other_errors_of_files_are_ours(command, monkeypatch):
+    def fail(**_):
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(sys.modules["tutelage.cli.app"], "app", fail)
+    with pytest.raises(OSError, match="Bad file"):
+        command("doctor")

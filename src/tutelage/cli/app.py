@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.text import Text
@@ -28,6 +28,7 @@ from tutelage.cli.options import (
 from tutelage.cli.plain_help import Command, Group
 from tutelage.cli.progress import for_console
 from tutelage.errors import ConfigError, TutelageError
+from tutelage.files import is_of_the_disk
 
 __all__ = ["app", "main"]
 
@@ -264,14 +265,14 @@ def compare(
 
     The config's section "compare" adds students, teacher sets and shares of the rows.
 
-    Repeat the command to continue an interrupted comparison.
+    Ends with status 1 if runs failed. Repeat the command to continue an interrupted comparison.
     """
     from tutelage.cli.compare import compare_and_print
 
     resolved = resolved_config(
         config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
     )
-    compare_and_print(
+    if not compare_and_print(
         resolved,
         methods=methods,
         seeds=seeds,
@@ -279,7 +280,8 @@ def compare(
         jobs=jobs,
         console=out,
         progress=for_console(err),
-    )
+    ):
+        raise typer.Exit(1)
 
 
 @app.command(cls=Command, name="list", rich_help_panel=CHOOSE)
@@ -373,5 +375,17 @@ def main() -> None:
         refuse_paths_that_are_no_text(sys.argv[1:])
         app(prog_name="tutelage")
     except TutelageError as error:
-        err.print(Text.assemble(("error:", "red"), f" {error}"), soft_wrap=True)
-        sys.exit(2)
+        _refuse(str(error))
+    except OSError as error:
+        if not is_of_the_disk(error):
+            raise
+        place = f" at {error.filename}" if error.filename else ""
+        _refuse(
+            f"the disk failed{place}: {error.strerror}; what was finished is kept, so repeat the command "
+            "once the disk works and has room (train with --resume)"
+        )
+
+
+def _refuse(message: str) -> NoReturn:
+    err.print(Text.assemble(("error:", "red"), f" {message}"), soft_wrap=True)
+    sys.exit(2)

@@ -25,8 +25,12 @@ def compare_and_print(
     jobs: int,
     console: Console,
     progress: Progress,
-) -> None:
-    """Compare, print the table, and write it with its charts and the page next to the runs."""
+) -> bool:
+    """Compare, print the table, and write it with its charts and the page next to the runs.
+
+    Returns:
+        Whether all runs finished.
+    """
     comparison = compare(
         config,
         methods=method_names(methods),
@@ -39,6 +43,7 @@ def compare_and_print(
     print_comparison(comparison, console=console)
     written = [*write_table(comparison, folder), write_page(comparison, path=page_path([folder]))]
     _print_paths(written, console)
+    return not any(row.failures for row in comparison.rows)
 
 
 def report_and_print(

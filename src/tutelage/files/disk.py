@@ -16,6 +16,7 @@ __all__ = [
     "atomic_path",
     "is_forbidden",
     "is_full",
+    "is_of_the_disk",
     "missing_content",
     "remove_leftovers",
     "sync_folder",
@@ -25,6 +26,7 @@ __all__ = [
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+_FAILING = {errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV, errno.ENXIO}
 _UNSUPPORTED = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 _SUFFIX = ".tmp"
 _POINTER = b"version https://git-lfs"
@@ -145,6 +147,11 @@ def is_full(error: OSError) -> bool:
 def is_forbidden(error: OSError) -> bool:
     """Whether a write failed because this user may not write there."""
     return error.errno in _FORBIDDEN
+
+
+def is_of_the_disk(error: OSError) -> bool:
+    """Whether an operation on a file failed for a reason outside the program: a full or failing disk."""
+    return is_full(error) or error.errno in _FAILING
 
 
 def missing_content(path: Path) -> str:
