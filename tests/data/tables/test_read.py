@@ -282,3 +282,27 @@ FAULTY = [
     ("a.png", "y", "q"),
     ("", "", "q"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "message"),
+    [
+        (
+            "a.parquet",
+            {"delimiter": ";"},
+            r"params\.delimiter is of csv files, and .*a\.parquet has none",
+        ),
+        ("a.jsonl", {"quoting": False}, r"params\.quoting is of csv files"),
+        ("a.parquet", {"encoding": "cp1252"}, r"params\.encoding is of csv and json files"),
+    ],
+)
+def test_settings_of_other_files_are_refused(name, params, message, tmp_path):
+    frame = pandas.DataFrame({"text": ["a", "b"], "label": ["x", "y"]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    with pytest.raises(ConfigError, match=message):
+        read_data(DataConfig(source=f"table:{tmp_path / name}", params=params))
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    assert read_data(
+        DataConfig(source=f"table:{tmp_path / 'a.jsonl'}", params={"encoding": "utf-8"})
+    )

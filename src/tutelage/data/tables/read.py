@@ -17,7 +17,7 @@ from tutelage.data.tables.encodings import as_utf8
 from tutelage.data.tables.files import BINARY, TableFiles, find_files, table_kind
 from tutelage.data.tables.json_files import as_rows, with_exact_integers
 from tutelage.data.tables.saved import is_saved, saved_tables
-from tutelage.errors import DataError, TutelageError, first_line
+from tutelage.errors import ConfigError, DataError, TutelageError, first_line
 from tutelage.files import missing_content
 
 __all__ = ["quiet", "read_table"]
@@ -68,6 +68,7 @@ def read_table(
     dialect = Dialect(delimiter, quoting, escape, None if header is None else tuple(header))
     with quiet():
         files = TableFiles({}) if is_saved(path) else find_files(path)
+        _refuse_unused(files, dialect, encoding, path)
         tables = {
             name: partial(_read_split, shards, dialect=dialect, encoding=encoding)
             for name, shards in files.splits.items()
@@ -80,6 +81,21 @@ def read_table(
             where=str(path),
             root=root.absolute(),
             notes=files.notes,
+        )
+
+
+def _refuse_unused(files: TableFiles, dialect: Dialect, encoding: str | None, path: Path) -> None:
+    """Refuse settings of csv or text files where there are none."""
+    known = [table_kind(file) for shards in files.splits.values() for file in shards]
+    kinds = {kind[0] for kind in known if kind is not None}
+    given = [name for name, value in vars(dialect).items() if value is not None]
+    if given and not kinds & {"csv", "tsv"}:
+        raise ConfigError(
+            f"data.params.{given[0]} is of csv files, and {path} has none; leave it out"
+        )
+    if encoding is not None and kinds <= BINARY:
+        raise ConfigError(
+            f"data.params.encoding is of csv and json files, and {path} has none; leave it out"
         )
 
 
