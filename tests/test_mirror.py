@@ -19,7 +19,6 @@ ELSEWHERE: dict[str, str] = {
     "cli/cache.py": "test_cli.py",
     "cli/check.py": "test_check.py",
     "cli/compare.py": "sweeps/test_compare.py",
-    "cli/console.py": "test_cli.py",
     "cli/doctor.py": "test_cli.py",
     "cli/extract.py": "test_cli.py test_end_to_end.py",
     "cli/init.py": "test_cli.py test_recipes.py",

@@ -10,7 +10,7 @@ from tutelage.cache.key import rows_digest
 from tutelage.config import DataConfig
 from tutelage.data import Columns, Data, read_data, read_unlabelled
 from tutelage.data.base import SplitNames
-from tutelage.data.tables import Table, from_tables
+from tutelage.data.tables import Place, Table, from_tables
 from tutelage.data.templates import Template
 from tutelage.errors import ConfigError, DataError
 
@@ -98,6 +98,7 @@ def test_a_row_is_empty_only_if_all_its_fields_are(tmp_path):
             columns=columns,
             names=SplitNames(),
             where="here",
+            place=Place(tmp_path, (tmp_path,)),
         )
 
     full = {"a": "", "b": "x"}

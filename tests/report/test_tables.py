@@ -81,3 +81,17 @@ def test_markdown_keeps_its_columns(plain: Comparison) -> None:
     assert len(rows) == 5
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} == {9}
     assert "the loss is 1 \\| nan" in rows[-1]
+
+
+def test_words_of_users_are_no_formula_and_no_markup(table, scores) -> None:
+    formula, markup = "=HYPERLINK(0)", "<img src=x onerror=alert(1)>[a](javascript:b)"
+    evil = table(
+        scores("stl", STL),
+        scores("aft", STL, teachers=(formula, markup)),
+        scores("aft", STL, teachers=("b",)),
+    )
+    cells = [row["teachers"] for row in csv.DictReader(io.StringIO(csv_text(evil)))]
+
+    assert cells[1].startswith("'" + formula)
+    assert r"\<img src=x onerror=alert(1)\>\[a\](javascript:b)" in markdown_text(evil)
+    assert not re.search(r"(?<!\\)[<\[]", markdown_text(evil))

@@ -10,6 +10,7 @@ from huggingface_hub.errors import HFValidationError
 
 from tutelage.backbones.families import FAMILIES, Family
 from tutelage.errors import ConfigError, SourceError, did_you_mean, first_line, whole_message
+from tutelage.inputs import own_code
 
 __all__ = [
     "cannot_load",
@@ -143,6 +144,8 @@ def path_or_name(name: str) -> str:
 
 def cannot_load(name: str, error: BaseException) -> str:
     """Return the message for a model that its library cannot load."""
+    if (refused := own_code(f"hf:{name}", error)) is not None:
+        return refused
     # Errors of PyTorch have the cause in later lines, those of the hub advice.
     reason = whole_message(error) if isinstance(error, RuntimeError) else first_line(error)
     if Path(name).expanduser().is_dir():

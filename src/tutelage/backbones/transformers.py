@@ -12,7 +12,7 @@ from torch import nn
 from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES, EmbeddingModel
 from tutelage.backbones.model_config import cannot_load, path_or_name
 from tutelage.errors import ConfigError, SourceError, did_you_mean, first_line
-from tutelage.inputs import ImageInput, TextInput, load_tokenizer, padding_id
+from tutelage.inputs import ImageInput, TextInput, load_tokenizer, own_code, padding_id
 
 __all__ = [
     "Loaded",
@@ -161,8 +161,15 @@ def text_input(
     return texts
 
 
-def image_input(name: str, *, revision: str | None = None) -> ImageInput:
+def image_input(
+    name: str, *, revision: str | None = None, trust_remote_code: bool = False
+) -> ImageInput:
     """Return the input of an image model of transformers.
+
+    Args:
+        name: Folder of the model, or its name on the hub.
+        revision: Revision of the hub's repository.
+        trust_remote_code: Run code that comes with the image processor.
 
     Raises:
         SourceError: If the model comes without an image processor.
@@ -171,11 +178,12 @@ def image_input(name: str, *, revision: str | None = None) -> ImageInput:
 
     try:
         processor = AutoImageProcessor.from_pretrained(
-            path_or_name(name), revision=revision or "main"
+            path_or_name(name), revision=revision or "main", trust_remote_code=trust_remote_code
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise SourceError(
-            f"hf:{name} has no image processor ({first_line(error)}); it needs the file "
+            own_code(f"hf:{name}", error)
+            or f"hf:{name} has no image processor ({first_line(error)}); it needs the file "
             "preprocessor_config.json"
         ) from error
     try:

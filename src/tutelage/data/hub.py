@@ -7,16 +7,22 @@ from pathlib import Path
 import datasets
 from datasets import Dataset, DatasetDict
 from datasets.exceptions import DatasetNotFoundError, DatasetsError
+from huggingface_hub import constants
 
 from tutelage.data.base import Columns, Data, SplitNames
-from tutelage.data.tables import Table, from_tables, quiet
+from tutelage.data.tables import Place, Table, from_tables, quiet
 from tutelage.errors import DataError, first_line
 
 __all__ = ["read_hub"]
 
 
 def read_hub(
-    source: str, *, columns: Columns, names: SplitNames, revision: str | None = None
+    source: str,
+    *,
+    columns: Columns,
+    names: SplitNames,
+    revision: str | None = None,
+    outside_paths: bool = False,
 ) -> Data:
     """Load a data set by its name, without running code that comes with it.
 
@@ -25,6 +31,8 @@ def read_hub(
         columns: Columns to use.
         names: Names of the splits.
         revision: Branch, tag or commit.
+        outside_paths: Whether image paths may lead out of the data set's folder, or, for one of
+            the hub, of the current folder and the hub's local cache.
 
     Raises:
         DataError: If there is no such data set, or it is not in the local cache while offline.
@@ -35,7 +43,16 @@ def read_hub(
             str(name): partial(Table, rows, f"the split {name!r} of hub:{source}")
             for name, rows in loaded.items()
         }
-        return from_tables(tables, columns=columns, names=names, where=source)
+        place = Place(Path.cwd(), None if outside_paths else _homes(source))
+        return from_tables(tables, columns=columns, names=names, where=source, place=place)
+
+
+def _homes(source: str) -> tuple[Path, ...]:
+    """Return the folders in which a data set's images may be."""
+    if Path(source).is_dir():
+        return (Path(source).absolute(),)
+    caches = (constants.HF_HUB_CACHE, datasets.config.HF_DATASETS_CACHE)
+    return (Path.cwd(), *(Path(cache).absolute() for cache in caches))
 
 
 def _load(source: str, revision: str | None) -> dict[str, Dataset]:

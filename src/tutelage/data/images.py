@@ -99,6 +99,7 @@ class ImageColumn:
         decoding: How they become RGB.
         where: Name of the table, for messages.
         numbers: Number of each row in that table; None where the rows are all of it.
+        folder: Folder that the paths of images without bytes start from.
     """
 
     table: "Dataset"
@@ -106,6 +107,7 @@ class ImageColumn:
     decoding: Decoding = BY_DEFAULT
     where: str = "the table"
     numbers: Sequence[int] | None = None
+    folder: Path = Path()
     modality: Modality = field(default="image", init=False)
 
     def __len__(self) -> int:
@@ -126,9 +128,7 @@ class ImageColumn:
     def select(self, indices: Sequence[int]) -> "ImageColumn":
         """Return the rows with these numbers."""
         numbers = [self._number(index) for index in indices]
-        return ImageColumn(
-            self.table.select(indices), self.column, self.decoding, self.where, numbers
-        )
+        return replace(self, table=self.table.select(indices), numbers=numbers)
 
     def with_decoding(self, decoding: Decoding) -> "ImageColumn":
         """Return the same rows, decoded in this way."""
@@ -144,12 +144,11 @@ class ImageColumn:
         value: Any = self.table[int(index)][self.column]
         content = value.get("bytes") if isinstance(value, Mapping) else value
         if content is None and isinstance(value, Mapping) and value.get("path"):
+            path = self.folder / value["path"]
             try:
-                content = Path(value["path"]).read_bytes()
+                content = path.read_bytes()
             except OSError as error:
-                raise DataError(
-                    f"image {value['path']} cannot be read: {error.strerror or error}"
-                ) from None
+                raise DataError(f"image {path} cannot be read: {error.strerror or error}") from None
         if content is None:
             raise DataError(f"there is no image in {self._row(index)}")
         if isinstance(content, str):

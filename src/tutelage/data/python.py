@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 
 from tutelage.data.base import Columns, Data, SplitNames
-from tutelage.data.tables import Table, from_tables
+from tutelage.data.tables import Place, Table, from_tables
 from tutelage.errors import DataError, first_line
 from tutelage.registry import call_user_factory
 
@@ -18,7 +19,7 @@ def read_python(source: str, *, columns: Columns, names: SplitNames, **params: A
     """Call ``module:function`` with ``data.params`` and convert what it returns.
 
     The function returns a ``Data``, or a mapping from split names to ``datasets.Dataset`` or lists
-    of dicts with a ``label`` and texts or images.
+    of dicts with a ``label`` and texts or images. Paths of images may lead anywhere.
 
     Args:
         source: ``module:function``; the module is installed, or in the current folder.
@@ -41,7 +42,8 @@ def read_python(source: str, *, columns: Columns, names: SplitNames, **params: A
     tables = {
         str(name): partial(_table, rows, source, str(name)) for name, rows in returned.items()
     }
-    return from_tables(tables, columns=columns, names=names, where=f"python:{source}")
+    place = Place(Path.cwd(), None)  # the paths are by the user's own code
+    return from_tables(tables, columns=columns, names=names, where=f"python:{source}", place=place)
 
 
 def _table(rows: Any, source: str, name: str) -> Table:

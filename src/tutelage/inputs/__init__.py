@@ -6,7 +6,7 @@ from tutelage.inputs.image import ImageInput
 from tutelage.inputs.pair import PairInput
 from tutelage.inputs.prompt import Prompt
 from tutelage.inputs.text import TextInput
-from tutelage.inputs.tokenizers import load_tokenizer, padding_id
+from tutelage.inputs.tokenizers import load_tokenizer, own_code, padding_id
 from tutelage.inputs.tokens import Cuts, Tokens
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "empty_batch",
     "input_mistakes",
     "load_tokenizer",
+    "own_code",
     "padding_id",
     "unlike_batches",
 ]

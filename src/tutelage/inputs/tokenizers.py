@@ -12,7 +12,14 @@ from tutelage.errors import ConfigError, first_line
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["load_tokenizer", "padding_id", "refuse_stranger", "saved_tokenizer", "tokenizer_digest"]
+__all__ = [
+    "load_tokenizer",
+    "own_code",
+    "padding_id",
+    "refuse_stranger",
+    "saved_tokenizer",
+    "tokenizer_digest",
+]
 
 
 def load_tokenizer(
@@ -45,12 +52,24 @@ def load_tokenizer(
             **({} if config is None else {"config": config}),
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
+        if (refused := own_code(name, error)) is not None:
+            raise ConfigError(refused) from error
         what = "the folder" if Path(name).is_dir() else "the hub or its local cache, under the name"
         raise ConfigError(
             f"found no tokenizer in {what} {name!r}: {first_line(error)}; give a folder that "
             "tokenizer.save_pretrained(...) has written, or a name of the hub"
         ) from error
     return loaded
+
+
+def own_code(name: str, error: BaseException) -> str | None:
+    """Return the message for a model that brings code, if this is why transformers refuses it."""
+    if "trust_remote_code" not in str(error):
+        return None
+    return (
+        f"{name} brings code of its own, which is not run unless asked; read it, and if you trust "
+        "it, set params.trust_remote_code = true of this teacher or student"
+    )
 
 
 def padding_id(tokenizer: "PreTrainedTokenizerBase", *, vocabulary: int | None) -> int:

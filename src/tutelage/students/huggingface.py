@@ -107,7 +107,7 @@ class HuggingFaceStudent:
                 if family.pool == "last":
                     _refuse_unpadded(self.input, name)
             else:
-                self.input = image_input(name, revision=revision)
+                self.input = image_input(name, **hub)
             loaded = load_classifier(name, settings, kind=modality, loading=Loading(weights, **hub))
         except ConfigError:
             raise

@@ -115,7 +115,7 @@ class HuggingFaceSource(ModuleEncoder):
         model = built.loaded.model
         super().__init__(
             model,
-            image_input(name, revision=revision)
+            image_input(name, **hub)
             if modality == "image"
             else text_input(
                 name,

@@ -99,6 +99,7 @@ class OnnxSource(TakesRows):
         self.input = custom_input(model_input, modality=modality, where="teachers.input")
         self.parameters: int | None = sum(int(np.prod(t.dims)) for t in graph.graph.initializer)
         self._path = path
+        files = [path, *external_files(graph, path)]
         self._output, self._model = reach(graph, path, output)
         self._session = self._open(["CPUExecutionProvider"])
         self._inputs = GraphInputs(self._session.get_inputs(), inputs or {}, path=path)
@@ -115,7 +116,7 @@ class OnnxSource(TakesRows):
             self._inputs.batch = 1
         self._identity = {
             "scheme": "onnx",
-            "weights": files_digest([path, *external_files(graph, path)]),
+            "weights": files_digest(files),
             "features": self._output,
             "layout": f"{self._layout} {channels}",
             **self._unusual(inputs),

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from tutelage.errors import MissingExtraError, SourceError, did_you_mean, whole_message
@@ -78,7 +78,11 @@ def reach(model: Any, path: Path, output: str | None) -> tuple[str, Any]:
 
 
 def external_files(model: Any, path: Path) -> list[Path]:
-    """Return the external files with the model's weights."""
+    """Return the external files with the model's weights.
+
+    Raises:
+        SourceError: If a file is named that is not in the model's folder.
+    """
     names = {
         entry.value
         for tensor in model.graph.initializer
@@ -86,6 +90,13 @@ def external_files(model: Any, path: Path) -> list[Path]:
         for entry in tensor.external_data
         if entry.key == "location"
     }
+    for name in names:
+        inner = PurePath(name.replace("\\", "/"))
+        if inner.is_absolute() or ".." in inner.parts:
+            raise SourceError(
+                f"{path} names {name!r} for its weights, a file outside of its own folder, which is not read; "
+                "save the model again with its weights beside it"
+            )
     return [path.parent / name for name in sorted(names)]
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from datasets import Dataset
@@ -12,6 +11,7 @@ from tutelage.data.labels import doubtful_classes
 from tutelage.data.naming import Naming, split_names
 from tutelage.data.roles import find_roles
 from tutelage.data.tables.detection import complete, label_columns, require, unread_columns
+from tutelage.data.tables.places import Place
 from tutelage.data.tables.rows import table_rows
 from tutelage.data.targets import read_labels
 from tutelage.errors import DataError
@@ -40,7 +40,7 @@ def from_tables(
     columns: Columns,
     names: SplitNames,
     where: str,
-    root: Path | None = None,
+    place: Place,
     notes: Sequence[str] = (),
 ) -> Data:
     """Choose splits and columns, and convert them to rows.
@@ -50,7 +50,7 @@ def from_tables(
         columns: Columns named by the user; the others are detected.
         names: Names of the splits.
         where: Name of the source, for messages.
-        root: Folder that image paths start from; None if the tables contain the images.
+        place: Where image paths start, and what they may not leave.
         notes: What is known of the source beside its tables.
 
     Raises:
@@ -76,7 +76,7 @@ def from_tables(
         faults: dict[int, str] = {}
         splits[role] = Split(
             role,
-            table_rows(table, columns, root=root, where=label, faults=faults),
+            table_rows(table, columns, place=place, where=label, faults=faults),
             _ids(table, columns.id, where=label),
             labels[role],
             naming=Naming(

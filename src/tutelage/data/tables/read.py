@@ -16,6 +16,7 @@ from tutelage.data.tables.dialects import Dialect
 from tutelage.data.tables.encodings import as_utf8
 from tutelage.data.tables.files import BINARY, TableFiles, find_files, table_kind
 from tutelage.data.tables.json_files import as_rows, with_exact_integers
+from tutelage.data.tables.places import Place
 from tutelage.data.tables.saved import is_saved, saved_tables
 from tutelage.errors import ConfigError, DataError, TutelageError, first_line
 from tutelage.files import missing_content
@@ -38,6 +39,7 @@ def read_table(
     escape: str | None = None,
     encoding: str | None = None,
     header: list[str] | None = None,
+    outside_paths: bool = False,
 ) -> Data:
     """Read one file as training rows, or a folder of files named after their splits.
 
@@ -59,6 +61,8 @@ def read_table(
         encoding: Encoding of csv and json files, such as ``"cp1252"``; by default UTF-8, or UTF-16
             if the file begins with its mark.
         header: Names of the columns of a csv file whose first line is already a row.
+        outside_paths: Whether image paths may lead out of the file's folder: absolute ones, by
+            ``..``, or through a link.
 
     Raises:
         ConfigError: If an option cannot be used.
@@ -73,13 +77,13 @@ def read_table(
             name: partial(_read_split, shards, dialect=dialect, encoding=encoding)
             for name, shards in files.splits.items()
         } or saved_tables(path)
-        root = path if path.is_dir() else path.parent
+        root = (path if path.is_dir() else path.parent).absolute()
         return from_tables(
             tables,
             columns=columns,
             names=names,
             where=str(path),
-            root=root.absolute(),
+            place=Place(root, None if outside_paths else (root,)),
             notes=files.notes,
         )
 

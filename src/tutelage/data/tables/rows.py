@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 from datasets import Dataset, Image, Value
 
 from tutelage.data.base import Columns, Rows
 from tutelage.data.images import ImageColumn, ImageFiles, is_base64
 from tutelage.data.pairs import ImageTexts
 from tutelage.data.tables.detection import is_string, require
+from tutelage.data.tables.places import Place
 from tutelage.data.tables.values import as_text, blank_rows, is_plain, null_rows
 from tutelage.data.texts import TextColumns
 from tutelage.errors import DataError
@@ -19,49 +22,74 @@ _SHOWN = 100
 
 
 def table_rows(
-    table: Dataset, columns: Columns, *, root: Path | None, where: str, faults: dict[int, str]
+    table: Dataset, columns: Columns, *, place: Place, where: str, faults: dict[int, str]
 ) -> Rows:
     """Return the inputs of a table's rows.
 
     Args:
         table: The rows.
         columns: The columns of images and texts.
-        root: Folder that image paths start from; None is the current folder.
+        place: Where image paths start, and what they may not leave.
         where: Name of the rows, for messages.
         faults: Rows without a text or the file of an image are added to it.
 
     Raises:
-        DataError: If a column is missing or holds neither texts nor images.
+        DataError: If a column is missing, holds neither texts nor images, or paths that lead out of
+            their place.
     """
     if columns.image is None:
         return _texts(table, columns, where=where, faults=faults)
-    images = _images(table, columns.image, root=root, where=where, faults=faults)
+    images = _images(table, columns.image, place=place, where=where, faults=faults)
     if columns.text is None:
         return images
     return ImageTexts(images, _texts(table, columns, where=where, faults=faults))
 
 
 def _images(
-    table: Dataset, column: str, *, root: Path | None, where: str, faults: dict[int, str]
+    table: Dataset, column: str, *, place: Place, where: str, faults: dict[int, str]
 ) -> Rows:
     require(table.features, column, option="image", where=where)
     feature = table.features[column]
     if isinstance(feature, Image):
         table = table.cast_column(column, Image(decode=False))
+    images = ImageColumn(table.select_columns([column]), column, where=where, folder=place.folder)
     if not is_string(feature):
         _refuse_no_images(feature, column, where=where)
-        return ImageColumn(table.select_columns([column]), column, where=where)
-    names = [name or "" for name in table[column][:]]
-    if is_base64(next(filter(None, names), "")):
-        for number, name in enumerate(names):
+        names = _paths_without_bytes(images.table.with_format("arrow")[:].column(column))
+        _find_files(names, column, place=place, where=where, faults=faults)
+        return images
+    names = dict(enumerate(name or "" for name in table[column][:]))
+    if is_base64(next(filter(None, names.values()), "")):
+        for number, name in names.items():
             if not name:
                 faults[number] = f"row {number} of {where} has no image in column {column!r}"
-        return ImageColumn(table.select_columns([column]), column, where=where)
-    folder = root or Path.cwd()
-    for number, name in enumerate(names):
-        if name and _is_file(folder / name):
+        return images
+    _find_files(names, column, place=place, where=where, faults=faults)
+    return ImageFiles(place.folder, list(names.values()))
+
+
+def _paths_without_bytes(column: pa.ChunkedArray) -> dict[int, str]:
+    """Return the paths of images of which a column has the path alone, by row."""
+    if not pa.types.is_struct(column.type) or column.type.get_field_index("path") < 0:
+        return {}
+    paths = pc.struct_field(column, "path")
+    if column.type.get_field_index("bytes") >= 0:
+        only = pc.is_null(pc.struct_field(column, "bytes"))
+        paths = pc.if_else(only, paths, pa.scalar(None, paths.type))
+    return {number: path for number, path in enumerate(paths.to_pylist()) if path}
+
+
+def _find_files(
+    names: dict[int, str], column: str, *, place: Place, where: str, faults: dict[int, str]
+) -> None:
+    """Take blanks off names whose files are found without them; note the missing files."""
+    outside, folder = [], place.folder
+    for number, name in names.items():
+        if not (place.holds(name) and place.holds(name.strip())):
+            outside.append(number)
+        elif name and _is_file(folder / name):
             continue
-        if name.strip() and _is_file(folder / name.strip()):
+        elif name.strip() and _is_file(folder / name.strip()):
             names[number] = name.strip()
         elif name.lstrip().startswith(("http://", "https://")):
             raise DataError(
@@ -69,12 +97,21 @@ def _images(
                 "example by img2dataset, and name their files in the table"
             )
         else:
-            shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
             faults[number] = (
-                f"row {number} of {where}: there is no image {str(folder / shown)!r}; paths "
+                f"row {number} of {where}: there is no image {str(folder / _shortened(name))!r}; paths "
                 f"in column {column!r} are relative to {folder}"
             )
-    return ImageFiles(folder, names)
+    if outside:
+        count = f"{len(outside)} of {len(names)} paths in column {column!r} of {where}"
+        raise DataError(
+            f"{count} lead out of the folder {folder} (row {outside[0]}: {_shortened(names[outside[0]])!r}), and a "
+            "table from elsewhere could name any picture of this machine; if you know them, set "
+            "data.params.outside_paths = true (data.unlabelled_params for unlabelled rows)"
+        )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
 
 
 def _is_file(path: Path) -> bool:
