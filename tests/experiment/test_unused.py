@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from tutelage.config import ExperimentConfig
+from tutelage.config.section import NoEffect
+from tutelage.config.training import TrainConfig
 from tutelage.errors import ConfigError
 from tutelage.experiment.parts import (
     Prepared,
@@ -52,6 +54,31 @@ DEFAULTS = {
 }
 
 
+SOFT_ONLY = {"transfer.method": "stl+probe", "transfer.mix": 1.0}
+TRAIN: dict[str, Any] = {
+    "steps": 5,
+    "epochs": 2,
+    "whole_epochs": True,
+    "batch_size": 10,
+    "unlabelled_share": 0.2,
+    "class_weights": {"five": 3.0},
+    "label_smoothing": 0.2,
+    "accumulate": 2,
+    "lr": 2e-2,
+    "optimizer": "adamw",
+    "weight_decay": 0.1,
+    "momentum": 0.5,
+    "schedule": "constant",
+    "warmup": 2,
+    "clip_norm": 1e-3,
+    "mixed_precision": "bf16",
+    "augment": "invariant",
+}
+"""A value of every option of training that decides numbers, but the device."""
+REBUILDS = {"epochs", "whole_epochs", "batch_size", "augment"}
+"""Options that decide rows or steps, before the method is built."""
+
+
 def options_of(name: str) -> list[dict[str, Any]]:
     """Changes of the settings, each of one option of a method or of its term."""
     changes = [{f"transfer.{key}": value} for key, value in TRANSFER.items()]
@@ -79,7 +106,9 @@ class Parts:
         prepared = [prepare_batches(one, student, teachers, runtime) for one in (plan, hard)]
         return cls(plan, teachers, *prepared, runtime)
 
-    def trained(self, config: ExperimentConfig) -> tuple[Tensor | None, str]:
+    def trained(
+        self, config: ExperimentConfig, *, asked: ExperimentConfig | None = None
+    ) -> tuple[Tensor | None, str]:
         """The student's weights after a few steps, and what is told; or None and the refusal."""
         method, accelerator = parse_method(config.transfer.method), accelerator_for(config)
         plan = replace(self.plan, config=config, method=method)
@@ -109,7 +138,7 @@ class Parts:
             progress=self.runtime.progress,
         )
         weights = torch.cat([p.detach().flatten() for p in student.model.parameters()])
-        return weights, "\n".join(unused_settings(plan, objective, asked=config))
+        return weights, "\n".join(unused_settings(plan, objective, asked=asked or config))
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +187,14 @@ def test_every_option_changes_the_student_or_is_refused_or_told(parts, name):
         ({"train.unlabelled_share": 0.2}, "train.unlabelled_share = 0.2 is not used"),
         ({"student.frozen": True}, "transfer.beta = 2.0 is not used: .*student.frozen trains"),
         ({"transfer.beta": 0.0}, "transfer.beta = 0 leaves its term without effect"),
+        (
+            {**SOFT_ONLY, "train.label_smoothing": 0.1},
+            "train.label_smoothing = 0.1 is not used: transfer.mix = 1 leaves the given labels out",
+        ),
+        (
+            {**SOFT_ONLY, "train.class_weights": "balanced"},
+            "train.class_weights = 'balanced' is not used",
+        ),
     ],
 )
 def test_settings_that_cancel_each_other_are_told(small, change, says):
@@ -167,3 +204,23 @@ def test_settings_that_cancel_each_other_are_told(small, change, says):
     objective = build_objective(plan, student, extract_features(plan, Runtime.of(asked)))
     found = unused_settings(plan, objective, asked=asked)
     assert [word for word in found if re.search(says, word)], found
+
+
+@pytest.mark.parametrize("method", ["aft", "aft+probe"])
+def test_every_option_of_training_changes_the_student_or_is_told(parts, method):
+    deciding = {
+        name for name, field in TrainConfig.model_fields.items() if NoEffect not in field.metadata
+    }
+    assert deciding - {"device"} == TRAIN.keys()
+    start = {"transfer.method": method, "transfer.standardize": False, "train.weight_decay": 0.01}
+    for mix in (0.7, 1.0) if method == "aft+probe" else (0.7,):
+        plain = parts.plan.config.replace({**start, "transfer.mix": mix})
+        before, _ = parts.trained(plain)
+        for option, value in TRAIN.items():
+            asked = plain.replace({f"train.{option}": value})
+            own = Parts.of(asked) if option in REBUILDS else parts
+            resolved = own.plan.config if option in REBUILDS else asked
+            after, words = own.trained(resolved, asked=asked)
+            assert after is not None, words
+            told = f"train.{option} = {value!r} is not used" in words
+            assert torch.equal(before, after) == told, (option, mix, words)

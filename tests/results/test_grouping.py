@@ -126,3 +126,16 @@ def test_fine_tuning_is_one_method_whatever_beta_it_was_given() -> None:
 def test_what_cannot_stand_side_by_side_is_refused(runs: list[Run], message: str) -> None:
     with pytest.raises(DataError, match=message):
         compare_runs(runs)
+
+
+def test_few_rows_of_many_are_not_rounded_to_one_fraction() -> None:
+    def of(method: str, limit: int, accuracy: float) -> Run:
+        one = run(method, 0, accuracy)
+        config = one.result.config | {"data": {"source": "folder:d", "limit": limit}}
+        rows = one.result.rows | {"train": limit}
+        return Run(one.result.model_copy(update={"config": config, "rows": rows}))
+
+    methods, limits = ("stl", "aft"), (1_000_000, 30, 20)
+    rows = compare_runs([of(m, n, 0.5 + n / 1e7) for n in limits for m in methods]).rows
+    assert sorted({row.fraction for row in rows}) == [2e-5, 3e-5, 1.0]
+    assert all(row.difference.mean == 0 for row in rows if row.method == "aft")

@@ -8,7 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from small_models import TEXTS, word_tokenizer
 
-from tutelage.errors import ConfigError, SourceError
+from tutelage.cache.precision import refuse_loss
+from tutelage.errors import ConfigError, PrecisionError, SourceError
 from tutelage.teachers import open_teacher
 
 SIDE = 8
@@ -295,6 +296,27 @@ def test_texts_are_averaged_over_tokens(names, tmp_path):
     teacher = opened(tmp_path / "m.onnx", "text", settings)
     expected = [table[word_tokenizer()(text)["input_ids"]].mean(0) for (text,) in TEXTS]
     torch.testing.assert_close(encoded(teacher, TEXTS), torch.stack(expected))
+
+
+def test_doubles_reach_the_cache_unrounded(tmp_path, photos):
+    path = tmp_path / "m.onnx"
+    save_image_model(path)
+    model = onnx.load(path)
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1e9]), "far"))
+    model.graph.node.extend(
+        [
+            helper.make_node("Cast", ["logits"], ["wide"], to=TensorProto.DOUBLE),
+            helper.make_node("Add", ["wide", "far"], ["shifted"]),
+        ]
+    )
+    model.graph.output.append(helper.make_tensor_value_info("shifted", TensorProto.DOUBLE, None))
+    onnx.save(model, path)
+    images, _ = photos
+    plain, shifted = (encoded(opened(path, output=name), images) for name in ("logits", "shifted"))
+    assert shifted.dtype == torch.float64
+    torch.testing.assert_close((shifted - 1e9).float(), plain, rtol=0, atol=1e-5)
+    with pytest.raises(PrecisionError, match="do not survive float32"):
+        refuse_loss(shifted, shifted.float(), ids=["a", "b", "c"], total=3)
 
 
 def test_identity(tmp_path):

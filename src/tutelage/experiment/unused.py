@@ -20,6 +20,7 @@ def unused_settings(plan: Plan, objective: Objective, *, asked: ExperimentConfig
         f"{setting} = {value!r} is not used: {reason}"
         for setting, value, reason in (
             *_of_the_transfer(plan, objective, asked.transfer),
+            *_of_the_labels(plan, asked),
             *_of_the_training(plan, asked.train),
         )
     ]
@@ -61,6 +62,19 @@ def _of_the_transfer(
         why = "transfer.mix = 0 leaves the soft labels out"
         found.append(("transfer.temperature", asked.temperature, why))
     return found
+
+
+def _of_the_labels(plan: Plan, asked: ExperimentConfig) -> list[tuple[str, object, str]]:
+    """What changes the loss on given labels, where soft labels take their place."""
+    if not plan.method.uses_soft_labels or asked.transfer.mix < 1:
+        return []
+    default = TrainConfig()
+    why = "transfer.mix = 1 leaves the given labels out"
+    return [
+        (f"train.{name}", value, why)
+        for name in ("label_smoothing", "class_weights")
+        if (value := getattr(asked.train, name)) != getattr(default, name)
+    ]
 
 
 def _of_the_training(plan: Plan, asked: TrainConfig) -> list[tuple[str, object, str]]:

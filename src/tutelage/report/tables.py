@@ -129,7 +129,7 @@ def _column(name: str, comparison: Comparison) -> Column:
         case "student":
             return _of(name, (row.student for row in rows), text=True)
         case "fraction":
-            return _of(name, (f"{row.fraction:g}" for row in rows))
+            return _of(name, (f"{row.fraction:.4g}" for row in rows))
         case "method":
             return _of(name, (row.title for row in rows), text=True)
         case "teachers":

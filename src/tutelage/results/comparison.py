@@ -324,7 +324,7 @@ def _names(scores: Sequence[Scores]) -> list[tuple[str, str]]:
         ]
     parts = {
         "student": [row.student for row in scores],
-        "fraction": [f"{row.fraction:g}" for row in scores],
+        "fraction": [f"{row.fraction:.4g}" for row in scores],
         "title": titles,
         "teachers": ["+".join(row.teachers) for row in scores],
     }

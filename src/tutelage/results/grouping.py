@@ -150,7 +150,7 @@ def _scores(groups: Sequence[Sequence[Run]]) -> list[Scores]:
     return [
         Scores(
             student=names[_canonical(result.config.get("student"))],
-            fraction=round(result.rows.get("train", 0) / most, 4) if most else 1.0,
+            fraction=result.rows.get("train", 0) / most if most else 1.0,
             method=result.method,
             title=label_of(result.method)
             + (" + unlabelled" if "unlabelled" in result.rows else ""),

@@ -43,6 +43,8 @@ except ImportError as error:
 
 __all__ = ["OnnxSource", "mistakes"]
 
+_WIDE = (torch.float64, torch.int32, torch.int64, torch.uint32, torch.uint64)
+
 
 def mistakes(name: str, *, modality: Side, model_input: Mapping[str, Any] | None) -> list[str]:
     """Return what is known to be wrong with a teacher before it is loaded."""
@@ -166,7 +168,9 @@ class OnnxSource(TakesRows):
             for at in self._cut(rows)
         ]
         mask = ready.get("attention_mask")
-        features = torch.from_numpy(np.concatenate(pieces)[:rows]).float()
+        features = torch.from_numpy(np.concatenate(pieces)[:rows])
+        # What float32 would round is rounded where features are stored, which says so.
+        features = features.double() if features.dtype in _WIDE else features.float()
         return features, None if mask is None else mask.cpu()
 
     def _cut(self, rows: int) -> Iterator[Shaped[np.ndarray, "rows"]]:
