@@ -254,3 +254,36 @@ def test_labels_that_are_called_0_and_1(tmp_path):
     source = save(tmp_path / "b.jsonl", [[0, 1], [1, 0]])
     with pytest.raises(DataError, match="every training row"):
         read_data(DataConfig(source=source, task="multi-label"))
+
+
+def test_large_whole_numbers_stay_what_they_are(tmp_path):
+    """As float32 neighbors become one (apache/mxnet#8405, open-mmlab/mmdetection3d#296)."""
+    stamps = [1550083467346370 + 1000 * i for i in range(20)]
+    rows = pandas.DataFrame({"text": [f"word {i}" for i in range(20)], "seen": stamps})
+    rows.to_csv(tmp_path / "train.csv", index=False)
+    rows.to_csv(tmp_path / "test.csv", index=False)
+    read = read_data(DataConfig(source=f"table:{tmp_path}", label="seen", task="regression"))
+    labels = read.splits["train"].labels
+    assert [int(label) for label in labels[:, 0]] == stamps
+    learned = Regression.of(("seen",), labels).standardized(labels)
+    exact = (torch.arange(20.0) - 9.5) / torch.arange(20.0).std(correction=0)
+    torch.testing.assert_close(learned[:, 0], exact, rtol=0, atol=1e-4)
+
+
+def test_a_first_whole_number_makes_no_whole_numbers_of_the_others(tmp_path):
+    """Elsewhere all targets became integers (deepset-ai/FARM#395, amaiya/ktrain#129)."""
+    marks = ["0", "1", "1"] + [f"0.{i:03}" for i in range(1, 300)]
+    rows = pandas.DataFrame({"text": [f"word {i}" for i in range(len(marks))], "mark": marks})
+    rows.to_csv(tmp_path / "train.csv", index=False)
+    rows.to_csv(tmp_path / "test.csv", index=False)
+    read = read_data(DataConfig(source=f"table:{tmp_path}", label="mark", task="regression"))
+    assert read.splits["train"].labels[:, 0].tolist() == [float(mark) for mark in marks]
+
+
+@pytest.mark.parametrize("scale", [1e305, 1e200, 1e35, 1e-36, 1e-200, 1e-310])
+def test_targets_beyond_float32_are_refused(tmp_path, scale):
+    rows = pandas.DataFrame({"text": list("abcd"), "mass": [i * scale for i in range(4)]})
+    rows.to_csv(tmp_path / "train.csv", index=False)
+    rows.to_csv(tmp_path / "test.csv", index=False)
+    with pytest.raises(DataError, match=r"'mass' lies between 0 and .* write it in another unit"):
+        read_data(DataConfig(source=f"table:{tmp_path}", label="mass", task="regression"))

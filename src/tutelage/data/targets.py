@@ -25,6 +25,8 @@ __all__ = ["read_labels", "refuse_useless"]
 
 Labels = Mapping[str, Shaped[Tensor, "rows ..."]]
 
+_LARGEST = 1e30  # float32 ends at 3e38; squared errors and sums of weights must fit too
+
 
 def read_labels(
     tables: Mapping[str, Dataset], columns: Columns, *, where: str
@@ -82,6 +84,8 @@ def refuse_useless(
     for name, column in zip(names, labels.T, strict=True):
         known = column[~column.isnan()]
         if len(known) and known.min() < known.max():
+            if not binary:
+                _refuse_beyond_float32(name, known, where=where)
             continue
         if not len(known):
             raise DataError(
@@ -96,6 +100,17 @@ def refuse_useless(
         raise DataError(
             f"{which} training row of {where} has the label {name!r}: there is nothing to tell apart; "
             "remove that label, or use other rows"
+        )
+
+
+def _refuse_beyond_float32(name: str, known: Shaped[Tensor, " rows"], *, where: str) -> None:
+    """Refuse a target whose unit a float32 model cannot predict in, nor float64 square."""
+    low, high = float(known.min()), float(known.max())
+    if max(-low, high) > _LARGEST or high - low < 1 / _LARGEST:
+        raise DataError(
+            f"the target {name!r} lies between {low:.10g} and {high:.10g} in the training rows of {where}, "
+            "which the predictions of a float32 model cannot; write it in another unit, such as a "
+            "power of ten of this one"
         )
 
 
