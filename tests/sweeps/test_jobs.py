@@ -1,11 +1,15 @@
 """Work that may fail: what is kept of a failure, and what is waited for."""
 
+import errno
+import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from tutelage.config import ExperimentConfig
-from tutelage.errors import TrainingError
+from tutelage.errors import OutputError, TrainingError
+from tutelage.files import writing_to
 from tutelage.progress import Silent
 from tutelage.sweeps import jobs
 from tutelage.sweeps.jobs import Failed, attempt, attempt_all
@@ -101,3 +105,16 @@ def test_nothing_to_do(config):
             attempt_all(refused, [], processes=processes, label="", unit="runs", progress=Silent())
             == []
         )
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("foreseen", [True, False])
+def test_a_failing_disk_is_no_failure_of_the_work(number, foreseen, config):
+    """Else a choice of settings goes on among those that the disk left."""
+
+    def work(given: ExperimentConfig) -> float:
+        with writing_to(given.output.dir) if foreseen else nullcontext():
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(OutputError if foreseen else OSError, match=os.strerror(number)):
+        attempt(work, config)

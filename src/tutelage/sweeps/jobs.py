@@ -11,6 +11,7 @@ from typing import TypeVar
 from tutelage.config import ExperimentConfig
 from tutelage.errors import BusyError, TutelageError, first_line
 from tutelage.experiment.run import run
+from tutelage.files import is_of_the_disk
 from tutelage.progress import Progress
 from tutelage.sweeps.processes import Pool
 
@@ -37,14 +38,17 @@ class Failed:
 def attempt(work: Callable[[ExperimentConfig], Made], config: ExperimentConfig) -> Made | Failed:
     """Do some work; an error becomes a ``Failed`` result.
 
-    What no message of ours foresees leaves its traceback as ``error.txt`` in ``config.output.dir``.
+    What no message of ours foresees leaves its traceback as ``error.txt`` in ``config.output.dir``. A
+    full or failing disk is raised: it says nothing of the work, which repeating the command continues.
     """
     trace = config.output.dir / TRACE
     try:
         made = work(config)
     except TutelageError as error:
+        _raise_what_the_disk_did(error)
         return Failed(first_line(error))
     except Exception as error:  # noqa: BLE001  # a user's code may raise anything
+        _raise_what_the_disk_did(error)
         with suppress(OSError):
             trace.parent.mkdir(parents=True, exist_ok=True)
             trace.write_text(traceback.format_exc(), encoding="utf-8")
@@ -52,6 +56,12 @@ def attempt(work: Callable[[ExperimentConfig], Made], config: ExperimentConfig) 
     with suppress(OSError):
         trace.unlink(missing_ok=True)
     return made
+
+
+def _raise_what_the_disk_did(error: Exception) -> None:
+    for one in (error, error.__cause__):
+        if isinstance(one, OSError) and is_of_the_disk(one):
+            raise error
 
 
 def attempt_all(
