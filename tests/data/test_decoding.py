@@ -259,7 +259,12 @@ def test_any_error_of_a_decoder_is_one_that_names_the_image(format):
     ("content", "meaning"),
     [
         (b"", "is empty"),
-        (b"no image at all", "of no known format"),
+        (b"\1no image at all", "of no known format"),
+        (b"error code: 502", "it is a text, as servers send"),
+        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "it is a text"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n\xff\xff", "it is a JPEG XL picture"),
+        (b"\0" * 128 + b"DICM\xff", "it is a DICOM file"),
+        (b"\0\5\x16\7\0\2\0\0Mac OS X", "it holds what macOS knows of a file"),
         (b"<!DOCTYPE html><html>", "it is a web page"),
         (b'<?xml version="1.0"?>\n<svg>', "it is an SVG drawing"),
         (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
@@ -267,6 +272,7 @@ def test_any_error_of_a_decoder_is_one_that_names_the_image(format):
     ],
 )
 def test_what_is_no_image_is_called_by_its_name(content, meaning):
+    """JMComic-qt#185, Pillow#9094: what a server sent is stored in place of a picture."""
     with pytest.raises(DataError, match=f"image x .*{meaning}"):
         pixels(content)
 

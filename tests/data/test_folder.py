@@ -106,7 +106,7 @@ def exif_of(orientation: int) -> Image.Exif:
 
 
 def test_an_image_that_cannot_be_decoded_is_named(flowers):
-    (flowers / "rose" / "0.png").write_bytes(b"not an image")
+    (flowers / "rose" / "0.png").write_bytes(b"\1not an image")
     whole = (flowers / "rose" / "1.png").read_bytes()
     (flowers / "rose" / "1.png").write_bytes(whole[: len(whole) // 2])
     (flowers / "rose" / "2.png").write_bytes(b"")
@@ -144,6 +144,17 @@ def test_links_are_followed_but_not_in_circles(flowers, tmp_path_factory):
         "rose/linked/more/9.png",
         *(f"tulip/{i}.png" for i in range(3)),
     ]
+
+
+def test_a_pipe_is_named_and_not_waited_for(flowers):
+    os.mkfifo(flowers / "rose" / "pipe.png")
+    rows = read_data(DataConfig(source=f"folder:{flowers}")).splits["train"].rows
+    index = [name.endswith("pipe.png") for name in rows.names].index(True)
+    for read in (rows.__getitem__, rows.content):
+        with pytest.raises(
+            DataError, match=r"rose/pipe\.png cannot be read: it is no regular file"
+        ):
+            read(index)
 
 
 def test_names_are_utf_8(flowers):

@@ -92,7 +92,7 @@ def test_lists_in_texts(text, entries):
 
 def test_doubtful_classes():
     assert doubtful_classes(["a", "b", "1"]) == []
-    case, missing = doubtful_classes(["NaN", "a", "A"])[::-1]
+    case, missing = doubtful_classes(["NaN", "a", "A"])
     assert "'a' and 'A' differ only in" in case
     assert "called 'NaN'; if that stands for a missing label" in missing
     assert doubtful_classes(["'neg'", '"pos"', "'"]) == [

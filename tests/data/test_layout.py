@@ -157,6 +157,12 @@ def test_folders_of_one_class_are_told(lay):
     assert data.notes == ("2 folders are the class 'cat'",)
 
 
+def test_classes_that_differ_in_case_are_told(lay):
+    data = lay(*crossed(("Cat", "cat", "dog")))
+    assert data.classes == ("Cat", "cat", "dog")
+    assert data.notes == ("the classes 'Cat' and 'cat' differ only in upper and lower case",)
+
+
 def test_a_class_whose_pictures_are_passed_over_says_so(lay, tmp_path):
     (tmp_path / "pear").mkdir()
     (tmp_path / "pear" / "1.heic").touch()

@@ -40,6 +40,10 @@ _OTHER_CONTENT = (
     (r"\s*<(!doctype )?html", "it is a web page; download the image again"),
     (r"version https://git-lfs", "it is a Git LFS pointer; run 'git lfs pull'"),
     (r".{4}ftyp(hei|hev|mif)", "it is a HEIC picture; convert it to JPEG or PNG"),
+    (r"\xff\n|\0\0\0\x0cjxl ", "it is a JPEG XL picture; convert it to JPEG or PNG"),
+    (r".{128}dicm", "it is a DICOM file; convert it to PNG"),
+    (r"\0\x05\x16\x07", "it holds what macOS knows of a file, no picture; remove it"),
+    (r"[\t\n\r -~]+$", "it is a text, as servers send instead; download the image again"),
 )
 
 

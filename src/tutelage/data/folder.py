@@ -8,7 +8,7 @@ import torch
 
 from tutelage.data.base import UNLABELLED, Columns, Data, Split, SplitNames
 from tutelage.data.images import EXTENSIONS, ImageFiles
-from tutelage.data.labels import class_names, class_numbers
+from tutelage.data.labels import class_names, class_numbers, differing_in_case
 from tutelage.data.layout import ClassFolder, Layout, class_of, find_layout, split_folder
 from tutelage.data.listing import list_pictures, passed_over
 from tutelage.data.naming import Naming, split_names
@@ -82,6 +82,7 @@ def read_folder(
         *_unused(layout, root),
         *(note for folder in folders.values() for note in folder.notes),
         *_merged(train.by_class),
+        *differing_in_case(classes),
     )
     return Data(splits, classes, "image", has_test="test" in layout.tops, notes=notes)
 

@@ -1,6 +1,8 @@
 """Rows of images, from files or from a column of a table."""
 
+import errno
 import re
+import stat
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,10 +34,12 @@ EXTENSIONS = frozenset(
 """Endings of the files that are taken for images: those of the formats that Pillow decodes."""
 
 _BASE64 = re.compile(
-    r"data:image/.*|(/9j/|iVBORw0KGgo|R0lGOD|UklGR|Qk|SUkq|TU0AK)[A-Za-z0-9+/\s]{50,}=*\s*",
+    r"data:image/.*|([/_]9j[/_]|iVBORw0KGgo|R0lGOD|UklGR|Qk|SUkq|TU0AK|AAAA..Z0eX|AAAADGpQ|_0__|/0//)"
+    r"[A-Za-z0-9+/_\-\s]{50,}=*\s*",
     re.DOTALL,
 )
-"""Pictures in base64, which begin as JPEG, PNG, GIF, WebP, BMP and TIFF do, and data URLs."""
+"""Data URLs and pictures in base64, which begin as JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF and
+JPEG 2000 do; in URLs ``-`` and ``_`` stand for ``+`` and ``/``."""
 
 
 def is_base64(text: str) -> bool:
@@ -71,7 +75,7 @@ class ImageFiles:
 
     def opened(self, index: int) -> Image.Image:
         """Return an image as Pillow opens it: with its header, not decoded."""
-        return Image.open(self.root / self.names[index])
+        return Image.open(_regular(self.root / self.names[index]))
 
     def select(self, indices: Sequence[int]) -> "ImageFiles":
         """Return the files with these numbers."""
@@ -84,9 +88,20 @@ class ImageFiles:
     def _encoded(self, index: int) -> bytes:
         path = self.root / self.names[index]
         try:
-            return path.read_bytes()
+            return _regular(path).read_bytes()
         except OSError as error:
             raise DataError(f"image {path} cannot be read: {error.strerror or error}") from None
+
+
+def _regular(path: Path) -> Path:
+    """Return a path, unless reading it could wait forever, as a pipe does.
+
+    Raises:
+        OSError: If there is no such file, or it is no regular one.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return path
 
 
 @dataclass(frozen=True)
@@ -158,6 +173,6 @@ class ImageColumn:
     def _from_base64(self, text: str, index: int) -> bytes:
         _, comma, rest = text.partition(",")  # a data URL has its type in front
         try:
-            return b64decode(rest if comma else text)
+            return b64decode((rest if comma else text).replace("-", "+").replace("_", "/"))
         except ValueError as error:
             raise DataError(f"the text in {self._row(index)} is not base64: {error}") from None

@@ -17,6 +17,7 @@ __all__ = [
     "class_name",
     "class_names",
     "class_numbers",
+    "differing_in_case",
     "doubtful_classes",
     "list_in_text",
     "whole_numbers",
@@ -123,11 +124,8 @@ def doubtful_classes(classes: Sequence[str]) -> list[str]:
         >>> doubtful_classes(["Pos", "neg", "pos"])
         ["the classes 'Pos' and 'pos' differ only in upper and lower case"]
     """
-    notes, by_case = [], dict[str, str]()
+    notes = differing_in_case(classes)
     for name in classes:
-        other = by_case.setdefault(name.casefold(), name)
-        if other != name:
-            notes.append(f"the classes {other!r} and {name!r} differ only in upper and lower case")
         bare = name.strip("\"'")
         if bare and len(name) - len(bare) >= 2 and name[0] == name[-1] in "\"'":
             notes.append(f"quotation marks are part of the class {name}")
@@ -141,6 +139,16 @@ def doubtful_classes(classes: Sequence[str]) -> list[str]:
         and all(name.isdecimal() for name in {*classes} - {"-1"})
     ):
         notes.append("a class is called '-1'; if that stands for no label, leave these cells empty")
+    return notes
+
+
+def differing_in_case(classes: Sequence[str]) -> list[str]:
+    """Say which classes differ only in upper and lower case, or nothing."""
+    notes, by_case = [], dict[str, str]()
+    for name in classes:
+        other = by_case.setdefault(name.casefold(), name)
+        if other != name:
+            notes.append(f"the classes {other!r} and {name!r} differ only in upper and lower case")
     return notes
 
 

@@ -49,6 +49,17 @@ def test_texts(values, text):
     assert (columns.image, columns.text) == (None, text)
 
 
+def test_file_names_without_ending_are_no_texts():
+    """keras-preprocessing#88."""
+    for name in ("image", "Filename"):
+        with pytest.raises(
+            DataError, match=rf"'{name}' of a.csv is called like images.* \('f38a6'\); add the end"
+        ):
+            found(**{name: "f38a6"}, label="dog")
+    assert found(image="a cat on a mat", label="dog").text == ("image",)
+    assert found(Columns(text=("image",)), image="f38a6", label="dog").text == ("image",)
+
+
 def test_ids():
     assert found(text="a", id=1, label="x").id == "id"
     assert found(Columns(id=False), text="a", id=1, label="x").id is False

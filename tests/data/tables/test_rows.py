@@ -31,7 +31,7 @@ def test_blanks_around_paths(tmp_path):
     assert rows.content(1) == picture(1)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "JPEG2000"])
 @pytest.mark.parametrize("prefix", ["", "data:image/x;base64,"])
 def test_base64(kind, prefix, tmp_path):
     contents = [picture(number, kind) for number in range(2)]
@@ -49,12 +49,18 @@ def test_base64(kind, prefix, tmp_path):
         damaged.rows.content(1)
 
 
-def test_urls(tmp_path):
-    urls = [f"https://example.org/{number}.jpg" for number in range(2)]
-    with pytest.raises(
-        DataError, match=r"'image' .* holds URLs \(https://example\.org/0\.jpg\); download"
-    ):
-        read(tmp_path / "a.csv", urls)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "AVIF"])
+def test_base64_of_urls(kind, tmp_path):
+    """pydatalab#388: ``-`` and ``_`` stand for ``+`` and ``/``; the column is found by itself."""
+    contents = []
+    for _ in range(2):
+        content = BytesIO()
+        Image.effect_noise((16, 16), 60).save(content, kind)
+        contents.append(content.getvalue())
+    texts = [base64.urlsafe_b64encode(content).decode() for content in contents]
+    assert any("_" in text or "-" in text for text in texts)
+    rows = read(tmp_path / "a.csv", texts).splits["train"].rows
+    assert [rows.content(0), rows.content(1)] == contents
 
 
 def test_a_missing_image_is_shortly_named(tmp_path):

@@ -1,5 +1,6 @@
 """Detection of a table's columns of images, texts, labels and ids."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -194,6 +195,7 @@ def _only_texts(
         worded = [name for name in strings if not all(map(_is_number, _values(table, name)))]
         strings = worded or strings
     if len(strings) == 1:
+        _refuse_file_names(table, strings[0], where=where)
         return (strings[0],)
     several = f"one or several of its texts ({', '.join(strings)})" if strings else "its column"
     held = ", ".join(f"{name} ({_kind(feature)})" for name, feature in features.items())
@@ -201,6 +203,18 @@ def _only_texts(
         f"{where} does not say which column is the text or image; set data.text or data.image to {several}. "
         f"Columns: {held}"
     )
+
+
+def _refuse_file_names(table: Dataset, name: str, *, where: str) -> None:
+    """Refuse to take for texts what may be names of image files without an ending."""
+    values = list(_values(table, name))
+    named = name.casefold() in IMAGES and name.casefold() not in ("file", "path")
+    if named and not any(re.search(r"\s", value.strip()) for value in values):
+        raise DataError(
+            f"column {name!r} of {where} is called like images, but does not end like files of images "
+            f"({values[0][:40] if values else ''!r}); add the endings (.jpg), or set data.text = {name!r} if "
+            "these are texts"
+        )
 
 
 def _is_number(text: str) -> bool:

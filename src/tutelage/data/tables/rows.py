@@ -1,6 +1,5 @@
 """Rows of a table's columns of images and texts."""
 
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -11,14 +10,13 @@ from tutelage.data.base import Columns, Rows
 from tutelage.data.images import ImageColumn, ImageFiles, is_base64
 from tutelage.data.pairs import ImageTexts
 from tutelage.data.tables.detection import is_string, require
+from tutelage.data.tables.image_paths import find_images
 from tutelage.data.tables.places import Place
 from tutelage.data.tables.values import as_text, blank_rows, is_plain, null_rows
 from tutelage.data.texts import TextColumns
 from tutelage.errors import DataError
 
 __all__ = ["table_rows"]
-
-_SHOWN = 100
 
 
 def table_rows(
@@ -56,7 +54,7 @@ def _images(
     if not is_string(feature):
         _refuse_no_images(feature, column, where=where)
         names = _paths_without_bytes(images.table.with_format("arrow")[:].column(column))
-        _find_files(names, column, place=place, where=where, faults=faults)
+        find_images(names, column, place=place, where=where, faults=faults)
         return images
     names = dict(enumerate(name or "" for name in table[column][:]))
     if is_base64(next(filter(None, names.values()), "")):
@@ -64,7 +62,7 @@ def _images(
             if not name:
                 faults[number] = f"row {number} of {where} has no image in column {column!r}"
         return images
-    _find_files(names, column, place=place, where=where, faults=faults)
+    find_images(names, column, place=place, where=where, faults=faults)
     return ImageFiles(place.folder, list(names.values()))
 
 
@@ -77,48 +75,6 @@ def _paths_without_bytes(column: pa.ChunkedArray) -> dict[int, str]:
         only = pc.is_null(pc.struct_field(column, "bytes"))
         paths = pc.if_else(only, paths, pa.scalar(None, paths.type))
     return {number: path for number, path in enumerate(paths.to_pylist()) if path}
-
-
-def _find_files(
-    names: dict[int, str], column: str, *, place: Place, where: str, faults: dict[int, str]
-) -> None:
-    """Take blanks off names whose files are found without them; note the missing files."""
-    outside, folder = [], place.folder
-    for number, name in names.items():
-        if not (place.holds(name) and place.holds(name.strip())):
-            outside.append(number)
-        elif name and _is_file(folder / name):
-            continue
-        elif name.strip() and _is_file(folder / name.strip()):
-            names[number] = name.strip()
-        elif name.lstrip().startswith(("http://", "https://")):
-            raise DataError(
-                f"column {column!r} of {where} holds URLs ({name.strip()[:_SHOWN]}); download the images, for "
-                "example by img2dataset, and name their files in the table"
-            )
-        else:
-            faults[number] = (
-                f"row {number} of {where}: there is no image {str(folder / _shortened(name))!r}; paths "
-                f"in column {column!r} are relative to {folder}"
-            )
-    if outside:
-        count = f"{len(outside)} of {len(names)} paths in column {column!r} of {where}"
-        raise DataError(
-            f"{count} lead out of the folder {folder} (row {outside[0]}: {_shortened(names[outside[0]])!r}), and a "
-            "table from elsewhere could name any picture of this machine; if you know them, set "
-            "data.params.outside_paths = true (data.unlabelled_params for unlabelled rows)"
-        )
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # too long for a name, or a null character
-        return False
 
 
 def _refuse_no_images(feature: Any, column: str, *, where: str) -> None:
