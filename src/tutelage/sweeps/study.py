@@ -98,9 +98,11 @@ class _Journal(JournalFileBackend):
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
         """Yield the entries from a number on."""
-        entries = super().read_logs(log_number_from)
+        entries: Iterator[dict[str, Any]] | None = None
         while True:
             try:
+                if entries is None:  # early versions of optuna 4 give a list
+                    entries = iter(super().read_logs(log_number_from))
                 entry = next(entries)
                 digest = entry.pop(DIGEST)
             except StopIteration:
