@@ -299,9 +299,8 @@ class Numbers:
     [
         (4500, lambda column: 1e6 * column, "the largest float16 is 6.55e+04"),
         (0, lambda column: 1000 + 0.1 * column, "1 of 4 columns do not survive float16: column 2"),
-        (0, lambda column: 1e-9 * column, "1 of 4 columns do not survive float16: column 2"),
     ],
-    ids=["large values in the second part", "large mean", "small values"],
+    ids=["large values in the second part", "large mean"],
 )
 def test_what_float16_cannot_hold_is_stored_wider_and_told(tmp_path, first, damage, says):
     rows = torch.randn(5000, 4, generator=torch.Generator().manual_seed(0))
@@ -318,6 +317,22 @@ def test_what_float16_cannot_hold_is_stored_wider_and_told(tmp_path, first, dama
     again = Watch()
     assert extract_split(source, split, store=store, progress=again).folder == features.folder
     assert [note for note in again.notes if "are cached" in note]
+
+
+def test_small_values_are_stored_wider_and_a_faint_column_beside_others_is_told(tmp_path):
+    rows = torch.randn(500, 4, generator=torch.Generator().manual_seed(0))
+    watch = Watch()
+    small = extract_split(
+        Numbers(1e-9 * rows), texts(500), store=FeatureStore(tmp_path), progress=watch
+    )
+    assert torch.equal(small.read(0, 500), 1e-9 * rows)
+    assert "4 of 4 columns do not survive float16" in watch.notes[0]
+    rows[:, 2] *= 1e-9
+    again = Watch()
+    faint = extract_split(Numbers(rows), texts(500), store=FeatureStore(tmp_path), progress=again)
+    assert torch.equal(faint.read(0, 500), rows.half())
+    assert "1 of 4 columns vary so little" in again.notes[0]
+    assert "(column 2); cache.dtype = 'float32' would keep them" in again.notes[0]
 
 
 def test_what_float16_can_hold_stays_float16(tmp_path):

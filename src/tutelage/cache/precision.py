@@ -14,6 +14,8 @@ LOST = 1e-2
 """Share of a column's variance that its rounding error may have."""
 JITTER = 8.0
 """A column that varies by less than so many roundings of its mean varies by the teacher's own."""
+FAINT = 1e-8
+"""Share of the columns' mean variance below which a column is noise beside the others."""
 ROWS = 32
 """Rows from which on a variance is judged."""
 
@@ -24,14 +26,20 @@ def refuse_loss(
     *,
     ids: Sequence[str],
     total: int,
-) -> None:
+) -> Bool[Tensor, " width"]:
     """Refuse values that are too large for the stored precision, and columns that it rounds away.
+
+    Columns that vary by less than a ten-thousandth of what the others do, as dead units of a network
+    do, are not worth twice the size.
 
     Args:
         features: Finite features.
         stored: The same in the precision of the cache.
         ids: The rows' ids.
         total: Rows of the entry; parts of fewer than 32 are judged if they are all there is.
+
+    Returns:
+        The faint columns that are rounded away.
 
     Raises:
         PrecisionError: Naming the row, or the column.
@@ -52,8 +60,10 @@ def refuse_loss(
             advice=advice,
         )
     if len(features) < max(3, min(ROWS, total)):
-        return
-    lost = rounded_away(features, stored)
+        return torch.zeros(features.shape[1], dtype=torch.bool)
+    rounded = rounded_away(features, stored)
+    variance = features.double().var(dim=0, correction=0)
+    lost = rounded & (variance > FAINT * variance.mean())
     if lost.any():
         column = int(lost.nonzero()[0])
         values = features[:, column]
@@ -63,6 +73,7 @@ def refuse_loss(
             f"rounding takes more than {LOST:.0%} of its variance",
             advice=advice,
         )
+    return rounded
 
 
 def rounded_away(

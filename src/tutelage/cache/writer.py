@@ -50,6 +50,7 @@ class FeatureWriter:
 
     Attributes:
         missing: Numbers of the parts to write.
+        rounded: Faint columns that the precision rounds away, in parts that this wrote.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class FeatureWriter:
         self.layout = layout
         self.complete = complete
         self.missing: list[int] = []
+        self.rounded = torch.zeros(layout.width, dtype=torch.bool)
         self._open: tuple[int, int] | None = None
         self._digest = key.digest
         self._journal = Journal(folder, layout)
@@ -156,7 +158,7 @@ class FeatureWriter:
         # From float64 by way of float32, as features of every other source come.
         stored = given.float().to(dtype).contiguous()
         ids = self.ids[rows.start : rows.stop]
-        refuse_loss(given, stored, ids=ids, total=self.layout.rows)
+        self.rounded |= refuse_loss(given, stored, ids=ids, total=self.layout.rows)
         return stored
 
     def _descriptor(self, shard: int) -> int:

@@ -159,6 +159,12 @@ def _extract(
                     raise
             if cuts.cut:
                 progress.note(f"{name}: {cuts.words(split.name)}")
+            if writer.rounded.any():
+                progress.note(
+                    f"{name}: {int(writer.rounded.sum())} of {source.width} columns vary so little "
+                    f"beside the others that {settings.dtype} rounds them away (column "
+                    f"{int(writer.rounded.nonzero()[0])}); cache.dtype = 'float32' would keep them"
+                )
             precision = str(compute_dtype(device, settings.dtype)).removeprefix("torch.")
             computed = f"{precision} on {device.type}" if is_encoder(source) else ""
             writer.finish(computed, source=spec)
