@@ -1,5 +1,7 @@
 """One experiment: what it leaves, what it says, and that a finished one is not run again."""
 
+import json
+
 import numpy as np
 import pytest
 import small_parts
@@ -7,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from tutelage import run
+from tutelage.config import ExperimentConfig
 from tutelage.errors import SourceError
 from tutelage.experiment.plan import Plan
 from tutelage.progress import Silent
@@ -122,3 +125,29 @@ def test_teachers_that_tell_nothing_are_refused_and_one_among_others_is_told(sma
     with pytest.raises(SourceError, match="wide and narrow are the same in all 60 training rows"):
         run(config)
     run(config.replace({"transfer.method": "stl"}))
+
+
+@pytest.mark.parametrize(("offset", "told"), [(0, False), (100_000_000, True)])
+def test_a_target_that_float32_predictions_cannot_resolve_is_told(tmp_path, digits, offset, told):
+    lines = []
+    for number, file in enumerate(sorted((digits / "train").rglob("*.jpg"))):
+        lines.append(json.dumps({"image": str(file), "label": offset + number}))
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    notes = Notes()
+    config = ExperimentConfig.model_validate(
+        {
+            "data": {
+                "source": f"table:{tmp_path / 'rows.jsonl'}",
+                "task": "regression",
+                "params": {"outside_paths": True},
+            },
+            "student": {"source": "python:small_parts:student", "input": {"image_size": 32}},
+            "transfer": {"method": "stl"},
+            "train": {"steps": 1, "batch_size": 12, "workers": 0, "device": "cpu"},
+            "output": {"dir": tmp_path / "run"},
+        }
+    )
+    run(config, progress=notes)
+    found = [note for note in notes.notes if "subtract a constant from it" in note]
+    assert len(found) == told
+    assert all(note.startswith("the target 'label' is 1000000") for note in found)

@@ -86,3 +86,12 @@ def test_the_setup_says_data_student_training_and_machine(compared):
     assert ("Seeds", "0, 1") in sections["Training"]
     assert ("Rows, test", "2,000") in sections["Data"]
     assert sections["Transfer"] == [("AFT", "β 3")]
+
+
+def test_the_sample_of_training_rows_is_named(tmp_path, write_run):
+    sampled = {"train": {"scored_rows": 500}}
+    run = write_run(tmp_path / "run", method="stl", config=sampled)  # of 1,000 training rows
+    assert "On 500 training rows" in run_table(read_comparison([run])).head
+    everything = {"train": {"scored_rows": 1000}}
+    whole = write_run(tmp_path / "whole", method="stl", config=everything)
+    assert "On training rows" in run_table(read_comparison([whole])).head

@@ -67,6 +67,7 @@ def summary_table(comparison: Comparison) -> Table | None:
 def run_table(comparison: Comparison) -> Table:
     """A row a run."""
     metric, rows = comparison.metric, []
+    samples: set[int] = set()
     for row in comparison.rows:
         baseline = comparison.baseline_of(row)
         below = baseline.values if baseline is not None else {}
@@ -74,6 +75,8 @@ def run_table(comparison: Comparison) -> Table:
             result = run.result
             reached = row.values[result.seed]
             train = result.metrics.get("train", {}).get(metric.name)
+            most = result.config.get("train", {}).get("scored_rows", "all")
+            samples |= {most} if most != "all" and most < result.rows.get("train", 0) else set()
             rows.append(
                 (
                     row.label,
@@ -84,7 +87,9 @@ def run_table(comparison: Comparison) -> Table:
                     duration(sum(result.seconds.values())),
                 )
             )
-    head = ("Method", "Seed", metric_capital(metric), "Difference", "On training rows", "Time")
+    some = f"{max(samples):,} " if samples else ""  # as a sample, see train.scored_rows
+    trained = f"On {some}training rows"
+    head = ("Method", "Seed", metric_capital(metric), "Difference", trained, "Time")
     return _without_empty_columns(Table(head, tuple(rows), numbers=5))
 
 
