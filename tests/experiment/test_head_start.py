@@ -39,6 +39,9 @@ class Notes(Silent):
         self.notes.append(message)
 
 
+ABSOLUTE = {"outside_paths": True}
+
+
 def config_of(source, student, **data):
     table = {
         "data": {"source": source} | data,
@@ -163,7 +166,7 @@ def measured(digits, tmp_path):
 
 
 def test_several_labels(measured):
-    config = config_of(measured, PYTHON, task="multi-label", label_separator=";")
+    config = config_of(measured, PYTHON, task="multi-label", label_separator=";", params=ABSOLUTE)
     begun = Beginning(config)
     expected = begun.probe.outputs(begun.features)
     assert begun.start() == "probe"
@@ -171,7 +174,9 @@ def test_several_labels(measured):
 
 
 def test_regression_begins_in_standardized_targets(measured):
-    config = config_of(measured, PYTHON, task="regression", label=["value", "half"])
+    config = config_of(
+        measured, PYTHON, task="regression", label=["value", "half"], params=ABSOLUTE
+    )
     begun = Beginning(config)
     expected = begun.probe.outputs(begun.features)
     assert begun.start() == "probe"
