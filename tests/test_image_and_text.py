@@ -34,7 +34,12 @@ def captioned(digits, tmp_path_factory):
 @pytest.fixture
 def pairs(captioned, small_bert, tmp_path):
     return {
-        "data": {"source": f"table:{captioned}", "image": "image", "text": "title"},
+        "data": {
+            "source": f"table:{captioned}",
+            "image": "image",
+            "text": "title",
+            "params": {"outside_paths": True},
+        },
         "teachers": [
             {
                 "source": "timm:test_vit",

@@ -20,7 +20,7 @@ def without_blanks(path: Path, copy: Path, *, delimiter: str) -> int:
     """
     mark = re.escape(delimiter.encode())
     ends = mark + rb"\r\n"
-    quoted = rb'"(?:[^"]|"")*+"'
+    quoted = rb'"(?>(?:[^"]|"")*)"'
     field = re.compile(
         rb"(?:\A|(?<=[" + ends + rb"]))"
         rb"(?: ++(?P<bare>" + quoted + rb") *+(?=[" + ends + rb"]|\Z)"

@@ -7,6 +7,9 @@ from functools import cached_property
 __all__ = ["Quotes", "scan_quotes"]
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_AT_ONCE = 10_000
+"""Repetitions of a match, which keep memory. Groups are atomic, ``(?>(?:...)*)``: before Python 3.11.5
+possessive ones, ``(?:...)*+``, may match too much."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,15 @@ class _Patterns:
             escape = re.escape(self.escape)
             outside = rb'[^"' + escape + rb"]++|" + escape + rb".?"
         quoted = b'"' + self._inside(rb"\r\n") + rb'"(?=' + ends + rb"|\Z)"
-        return re.compile(b"(?:" + outside + b"|" + begins + b"|" + quoted + b")*+", re.DOTALL)
+        some = b"(?>(?:" + outside + b"|" + begins + b"|" + quoted + b"){0,%d})" % _AT_ONCE
+        return re.compile(some, re.DOTALL)
+
+    def end_of_usual(self, content: memoryview, start: int) -> int:
+        """Return where the first unusual value begins, or the end."""
+        end = start
+        while (match := self.usual.match(content, end)) and match.end() > end:
+            end = match.end()
+        return end
 
     @cached_property
     def quoted(self) -> re.Pattern[bytes]:
@@ -63,10 +74,10 @@ class _Patterns:
         """Text between quotation marks, without the characters in ``but``."""
         if not self.escape:
             plain = b'[^"' + but + b"]*+"
-            return plain + b'(?:""' + plain + b")*+"
+            return plain + b'(?>(?:""' + plain + b")*)"
         escape = re.escape(self.escape)
         plain = b'[^"' + escape + but + b"]*+"
-        return plain + b'(?:(?:""|' + escape + b".)" + plain + b")*+"
+        return plain + b'(?>(?:(?:""|' + escape + b".)" + plain + b")*)"
 
 
 def scan_quotes(content: memoryview, *, delimiter: str, escape: str | None = None) -> Quotes:
@@ -85,9 +96,7 @@ def scan_quotes(content: memoryview, *, delimiter: str, escape: str | None = Non
     spanning = line_ends = loose = loose_at = end = 0
     broken_at = None
     while True:
-        usual = patterns.usual.match(content, end)
-        assert usual is not None
-        if (at := usual.end()) >= len(content):
+        if (at := patterns.end_of_usual(content, end)) >= len(content):
             break
         value = patterns.quoted.match(content, at)
         assert value is not None
