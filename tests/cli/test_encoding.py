@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -69,3 +70,15 @@ def test_the_locale_is_named_where_it_is_the_reason(monkeypatch):
     monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
     with pytest.raises(ConfigError, match=r"names of files are ascii: set PYTHONUTF8=1"):
         refuse_paths_that_are_no_text(["train", "--out", "out\udce9"])
+
+
+def test_a_folder_that_was_removed_is_one_message(tmp_path):
+    (tmp_path / "gone").mkdir()
+    ended = subprocess.run(
+        ["sh", "-c", f"cd gone && rmdir ../gone && {sys.executable} -m tutelage list methods"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 2
+    assert "the current folder was removed" in ended.stderr

@@ -92,3 +92,10 @@ def test_random_numbers_of_others_stay_as_they_are():
     before = torch.get_rng_state()
     rows_at_chance(features[order], labels)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_rows_that_are_alone_in_their_class_tell_nothing():
+    assert rows_at_chance(torch.eye(600), torch.arange(600)) is None
+    few = torch.arange(600)
+    few[:20] = 0  # fewer than can be judged
+    assert rows_at_chance(torch.randn(600, 4), few) is None

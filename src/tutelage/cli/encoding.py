@@ -35,10 +35,11 @@ def refuse_paths_that_are_no_text(words: Sequence[str]) -> None:
     Raises:
         ConfigError: If there is one.
     """
-    for what, path in [
-        *(("the argument", word) for word in words),
-        ("the folder", str(Path.cwd())),
-    ]:
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError:
+        raise ConfigError("the current folder was removed; go to another one") from None
+    for what, path in [*(("the argument", word) for word in words), ("the folder", here)]:
         try:
             path.encode()
         except UnicodeEncodeError:

@@ -162,8 +162,11 @@ def missing_content(path: Path) -> str:
     Source:
         huggingface/transformers#8497 and huggingface/diffusers#13559.
     """
-    with path.open("rb") as file:
-        start = file.read(len(_POINTER))
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_POINTER))
+    except OSError:
+        return ""  # whoever reads the content says why it cannot be read
     if not start:
         return "it is empty"
     return "it is a Git LFS pointer; run 'git lfs pull'" if start == _POINTER else ""

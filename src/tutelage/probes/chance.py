@@ -30,8 +30,8 @@ def rows_at_chance(
     labels. Features that belong to other rows are at chance, and so are features without any linear
     relation to the labels. Costs under a second: 512 rows are read, and 2,048 only before a warning.
 
-    None also where nothing can be said: fewer than 32 labelled rows, labels that are all the same,
-    or features that are.
+    None also where nothing can be said: fewer than 32 labelled rows, or rows that share their class
+    with another, labels that are all the same, or features that are.
 
     Args:
         features: A matrix, or a table, whose teachers' columns are read side by side.
@@ -55,6 +55,8 @@ def rows_at_chance(
         rows = order[:size].sort().values
         if len(rows) < FEWEST or len(rows) == tested:
             break
+        if _of_shared_classes(labels[rows]) < FEWEST:
+            return None
         likeness = _likeness(labels[rows])
         influence = _influence(matrix(table, rows).double())
         if influence is None or not bool(likeness.any()) or _agree(influence, likeness, draws):
@@ -75,6 +77,14 @@ def _agree(
         if (influence * likeness[order[:, None], order]).sum() >= reached:
             return False
     return True
+
+
+def _of_shared_classes(labels: Shaped[Tensor, "rows ..."]) -> int:
+    """Return how many rows have the class of another row; all, where labels are no classes."""
+    if not are_classes(labels):
+        return len(labels)
+    counts = torch.unique(labels, return_counts=True)[1]
+    return int(counts[counts > 1].sum())
 
 
 def _likeness(labels: Shaped[Tensor, "rows ..."]) -> Float64[Tensor, "rows rows"]:

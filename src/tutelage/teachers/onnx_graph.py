@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, Literal
 
 from tutelage.errors import MissingExtraError, SourceError, did_you_mean, whole_message
@@ -92,7 +92,7 @@ def external_files(model: Any, path: Path) -> list[Path]:
     }
     for name in names:
         inner = PurePath(name.replace("\\", "/"))
-        if inner.is_absolute() or ".." in inner.parts:
+        if PureWindowsPath(name).anchor or inner.is_absolute() or ".." in inner.parts:
             raise SourceError(
                 f"{path} names {name!r} for its weights, a file outside of its own folder, which is not read; "
                 "save the model again with its weights beside it"
