@@ -370,3 +370,12 @@ def test_wide_features_in_the_cache_change_no_number(tmp_path):
         wide = ExtractionSettings(dtype="float32")
         assert extract_split(source, texts(300), store=store, settings=wide).dtype == torch.float32
         assert extract_split(source, texts(300), store=store).dtype == dtype
+
+
+def test_doubles_that_a_teacher_computes_are_judged_unrounded(tmp_path):
+    class Exact(TextTeacher):
+        def encode(self, inputs):
+            return super().encode(inputs).double() + 1e9
+
+    with pytest.raises(CacheError, match=r"do not survive float32.*with the mean subtracted"):
+        extract_split(Exact(), texts(100), store=FeatureStore(tmp_path))

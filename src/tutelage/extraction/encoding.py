@@ -188,10 +188,15 @@ class _Forward:
 
 
 def _to_host(features: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
-    """Start the copy to the CPU; the event is done when the copy is."""
+    """Start the copy to the CPU; the event is done when the copy is.
+
+    Doubles and whole numbers stay exact: what is lost of them is judged where they are stored.
+    """
+    exact = features.dtype in (torch.float64, torch.int32, torch.int64)
+    dtype = torch.float64 if exact else torch.float32
     if features.device.type != "cuda":
-        return features.to("cpu", torch.float32), None
-    host = torch.empty(features.shape, dtype=torch.float32, pin_memory=True)
+        return features.to("cpu", dtype), None
+    host = torch.empty(features.shape, dtype=dtype, pin_memory=True)
     host.copy_(features, non_blocking=True)
     event = torch.cuda.Event()  # type: ignore[no-untyped-call]
     event.record(torch.cuda.current_stream(features.device))

@@ -254,10 +254,11 @@ def _assembled(
 ) -> Iterator[Float[Tensor, "rows width"]]:
     """Yield each part's features in the order of its rows; batches are sorted by length."""
     for part in parts:
-        block = torch.empty(len(part), width)
-        remaining = len(part)
+        block, remaining = torch.empty(0, width), len(part)
         while remaining:
             batch = next(encoded)
+            if remaining == len(part):
+                block = batch.features.new_empty(remaining, width)
             block[batch.rows - part.start] = batch.features
             remaining -= len(batch.rows)
             advance(len(batch.rows))
