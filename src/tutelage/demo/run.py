@@ -113,7 +113,7 @@ def run_demo(
             for seed in range(seeds)
             for way in (DemoMethod("stl"), *methods)
         ]
-        _run_all(configs, processes, label=f"{seeds} seeds", progress=progress)
+        results = _run_all(configs, processes, label=f"{seeds} seeds", progress=progress)
     folders = [one.output.dir for one in configs]
     picked = folder / f"{max(held, key=held.__getitem__).name}-seed-0"
 
@@ -123,7 +123,7 @@ def run_demo(
         path=folder / "report.html",
         title=HEADLINE,
         probes=probes,
-        notes=_notes(held, configs[0]),
+        notes=_notes(held, results),
         picked=picked,
     )
     print_result(folders, probes=probes, picked=picked, console=console)
@@ -166,14 +166,18 @@ def _chosen(held: Mapping[DemoMethod, float]) -> list[DemoMethod]:
     return list(dict.fromkeys([*alone[0], *alone[1], *best(list(held))]))
 
 
-def _notes(held: Mapping[DemoMethod, float], config: ExperimentConfig) -> list[str]:
+def _notes(held: Mapping[DemoMethod, float], results: Sequence[Result]) -> list[str]:
     scores = "; ".join(f"{tried.label}: {accuracy:.1%}" for tried, accuracy in held.items())
-    rows = config.data.params
+    labelled, unlabelled = (
+        max(result.rows.get(kind, 0) for result in results) for kind in ("train", "unlabelled")
+    )
+    rows = f"{labelled:,} training examples have a label."
+    if unlabelled:
+        rows += f" Methods marked “+ unlabelled” also use {unlabelled:,} unlabelled examples."
     return [
         f"Methods and strengths were selected by their accuracy on a hold-out of the training examples "
         f"({scores}). The test examples were never used for selection.",
-        f"{rows['train']:,} training examples have a label. Methods marked “+ unlabelled” also use "
-        f"{rows['unlabelled']:,} unlabelled examples.",
+        rows,
         "The student is a one-layer Transformer encoder of width 128, randomly initialized. A "
         "pre-trained student may do better here without any teacher.",
     ]
