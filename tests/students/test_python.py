@@ -1,14 +1,10 @@
 """Students from a factory: which modules work, and what is said about the others."""
 
-import sys
-import types
-
 import pytest
 import torch
 from torch import nn
 
 from tutelage.errors import StudentError
-from tutelage.students import open_student
 
 
 class Net(nn.Module):
@@ -34,24 +30,6 @@ class Sigmoid(Net):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return super().forward(pixels).sigmoid()
-
-
-@pytest.fixture
-def opened(monkeypatch):
-    """Opens a student that a factory gives."""
-
-    def open_it(factory):
-        module = types.ModuleType("factories")
-        module.make = factory
-        monkeypatch.setitem(sys.modules, "factories", module)
-        return open_student(
-            "python:factories:make",
-            output_names=("a", "b", "c"),
-            modality="image",
-            model_input={"image_size": 8},
-        )
-
-    return open_it
 
 
 def test_the_features_enter_the_head(opened):

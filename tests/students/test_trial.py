@@ -1,8 +1,6 @@
 """A student is run on rows of the data, and saved once, before anything expensive."""
 
 import random
-import sys
-import types
 
 import pytest
 import torch
@@ -13,7 +11,7 @@ from torch import nn
 from tutelage import run
 from tutelage.config import load_config
 from tutelage.errors import OutputError, StudentError
-from tutelage.students import open_student, try_rows, try_saving
+from tutelage.students import try_rows, try_saving
 
 ROWS = [Image.new("RGB", (9, 9), color) for color in ("red", "white")]
 
@@ -91,25 +89,6 @@ class Tied(Net):
 
     def set_extra_state(self, state: torch.Tensor) -> None:
         assert state.tolist() == [7]
-
-
-@pytest.fixture
-def opened(monkeypatch):
-    """Opens a student of a class."""
-
-    def open_it(factory):
-        module = types.ModuleType("factories")
-        module.make = factory
-        monkeypatch.setitem(sys.modules, "factories", module)
-        torch.manual_seed(0)
-        return open_student(
-            "python:factories:make",
-            output_names=("a", "b", "c"),
-            modality="image",
-            model_input={"image_size": 8},
-        )
-
-    return open_it
 
 
 def test_a_trial_leaves_the_student_as_it_was(opened, tmp_path):
