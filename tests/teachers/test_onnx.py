@@ -11,6 +11,7 @@ from small_models import TEXTS, word_tokenizer
 from tutelage.cache.precision import refuse_loss
 from tutelage.errors import ConfigError, PrecisionError, SourceError
 from tutelage.teachers import open_teacher
+from tutelage.teachers.onnx_graph import external_files
 
 SIDE = 8
 IMAGE = {"image_size": SIDE, "mean": (0.1, 0.2, 0.3), "std": (0.5, 0.25, 1.0)}
@@ -151,6 +152,30 @@ def test_rows_that_would_change_each_other_run_alone(mixing, tmp_path, photos):
     assert teacher.identity()["rows"] == "alone"
     save_image_model(tmp_path / "usual.onnx")
     assert "rows" not in opened(tmp_path / "usual.onnx").identity()
+
+
+def test_texts_that_would_change_each_other_run_alone(tmp_path):
+    """Rows that are compared with each other: two equal ones would not show it."""
+    ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["n", "t"])
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    table = np.random.default_rng(4).normal(size=(80, 5)).astype(np.float32)
+    node = helper.make_node
+    nodes = [
+        node("Gather", ["table", "input_ids"], ["states"]),
+        node("ReduceMean", ["states", "tokens"], ["means"], keepdims=0),
+        node("Transpose", ["means"], ["turned"], perm=[1, 0]),
+        node("MatMul", ["means", "turned"], ["likeness"]),
+        node("Softmax", ["likeness"], ["weights"], axis=1),
+        node("MatMul", ["weights", "means"], ["out"]),
+    ]
+    weights = [constant("table", table), numpy_helper.from_array(np.array([1]), "tokens")]
+    graph = helper.make_graph(nodes, "attention", [ids], [out], weights)
+    opset = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), tmp_path / "m.onnx")
+    word_tokenizer().save_pretrained(tmp_path / "tokenizer")
+    reads = {"tokenizer": str(tmp_path / "tokenizer"), "max_length": 16}
+    teacher = opened(tmp_path / "m.onnx", "text", reads)
+    assert teacher.identity()["rows"] == "alone"
 
 
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
@@ -359,3 +384,22 @@ def test_a_pointer_in_place_of_a_model_is_named(tmp_path):
     (tmp_path / "m.onnx").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\n")
     with pytest.raises(SourceError, match=r"m.onnx is not an ONNX model: it is a Git LFS pointer"):
         opened(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("location", ["inner.bin", "../secret.bin"])
+def test_external_weights_of_branches_are_known(location, tmp_path):
+    """They decide the features, and may lie no more outside of the folder than others."""
+    weights = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[3])
+    weights.data_location = TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value=location)
+    value = helper.make_tensor_value_info("v", TensorProto.FLOAT, [3])
+    inner = helper.make_node("Identity", ["w"], ["v"])
+    branch = helper.make_graph([inner], "branch", [], [value], [weights])
+    choice = helper.make_node("If", ["c"], ["v"], then_branch=branch, else_branch=branch)
+    condition = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
+    model = helper.make_model(helper.make_graph([choice], "outer", [condition], [value]))
+    if location == "inner.bin":
+        assert external_files(model, tmp_path / "m.onnx") == [tmp_path / "inner.bin"]
+    else:
+        with pytest.raises(SourceError, match="outside of its own folder"):
+            external_files(model, tmp_path / "m.onnx")

@@ -282,8 +282,12 @@ class OnnxSource(TakesRows):
         Many graphs state any number of rows, but hold a shape of one row inside (onnx/models#255,
         pytorch/glow#2247).
         """
-        one = unlike_batches(self.input)[0]
-        other = empty_batch(self.input) if "image" in one else one  # black; texts differ in length
+        one, other = unlike_batches(self.input)
+        if "image" in one:
+            other = dict(empty_batch(self.input))  # black
+        else:  # two texts of one length, so that none is padded
+            tokens = min(batch["input_ids"].shape[1] for batch in (one, other))
+            one, other = ({n: b[n][:, :tokens] for n in b} for b in (one, other))
         alone = torch.cat([self.encode(one), self.encode(other)])
         try:
             both = self.encode({name: torch.cat([one[name], other[name]]) for name in one})

@@ -1,7 +1,7 @@
 """What an ONNX file states: its outputs, the inputs that an output needs, files of weights, axes."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, Literal
 
@@ -85,7 +85,7 @@ def external_files(model: Any, path: Path) -> list[Path]:
     """
     names = {
         entry.value
-        for tensor in model.graph.initializer
+        for tensor in _tensors(model)
         if uses_external_data(tensor)
         for entry in tensor.external_data
         if entry.key == "location"
@@ -98,6 +98,27 @@ def external_files(model: Any, path: Path) -> list[Path]:
                 "save the model again with its weights beside it"
             )
     return [path.parent / name for name in sorted(names)]
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    """Yield all tensors of a model, those of branches, loops and functions too."""
+    yield from _of_graph(model.graph)
+    for function in model.functions:
+        yield from _of_nodes(function.node)
+
+
+def _of_graph(graph: Any) -> Iterator[Any]:
+    yield from graph.initializer
+    yield from _of_nodes(graph.node)
+
+
+def _of_nodes(nodes: Iterable[Any]) -> Iterator[Any]:
+    for node in nodes:
+        for attribute in node.attribute:
+            yield from [attribute.t] if attribute.HasField("t") else attribute.tensors
+            inner = [attribute.g] if attribute.HasField("g") else attribute.graphs
+            for graph in inner:
+                yield from _of_graph(graph)
 
 
 def image_layout(shape: list[Any]) -> Layout | None:
