@@ -62,6 +62,8 @@ def refuse_loss(
     if len(features) < max(3, min(ROWS, total)):
         return torch.zeros(features.shape[1], dtype=torch.bool)
     rounded = rounded_away(features, stored)
+    if not rounded.any():
+        return rounded
     variance = features.double().var(dim=0, correction=0)
     lost = rounded & (variance > FAINT * variance.mean())
     if lost.any():
