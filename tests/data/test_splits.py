@@ -115,6 +115,55 @@ def test_a_validation_split_is_the_hold_out():
     assert len(splits.training) == 80  # test rows are still set aside
 
 
+def folds_of(data: Data, folds: int, **options) -> list[Splits]:
+    return [chosen(data, evaluate="holdout", folds=folds, fold=k, **options) for k in range(folds)]
+
+
+def test_each_row_is_in_one_fold_and_each_fold_has_its_share_of_each_class():
+    data = data_of(split_of(LABELS), split_of([0, 1, 2], name="test"))
+    for folds in (2, 3, 5, 7):
+        splits = folds_of(data, folds)
+        held = [name for one in splits for name in one.evaluated.ids]
+        assert sorted(held) == sorted(data.splits["train"].ids)
+        for one in splits:
+            assert set(one.training.ids).isdisjoint(one.evaluated.ids)
+            assert len(one.training) + len(one.evaluated) == 100
+            assert one.extracted is data.splits["train"]
+            for label, rows in enumerate((60, 30, 10)):
+                assert abs(counts(one.evaluated)[label] - rows / folds) < 1
+        sizes = [len(one.evaluated) for one in splits]
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_folds_leave_test_rows_alone_and_take_the_place_of_a_validation_split():
+    validation = split_of([0, 1, 2], name="validation")
+    data = data_of(split_of(LABELS), validation)
+    test = set(chosen(data).evaluated.ids)
+    for one in folds_of(data, 4):
+        assert test.isdisjoint(one.training.ids)
+        assert test.isdisjoint(one.evaluated.ids)
+        assert set(one.evaluated.ids).isdisjoint(validation.ids)
+    limited = folds_of(data, 4, limit=20)
+    assert {name for one in limited for name in one.evaluated.ids} == set(limited[0].extracted.ids)
+
+
+def test_the_only_row_of_a_class_is_always_trained_on():
+    data = data_of(split_of([0] * 6 + [1] * 6 + [2]), split_of([0, 1, 2], name="test"))
+    assert all("train-12" in one.training.ids for one in folds_of(data, 3))
+    alone = data_of(split_of([0, 1, 2]), split_of([0, 1, 2], name="test"))
+    with pytest.raises(DataError, match="only 0 rows share their class with another"):
+        chosen(alone, evaluate="holdout", folds=3)
+    with pytest.raises(DataError, match=r"3 rows are fewer than data.folds = 4"):
+        chosen(alone, evaluate="holdout", folds=4)
+
+
+def test_folds_are_counted_from_0():
+    with pytest.raises(ValueError, match=r"fold = 3 counts folds from 0, and there are 3"):
+        DataConfig(source="", folds=3, fold=3)
+    with pytest.raises(ValueError, match=r"data\.folds is not set"):
+        DataConfig(source="", fold=1)
+
+
 @pytest.mark.parametrize("limit", [6, 7, 20, 99, 100, 1000])
 def test_limit(limit):
     data = data_of(split_of(LABELS), split_of([0, 1, 2], name="test"))

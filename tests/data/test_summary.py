@@ -53,6 +53,11 @@ def test_splits_and_rows_that_are_not_used(tmp_path):
     assert told(tmp_path, evaluate="holdout")[0].endswith(
         "30 training rows; 6 holdout rows; 1 row without a label"
     )
+    folded = told(tmp_path, evaluate="holdout", folds=3, fold=1)
+    assert folded[0].endswith(
+        "20 training rows; 10 holdout rows, fold 1 of 3 of the training rows; 1 row without a label"
+    )
+    assert "6 validation rows: used only without data.folds" in folded
 
 
 def test_the_options_of_more_rows_are_their_own(tmp_path):

@@ -14,6 +14,8 @@ import tomli_w
 
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.errors import ConfigError, DataError, TrainingError
+from tutelage.results.result import read_result
+from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.search_space import space_of
 from tutelage.sweeps.tune import tune
 
@@ -107,6 +109,23 @@ def test_a_range_is_drawn_from_and_repeats(table, tmp_path):
         retrain=False,
     )
     assert again.trials == first.trials
+
+
+def test_each_point_is_tried_on_every_fold_and_the_mean_counts(table, tmp_path):
+    table["tune"] = {"beta": [1.0], "folds": 3, "seeds": 2}
+    searched = tune(with_(table), methods=["stl", "aft"], retrain=False)
+    runs = [
+        read_result(tmp_path / "search" / "trials" / "stl" / f"fold-{fold}" / f"seed-{seed}")
+        for fold in range(3)
+        for seed in range(2)
+    ]
+    assert [(one.rows["train"], one.rows["holdout"]) for one in runs] == [(40, 20)] * 6
+    assert [one.seed for one in runs] == [0, 1] * 3
+    mean = sample_mean([one.metrics["holdout"]["accuracy"] for one in runs])
+    stl = searched.trials[0]
+    assert (stl.score, stl.error) == (mean.mean, mean.error)
+    with pytest.raises(ConfigError, match="holds a search with other settings"):
+        tune(with_(table, "tune.folds=2"), methods=["stl", "aft"], retrain=False)
 
 
 def test_points_that_lag_behind_are_ended_early(table):

@@ -48,6 +48,9 @@ class DataConfig(Section):
             training rows is used.
         holdout: Share of the training rows that ``evaluate = "holdout"`` sets aside, if the data has no
             validation split.
+        folds: Number of parts of the training rows, of which one is the hold-out, in place of
+            ``holdout`` and of a validation split.
+        fold: Which of them is the hold-out, from 0.
         test_share: Share of the training rows that become the test rows where the data has none.
         evaluate: ``"test"`` trains on all training rows and reports the test rows;
             ``"holdout"`` trains on the others and reports the hold-out: the test rows are not read.
@@ -80,6 +83,8 @@ class DataConfig(Section):
     test: str = "test"
     validation: str = "validation"
     holdout: Share = 0.1
+    folds: Annotated[int, Field(ge=2)] | None = None
+    fold: Annotated[int, Field(ge=0)] = 0
     test_share: Share = 0.2
     evaluate: Literal["test", "holdout"] = "test"
     limit: Positive | None = None
@@ -96,6 +101,13 @@ class DataConfig(Section):
     def lead(self) -> Metric:
         """The metric that selects settings."""
         return TASKS[self.task].metric(self.metric)
+
+    @model_validator(mode="after")
+    def _fold_is_one_of_them(self) -> Self:
+        if self.fold and (self.folds is None or self.fold >= self.folds):
+            known = "data.folds is not set" if self.folds is None else f"there are {self.folds}"
+            raise ValueError(f"fold = {self.fold} counts folds from 0, and {known}")
+        return self
 
     @model_validator(mode="after")
     def _columns_fit_task(self) -> Self:

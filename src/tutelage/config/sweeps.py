@@ -25,6 +25,8 @@ class TuneConfig(Section):
         samples: Number of points drawn between the least and the greatest of each list, on a log scale
             (shares on a plain one), instead of every combination.
         seeds: Runs of each point, from ``seed`` up; their mean counts.
+        folds: Parts of the training rows, each held out in a run of its own, in place of the
+            hold-out of ``data``; the mean over all counts. One run on few rows chooses badly.
         prune: End a point whose first run is, at a quarter, half or three quarters of its steps, below
             the median of those before it.
     """
@@ -40,6 +42,7 @@ class TuneConfig(Section):
     teachers: tuple[tuple[str, ...], ...] = ()
     samples: Positive | None = None
     seeds: Positive = 1
+    folds: Annotated[int, Field(ge=2)] | None = None
     prune: bool = False
 
 

@@ -36,8 +36,8 @@ def choose_splits(data: Data, config: DataConfig, *, unlabelled: Split | None = 
 
     Rows are drawn within each class (see ``strata`` for other tasks), by a digest of the row's id:
     the draw does not depend on the order of files, and adding rows does not change the lot of the
-    others. With ``evaluate = "holdout"`` the test rows are not looked at. Evaluated rows without
-    a label are left out.
+    others, except that folds are dealt anew. With ``evaluate = "holdout"`` the test rows are not
+    looked at. Evaluated rows without a label are left out.
 
     Args:
         data: All splits.
@@ -62,11 +62,14 @@ def choose_splits(data: Data, config: DataConfig, *, unlabelled: Split | None = 
         if test is None:
             raise DataError("the test rows were not read, so nothing can be evaluated on them")
         return Splits(training=rows, evaluated=_labelled(test), extracted=rows, unlabelled=without)
-    if validation := data.splits.get("validation"):
+    if config.folds is not None:
+        drawn = _fold(rows, config.fold, folds=config.folds, seed=seed, data=data)
+    elif validation := data.splits.get("validation"):
         labelled = _labelled(validation)
         evaluated = labelled.select(range(len(labelled)), name="holdout")
         return Splits(training=rows, evaluated=evaluated, extracted=rows, unlabelled=without)
-    drawn = draw(rows, share=config.holdout, seed=seed, purpose="holdout", data=data)
+    else:
+        drawn = draw(rows, share=config.holdout, seed=seed, purpose="holdout", data=data)
     return Splits(
         training=rows.select(_others(rows, drawn)),
         evaluated=rows.select(drawn, name="holdout"),
@@ -119,6 +122,24 @@ def draw(split: Split, *, share: float, seed: int, purpose: str, data: Data) -> 
 
 
 _SPLIT = {"test": "test", "holdout": "validation"}
+
+
+def _fold(split: Split, fold: int, *, folds: int, seed: int, data: Data) -> list[int]:
+    """One of the parts, each with the same share of every class as nearly as whole rows allow.
+
+    Every row is in one part; but the only row of a class is in none, so that it is always trained on.
+    """
+    by_class = _by_class(split, seed=seed, purpose="fold", data=data)
+    if len(split) < folds:
+        raise DataError(f"{len(split)} rows are fewer than data.folds = {folds}; set fewer folds")
+    dealt = [row for rows in by_class.values() if len(rows) > 1 for row in rows]
+    drawn = sorted(dealt[fold::folds])
+    if not drawn:
+        raise DataError(
+            f"only {len(dealt)} rows share their class with another, too few for data.folds = "
+            f"{folds}; add rows, or set fewer folds"
+        )
+    return drawn
 
 
 def _limited(split: Split, limit: int, *, seed: int, data: Data) -> list[int]:

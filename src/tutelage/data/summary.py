@@ -33,8 +33,9 @@ def summarize(data: Data, splits: Splits, config: DataConfig) -> list[str]:
 
 def _rows(data: Data, splits: Splits, config: DataConfig) -> str:
     evaluated = _count(len(splits.evaluated), f"{splits.evaluated.name} row")
-    stored = "validation" if splits.evaluated.name == "holdout" else "test"
-    if stored not in data.splits:
+    if config.evaluate == "holdout" and config.folds is not None:
+        evaluated += f", fold {config.fold} of {config.folds} of the training rows"
+    elif _stored(splits) not in data.splits:
         evaluated += ", drawn from the training rows"
     parts = [_count(len(splits.training), "training row"), evaluated]
     if unlabelled := sum(map(len, splits.unlabelled)):
@@ -72,15 +73,25 @@ def _columns(data: Data) -> list[str]:
 def _not_used(data: Data, splits: Splits, config: DataConfig) -> list[str]:
     """Say which rows that were read, or could be, are neither trained nor evaluated on."""
     notes = []
-    stored = "validation" if splits.evaluated.name == "holdout" else "test"
-    if stored in data.splits and (without := len(data.splits[stored]) - len(splits.evaluated)):
+    stored, folded = _stored(splits), config.evaluate == "holdout" and config.folds is not None
+    if (
+        not folded
+        and stored in data.splits
+        and (without := len(data.splits[stored]) - len(splits.evaluated))
+    ):
         notes.append(f"{_count(without, f'{stored} row')} without a label: not evaluated")
-    if config.evaluate == "test" and "validation" in data.splits:
+    if (config.evaluate == "test" or folded) and "validation" in data.splits:
         count = _count(len(data.splits["validation"]), "validation row")
-        notes.append(f"{count}: used only with data.evaluate = 'holdout'")
+        when = "without data.folds" if folded else "with data.evaluate = 'holdout'"
+        notes.append(f"{count}: used only {when}")
     if config.limit is not None and len(splits.extracted) == config.limit:
         notes.append(f"data.limit keeps {config.limit} of the training rows")
     return notes
+
+
+def _stored(splits: Splits) -> str:
+    """The split of the data that the evaluated rows come from, if it has one."""
+    return "validation" if splits.evaluated.name == "holdout" else "test"
 
 
 def _count(number: int, noun: str) -> str:

@@ -14,7 +14,7 @@ folder. Failed runs are tried again when the comparison is started again.
 import json
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from pathlib import PurePath
 
 import tomli_w
 from filelock import FileLock
@@ -33,6 +33,7 @@ from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.grid import GridPoint, grid_of
 from tutelage.sweeps.jobs import Failed, attempt, attempt_all, run_score
 from tutelage.sweeps.processes import Pool, process_pool
+from tutelage.sweeps.repeats import Repeat, repeats_of
 from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.tune import extract_first
 
@@ -181,18 +182,18 @@ def _choose(
     points: Sequence[GridPoint], choices: Sequence[Choice], *, processes: Pool, progress: Progress
 ) -> list[Choice]:
     """Each point's best candidate on the hold-out; of equal ones the first."""
-    seeds = range(points[0].config.tune.seeds)
+    repeats = repeats_of(points[0].config.tune)
     spaces = {
         number: space_of(point.config, [point.method]).points
         for number, (point, choice) in enumerate(zip(points, choices, strict=True))
         if isinstance(choice, SearchPoint)
     }
     configs = [
-        _run_config(points[number], candidate, seed=seed, held_out=True)
+        _held_out_config(points[number], candidate, repeat)
         for number, candidates in spaces.items()
         if len(candidates) > 1
         for candidate in candidates
-        for seed in seeds
+        for repeat in repeats
     ]
     scores = iter(
         attempt_all(
@@ -207,7 +208,7 @@ def _choose(
     chosen = list(choices)
     for number, candidates in spaces.items():
         chosen[number] = (
-            _best([(candidate, [next(scores) for _ in seeds]) for candidate in candidates])
+            _best([(candidate, [next(scores) for _ in repeats]) for candidate in candidates])
             if len(candidates) > 1
             else candidates[0]
         )
@@ -306,14 +307,21 @@ def _scores(
     )
 
 
-def _run_config(
-    point: GridPoint, choice: SearchPoint, *, seed: int, held_out: bool = False
-) -> ExperimentConfig:
-    settings = "".join(f"-{name}-{value:g}" for name, value in choice.settings.items())
-    root = point.config.output.dir / ("tuning" if held_out else "runs")
-    config = choice.applied(point.config, folder=root / point.place(settings) / f"seed-{seed}")
-    changes: dict[str, Any] = {"data.evaluate": "holdout"} if held_out else {}
-    return config.replace(changes | {"seed": config.seed + seed})
+def _run_config(point: GridPoint, choice: SearchPoint, *, seed: int) -> ExperimentConfig:
+    folder = point.config.output.dir / "runs" / _place(point, choice) / f"seed-{seed}"
+    config = choice.applied(point.config, folder=folder)
+    return config.replace({"seed": config.seed + seed})
+
+
+def _held_out_config(point: GridPoint, choice: SearchPoint, repeat: Repeat) -> ExperimentConfig:
+    place = repeat.place if "seed" in repeat.place.name else repeat.place / f"seed-{repeat.seed}"
+    folder = point.config.output.dir / "tuning" / _place(point, choice) / place
+    config = choice.applied(point.config, folder=folder)
+    return repeat.applied(config, folds=point.config.tune.folds)
+
+
+def _place(point: GridPoint, choice: SearchPoint) -> PurePath:
+    return point.place("".join(f"-{name}-{value:g}" for name, value in choice.settings.items()))
 
 
 def _settings(point: GridPoint, choice: SearchPoint) -> dict[str, float]:

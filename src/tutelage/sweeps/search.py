@@ -16,6 +16,7 @@ from tutelage.experiment.run import run
 from tutelage.files import canonical, digest_of, writing_to
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.statistics import sample_mean
+from tutelage.sweeps.repeats import repeats_of
 from tutelage.sweeps.search_space import Dimension, SearchPoint, SearchSpace
 from tutelage.sweeps.study import open_study, using_study
 
@@ -29,8 +30,8 @@ class Trial(BaseModel):
     """A point of a search and its result.
 
     Attributes:
-        score: The metric on the hold-out, mean over seeds; None where it was not finished.
-        error: Standard error of that over seeds; None for one seed.
+        score: The metric on the hold-out, mean over folds and seeds; None where it was not finished.
+        error: Standard error of that over these; None for one run.
         state: ``finished``, ``pruned``, or ``failed``.
         reason: Why it failed.
     """
@@ -92,7 +93,10 @@ class Search:
             TrainingError: If the study's file is damaged or locked.
             OutputError: If the folder cannot be written.
         """
-        about = digest_of(canonical([self.held_out.digest(), repr(self.space)]))
+        tried: list[Any] = [self.held_out.digest(), repr(self.space)]
+        if len(repeats := repeats_of(self.config.tune)) > 1:
+            tried.append([one.place.as_posix() for one in repeats])
+        about = digest_of(canonical(tried))
         with writing_to(self.folder, name="output.dir"):
             (self.folder / "trials").mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / "trials" / ".lock"), using_study(self.folder):
@@ -201,7 +205,7 @@ def try_next(search: Search) -> bool:
 def _try(search: Search, trial: optuna.Trial) -> None:
     point, metric = search.point(trial), search.config.data.lead.name
     trial.set_user_attr("point", {"name": point.name, "teachers": point.teachers})
-    config, seeds = search.held_out, range(search.config.tune.seeds)
+    config, folds = search.held_out, search.config.tune.folds
     reported = trial.study.trials[trial.number].intermediate_values
 
     def watch(step: int, metrics: Mapping[str, float]) -> None:
@@ -212,11 +216,10 @@ def _try(search: Search, trial: optuna.Trial) -> None:
 
     scores = []
     try:
-        for seed in seeds:
-            folder = search.folder / "trials" / point.name
-            folder = folder / f"seed-{seed}" if len(seeds) > 1 else folder
-            applied = point.applied(config, folder=folder).replace({"seed": config.seed + seed})
-            result = run(applied, resume=True, on_evaluation=None if seed else watch)
+        for number, repeat in enumerate(repeats_of(search.config.tune)):
+            folder = search.folder / "trials" / point.name / repeat.place
+            applied = repeat.applied(point.applied(config, folder=folder), folds=folds)
+            result = run(applied, resume=True, on_evaluation=None if number else watch)
             scores.append(result.metrics["holdout"][metric])
     except optuna.TrialPruned:
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
