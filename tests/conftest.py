@@ -120,6 +120,7 @@ def write_run(
     rho: bool = True,
     split: str = "test",
     rows: int = 2000,
+    unlabelled: int = 0,
     config: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Path:
@@ -141,7 +142,7 @@ def write_run(
             "train": {"accuracy": 0.98, "loss": 0.07},
             split: {"accuracy": accuracy, "loss": 0.6},
         },
-        rows={"train": 1000, split: rows},
+        rows={"train": 1000, split: rows} | ({"unlabelled": unlabelled} if unlabelled else {}),
         classes=["fresh", "rotten"],
         student=StudentInfo(
             source="hf:models/minilm-l6", parameters=15_500_000, width=384, tap="classifier"

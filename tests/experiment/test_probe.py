@@ -21,8 +21,9 @@ def test_each_teacher_and_all_together(small):
     assert [one.teachers for one in results] == [("wide",), ("narrow",), ("wide", "narrow")]
     assert not any(one.weighted for one in results)
     assert {one.evaluated for one in results} == {"test"}
-    for one in results:  # the standard error of a share of 24 rows
-        assert one.error == pytest.approx((one.score * (1 - one.score) / 24) ** 0.5)
+    for one in results:  # the standard error of a share of 24 rows, two right and two wrong added
+        share = (24 * one.score + 2) / 28
+        assert one.error == pytest.approx((share * (1 - share) / 28) ** 0.5)
 
 
 def test_one_teacher_is_probed_once(small):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tutelage.report.units import SPACE
 from tutelage.report.verdict import reasons, verdict
 from tutelage.results import read_comparison
 
@@ -69,3 +70,22 @@ def test_several_shares_of_the_rows(table, scores) -> None:
 
     assert verdict(comparison).startswith("AFT has the lowest mean relative error: 0.897")
     assert any("Several students or shares" in sentence for sentence in reasons(comparison))
+
+
+def test_few_rows_that_are_all_right_are_no_certainty(tmp_path: Path, write_run) -> None:
+    write_run(tmp_path / "stl", method="stl", accuracy=0.9, rows=30)
+    said = " ".join(
+        reasons(read_comparison([write_run(tmp_path / "aft", accuracy=1.0, rows=30)]))
+    ).replace(SPACE, " ")
+
+    assert "a standard error of 4.0 points from the choice of rows" in said
+    assert "All 30 test rows are right: on other rows the share may be as low as 90.0 %" in said
+
+
+def test_no_right_row_is_no_certainty_either(tmp_path: Path, write_run) -> None:
+    write_run(tmp_path / "stl", method="stl", accuracy=0.1, rows=30)
+    said = " ".join(
+        reasons(read_comparison([write_run(tmp_path / "aft", accuracy=0.0, rows=30)]))
+    ).replace(SPACE, " ")
+
+    assert "None of the 30 test rows is right: on other rows the share may be as high as 10" in said

@@ -1,10 +1,11 @@
 """The verdict of a comparison in plain words: whether the transfer helped, and how sure that is."""
 
 from tutelage.regularizers.catalogue import BASELINE, label_of
+from tutelage.report.fairness import fine_tuning_of, how_fair, unlike_training
 from tutelage.report.tables import probe_correlation
 from tutelage.report.units import SPACE, gap, score, short
+from tutelage.report.unlabelled import unlabelled_sentences
 from tutelage.results.comparison import Comparison, Row, Run
-from tutelage.results.shell import command_line
 from tutelage.results.statistics import Difference, SampleMean
 from tutelage.tasks import TASKS, Metric, share_error
 
@@ -24,7 +25,12 @@ def verdict(comparison: Comparison) -> str:
     if row is None or row.difference is None:
         row = row or comparison.finished[0]
         return f"{row.label} reaches {_reached(row, metric)}{_over(row)}."
-    difference = row.difference
+    unlike = unlike_training(row, comparison.baseline_of(row))
+    first = f"With unlike training ({unlike}), " if unlike else ""
+    return first + _verdict_on(row, row.difference, metric)
+
+
+def _verdict_on(row: Row, difference: Difference, metric: Metric) -> str:
     amount = _amount(difference, metric)
     if difference.sign in ("above", "below"):
         return (
@@ -56,17 +62,13 @@ def reasons(comparison: Comparison) -> list[str]:
             "them, its curves, weights and sizes are on a page of its runs alone."
         )
     if row is not None and row.difference is not None:
+        sentences += how_fair(comparison, row)
         sentences += _how_sure(comparison, row, row.difference)
-        sentences += _how_fair(comparison, row)
+        sentences += _at_the_edge(comparison, row)
     elif row is not None and row.runs:
-        folder = row.runs[0].result.config.get("output", {}).get("dir", "runs/run")
         sentences.append(
             "There is no run of standard fine-tuning next to it, so nothing here says whether the "
-            "transfer helped. This makes one: "
-            + command_line(
-                *("tutelage", "train", f"{folder}/config.toml"),
-                *("--method", "stl", "--out", f"{folder}-stl"),
-            )
+            "transfer helped. This makes one: " + fine_tuning_of(row)
         )
     several = len(comparison.transfers) > 1 and comparison.picked is None
     if several and row is not None and row.difference is not None and row.difference.mean > 0:
@@ -76,6 +78,7 @@ def reasons(comparison: Comparison) -> list[str]:
         )
     if comparison.tuned:
         sentences.append("Settings were chosen for each row on a hold-out of its training rows.")
+    sentences += unlabelled_sentences(comparison)
     sentences.append(probe_correlation(comparison))
     return [*filter(None, sentences), *_room(comparison)]
 
@@ -168,20 +171,20 @@ def _how_sure(comparison: Comparison, row: Row, difference: Difference) -> list[
     return [text]
 
 
-def _how_fair(comparison: Comparison, row: Row) -> list[str]:
-    baseline, difference = comparison.baseline_of(row), row.difference
-    sentences = []
-    if baseline is not None and difference is not None and not difference.paired:
-        sentences.append(
-            f"The two share no seed ({_list(row)} against {_list(baseline)}), "
-            "so the difference cannot be paired by seed."
-        )
-    if not row.fair:
-        sentences.append(
-            "Standard fine-tuning was trained with other settings (steps, batch size, learning "
-            "rate or the like), so the difference is not due to the transfer alone."
-        )
-    return sentences
+def _at_the_edge(comparison: Comparison, row: Row) -> list[str]:
+    """What a share of all rows, or of none, leaves open: the rule of three."""
+    share = row.score.mean if row.score is not None else None
+    rows = row.runs[0].result.rows.get(comparison.evaluated) if row.runs else None
+    if share not in (0, 1) or not rows or not comparison.metric.counts_rows:
+        return []
+    farthest = min(1.0, 3 / rows)
+    what, side = ("All", "low") if share == 1 else ("None of the", "high")
+    bound = f"{100 * (1 - farthest if share == 1 else farthest):.1f}{SPACE}%"
+    verb = "are" if share == 1 else "is"
+    return [
+        f"{what} {rows:,} {SPLITS[comparison.evaluated]} rows {verb} right: on other rows the share may "
+        f"be as {side} as {bound} (95{SPACE}% confidence, by the rule of three)."
+    ]
 
 
 def _room(comparison: Comparison) -> list[str]:
@@ -228,7 +231,3 @@ def _seeds(count: int) -> str:
 def _over(row: Row) -> str:
     count = len(row.values)
     return f" over {_seeds(count)}" if count > 1 else " with one seed"
-
-
-def _list(row: Row) -> str:
-    return ", ".join(str(seed) for seed in row.seeds)

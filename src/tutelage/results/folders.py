@@ -10,7 +10,15 @@ from tutelage.errors import DataError
 from tutelage.files import with_digest, without_digest, write_atomically, writing_to
 from tutelage.regularizers.catalogue import BASELINE
 from tutelage.results.comparison import Comparison, Run, Scores, compare_scores
-from tutelage.results.grouping import compare_runs, fair_baselines, same_task, same_training
+from tutelage.results.grouping import (
+    compare_runs,
+    fair_baselines,
+    same_but_unlabelled,
+    same_settings,
+    same_task,
+    same_training,
+    training_differences,
+)
 from tutelage.results.result import (
     Result,
     read_history,
@@ -18,8 +26,16 @@ from tutelage.results.result import (
     read_rho,
     refuse_changed_files,
 )
+from tutelage.results.unlabelled import learns_from_unlabelled
 
-__all__ = ["read_comparison", "read_run", "stl_beside", "with_runs", "write_comparison"]
+__all__ = [
+    "labelled_beside",
+    "read_comparison",
+    "read_run",
+    "stl_beside",
+    "with_runs",
+    "write_comparison",
+]
 
 COMPARISON = "compare.json"
 
@@ -39,8 +55,8 @@ def stl_beside(folder: Path) -> Path | None:
     """Find the run of standard fine-tuning that a run is compared with.
 
     It lies in the same parent folder and has the same data, evaluated rows and student. Of
-    several, one with the same training settings is preferred, then one with the same seed, then
-    the first by name.
+    several, the one whose training differs in the fewest settings is preferred, then one with the
+    same seed, then the first by name.
 
     Args:
         folder: A finished run.
@@ -55,9 +71,37 @@ def stl_beside(folder: Path) -> Path | None:
     if result.method == BASELINE:
         return None
     candidates = [
-        (not same_training(other, result), other.seed != result.seed, path)
+        (len(training_differences(other, result)), other.seed != result.seed, path)
         for path, other in _siblings(folder)
         if other.method == BASELINE and same_task(other, result)
+    ]
+    return min(candidates)[-1] if candidates else None
+
+
+def labelled_beside(folder: Path) -> Path | None:
+    """Find the run that differs from a run only in having no unlabelled rows.
+
+    It lies in the same parent folder and has the same seed; its number of steps may differ. Of
+    several, one with the same number is preferred, then the first by name.
+
+    Args:
+        folder: A finished run.
+
+    Returns:
+        The other run's folder; None where there is none, or ``folder`` has no unlabelled rows.
+
+    Raises:
+        DataError: If ``folder`` holds no result.
+    """
+    result = read_result(folder)
+    if not learns_from_unlabelled(result):
+        return None
+    candidates = [
+        (not same_training(other, result), path)
+        for path, other in _siblings(folder)
+        if other.seed == result.seed
+        and not learns_from_unlabelled(other)
+        and same_but_unlabelled(other, result)
     ]
     return min(candidates)[-1] if candidates else None
 
@@ -72,6 +116,7 @@ def read_comparison(
 
     The folder of one ``tutelage compare`` gives its comparison as it was written. Of other folders
     the runs are grouped; where none is standard fine-tuning, runs of it next to them are added.
+    Where all differ in their seed alone, runs of the same without unlabelled rows are added, too.
 
     Args:
         folders: Folders of finished runs, or of comparisons.
@@ -85,10 +130,14 @@ def read_comparison(
         return _written(folders[0])
     folders = [run for folder in folders for run in _runs_in(folder)]
     runs = [read_run(folder) for folder in folders]
-    if all(run.result.method != BASELINE for run in runs):
-        baselines = dict.fromkeys(stl_beside(folder) for folder in folders)
-        runs += [read_run(folder) for folder in baselines if folder is not None]
     result = None if picked is None else read_result(picked)
+    beside: dict[Path | None, None] = {}
+    if all(run.result.method != BASELINE for run in runs):
+        beside |= dict.fromkeys(map(stl_beside, folders))
+    if runs and all(same_settings(run.result, runs[0].result) for run in runs):
+        beside |= dict.fromkeys(map(labelled_beside, folders))
+        result = result or runs[0].result
+    runs += [read_run(folder) for folder in beside if folder is not None]
     return compare_runs(runs, picked=result, probes=probes)
 
 

@@ -15,10 +15,13 @@ __all__ = [
     "compare_runs",
     "evaluated_split",
     "fair_baselines",
+    "same_but_unlabelled",
     "same_data",
+    "same_settings",
     "same_task",
     "same_training",
     "score_of",
+    "training_differences",
 ]
 
 IN_OTHER_FIELDS = {
@@ -61,7 +64,29 @@ def same_task(one: Result, other: Result) -> bool:
 
 def same_training(one: Result, other: Result) -> bool:
     """Whether two runs were trained with the same steps, batches, learning rate and so on."""
-    return _training(one) == _training(other)
+    return not training_differences(one, other)
+
+
+def training_differences(one: Result, other: Result) -> dict[str, tuple[Any, Any]]:
+    """Return the settings of ``train`` in which two runs differ, with the two values of each."""
+    left, right = _training(one), _training(other)
+    names = sorted(left.keys() | right.keys())
+    values = {name: (left.get(name), right.get(name)) for name in names}
+    return {name: pair for name, pair in values.items() if pair[0] != pair[1]}
+
+
+def same_settings(one: Result, other: Result) -> bool:
+    """Whether two runs differ at most in their seed and in settings that decide no number."""
+    return _settings(one) == _settings(other)
+
+
+def same_but_unlabelled(one: Result, other: Result) -> bool:
+    """Whether two runs differ at most in rows without a label, the number of steps, and the seed."""
+    return (
+        _comparable(one, other)
+        and one.rows.get("train") == other.rows.get("train")
+        and _but_unlabelled(one) == _but_unlabelled(other)
+    )
 
 
 def compare_runs(
@@ -210,10 +235,20 @@ def _settings(result: Result) -> str:
     config = _without(ExperimentConfig.deciding(result.config), "seed", "train")
     if result.method == BASELINE:  # settings that it does not use cannot separate two of its runs
         config = {"data": _labelled(result.config), "student": config.get("student")}
-    parts: list[Any] = [result.method, config, _training(result), result.rows.get("unlabelled")]
+    unlabelled = result.rows.get("unlabelled")
+    parts: list[Any] = [result.method, config, _training(result), unlabelled]
+    if unlabelled:
+        parts.append(result.config.get("train", {}).get("unlabelled_share"))
     if result.method != BASELINE:
         parts.append(result.beta)
     return _canonical(parts)
+
+
+def _but_unlabelled(result: Result) -> str:
+    """All settings that decide the run's numbers, but rows without a label, steps and the seed."""
+    config = _without(ExperimentConfig.deciding(result.config), "seed", "train", "data")
+    train = _without(_training(result), "steps")
+    return _canonical([result.method, config, _labelled(result.config), train, result.beta])
 
 
 def _canonical(value: Any) -> str:

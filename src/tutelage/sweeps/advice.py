@@ -18,8 +18,8 @@ class Score(BaseModel):
 
     Attributes:
         value: At most 1.
-        error: Of an accuracy ``sqrt(p (1 - p) / n)``; of others see ``Task.standard_error``. None
-            for a fine-tuned student, whose outputs are not kept, where it is not an accuracy.
+        error: Of an accuracy ``share_error``; of others see ``Task.standard_error``. None for a
+            fine-tuned student, whose outputs are not kept, where it is not an accuracy.
         metric: What it is.
     """
 
