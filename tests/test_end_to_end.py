@@ -205,6 +205,7 @@ def test_what_is_cached_is_not_computed_again(images, tmp_path, monkeypatch):
         ["transfer.params.inner_steps=2"],
         ["transfer.method=aft-nokernel"],
         ["train.augment=invariant"],
+        ["data.views=2", "transfer.method=aft+probe"],
         ["train.inputs=disk"],
         ["train.inputs=none"],
         ["train.optimizer=sgd", "train.momentum=0.5", "train.warmup=2", "train.clip_norm=1.0"],

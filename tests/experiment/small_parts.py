@@ -9,6 +9,7 @@ from PIL import Image
 from torch import nn
 
 from tutelage import Regularizer
+from tutelage.data import Split
 
 
 def _seeded(*layers: int, seed: int) -> nn.Sequential:
@@ -34,6 +35,20 @@ def loud() -> nn.Module:
 
 def noise() -> nn.Module:
     return nn.Sequential(_seeded(3 * 32 * 32, 9, seed=3), _Hashed())
+
+
+class LookedUp:
+    """A teacher that knows features of rows by their ids."""
+
+    width = 2
+    modality = "image"
+    parameters = None
+
+    def identity(self) -> dict[str, str]:
+        return {"scheme": "looked up"}
+
+    def read(self, split: Split, rows: range) -> torch.Tensor:
+        return torch.ones(len(rows), 2)
 
 
 class _Hashed(nn.Module):

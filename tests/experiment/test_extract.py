@@ -4,9 +4,12 @@ import pytest
 import small_parts
 import torch
 
-from tutelage.errors import ConfigError
+from tutelage.data import view_of
+from tutelage.errors import ConfigError, SourceError
 from tutelage.experiment.extract import estimate_extraction, extract
 from tutelage.experiment.plan import Plan
+from tutelage.experiment.runtime import Runtime
+from tutelage.inputs import ImageInput
 
 
 def test_features_are_those_of_a_plain_call(small, digits):
@@ -38,3 +41,38 @@ def test_an_estimate_says_why_features_are_not_cached(small):
 def test_without_a_teacher_there_is_nothing_to_extract(small, verb):
     with pytest.raises(ConfigError, match="no teacher to extract features of; add --teacher"):
         verb(small.replace({"teachers": (), "transfer.method": "stl"}))
+
+
+def test_views_are_extracted_and_estimated(small, digits):
+    config = small.replace({"data.views": 2})
+    (before, _) = estimate_extraction(config)
+    assert before.estimate.rows == 180
+    wide, _ = extract(config)
+    assert wide.rows == 180
+    assert [one.estimate.cached for one in estimate_extraction(config)] == [180, 180]
+    (plain, _) = extract(small)
+    assert plain.keys == wide.keys, "the rows as they are keep their key"
+    (more, _) = estimate_extraction(small.replace({"data.views": 3}))
+    assert (more.estimate.rows, more.estimate.cached) == (240, 180), "a further view is one more"
+
+    plan = Plan.of(config)
+    split = view_of(plan.splits.extracted, 2, seed=0)
+    expected = small_parts.features(
+        small_parts.wide(), torch.stack([pil_pixels(split.rows[n]) for n in range(60)])
+    )
+    assert torch.allclose(wide.views[1][0].gather(torch.arange(60)), expected, atol=1e-5)
+
+
+def pil_pixels(image):
+    """A crop as the teachers' input of 32 pixels has it."""
+    return ImageInput.from_options(32).prepare(image).float() / 255
+
+
+def test_a_teacher_that_looks_rows_up_is_refused_before_any_extraction(small):
+    looked_up = {"source": "python:small_parts:LookedUp", "name": "looked up"}
+    teachers = [*small.model_dump()["teachers"][:1], looked_up]
+    config = small.replace({"data.views": 2, "teachers": teachers})
+    for verb in (extract, estimate_extraction):
+        with pytest.raises(SourceError, match="looked up looks up those of the rows as they are"):
+            verb(config)
+    assert not Runtime.of(config).cache.entries()

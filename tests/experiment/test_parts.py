@@ -17,11 +17,13 @@ from tutelage.experiment.parts import (
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import extract_features
+from tutelage.inputs import ImageInput
 from tutelage.regularizers import Standardized
 from tutelage.regularizers.factor import FactorTransfer
 from tutelage.regularizers.none import NoTransfer
 from tutelage.tasks.soft_labels import SoftLabels
 from tutelage.training.accelerator import accelerator_for
+from tutelage.training.samplers import RowView
 
 
 def built(config):
@@ -152,6 +154,40 @@ def test_only_training_views_are_augmented(small):
     )
     assert training.shape == plain.shape
     assert not torch.equal(training, plain)
+
+
+def test_each_look_at_a_row_comes_with_its_own_features_and_soft_label(small):
+    plan, batches, _ = prepared(small.replace({"transfer.method": "aft+probe", "data.views": 2}))
+    rows = len(plan.seen)
+    assert len(batches.training) == len(batches.plain) == rows
+    assert batches.training.soft.shape == (3 * rows, 3)
+    epoch = [[RowView(row, row + rows * 7) for row in range(rows)]]
+    (batch,) = batches.training.loader(epoch)
+    looks = [(row + 7) % 3 for row in range(rows)]
+    images = torch.stack(
+        [pixels_of(plan.looks.rows[row + look * rows]) for row, look in enumerate(looks)]
+    )
+    assert torch.equal(batch.inputs["image"].float() / 255, images)
+    expected = small_parts.features(small_parts.wide(), images)
+    assert torch.allclose(batch.teacher["wide"], expected, atol=1e-5)
+    assert torch.equal(batch.labels, plan.training.labels)
+    numbers = torch.arange(rows) + torch.tensor(looks) * rows
+    assert torch.equal(batch.soft, batches.training.soft[numbers])
+    for source in (batches.plain, batches.labelled):
+        (batch,) = source.in_order(rows)
+        plain = torch.stack([pixels_of(plan.seen.rows[row]) for row in range(rows)])
+        assert torch.equal(batch.inputs["image"].float() / 255, plain)
+
+
+def pixels_of(image):
+    return ImageInput.from_options(32).prepare(image).float() / 255
+
+
+def test_a_method_prepares_on_the_rows_as_they_are(small):
+    config = small.replace({"transfer.method": "ft"})
+    plain, views = learned(config), learned(config.replace({"data.views": 2}))
+    assert plain.keys() == views.keys()
+    assert all(torch.equal(plain[name], views[name]) for name in plain)
 
 
 def test_what_follows_from_teachers_alone_is_computed_once(small, monkeypatch):

@@ -7,6 +7,7 @@ from PIL import Image
 
 from tutelage import run
 from tutelage.config import ExperimentConfig
+from tutelage.data import view_of
 from tutelage.demo.data import minilm
 from tutelage.errors import ConfigError, TutelageError
 from tutelage.experiment.plan import Plan
@@ -106,6 +107,40 @@ def test_augmented_texts_are_refused(reviews, config):
     changes = {"data.source": f"table:{reviews}", "data.id": "id", "train.augment": "invariant"}
     with pytest.raises(ConfigError, match="for texts choose 'none'"):
         Plan.of(config.replace(changes | {"transfer.method": "stl", "student.input": None}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"train.augment": "invariant"}, "crops that no teacher saw"),
+        (
+            {"teachers.0.source": "features:emb.npy", "teachers.0.input": None},
+            "leave this teacher out",
+        ),
+    ],
+)
+def test_what_cannot_have_views_is_refused(config, changes, says):
+    with pytest.raises(TutelageError) as told:
+        Plan.of(config.replace({"data.views": 3, **changes}))
+    assert says in str(told.value)
+    assert "data.views" in str(told.value)
+
+
+def test_views_follow_the_rows_they_are_of(config):
+    plan = Plan.of(config.replace({"data.views": 2}))
+    rows = len(plan.seen)
+    assert len(plan.looks) == 3 * rows
+    assert list(plan.looks.ids) == 3 * list(plan.seen.ids)
+    assert plan.looks.rows[0].tobytes() == plan.seen.rows[0].tobytes()
+    second = view_of(plan.seen, 2, seed=0).rows[5]
+    assert plan.looks.rows[2 * rows + 5].tobytes() == second.tobytes()
+    assert plan.counts == {"train": 60, "test": 24}, "a view is no row"
+    assert Plan.of(config.replace({"data.views": 2}), trains=False, probes=True).views == 0
+
+
+def test_views_belong_to_the_digest(config):
+    digests = {Plan.of(config.replace({"data.views": k})).digest([]) for k in (0, 1, 2)}
+    assert len(digests) == 3
 
 
 def test_a_plan_draws_no_random_numbers(config):

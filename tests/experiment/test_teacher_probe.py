@@ -4,10 +4,12 @@ import pytest
 import small_parts
 import torch
 
+from tutelage.cache.table import as_table, matrix
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import extract_features, teacher_rows
 from tutelage.experiment.teacher_probe import ProbedRows, probe_score, soft_labels, teacher_probe
+from tutelage.probes import cross_fitted
 
 
 @pytest.fixture
@@ -70,3 +72,24 @@ def test_soft_labels_are_outputs_for_each_training_row_and_cached(opened):
     assert derived_files(runtime) == files
     soft_labels(plan, teachers[:1], teacher_rows(teachers[:1], plan.training), runtime)
     assert len(derived_files(runtime)) == len(files) + 1
+
+
+def test_soft_labels_of_views_are_those_of_the_rows_probe_and_keep_the_rows(small, opened):
+    plan, runtime, teachers, _ = opened
+    plain = soft_labels(plan, teachers, teacher_rows(teachers, plan.training), runtime)
+    config = small.replace({"data.views": 2})
+    viewed = Plan.of(config)
+    teachers = extract_features(viewed, runtime)
+    rows = teacher_rows(teachers, viewed.training, views=2)
+    assert len(rows) == 180
+    logits = soft_labels(viewed, teachers, rows, runtime)
+    assert torch.equal(logits[:60], plain)
+    features = [matrix(rows, numbers) for numbers in torch.arange(180).reshape(3, 60)]
+    expected = cross_fitted(
+        features[0],
+        viewed.training.labels,
+        task=viewed.task,
+        views=[as_table(features[1]), as_table(features[2])],
+    )
+    assert torch.allclose(logits, expected, atol=1e-4)
+    assert not torch.equal(logits[60:120], logits[120:])

@@ -1,5 +1,7 @@
 """Estimates before, during and after an extraction."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_teachers import ImageTeacher, Table, TextTeacher, Watch, images, texts
@@ -66,3 +68,18 @@ def test_a_damaged_journal_counts_as_nothing(tmp_path):
     (journal,) = tmp_path.rglob("progress.jsonl")
     journal.write_bytes(b"{")
     assert estimate(TextTeacher(), split, store=store).cached == 0
+
+
+def test_views_count_like_rows(tmp_path):
+    store, split, teacher = FeatureStore(tmp_path), images(60), ImageTeacher()
+    views = [replace(split, name=f"train, view {number}") for number in (1, 2)]
+    before = estimate(teacher, split, store=store, views=views)
+    assert (before.rows, before.cached) == (180, 0)
+    assert before.seconds > 0
+    sizes = []
+    for one in (split, *views):
+        features = extract_split(teacher, one, store=store)
+        sizes += [path.stat().st_size for path in features.folder.glob("features-*")]
+        after = estimate(teacher, split, store=store, views=views)
+        assert after.cached == 60 * len(sizes)
+    assert (after.seconds, after.bytes) == (0.0, sum(sizes)) == (0.0, before.bytes)

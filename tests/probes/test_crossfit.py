@@ -4,6 +4,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from tutelage.cache.table import as_table
 from tutelage.errors import ConfigError, DataError
 from tutelage.probes import cross_fitted, fit_probe, probe_holdout, stratified_folds
 from tutelage.tasks import SingleLabel
@@ -49,6 +50,24 @@ def test_a_rows_label_does_not_reach_its_logits(digits):
         together = folds == folds[row]
         assert torch.equal(after[together], before[together])
         assert not (after[~together] == before[~together]).all(dim=1).any()
+
+
+def test_a_views_outputs_come_from_the_probe_of_its_row(digits):
+    features, labels = digits
+    views = [as_table(features + shift) for shift in (0.5, -3.0)]
+    task = SingleLabel.numbered(10)
+    alone = cross_fitted(features, labels, task=task, c=0.01)
+    logits = cross_fitted(features, labels, task=task, c=0.01, views=views)
+    assert torch.equal(logits[:400], alone)
+    folds = stratified_folds(labels, folds=5, seed=0)
+    for row in (0, 1, 7, 399):
+        others = labels != UNLABELLED
+        if labels[row] != UNLABELLED:
+            others &= folds != folds[row]
+        probe = fit_probe(features[others], labels[others], task=task, c=0.01)
+        for number, shift in enumerate((0.5, -3.0), start=1):
+            expected = probe.outputs(features[row : row + 1] + shift)[0]
+            assert torch.allclose(logits[400 * number + row], expected, atol=1e-5)
 
 
 def test_random_labels_are_not_remembered():

@@ -81,3 +81,31 @@ def test_rows_that_cannot_be_decoded_become_a_failure(split: Split) -> None:
     failure = source.__getitems__([RowView(0, 0)])
     assert isinstance(failure, Failure)
     assert str(failure.error()) == "broken.png cannot be decoded"
+
+
+def test_a_row_is_shown_in_turn_as_it_is_and_in_each_view(split: Split) -> None:
+    """With two views, three epochs show each row in all three looks; its label goes with it."""
+    count, views = len(split), 2
+    numbers = torch.arange(3 * count)
+    images = numbers[:, None, None, None].expand(-1, 3, 1, 1)
+    stored = PreparedRows(ImageInput.from_options(1), images, decode="stored")
+    features = as_table(numbers[:, None].float())
+    source = BatchSource(
+        split, stored, teachers=features, soft=numbers[:, None].float(), views=views
+    )
+    assert len(source) == count
+    size = count // 4
+    sampler = ShuffledBatches(range(count), size, batches=3 * 4, seed=5)
+    shown: dict[int, list[int]] = {row: [] for row in range(count)}
+    together = set()
+    for batch in source.loader(sampler):
+        looks = batch.inputs["image"][:, 0, 0, 0]
+        assert torch.equal(batch.teacher["features"][:, 0], looks.float())
+        assert batch.soft is not None
+        assert torch.equal(batch.soft[:, 0], looks.float())
+        assert torch.equal(batch.labels, split.labels[looks % count])
+        together.add(len(set((looks // count).tolist())))
+        for look in looks.tolist():
+            shown[look % count].append(look // count)
+    assert all(sorted(looks) == [0, 1, 2] for looks in shown.values())
+    assert 3 in together, "one batch holds rows as they are beside views"

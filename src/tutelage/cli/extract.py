@@ -33,9 +33,8 @@ def extract_all(
         _estimates(config, table, console=console, progress=progress)
         return
     for teacher in extract(config, progress=progress):
-        features = teacher.features
-        size = human_size(features.bytes)
-        table.add_row(teacher.name, str(len(features)), str(features.width), size)
+        size = human_size(teacher.bytes)
+        table.add_row(teacher.name, str(teacher.rows), str(teacher.features.width), size)
     print_table(table, console=console)
 
 

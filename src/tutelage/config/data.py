@@ -66,6 +66,10 @@ class DataConfig(Section):
             with an empty label are used in the same way.
         unlabelled_split: Split of ``unlabelled`` to use, if it has several.
         unlabelled_params: Options of ``unlabelled``, as ``params`` are those of ``source``.
+        views: Augmented views of each training row, labelled or not, besides the row itself: crops of
+            pictures, mirrored or not, and windows of long texts. They are decided by the row's id and
+            ``split_seed``; teachers and student read the same ones, and the teachers' features of each are
+            cached. Training shows each row now as it is, now in one of its views. 0 for none.
         params: Options of the source: ``delimiter``, ``quoting``, ``escape``, ``encoding`` and
             ``header`` of ``table:``, ``revision`` of ``hub:``, the function's arguments for ``python:``.
     """
@@ -95,6 +99,7 @@ class DataConfig(Section):
     unlabelled: str | None = None
     unlabelled_split: str = "train"
     unlabelled_params: dict[str, Any] = Field(default_factory=dict)
+    views: Annotated[int, Field(ge=0)] = 0
     params: dict[str, Any] = Field(default_factory=dict)
 
     @property

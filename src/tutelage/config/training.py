@@ -117,7 +117,7 @@ class TrainConfig(Section):
             raise ValueError(
                 f"{value!r} would need teachers' features of the changed inputs, and the cache holds "
                 "those of the plain rows only; choose 'none', or 'invariant' for views whose target "
-                "stays that of the plain row"
+                "stays that of the plain row, or set data.views for views that teachers see, too"
             )
         return value
 

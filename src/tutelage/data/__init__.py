@@ -16,6 +16,7 @@ from tutelage.data.open import open_data
 from tutelage.data.read import READERS, read_data, read_unlabelled
 from tutelage.data.splits import Splits, choose_splits
 from tutelage.data.summary import summarize
+from tutelage.data.views import view_of
 
 __all__ = [
     "READERS",
@@ -35,4 +36,5 @@ __all__ = [
     "read_data",
     "read_unlabelled",
     "summarize",
+    "view_of",
 ]

@@ -40,6 +40,8 @@ def _rows(data: Data, splits: Splits, config: DataConfig) -> str:
     parts = [_count(len(splits.training), "training row"), evaluated]
     if unlabelled := sum(map(len, splits.unlabelled)):
         parts.append(f"{_count(unlabelled, 'row')} without a label")
+    if config.views:
+        parts.append(f"{_count(config.views, 'view')} of each training row")
     return f"{config.source}: {'; '.join(parts)}"
 
 

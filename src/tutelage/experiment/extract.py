@@ -10,6 +10,7 @@ from tutelage.experiment.teacher_features import (
     Teacher,
     extract_features,
     extraction_settings,
+    refuse_unseeing,
 )
 from tutelage.extraction import Estimate, estimate
 from tutelage.extraction.extract import feature_key
@@ -77,6 +78,9 @@ def estimate_extraction(
     plan, runtime = _plan(config), Runtime.of(config, progress)
     plan.tell(runtime.progress)
     estimates = []
+    if plan.views:
+        refuse_unseeing(plan)
+    views = [split for (split,) in plan.views_of(plan.splits.extracted)]
     for teacher in plan.teachers:
         source, split = teacher.open(), plan.splits.extracted.side(teacher.side)
         expected = estimate(
@@ -84,6 +88,7 @@ def estimate_extraction(
             split,
             store=runtime.cache,
             settings=extraction_settings(plan, teacher, runtime),
+            views=[view.side(teacher.side) for view in views],
         )
         key = feature_key(source, split, dtype=config.cache.dtype)
         reason = None if expected.cached else runtime.cache.why_missing(key)

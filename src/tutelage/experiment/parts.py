@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from tutelage.cache import select
 from tutelage.cache.derived import derived
 from tutelage.data import Split
 from tutelage.errors import ConfigError
@@ -52,8 +53,8 @@ class Prepared:
     """A run's rows as the student reads them.
 
     Attributes:
-        training: The rows to train on, with the teachers' features and soft labels; augmented views
-            where these are asked for.
+        training: The rows to train on and their views, with the teachers' features and soft labels; or
+            new augmented views each time, where these are asked for.
         plain: The same rows, not augmented.
         labelled: Those of the plain rows that have a label to train on.
         evaluated: Test or hold-out rows.
@@ -196,7 +197,7 @@ def prepare_batches(
 ) -> Prepared:
     """Decode the rows, and join the teachers' features and soft labels to them."""
     settings, method = plan.config.train, plan.method
-    rows = len(plan.seen) + len(plan.evaluated)
+    rows = len(plan.looks) + len(plan.evaluated)
     keep = choose_keep(settings.inputs, student.input, rows=rows, progress=runtime.progress)
 
     def prepared(split: Split, *, augment: bool = False) -> PreparedRows | PreparedPairs:
@@ -209,18 +210,20 @@ def prepare_batches(
             progress=runtime.progress,
         )
 
-    plain = prepared(plan.seen)
+    looks = prepared(plan.looks)  # the rows as they are come first, and of these the labelled ones
     augmented = settings.augment == "invariant"
-    views = prepared(plan.seen, augment=True) if augmented else plain
+    shown = prepared(plan.seen, augment=True) if augmented else looks
     features = soft = None
     if teachers:
-        features = teacher_rows(teachers, plan.training, unlabelled=plan.unlabelled)
+        features = teacher_rows(
+            teachers, plan.training, unlabelled=plan.unlabelled, views=plan.views
+        )
         soft = soft_labels(plan, teachers, features, runtime) if method.uses_soft_labels else None
-    shown = features if method.has_transfer_term else None
+    compared = features if method.has_transfer_term else None
     return Prepared(
-        training=BatchSource(plan.seen, views, teachers=shown, soft=soft),
-        plain=BatchSource(plan.seen, plain),
-        labelled=BatchSource(plan.training, plain),  # they come first in all rows seen
+        training=BatchSource(plan.seen, shown, teachers=compared, soft=soft, views=plan.views),
+        plain=BatchSource(plan.seen, looks),
+        labelled=BatchSource(plan.training, looks),
         evaluated=BatchSource(plan.evaluated, prepared(plan.evaluated)),
     )
 
@@ -245,7 +248,7 @@ def prepare_regularizer(
     config, task, labels = plan.config, plan.task, prepared.training.labels
     size = config.train.batch_size
     evidence = TrainingEvidence(
-        teachers=prepared.training.teachers,
+        teachers=select(prepared.training.teachers, torch.arange(len(plan.seen))),  # no views
         labels=task.standardized(labels),
         classes=task.outputs,
         student=lambda: represent(

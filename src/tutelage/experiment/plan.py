@@ -8,8 +8,19 @@ from typing import Any, TypeVar
 import torch
 
 from tutelage.config import ExperimentConfig, TeacherConfig
-from tutelage.data import Data, Modality, Side, Split, Splits, chained, open_data, summarize
+from tutelage.data import (
+    Data,
+    Modality,
+    Side,
+    Split,
+    Splits,
+    chained,
+    open_data,
+    summarize,
+    view_of,
+)
 from tutelage.data.overlap import not_evaluated
+from tutelage.data.views import refuse_equal_views
 from tutelage.errors import ConfigError, DataError, TutelageError
 from tutelage.files import canonical, digest_of
 from tutelage.progress import Progress
@@ -68,6 +79,7 @@ class Plan:
         task: The meaning of outputs and labels.
         teachers: The teachers, in the order of the config.
         unlabelled: Rows without a label that this run learns from, by source.
+        views: Augmented views of each of these rows, besides the row itself.
     """
 
     config: ExperimentConfig
@@ -77,6 +89,7 @@ class Plan:
     task: Task
     teachers: tuple[TeacherPlan, ...]
     unlabelled: tuple[Split, ...]
+    views: int = 0
 
     @classmethod
     def of(
@@ -129,6 +142,10 @@ class Plan:
                 mistakes.add(*wrong)
             else:
                 mistakes.tell(partial(_refuse_unmatched, teacher, data, splits, needed))
+        views = 0 if probes else config.data.views  # probes are of the rows as they are
+        if views:
+            mistakes.add(*_view_problems(config, taught=taught or not trains))
+            mistakes.tell(partial(refuse_equal_views, splits.training))
         if trains:
             mistakes.add(*_student_problems(config, data.modality))
             if method is not None and data.modality != "image+text":
@@ -150,7 +167,7 @@ class Plan:
         known = tuple(teacher for teacher in teachers if teacher is not None)
         assert task is not None
         assert method is not None
-        return cls(config, method, data, splits, task, known, unlabelled)
+        return cls(config, method, data, splits, task, known, unlabelled, views)
 
     @property
     def training(self) -> Split:
@@ -178,6 +195,20 @@ class Plan:
     def seen(self) -> Split:
         """All rows that the student sees in training: those with a label, then those without."""
         return chained([self.training, *self.unlabelled])
+
+    @cached_property
+    def looks(self) -> Split:
+        """All rows that the student sees, as they are; then all of them in each view, view by view."""
+        rows = [self.training, *self.unlabelled]
+        return chained([*rows, *(split for view in self.views_of(*rows) for split in view)])
+
+    def views_of(self, *splits: Split) -> tuple[tuple[Split, ...], ...]:
+        """For each view, these splits in that view."""
+        seed = self.config.data.split_seed
+        return tuple(
+            tuple(view_of(split, number, seed=seed) for split in splits)
+            for number in range(1, self.views + 1)
+        )
 
     @property
     def counts(self) -> dict[str, int]:
@@ -292,6 +323,21 @@ def _refuse_unmatched(
         splits=[split.side(teacher.side) for split in (*data.splits.values(), *others)],
         needed=[split.side(teacher.side) for split in needed],
     )
+
+
+def _view_problems(config: ExperimentConfig, *, taught: bool) -> list[str]:
+    wrong = [
+        f"data.views needs a teacher that computes features of the views; {teacher.source} holds those "
+        "of the rows as they are: set data.views = 0, or leave this teacher out"
+        for teacher in config.teachers
+        if taught and teacher.source.startswith("features:")
+    ]
+    if config.train.augment == "invariant":
+        wrong.append(
+            "train.augment = 'invariant' shows the student crops that no teacher saw, and data.views "
+            "crops that teachers saw, too; set one of them"
+        )
+    return wrong
 
 
 def _student_problems(config: ExperimentConfig, modality: Modality) -> list[str]:

@@ -11,6 +11,8 @@ from tutelage.experiment.plan import Plan, TeacherPlan
 from tutelage.experiment.runtime import Runtime
 from tutelage.extraction import ExtractionSettings, extract_split
 from tutelage.extraction.doubts import doubts
+from tutelage.extraction.extract import is_encoder
+from tutelage.teachers import Source
 
 __all__ = [
     "Teacher",
@@ -18,6 +20,7 @@ __all__ = [
     "extract_features",
     "extraction_settings",
     "refuse_constant",
+    "refuse_unseeing",
     "teacher_rows",
 ]
 
@@ -31,6 +34,7 @@ class Teacher:
         parameters: Numbers in its weights; None where that is not known.
         features: Of the rows that the data holds for training.
         unlabelled: Of the unlabelled rows, by source.
+        views: For each view, of the former rows and of the unlabelled ones, by source.
         doubts: Sentences that say why the features may tell nothing, or be those of other rows.
     """
 
@@ -38,6 +42,7 @@ class Teacher:
     parameters: int | None
     features: Features
     unlabelled: tuple[Features, ...] = ()
+    views: tuple[tuple[Features, ...], ...] = ()
     doubts: tuple[str, ...] = ()
 
     @property
@@ -47,19 +52,52 @@ class Teacher:
 
     @property
     def keys(self) -> list[str]:
-        """Digests of the cache keys of all its features."""
-        return [features.key.digest for features in (self.features, *self.unlabelled)]
+        """Digests of the cache keys of its features of the rows as they are."""
+        return [features.key.digest for features in self.looks[0]]
+
+    @property
+    def view_keys(self) -> list[str]:
+        """Digests of the cache keys of its features of views."""
+        return [features.key.digest for view in self.views for features in view]
+
+    @property
+    def looks(self) -> tuple[tuple[Features, ...], ...]:
+        """Its features of the rows as they are, then of each view: of all rows, by source."""
+        return ((self.features, *self.unlabelled), *self.views)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of all its features."""
+        return sum(len(features) for look in self.looks for features in look)
 
     @property
     def bytes(self) -> int:
         """Size of all its features on disk."""
-        return sum(features.bytes for features in (self.features, *self.unlabelled))
+        return sum(features.bytes for look in self.looks for features in look)
 
 
 def extract_features(plan: Plan, runtime: Runtime) -> list[Teacher]:
     """Return every teacher with its features of the plan's rows, cached or newly extracted."""
     unlabelled = plan.splits.unlabelled if plan.unlabelled else ()
-    return _extracted(plan, (plan.splits.extracted, *unlabelled), runtime)
+    rows = (plan.splits.extracted, *unlabelled)
+    views = plan.views_of(*rows)
+    if views:
+        refuse_unseeing(plan)
+    return _extracted(plan, rows, runtime, views=views)
+
+
+def refuse_unseeing(plan: Plan) -> None:
+    """Refuse teachers that look rows up, of which only custom ones are not known before.
+
+    Raises:
+        SourceError: If there is one.
+    """
+    for teacher in plan.teachers:
+        if teacher.config.source.startswith("python:") and not is_encoder(teacher.open()):
+            raise SourceError(
+                f"data.views needs a teacher that computes features of the views; {teacher.name} "
+                "looks up those of the rows as they are: set data.views = 0, or leave it out"
+            )
 
 
 def refuse_constant(teachers: Sequence[Teacher]) -> None:
@@ -81,7 +119,7 @@ def refuse_constant(teachers: Sequence[Teacher]) -> None:
 
 def run_digest(plan: Plan, teachers: Sequence[Teacher]) -> str:
     """Return a digest of a run's settings, rows and features; see ``Plan.digest``."""
-    return plan.digest([key for teacher in teachers for key in teacher.keys])
+    return plan.digest([key for teacher in teachers for key in (*teacher.keys, *teacher.view_keys)])
 
 
 def evaluated_rows(plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) -> FeatureTable:
@@ -96,42 +134,68 @@ def evaluated_rows(plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) ->
 
 
 def teacher_rows(
-    teachers: Sequence[Teacher], training: Split, *, unlabelled: Sequence[Split] = ()
+    teachers: Sequence[Teacher],
+    training: Split,
+    *,
+    unlabelled: Sequence[Split] = (),
+    views: int = 0,
 ) -> FeatureTable:
-    """Return the teachers' features of the training rows, then those of the unlabelled ones."""
-    rows = JoinedTable({t.name: t.features for t in teachers}, training.ids)
-    if not unlabelled:
-        return rows
-    more = [
-        JoinedTable({t.name: t.unlabelled[number] for t in teachers}, split.ids)
-        for number, split in enumerate(unlabelled)
-    ]
-    return concat([rows, *more])
+    """Return the teachers' features of the training rows, then those of the unlabelled ones; then the
+    same of each view."""
+    return concat(
+        [
+            JoinedTable({t.name: t.looks[look][number] for t in teachers}, split.ids)
+            for look in range(1 + views)
+            for number, split in enumerate((training, *unlabelled))
+        ]
+    )
 
 
-def _extracted(plan: Plan, splits: Sequence[Split], runtime: Runtime) -> list[Teacher]:
-    """Every teacher with its features of some splits, of which the first has labels."""
+def _extracted(
+    plan: Plan,
+    splits: Sequence[Split],
+    runtime: Runtime,
+    *,
+    views: Sequence[Sequence[Split]] = (),
+) -> list[Teacher]:
+    """Every teacher with its features of some splits, of which the first has labels, and of views."""
     teachers = []
     for teacher in plan.teachers:
-        source, settings = teacher.open(), extraction_settings(plan, teacher, runtime)
-        features = [
-            extract_split(
-                source,
-                split.side(teacher.side),
-                store=runtime.cache,
-                settings=settings,
-                name=teacher.name,
-                spec=teacher.config.source,
-                progress=runtime.progress,
-            )
-            for split in splits
-        ]
+        extractor = _Extractor(teacher, teacher.open(), plan, runtime)
+        features = extractor.features(splits)
         of_labels = label_doubts(teacher, features[0], splits[0])
         for doubt in of_labels:
             runtime.progress.note(f"{teacher.name}: {doubt}")
         told = (*(doubt for one in features for doubt in doubts(one)), *of_labels)
-        teachers.append(Teacher(teacher, source.parameters, features[0], tuple(features[1:]), told))
+        of_views = tuple(map(extractor.features, views))
+        parameters = extractor.source.parameters
+        teachers.append(Teacher(teacher, parameters, features[0], features[1:], of_views, told))
     return teachers
+
+
+@dataclass(frozen=True)
+class _Extractor:
+    """A teacher that is loaded, and all that its features depend on besides the rows."""
+
+    teacher: TeacherPlan
+    source: Source
+    plan: Plan
+    runtime: Runtime
+
+    def features(self, splits: Sequence[Split]) -> tuple[Features, ...]:
+        """Its features of each of some splits."""
+        return tuple(
+            extract_split(
+                self.source,
+                split.side(self.teacher.side),
+                store=self.runtime.cache,
+                settings=extraction_settings(self.plan, self.teacher, self.runtime),
+                name=self.teacher.name,
+                spec=self.teacher.config.source,
+                progress=self.runtime.progress,
+            )
+            for split in splits
+        )
 
 
 def extraction_settings(plan: Plan, teacher: TeacherPlan, runtime: Runtime) -> ExtractionSettings:

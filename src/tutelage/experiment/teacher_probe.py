@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.cache import FeatureTable, columns, rows_digest
+from tutelage.cache import FeatureTable, columns, rows_digest, select
 from tutelage.cache.derived import derived
 from tutelage.config import ExperimentConfig
 from tutelage.experiment.plan import Plan
@@ -122,10 +122,13 @@ def soft_labels(
     Args:
         plan: Labels, task, and the seed that draws the folds.
         teachers: The teachers.
-        rows: Their features of the training rows, then of the unlabelled ones.
+        rows: Their features of the training rows, then of the unlabelled ones; then the same of each
+            view. A view's outputs come from the probe that gives those of its row.
         runtime: The device and the cache.
     """
     task, labels, seed = plan.task, plan.seen.labels, plan.config.data.split_seed
+    numbers = torch.arange(len(rows)).reshape(-1, len(labels))  # a row for each look at them
+    plain, *views = [select(rows, look) for look in numbers]
     about = {
         "what": "logits of a cross-fitted linear probe",
         "version": 1,
@@ -137,14 +140,17 @@ def soft_labels(
     }
     if task.lead != SingleLabel.metric() or not task.labels_are_classes:
         about |= {"task": task.kind, "metric": task.lead.name}
+    if views:
+        about |= {"views": [key for teacher in teachers for key in teacher.view_keys]}
 
     def fit() -> dict[str, Tensor]:
         with runtime.progress.track("probe for soft labels", 1, unit="probe") as update:
             logits = cross_fitted(
-                rows,
+                plain,
                 labels,
                 task=task,
                 folds=FOLDS,
+                views=views,
                 seed=seed,
                 device=runtime.device,
             )

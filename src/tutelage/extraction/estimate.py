@@ -1,6 +1,7 @@
 """Estimate of an extraction before it starts: rows, bytes, and measured seconds."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,10 +26,10 @@ _BATCHES = 6
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the extraction of one split with one teacher takes.
+    """What the extraction of one split, and of its views, with one teacher takes.
 
     Attributes:
-        rows: Rows of the split.
+        rows: Rows of the split and of its views.
         cached: Rows that are cached already.
         width: Columns.
         bytes: Size on disk of all rows.
@@ -50,6 +51,7 @@ def estimate(
     *,
     store: FeatureStore,
     settings: ExtractionSettings | None = None,
+    views: Sequence[Split] = (),
 ) -> Estimate:
     """Time a few batches of rows from all over the split, and extrapolate.
 
@@ -61,10 +63,10 @@ def estimate(
         split: The rows.
         store: The cache; rows that it has are not counted.
         settings: Precision, batch size, workers and device.
+        views: Views of the split, whose features are extracted, too.
     """
     settings = settings or ExtractionSettings()
     dtype = settings.dtype
-    key = feature_key(source, split, dtype=dtype)
     layout = Layout.plan(
         len(split),
         source.width,
@@ -72,10 +74,15 @@ def estimate(
         part_rows=part_rows(source),
         shard_bytes=store.shard_bytes,
     )
-    complete = cached_features(source, split, store=store, dtype=dtype) is not None
-    cached = len(split) if complete else _written_rows(store, key, layout)
+    rows, cached, size = 0, 0, 0
+    for one in (split, *views):
+        key = feature_key(source, one, dtype=dtype)
+        complete = cached_features(source, one, store=store, dtype=dtype) is not None
+        rows += len(one)
+        cached += len(one) if complete else _written_rows(store, key, layout)
+        size += sum(layout.shard_bytes(shard, key=key.digest) for shard in range(layout.shards))
     measured, seconds = 0, 0.0
-    if cached < len(split) and is_encoder(source):
+    if cached < rows and is_encoder(source):
         device = settings.pick_device()
         source.to(device, compute_dtype(device, dtype))
         with torch.inference_mode():
@@ -85,17 +92,17 @@ def estimate(
         measured, seconds = _timed(
             source, split, budget=budget, device=device, workers=settings.workers
         )
-    elif cached < len(split):
+    elif cached < rows:
         start = time.perf_counter()
         measured = min(len(split), layout.part_rows)
         source.read(split, range(measured))  # type: ignore[attr-defined]
         seconds = time.perf_counter() - start
     return Estimate(
-        rows=len(split),
+        rows=rows,
         cached=cached,
         width=source.width,
-        bytes=sum(layout.shard_bytes(shard, key=key.digest) for shard in range(layout.shards)),
-        seconds=seconds * (len(split) - cached) / max(measured, 1),
+        bytes=size,
+        seconds=seconds * (rows - cached) / max(measured, 1),
         measured=measured,
     )
 

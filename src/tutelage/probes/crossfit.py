@@ -1,5 +1,7 @@
 """Cross-fitting: outputs for each row by a probe that did not see its label."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Float32, Int64, Shaped
 from torch import Tensor
@@ -23,8 +25,9 @@ def cross_fitted(
     folds: int | Int64[Tensor, " rows"] = 5,
     c: float | None = None,
     seed: int = 0,
+    views: Sequence[FeatureTable] = (),
     device: torch.device | None = None,
-) -> Float32[Tensor, "rows outputs"]:
+) -> Float32[Tensor, "rows_and_views outputs"]:
     """Return each row's outputs by a probe that was fitted without the row's label.
 
     The labelled rows are dealt out to folds, and the outputs of a fold's rows come from the probe
@@ -39,10 +42,13 @@ def cross_fitted(
             stay together (frames of one video) or the draw must not look at labels.
         c: Inverse strength of the penalty; chosen once as ``probe_holdout`` does where None.
         seed: Draws folds and hold-out.
+        views: Features of augmented views of the same rows, in the same order. No probe is fitted on
+            them; a view's outputs come from the probe that gives those of its row.
         device: Device of the computation; by default the accelerator if there is one, else the CPU.
 
     Returns:
-        Logits, or targets in their units, on the CPU; a function of the arguments alone.
+        Logits, or targets in their units, on the CPU; a function of the arguments alone. Those of the
+        rows come first, then those of each view.
 
     Raises:
         DataError: If a class has no row or a single one, rows and labels do not match, or a fold
@@ -70,11 +76,12 @@ def cross_fitted(
     folds = folds.where(known, UNLABELLED)
     if c is None:
         c = probe_holdout(table, labels, task=task, seed=seed, device=device).c
-    outputs = torch.empty(len(labels), task.outputs)
+    outputs = torch.empty(1 + len(views), len(labels), task.outputs)
     for fold in sorted(set(folds.tolist())):
         mine = (folds == fold).nonzero().flatten()
         # The fold of rows without a label is no labelled row's: their probe is that of all others.
         others = mask_labels(labels, mine)
         probe = fit_probe(table, others, task=task, c=c, device=device)
-        outputs[mine] = probe.outputs(select(table, mine))
-    return outputs
+        for look, features in enumerate((table, *views)):
+            outputs[look, mine] = probe.outputs(select(features, mine))
+    return outputs.flatten(0, 1)

@@ -210,6 +210,7 @@ def _training(result: Result, comparison: Comparison) -> list[tuple[str, str]]:
         ("Learning rate", _plain(train.get("lr", ""))),
         ("Schedule", str(train.get("schedule", ""))),
         ("Augmentation", str(train.get("augment", ""))),
+        ("Views of each row", str(result.config.get("data", {}).get("views", 0))),
         ("Seed" if len(seeds) == 1 else "Seeds", ", ".join(map(str, seeds))),
     ]
 

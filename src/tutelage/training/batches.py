@@ -40,9 +40,11 @@ class BatchSource(Dataset[Batch]):
 
     Args:
         split: Labels and ids.
-        inputs: Inputs of the same rows.
-        teachers: Cached features of the same rows; None if nothing is transferred.
-        soft: Outputs of the probe on the teachers' features, for the same rows.
+        inputs: Inputs of the same rows; then those of each view of them, and perhaps more.
+        teachers: Cached features of the same rows and views; None if nothing is transferred.
+        soft: Outputs of the probe on the teachers' features, for the same rows and views.
+        views: Views of each row. A row's epochs show it in turn as it is and in each view, the rows of
+            an epoch differently.
 
     Attributes:
         labelled: Number of rows with a label; they come first.
@@ -55,27 +57,37 @@ class BatchSource(Dataset[Batch]):
         *,
         teachers: FeatureTable | None = None,
         soft: Float[Tensor, "rows classes"] | None = None,
+        views: int = 0,
     ) -> None:
         self.labels = split.labels
         self.labelled = int(has_label(split.labels).sum())
         self.inputs = inputs
         self.teachers = teachers
         self.soft = soft
+        self.views = views
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitems__(self, views: Sequence[RowView]) -> Batch | Failure:
+        labels = self.labels[torch.as_tensor([view.row for view in views])]
+        if self.views:
+            views = [self._look(view) for view in views]
         rows = torch.as_tensor([view.row for view in views])
         teacher = {} if self.teachers is None else self.teachers.gather(rows)
         soft = None if self.soft is None else self.soft[rows]
-        labels = self.labels[rows]
         if labels.dtype == torch.float64 and torch.backends.mps.is_available():
             labels = labels.float()  # Metal has no float64
         try:
             return Batch(self.inputs.batch(views), labels, teacher, soft)
         except TutelageError as error:
             return Failure.of(error)
+
+    def _look(self, view: RowView) -> RowView:
+        """The row as it is, or in one of its views, by the epoch: see ``view_seed``."""
+        epoch = view.seed // len(self)
+        look = (view.row + epoch) % (1 + self.views)
+        return RowView(view.row + look * len(self), view.seed)
 
     def loader(
         self,

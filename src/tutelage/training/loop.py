@@ -222,10 +222,10 @@ def _order(
         "batches": config.train.steps * passes,
         "start": start * passes,
         "seed": config.seed,
+        "total": len(batches),
     }
     if not unlabelled:
         return ShuffledBatches(range(batches.labelled), labelled, **span)
-    span["total"] = len(batches)
     return PairedBatches(
         ShuffledBatches(range(batches.labelled), labelled, **span),
         ShuffledBatches(range(batches.labelled, len(batches)), unlabelled, **span),
