@@ -32,6 +32,21 @@ def test_every_damaged_picture_is_listed_at_once(command, broken):
     assert {row["label"] for row in rows} == {"five", "three", "'=8+1"}
 
 
+def test_classes_of_a_table_that_differ_in_case_are_named(command, tmp_path):
+    rows = [
+        f"text number {i} {'abcdefgh'[i % 8] * 9},{('Cat', 'cat', 'dog')[i % 3]}" for i in range(60)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["text,label", *rows]))
+    _, said, _ = command("check", "table:t.csv")
+    assert "the classes 'Cat' and 'cat' differ only in upper and lower case" in said
+
+
+def test_a_teacher_that_is_opened_is_announced(command, reviews, small_bert):
+    _, said, told = command("check", f"table:{reviews}", "--teacher", f"hf:{small_bert}")
+    assert f"(hf:{small_bert}) to look for its cached features" in told
+    assert "labels were not checked: no teacher's features" in said
+
+
 def test_sound_data_pass(command, digits):
     status, said, _ = command("check", f"folder:{digits}")
     assert status == 0

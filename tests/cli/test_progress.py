@@ -68,6 +68,18 @@ def test_work_that_was_done_before_is_no_news():
     assert written(target) == ""
 
 
+@pytest.mark.parametrize("kind", [Bars, Lines])
+def test_a_note_is_said_once_and_work_each_time(kind):
+    target = console(terminal=kind is Bars)
+    progress = kind(target)
+    for _ in range(2):
+        progress.note("dino: features of the 40 rows of train are cached")
+        with progress.track("extract", 1, unit="rows") as update:
+            update(1)
+    assert written(target).count("are cached") == 1
+    assert written(target).count("extract") >= 2
+
+
 def test_long_notes_are_not_broken_in_a_log():
     target = console(terminal=False)
     Lines(target).note("word " * 60)

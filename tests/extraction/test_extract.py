@@ -17,6 +17,7 @@ from tutelage.cache import FeatureStore
 from tutelage.cache.manifest import Manifest
 from tutelage.errors import CacheError, DataError, SourceError
 from tutelage.extraction import ExtractionSettings, extract_split
+from tutelage.extraction.estimate import estimate
 
 
 def one_by_one(teacher, split) -> torch.Tensor:
@@ -370,6 +371,48 @@ def test_wide_features_in_the_cache_change_no_number(tmp_path):
         wide = ExtractionSettings(dtype="float32")
         assert extract_split(source, texts(300), store=store, settings=wide).dtype == torch.float32
         assert extract_split(source, texts(300), store=store).dtype == dtype
+
+
+class Counted(Numbers):
+    """Features of which each part that is read is noted; the process is killed before a certain one."""
+
+    def __init__(self, matrix: torch.Tensor, *, killed_before: int | None = None) -> None:
+        super().__init__(matrix)
+        self.parts: list[int] = []
+        self.killed_before = killed_before
+
+    def read(self, split, rows) -> torch.Tensor:
+        if len(self.parts) == self.killed_before:
+            raise KeyboardInterrupt
+        self.parts.append(rows.start)
+        return super().read(split, rows)
+
+
+def test_an_extraction_that_had_gone_to_float32_continues_there(tmp_path):
+    rows = torch.randn(9000, 4, generator=torch.Generator().manual_seed(0))
+    rows[8500, 2] = 1e6  # in the third of three parts
+    killed, store = Counted(rows, killed_before=4), FeatureStore(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        extract_split(killed, texts(9000), store=store)
+    assert killed.parts == [0, 4096, 8192, 0]
+    source, watch = Counted(rows), Watch()
+    expected = estimate(source, texts(9000), store=store)
+    assert (expected.cached, expected.rows) == (4096, 9000)
+    source.parts.clear()
+    features = extract_split(source, texts(9000), store=store, progress=watch)
+    assert source.parts == [4096, 8192]
+    assert torch.equal(features.read(0, 9000), rows)
+    assert "stored as float32" in watch.notes[0]
+
+
+def test_doubles_that_float32_barely_holds_are_read_once(tmp_path):
+    rows = 1000 + 5e-4 * torch.randn(300, 2, generator=torch.Generator().manual_seed(0)).double()
+    store = FeatureStore(tmp_path)
+    features = extract_split(Numbers(rows), texts(300), store=store)
+    assert features.dtype == torch.float32
+    again = Counted(rows)
+    assert extract_split(again, texts(300), store=store).folder == features.folder
+    assert again.parts == []
 
 
 def test_doubles_that_a_teacher_computes_are_judged_unrounded(tmp_path):

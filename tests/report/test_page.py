@@ -9,6 +9,7 @@ import pytest
 
 from tutelage.errors import DataError, OutputError
 from tutelage.report import write_report
+from tutelage.results.result import StudentInfo
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -147,6 +148,15 @@ def test_unfair_comparison_is_called_so(tmp_path: Path, write_run) -> None:
     text = text_of(write_report([write_run(tmp_path / "aft", steps=400)]))
 
     assert "the difference is not due to the transfer alone" in text.all
+
+
+def test_doubts_about_a_student_are_notes(tmp_path: Path, write_run) -> None:
+    student = StudentInfo(
+        source="timm:s", parameters=1000, width=8, tap="head", doubts=("it has not settled",)
+    )
+    text = text_of(write_report([write_run(tmp_path / "aft", seed=3, student=student)]))
+
+    assert "AFT, seed 3: it has not settled." in text.all
 
 
 def test_parts_that_are_missing_do_not_appear(tmp_path: Path, write_run) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tutelage.errors import DataError
-from tutelage.results import stl_beside
+from tutelage.report.verdict import reasons
+from tutelage.results import read_comparison, stl_beside
 
 
 def test_same_seed_is_preferred(tmp_path: Path, write_run) -> None:
@@ -48,6 +49,40 @@ def test_fine_tuning_has_none_beside_itself(tmp_path: Path, write_run) -> None:
     write_run(tmp_path / "two", method="stl", seed=1)
 
     assert stl_beside(run) is None
+
+
+def test_what_is_no_finished_run_is_left_out_and_named(tmp_path: Path, write_run) -> None:
+    folders = [write_run(tmp_path / "aft"), write_run(tmp_path / "stl", method="stl")]
+    for name in ("begun", "chosen-in/chosen", "empty"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "begun" / "config.toml").touch()
+    (tmp_path / "chosen-in" / "chosen" / "result.json").touch()
+    (tmp_path / "report.html").touch()
+    write_run(tmp_path / "damaged")
+    (tmp_path / "damaged" / "result.json").write_text("{", encoding="utf-8")
+    comparison = read_comparison(sorted(tmp_path.iterdir()))
+
+    assert [row.label for row in comparison.rows] == ["Standard fine-tuning", "AFT"]
+    begun, chosen, damaged, empty, page = comparison.left_out
+    assert begun.endswith(f"tutelage train {tmp_path / 'begun'} --resume")
+    assert chosen.endswith(f"its chosen run is {tmp_path / 'chosen-in' / 'chosen'}")
+    assert "is not a result of this version" in damaged
+    assert empty == f"{tmp_path / 'empty'}: there is no run in it"
+    assert page == f"{tmp_path / 'report.html'}: it is no folder"
+    assert reasons(comparison)[0] == f"Left out: {begun}."
+    assert read_comparison(folders).left_out == ()
+
+
+def test_a_folder_that_does_not_exist_or_no_run_at_all_is_an_error(
+    tmp_path: Path, write_run
+) -> None:
+    run = write_run(tmp_path / "aft")
+    with pytest.raises(DataError, match="there is no folder"):
+        read_comparison([run, tmp_path / "atf"])
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with pytest.raises(DataError, match="none of these is a finished run"):
+        read_comparison([tmp_path / "a", tmp_path / "b"])
 
 
 def test_no_result_is_an_error(tmp_path: Path) -> None:

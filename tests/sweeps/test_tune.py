@@ -14,10 +14,21 @@ import tomli_w
 
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.errors import ConfigError, DataError, TrainingError
+from tutelage.progress import Silent
 from tutelage.results.result import read_result
 from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.search_space import space_of
 from tutelage.sweeps.tune import tune
+
+
+class Watch(Silent):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
 
 
 @pytest.fixture
@@ -64,7 +75,10 @@ def test_test_rows_are_not_touched_before_the_end(table, tmp_path):
     test.write_bytes(kept)
     results = sorted((tmp_path / "search" / "trials").rglob("result.json"))
     written = [path.stat().st_mtime_ns for path in results]
-    tuned = tune(with_(table), methods=["stl", "aft"])
+    shutil.rmtree(tmp_path / "search" / "chosen")
+    watch = Watch()
+    tuned = tune(with_(table), methods=["stl", "aft"], progress=watch)
+    assert not any("no checkpoint" in note for note in watch.notes)
     assert [path.stat().st_mtime_ns for path in results] == written
     assert tuned.trials == searched.trials
     assert tuned.result.rows == {"train": 60, "test": 24}

@@ -12,6 +12,7 @@ from tutelage import __version__
 from tutelage.cli.cache import cache_app
 from tutelage.cli.console import err, out
 from tutelage.cli.encoding import print_to_any_terminal, refuse_paths_that_are_no_text
+from tutelage.cli.interrupt import interruptible
 from tutelage.cli.options import (
     ConfigFile,
     DataArgument,
@@ -114,9 +115,11 @@ def train(
             raise ConfigError("--auto chooses method and beta; leave --method and --beta out")
         from tutelage.cli.tune import tune_and_print
 
-        tune_and_print(resolved, methods="auto", jobs=1, console=out, progress=for_console(err))
+        with interruptible(several=resolved.output.dir):
+            tune_and_print(resolved, methods="auto", jobs=1, console=out, progress=for_console(err))
         return
-    run(resolved, resume=resume, progress=for_console(err))
+    with interruptible(run=resolved.output.dir):
+        run(resolved, resume=resume, progress=for_console(err))
     if not PartialState().is_main_process:
         return
     folder = resolved.output.dir
@@ -134,7 +137,8 @@ def demo(
     """Fine-tune a small model with and without a teacher on packaged data."""
     from tutelage.demo.run import run_demo
 
-    run_demo(out_dir, console=out, progress=for_console(err))
+    with interruptible(several=out_dir):
+        run_demo(out_dir, console=out, progress=for_console(err))
 
 
 @app.command(cls=Command, rich_help_panel=DO)
@@ -173,7 +177,8 @@ def extract(
     from tutelage.cli.extract import extract_all
 
     given = resolved_config(config, data=data, teacher=teacher, settings=settings)
-    extract_all(given, dry_run=dry_run, console=out, progress=for_console(err))
+    with interruptible():
+        extract_all(given, dry_run=dry_run, console=out, progress=for_console(err))
 
 
 @app.command(cls=Command, rich_help_panel=CHOOSE)
@@ -191,7 +196,8 @@ def rank(
     resolved = resolved_config(
         config, data=data, student=student, teacher=teacher, settings=settings
     )
-    print_ranking(rank_teachers(resolved, progress=for_console(err)), console=out)
+    with interruptible():
+        print_ranking(rank_teachers(resolved, progress=for_console(err)), console=out)
 
 
 @app.command(cls=Command, rich_help_panel=CHOOSE)
@@ -212,7 +218,8 @@ def probe(
     from tutelage.cli.probe import probe_and_print
 
     resolved = resolved_config(config, data=data, teacher=teacher, settings=settings)
-    probe_and_print(resolved, weighted=weighted, console=out, progress=for_console(err))
+    with interruptible():
+        probe_and_print(resolved, weighted=weighted, console=out, progress=for_console(err))
 
 
 @app.command(cls=Command, rich_help_panel=CHOOSE)
@@ -235,7 +242,8 @@ def tune(
     resolved = resolved_config(
         config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
     )
-    tune_and_print(resolved, methods=methods, jobs=jobs, console=out, progress=for_console(err))
+    with interruptible(several=resolved.output.dir):
+        tune_and_print(resolved, methods=methods, jobs=jobs, console=out, progress=for_console(err))
 
 
 @app.command(cls=Command, rich_help_panel=CHOOSE)
@@ -272,15 +280,17 @@ def compare(
     resolved = resolved_config(
         config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
     )
-    if not compare_and_print(
-        resolved,
-        methods=methods,
-        seeds=seeds,
-        tune=choose,
-        jobs=jobs,
-        console=out,
-        progress=for_console(err),
-    ):
+    with interruptible(several=resolved.output.dir):
+        passed = compare_and_print(
+            resolved,
+            methods=methods,
+            seeds=seeds,
+            tune=choose,
+            jobs=jobs,
+            console=out,
+            progress=for_console(err),
+        )
+    if not passed:
         raise typer.Exit(1)
 
 

@@ -25,11 +25,21 @@ __all__ = ["Bars", "Lines", "for_console"]
 A_LINE_EVERY = 30.0
 
 
-class Bars:
-    """A bar for each piece of work, with rate and time left."""
+class Once:
+    """Lines on a console, of which each is said once: several runs would repeat what they share."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self._said: set[str] = set()
+
+    def note(self, message: str) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            self.console.print(message, soft_wrap=not self.console.is_terminal)
+
+
+class Bars(Once):
+    """A bar for each piece of work, with rate and time left."""
 
     @contextmanager
     def track(
@@ -48,15 +58,9 @@ class Bars:
             task = progress.add_task(label, total=total, completed=done)
             yield lambda count: progress.update(task, completed=count)
 
-    def note(self, message: str) -> None:
-        self.console.print(message)
 
-
-class Lines:
+class Lines(Once):
     """A line when work begins to take long and one when it ends, for logs."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
 
     @contextmanager
     def track(
@@ -72,16 +76,16 @@ class Lines:
                 said = now
                 rate = (count - done) / (now - began)
                 left = f", {(total - count) / rate:.0f} s left" if rate > 0 else ""
-                self.note(f"{label}: {count} of {total} {unit}, {speed(rate, unit)}{left}")
+                self._line(f"{label}: {count} of {total} {unit}, {speed(rate, unit)}{left}")
 
         yield update
         seconds = time.monotonic() - began
         if last > done:
             rate = (last - done) / max(seconds, 1e-9)
-            self.note(f"{label}: {last} {unit} in {seconds:.1f} s ({speed(rate, unit)})")
+            self._line(f"{label}: {last} {unit} in {seconds:.1f} s ({speed(rate, unit)})")
 
-    def note(self, message: str) -> None:
-        self.console.print(message, soft_wrap=True)
+    def _line(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True)
 
 
 class _Rate(ProgressColumn):

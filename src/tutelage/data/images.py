@@ -115,6 +115,7 @@ class ImageColumn:
         where: Name of the table, for messages.
         numbers: Number of each row in that table; None where the rows are all of it.
         folder: Folder that the paths of images without bytes start from.
+        paths: Paths of such images on disk, where they are written otherwise, by row of that table.
     """
 
     table: "Dataset"
@@ -123,6 +124,7 @@ class ImageColumn:
     where: str = "the table"
     numbers: Sequence[int] | None = None
     folder: Path = Path()
+    paths: Mapping[int, str] = field(default_factory=dict)
     modality: Modality = field(default="image", init=False)
 
     def __len__(self) -> int:
@@ -159,9 +161,9 @@ class ImageColumn:
         value: Any = self.table[int(index)][self.column]
         content = value.get("bytes") if isinstance(value, Mapping) else value
         if content is None and isinstance(value, Mapping) and value.get("path"):
-            path = self.folder / value["path"]
+            path = self.folder / self.paths.get(self._number(index), value["path"])
             try:
-                content = path.read_bytes()
+                content = _regular(path).read_bytes()
             except OSError as error:
                 raise DataError(f"image {path} cannot be read: {error.strerror or error}") from None
         if content is None:

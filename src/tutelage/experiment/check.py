@@ -28,7 +28,8 @@ class Checked:
         rows: Number of rows by split.
         classes: Number of rows of each class by split; empty for regression.
         findings: All faults, the gravest first.
-        notes: What was not checked and why, and how far the check of labels can be trusted.
+        notes: How the source was read, what was not checked and why, and how far the check of labels
+            can be trusted.
     """
 
     rows: Mapping[str, int]
@@ -70,7 +71,7 @@ def check(
     rows = rows_to_check(config.data)
     runtime = Runtime.of(config, progress)
     findings = find_faults(rows, scan_rows(rows.inputs, workers=workers, progress=progress))
-    notes = [rows.note] if rows.note else []
+    notes = [*rows.data.notes, *([rows.note] if rows.note else [])]
     if config.teachers:
         try:
             suspects, note = _label_errors(config, runtime)
@@ -130,6 +131,9 @@ def _cached(plan: Plan, runtime: Runtime) -> list[Teacher]:
     """Return the teachers whose features of the training rows are cached."""
     teachers = []
     for teacher in plan.teachers:
+        runtime.progress.note(
+            f"opening {teacher.name} ({teacher.config.source}) to look for its cached features"
+        )
         source, split = teacher.open(), plan.splits.extracted.side(teacher.side)
         key = feature_key(source, split, dtype=plan.config.cache.dtype)
         features: Features | None = runtime.cache.open(key, split.ids)

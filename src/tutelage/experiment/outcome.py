@@ -89,8 +89,9 @@ def describe(
     clock: Clock,
     device: torch.device,
     head: Head,
+    doubts: Sequence[str] = (),
 ) -> Result:
-    """Return the result of a run that was trained and measured."""
+    """Return the result of a run that was trained and measured; ``doubts`` are of its student."""
     config = plan.config
     again = ["tutelage", "train", str(folder.config), "--out", f"{folder.path}-again"]
     return Result(
@@ -105,7 +106,7 @@ def describe(
         metrics=metrics,
         rows=plan.counts,
         classes=list(plan.data.classes),
-        student=_student_info(plan, student, head=head),
+        student=_student_info(plan, student, head=head, doubts=doubts),
         teachers=_teacher_infos(plan, teachers, rho),
         seconds=clock.seconds,
         versions=versions(),
@@ -116,13 +117,16 @@ def describe(
     )
 
 
-def _student_info(plan: Plan, student: Student, *, head: Head) -> StudentInfo:
+def _student_info(
+    plan: Plan, student: Student, *, head: Head, doubts: Sequence[str]
+) -> StudentInfo:
     return StudentInfo(
         source=plan.config.student.source if plan.config.student else "",
         parameters=student.parameters,
         width=student.width,
         tap=student.tap.path,
         head=head,
+        doubts=tuple(doubts),
     )
 
 

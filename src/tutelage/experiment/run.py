@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor
 
@@ -9,6 +10,7 @@ from tutelage.config import ExperimentConfig
 from tutelage.experiment.head_start import start_head
 from tutelage.experiment.outcome import Clock, describe, measure
 from tutelage.experiment.parts import (
+    Prepared,
     build_objective,
     build_student,
     check_method,
@@ -33,6 +35,7 @@ from tutelage.students import Student
 from tutelage.training.accelerator import accelerator_for
 from tutelage.training.checkpoint import unchanged_random_state
 from tutelage.training.loop import Holdout, OnEvaluation, TrainingRows, fit
+from tutelage.training.settled import batch_norm_losses
 
 __all__ = ["run"]
 
@@ -133,7 +136,10 @@ def run(
                 progress=runtime.progress,
             )
         with clock("evaluate"):
+            doubts = _unsettled(plan, student, prepared, accelerator=accelerator)
             metrics = measure(plan, student, prepared, accelerator=accelerator)
+        for doubt in doubts:
+            runtime.progress.note(doubt)
         weights = objective.regularizer.column_weights()
         rho = {name: weight.cpu().contiguous() for name, weight in weights.items()}
         for word in _lopsided(plan, teachers, student, rho) if rho else []:
@@ -148,6 +154,7 @@ def run(
             clock=clock,
             device=accelerator.device,
             head=head,
+            doubts=doubts,
         )
         if accelerator.is_main_process:
             result = folder.finish(result, student, rho=rho)
@@ -180,6 +187,22 @@ def _words_before(
             if step > COARSE
         ]
     return words
+
+
+def _unsettled(
+    plan: Plan, student: Student, prepared: Prepared, *, accelerator: Accelerator
+) -> list[str]:
+    """Say if the student is not used as it was trained, judged on a batch of training rows."""
+    count, batch_size = prepared.labelled.labelled, plan.config.train.batch_size
+    rows = [number * count // batch_size for number in range(batch_size)]
+    losses = batch_norm_losses(
+        student,
+        prepared.labelled,
+        rows=sorted(set(rows)),
+        task=plan.task,
+        accelerator=accelerator,
+    )
+    return [losses.words(plan.config.train.steps)] if losses and losses.unsettled else []
 
 
 def _lopsided(

@@ -9,6 +9,7 @@ import torch
 from tutelage.cache.journal import written_parts
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import Layout
+from tutelage.cache.refusals import refusal
 from tutelage.cache.store import FeatureStore
 from tutelage.data.base import Split
 from tutelage.errors import CacheError
@@ -66,7 +67,8 @@ def estimate(
         views: Views of the split, whose features are extracted, too.
     """
     settings = settings or ExtractionSettings()
-    dtype = settings.dtype
+    wide = feature_key(source, split, dtype="float32")
+    dtype = settings.dtype if refusal(store.folder(wide)) is None else "float32"
     layout = Layout.plan(
         len(split),
         source.width,

@@ -13,6 +13,7 @@ from tutelage.cache.digests import CHECK_UP_TO
 from tutelage.cache.features import Features
 from tutelage.cache.key import Dtype, FeatureKey, rows_digest
 from tutelage.cache.precision import refuse_loss
+from tutelage.cache.refusals import note_refusal, refusal
 from tutelage.cache.store import FeatureStore
 from tutelage.cache.writer import FeatureWriter
 from tutelage.data.base import Split
@@ -87,16 +88,23 @@ def extract_split(
             )
     else:
         named: dict[str, Any] = {"name": name, "spec": spec, "progress": progress}
-        try:
-            features = _extract(source, split, store, settings, **named)
-        except PrecisionError as error:
-            if settings.dtype == "float32":
-                raise
+        refused = None
+        if settings.dtype != "float32":
+            refused = refusal(store.folder(feature_key(source, split, dtype="float32")))
+        if refused is None:
+            try:
+                features = _extract(source, split, store, settings, **named)
+            except PrecisionError as error:
+                if settings.dtype == "float32":
+                    raise
+                refused = error.reason
+        if features is None:
             progress.note(
-                f"{name}: {error.reason}; the features of {split.name} are stored as float32, at "
+                f"{name}: {refused}; the features of {split.name} are stored as float32, at "
                 "twice the size"
             )
-            features = _extract(source, split, store, replace(settings, dtype="float32"), **named)
+            wide = replace(settings, dtype="float32")
+            features = _extract(source, split, store, wide, refused=refused, **named)
     for doubt in doubts(features):
         progress.note(f"{name}: {doubt}")
     return features
@@ -113,10 +121,11 @@ def cached_features(
     features = store.open(feature_key(source, split, dtype=dtype), split.ids)
     if features is not None or dtype == "float32":
         return features
-    wide = store.open(feature_key(source, split, dtype="float32"), split.ids)
-    if wide is None or _survives(wide, part_rows(source)):
-        return None
-    return wide
+    key = feature_key(source, split, dtype="float32")
+    wide = store.open(key, split.ids)
+    if wide is None or refusal(store.folder(key)) is not None:
+        return wide
+    return None if _survives(wide, part_rows(source)) else wide
 
 
 def _survives(features: Features, step: int) -> bool:
@@ -141,12 +150,15 @@ def _extract(
     name: str,
     spec: str,
     progress: Progress,
+    refused: str | None = None,
 ) -> Features:
-    """Compute and cache the features of a split."""
+    """Compute and cache the features of a split; ``refused`` is why float16 does not hold them."""
     key = feature_key(source, split, dtype=settings.dtype)
     with store.writer(
         key, ids=split.ids, width=source.width, part_rows=part_rows(source), progress=progress
     ) as writer:
+        if refused is not None:
+            note_refusal(writer.folder, refused)
         if not writer.complete:
             device = settings.pick_device()
             with progress.track(f"extract {name}, {split.name}", len(split), unit="rows") as update:

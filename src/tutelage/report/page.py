@@ -181,9 +181,16 @@ def _subtitle(comparison: Comparison) -> str:
 
 
 def _doubts(comparison: Comparison) -> list[str]:
-    """What the runs doubt about their teachers' features, each once."""
+    """What the runs doubt about their teachers' features and their students, each once."""
     teachers = [teacher for run in comparison.runs for teacher in run.result.teachers]
-    return list(dict.fromkeys(f"{one.name}: {doubt}." for one in teachers for doubt in one.doubts))
+    of_teachers = [f"{one.name}: {doubt}." for one in teachers for doubt in one.doubts]
+    of_students = [
+        f"{row.label}, seed {run.result.seed}: {doubt}."
+        for row in comparison.rows
+        for run in row.runs
+        for doubt in run.result.student.doubts
+    ]
+    return list(dict.fromkeys([*of_teachers, *of_students]))
 
 
 def _numbers(comparison: Comparison) -> list[Number]:

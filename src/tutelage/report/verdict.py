@@ -55,7 +55,8 @@ def _verdict_on(row: Row, difference: Difference, metric: Metric) -> str:
 def reasons(comparison: Comparison) -> list[str]:
     """Return the sentences below the verdict: how sure it is, and what to make of it."""
     row = comparison.foremost
-    sentences = _cautions(comparison)
+    sentences = [f"Left out: {reason}." for reason in comparison.left_out]
+    sentences += _cautions(comparison)
     if len(comparison.cells) > 1:
         sentences.append(
             "Several students or shares of the training rows are compared. A verdict on one of "

@@ -144,6 +144,7 @@ class Comparison(ComparisonPart):
             each student and fraction.
         probes: Linear probes on teachers' features, by name of the teachers.
         picked: Label of the row that was chosen beforehand, by rows other than the evaluated ones.
+        left_out: Folders that were given but hold no finished run, each with the reason.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Comparison(ComparisonPart):
     metric: Metric = SingleLabel.metric()
     probes: dict[str, float] = {}
     picked: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def finished(self) -> tuple[Row, ...]:

@@ -26,6 +26,7 @@ from tutelage.results.result import (
     read_rho,
     refuse_changed_files,
 )
+from tutelage.results.shell import command_line
 from tutelage.results.unlabelled import learns_from_unlabelled
 
 __all__ = [
@@ -119,17 +120,18 @@ def read_comparison(
     Where all differ in their seed alone, runs of the same without unlabelled rows are added, too.
 
     Args:
-        folders: Folders of finished runs, or of comparisons.
+        folders: Folders of finished runs, or of comparisons. Of several, those without a finished run
+            are left out, and named in ``left_out``.
         picked: One of the runs, whose method was chosen beforehand.
         probes: The metric of a linear probe on teachers' features, by name of the teachers.
 
     Raises:
-        DataError: If a folder holds no result, or the runs cannot be compared.
+        DataError: If no folder holds a result, one does not exist, or the runs cannot be compared.
     """
     if len(folders) == 1 and (folders[0] / COMPARISON).is_file():
         return _written(folders[0])
-    folders = [run for folder in folders for run in _runs_in(folder)]
-    runs = [read_run(folder) for folder in folders]
+    found, left_out = _readable([run for folder in folders for run in _runs_in(folder)])
+    folders, runs = list(found), list(found.values())
     result = None if picked is None else read_result(picked)
     beside: dict[Path | None, None] = {}
     if all(run.result.method != BASELINE for run in runs):
@@ -138,7 +140,8 @@ def read_comparison(
         beside |= dict.fromkeys(map(labelled_beside, folders))
         result = result or runs[0].result
     runs += [read_run(folder) for folder in beside if folder is not None]
-    return compare_runs(runs, picked=result, probes=probes)
+    comparison = compare_runs(runs, picked=result, probes=probes)
+    return comparison.model_copy(update={"left_out": tuple(left_out)})
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
@@ -198,6 +201,38 @@ def _runs_in(folder: Path) -> list[Path]:
         if runs:
             return runs
     return [folder]
+
+
+def _readable(folders: Sequence[Path]) -> tuple[dict[Path, Run], list[str]]:
+    """Read runs; of several, those that cannot be read are returned with the reason."""
+    if len(folders) == 1:
+        return {folders[0]: read_run(folders[0])}, []
+    runs: dict[Path, Run] = {}
+    left_out = []
+    for folder in folders:
+        if not folder.exists():
+            raise DataError(f"there is no folder {folder}; give folders of finished runs")
+        try:
+            runs[folder] = read_run(folder)
+        except DataError as error:
+            left_out.append(f"{folder}: {_why_unread(folder, error)}")
+    if not runs:
+        raise DataError("none of these is a finished run: " + "; ".join(left_out))
+    return runs, left_out
+
+
+def _why_unread(folder: Path, error: DataError) -> str:
+    if not folder.is_dir():
+        return "it is no folder"
+    if (folder / "result.json").is_file():
+        return str(error)
+    if (folder / "config.toml").is_file():
+        return "it was not finished; to continue: " + command_line(
+            "tutelage", "train", folder, "--resume"
+        )
+    if (folder / "chosen" / "result.json").is_file():
+        return f"it is a search; its chosen run is {folder / 'chosen'}"
+    return "there is no run in it"
 
 
 def _siblings(folder: Path) -> list[tuple[Path, Result]]:

@@ -45,6 +45,7 @@ class StudentInfo(ResultPart):
 
     Attributes:
         head: How its head began: ``"probe"`` or ``"random"``.
+        doubts: Sentences that say why it may be worse than it was trained to be.
     """
 
     source: str
@@ -52,6 +53,7 @@ class StudentInfo(ResultPart):
     width: int
     tap: str
     head: str = "random"
+    doubts: tuple[str, ...] = ()
 
 
 class TeacherInfo(ResultPart):

@@ -130,7 +130,8 @@ def tune(
         chosen = SearchPoint(best.method, best.settings, best.teachers)
         final = chosen.applied(config, folder=folder / "chosen")
         with FileLock(folder / "trials" / ".chosen.lock"):
-            result = run(final, resume=True, progress=progress)
+            begun = (final.output.dir / "config.toml").is_file()
+            result = run(final, resume=begun, progress=progress)
     tuning = Tuning(trials=trials, chosen=best.name, metric=config.data.lead, result=result)
     with writing_to(folder, name="output.dir"):
         write_atomically(folder / "tune.json", with_digest(json.loads(tuning.model_dump_json())))

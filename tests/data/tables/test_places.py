@@ -93,6 +93,15 @@ def test_paths_beside_bytes_follow_the_same_rule(folder, monkeypatch):
         read_data(parquet(folder, inside, {"bytes": None, "path": "nowhere.png"}))
 
 
+def test_paths_beside_bytes_may_have_backslashes(folder):
+    (folder / "b").mkdir()
+    Image.new("RGB", (3, 3), "red").save(folder / "b" / "c.png")
+    config = parquet(folder, {"bytes": None, "path": " b\\c.png"}, {"bytes": None, "path": "a.png"})
+    rows = read_data(config).splits["train"].rows
+    assert [rows[n].size for n in (0, 1)] == [(3, 3), (4, 4)]
+    assert rows.select([1, 0])[1].size == (3, 3)
+
+
 def test_data_sets_of_the_hub_stay_in_their_folder(folder):
     def save(name: str) -> None:
         rows = [{"image": name, "label": "0"}, {"image": name, "label": "1"}]

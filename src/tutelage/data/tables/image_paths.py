@@ -1,6 +1,8 @@
 """Files of images that a table names, as paths are written on other systems."""
 
+import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +36,10 @@ def find_images(
     """
     outside, folder = [], place.folder
     folders: dict[Path, dict[str, str]] = {}
+    inside: dict[str, bool] = {}
     for number, name in names.items():
+        if _is_plain_file(name, place, inside):
+            continue
         if not (place.holds(name) and place.holds(name.strip())):
             outside.append(number)
         elif name and _is_file(folder / name):
@@ -87,6 +92,19 @@ def _similar(path: Path, folders: dict[Path, dict[str, str]]) -> str:
     known = folders[path.parent]
     name = known.get(path.name.casefold()) or known.get(path.stem.casefold())
     return "" if name is None else f", but {name!r}"
+
+
+def _is_plain_file(name: str, place: Place, inside: dict[str, bool]) -> bool:
+    """Whether a path is that of a file, not of a link, inside of its place: the usual case, fast."""
+    head, tail = os.path.split(name)
+    if tail in ("", ".", ".."):
+        return False
+    if head not in inside:
+        inside[head] = place.holds_folder(head)
+    try:
+        return inside[head] and stat.S_ISREG((place.folder / name).lstat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _is_file(path: Path) -> bool:

@@ -41,6 +41,16 @@ class Place:
             return True
         return any(target.is_relative_to(self._resolved(root)) for root in self.within)
 
+    def holds_folder(self, name: str) -> bool:
+        """Whether a folder, links followed, is one of the folders or inside of them."""
+        if self.within is None:
+            return True
+        try:
+            target = self._resolved(self.folder / name)
+        except (OSError, ValueError):
+            return False
+        return any(target.is_relative_to(self._resolved(root)) for root in self.within)
+
     def _resolved(self, folder: Path) -> Path:
         """Follow the links of a folder, once for all its files."""
         if folder not in self._known:

@@ -1,5 +1,6 @@
 """Rows of a table's columns of images and texts."""
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -53,9 +54,10 @@ def _images(
     images = ImageColumn(table.select_columns([column]), column, where=where, folder=place.folder)
     if not is_string(feature):
         _refuse_no_images(feature, column, where=where)
-        names = _paths_without_bytes(images.table.with_format("arrow")[:].column(column))
+        written = _paths_without_bytes(images.table.with_format("arrow")[:].column(column))
+        names = dict(written)
         find_images(names, column, place=place, where=where, faults=faults)
-        return images
+        return replace(images, paths={n: p for n, p in names.items() if p != written[n]})
     names = dict(enumerate(name or "" for name in table[column][:]))
     if is_base64(next(filter(None, names.values()), "")):
         for number, name in names.items():

@@ -1,0 +1,90 @@
+"""Ctrl-C: what is kept, and the command that continues."""
+
+import pytest
+import typer
+
+from tutelage.cli.interrupt import INTERRUPTED, interruptible
+
+OWN = """
+import signal
+from pathlib import Path
+
+from torch import nn
+
+
+class Student(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.steps, self.head = 0, nn.Linear(192, num_classes)
+
+    def forward(self, images):
+        self.steps += self.training
+        if self.steps == 4 and not Path("stopped").exists():
+            Path("stopped").touch()
+            signal.raise_signal(signal.SIGINT)
+        return self.head(images.flatten(1))
+
+
+class Teacher(nn.Module):
+    def forward(self, images):
+        signal.raise_signal(signal.SIGINT)
+"""
+
+
+@pytest.fixture
+def begun(tmp_path, monkeypatch):
+    """A folder for a run of the student, which is interrupted in its fourth step."""
+    (tmp_path / "own.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def test_training_names_its_checkpoint_and_the_command(command, begun, digits):
+    words = ("train", "--data", f"folder:{digits}", "--student", "python:own:Student")
+    more = ("--method", "stl", "--set", "student.input.image_size=8", "--set", "train.steps=6")
+    often = ("--set", "train.checkpoint_every=2", "--set", "train.batch_size=8", "--out", "my run")
+    status, _, said = command(*words, *more, *often)
+    assert status == INTERRUPTED
+    assert "interrupted: the last checkpoint in my run is kept" in said
+    assert said.rstrip().endswith("to continue: tutelage train 'my run' --resume")
+    status, _, said = command("train", "my run", "--resume")
+    assert status == 0
+    assert command("report", "my run")[0] == 0
+
+
+def test_extraction_says_that_features_are_kept(command, begun, digits):
+    words = ("extract", "--data", f"folder:{digits}", "--teacher", "python:own:Teacher")
+    status, _, said = command(*words, "--set", "teachers.0.input.image_size=8")
+    assert status == INTERRUPTED
+    assert "features that teachers have computed are cached; repeat the command" in said
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ((), "training had not begun"),
+        (("config.toml",), "there is no checkpoint yet"),
+        (("config.toml", "checkpoint.safetensors"), "the last checkpoint in"),
+        (("config.toml", "result.json"), "is finished and kept"),
+    ],
+)
+def test_what_a_run_has_left(files, says, tmp_path, capsys):
+    for name in files:
+        (tmp_path / name).touch()
+    with pytest.raises(typer.Exit) as ended, interruptible(run=tmp_path):
+        raise KeyboardInterrupt
+    assert ended.value.exit_code == INTERRUPTED
+    assert says in capsys.readouterr().err
+
+
+def test_several_runs_are_continued_by_the_same_command(tmp_path, capsys):
+    with pytest.raises(typer.Exit), interruptible(several=tmp_path):
+        raise KeyboardInterrupt
+    assert "are kept" in (said := capsys.readouterr().err)
+    assert "repeat the command to continue" in said
+
+
+def test_of_several_processes_the_first_speaks(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(typer.Exit), interruptible():
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == ""
