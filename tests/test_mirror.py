@@ -16,6 +16,7 @@ ELSEWHERE: dict[str, str] = {
     "backbones/transformers.py": "teachers/test_huggingface.py students/test_students.py",
     "cache/seal.py": "cache/test_store.py cache/test_resume.py",
     "cli/app.py": "test_cli.py",
+    "cli/auto.py": "sweeps/test_auto.py",
     "cli/cache.py": "test_cli.py",
     "cli/check.py": "test_check.py",
     "cli/compare.py": "sweeps/test_compare.py",

@@ -84,12 +84,23 @@ def train(
         bool, typer.Option("--resume", help="Continue from the last checkpoint")
     ] = False,
     auto: Annotated[
-        bool, typer.Option("--auto", help="Choose method and strength on a hold-out first")
+        bool,
+        typer.Option(
+            "--auto", help="Find the best method, rate and length on held-out training rows first"
+        ),
     ] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="With --auto: runs, such as 40, or a time, such as 30m", metavar="BUDGET"
+        ),
+    ] = None,
+    jobs: JobsOption = 1,
 ) -> None:
     """Extract missing teacher features, train a student, evaluate it and write a report.
 
-    CONFIG may also be the folder of an interrupted run, with --resume.
+    CONFIG may also be the folder of an interrupted run, with --resume. An interrupted --auto continues
+    when the command is repeated.
     """
     from accelerate import PartialState
 
@@ -113,11 +124,16 @@ def train(
     if auto:
         if method is not None or beta is not None:
             raise ConfigError("--auto chooses method and beta; leave --method and --beta out")
-        from tutelage.cli.tune import tune_and_print
+        from tutelage.cli.auto import auto_and_print
+        from tutelage.sweeps.auto import BUDGET
 
         with interruptible(several=resolved.output.dir):
-            tune_and_print(resolved, methods="auto", jobs=1, console=out, progress=for_console(err))
+            auto_and_print(
+                resolved, budget=budget or BUDGET, jobs=jobs, console=out, progress=for_console(err)
+            )
         return
+    if budget is not None or jobs > 1:
+        raise ConfigError("--budget and --jobs are for --auto; one run has neither")
     with interruptible(run=resolved.output.dir):
         run(resolved, resume=resume, progress=for_console(err))
     if not PartialState().is_main_process:

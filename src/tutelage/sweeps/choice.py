@@ -1,16 +1,20 @@
 """What ``train --auto`` found: every setting tried, fold by fold, and the rule that chooses one."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from tutelage.errors import DataError
+from tutelage.files import without_digest
 from tutelage.regularizers.catalogue import BASELINE, parse_method
 from tutelage.results.result import Result
 from tutelage.results.statistics import SampleMean, sample_mean
 from tutelage.tasks import Metric
 
-__all__ = ["Choice", "Chosen", "Spent", "Tried", "choose"]
+__all__ = ["Choice", "Chosen", "Spent", "Tried", "choose", "read_choice"]
 
 
 class _Part(BaseModel):
@@ -135,6 +139,23 @@ class Choice(_Part):
         if self.chosen == self.baseline:
             return None
         return self.named(self.chosen).above(self.named(self.baseline))
+
+
+def read_choice(folder: Path) -> Choice:
+    """Read what a search left in its folder.
+
+    Raises:
+        DataError: If there is no ``auto.json``, or it is not one of ours.
+    """
+    path = folder / "auto.json"
+    try:
+        return Choice.model_validate_json(json.dumps(without_digest(path.read_bytes())))
+    except FileNotFoundError:
+        raise DataError(
+            f"no finished search in {folder}; 'tutelage train --auto' leaves auto.json there"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not a search of this version of tutelage: {error}") from None
 
 
 def choose(tried: Sequence[Tried]) -> Chosen:

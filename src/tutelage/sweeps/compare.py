@@ -326,4 +326,5 @@ def _place(point: GridPoint, choice: SearchPoint) -> PurePath:
 
 def _settings(point: GridPoint, choice: SearchPoint) -> dict[str, float]:
     """The strengths that the method was given, and the settings that were chosen."""
-    return strengths(point.method, point.config.transfer.model_dump()) | dict(choice.settings)
+    chosen = {k: value for k, value in choice.settings.items() if not isinstance(value, str)}
+    return strengths(point.method, point.config.transfer.model_dump()) | chosen

@@ -14,32 +14,39 @@ from tutelage.sweeps.folder_names import folder_name, refuse_shared_folders
 __all__ = ["Dimension", "SearchPoint", "SearchSpace", "space_of"]
 
 
+IN_TRAINING = frozenset({"lr", "patience", "unlabelled_share", "augment"})
+"""Settings of ``[train]``; others are of ``[transfer]``."""
+USUAL = (("patience", 1.0), ("unlabelled_share", 0.5), ("augment", "none"))
+"""What a name need not say."""
+
+
 @dataclass(frozen=True)
 class SearchPoint:
     """A point to try.
 
     Attributes:
         method: The method's name.
-        settings: Values by the dimension's name: ``beta``, ``mix``, ``temperature``, ``lr``.
+        settings: Values by name: ``beta``, ``mix`` and ``temperature`` of ``[transfer]``, those of
+            ``IN_TRAINING`` of ``[train]``.
         teachers: Names of the teachers; empty for all.
     """
 
     method: str
-    settings: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, float | str] = field(default_factory=dict)
     teachers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """A name that serves as a folder's: ``aft-beta-3``."""
         method = self.method.rpartition(":")[2] if ":" in self.method else self.method
-        parts = [method, *("-".join((key, f"{value:g}")) for key, value in self.settings.items())]
+        parts = [method, *(_named(*one) for one in self.settings.items() if one not in USUAL)]
         return folder_name("-".join(parts + (["with", *self.teachers] if self.teachers else [])))
 
     def applied(self, config: ExperimentConfig, *, folder: Path) -> ExperimentConfig:
         """Return a config with these settings, whose output goes to a folder."""
         changes: dict[str, Any] = {"transfer.method": self.method, "output.dir": folder}
         for key, value in self.settings.items():
-            changes["train.lr" if key == "lr" else f"transfer.{key}"] = value
+            changes[f"{'train' if key in IN_TRAINING else 'transfer'}.{key}"] = value
         if self.method != config.transfer.method:
             changes["transfer.params"] = {}
         if self.teachers:
@@ -48,6 +55,10 @@ class SearchPoint:
                 config.teachers[names.index(teacher)] for teacher in self.teachers
             )
         return config.replace(changes)
+
+
+def _named(key: str, value: float | str) -> str:
+    return f"{key}-{value if isinstance(value, str) else format(value, 'g')}"
 
 
 @dataclass(frozen=True)

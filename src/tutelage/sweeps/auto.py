@@ -1,0 +1,268 @@
+"""The best student that data and teachers give within a budget: ``tutelage train --auto``.
+
+A search's folder:
+
+    auto.toml        what is searched, as it was given
+    trials/          a folder a setting, in it one a fold
+    chosen/          the student that was chosen, trained on all training rows
+    baseline/        the best standard fine-tuning, trained on all training rows
+    auto.json        what was found
+"""
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import tomli_w
+from filelock import FileLock
+
+from tutelage.config import ExperimentConfig, TransferConfig, load_config, read_toml
+from tutelage.data import read_data
+from tutelage.errors import ConfigError, TrainingError, first_line
+from tutelage.experiment.parts import build_student, check_method
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.teacher_features import extract_features
+from tutelage.files import with_digest, write_atomically, writing_to
+from tutelage.progress import Progress, Silent
+from tutelage.regularizers.catalogue import BASELINE, label_of, parse_method
+from tutelage.results.result import Result, read_result
+from tutelage.students import Student
+from tutelage.sweeps.budget import Budget
+from tutelage.sweeps.candidates import (
+    METHODS,
+    Space,
+    baselines,
+    further_baseline,
+    longer_baselines,
+    neighbours,
+    taught,
+)
+from tutelage.sweeps.choice import Choice, Chosen, Spent, choose
+from tutelage.sweeps.jobs import Failed, attempt_all, run_score
+from tutelage.sweeps.ladder import Ladder
+from tutelage.sweeps.processes import process_pool
+from tutelage.sweeps.repeats import Repeat, repeats_of
+from tutelage.sweeps.search_space import SearchPoint
+
+__all__ = ["BUDGET", "auto"]
+
+BUDGET = "40"
+"""Runs that a search may take where nothing is said."""
+FOLDS = 5
+CHOSEN = ("method", "beta", "mix", "params")
+FIRST, MIDDLE, LAST = "try on one fold", "the best on three folds", "the best on all folds"
+
+
+def auto(
+    config: ExperimentConfig,
+    *,
+    budget: str = BUDGET,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Choice:
+    """Find learning rate, length, method, strength and use of unlabelled rows; train with them.
+
+    Standard fine-tuning comes first, at several learning rates and lengths, as the baseline. Then every
+    method with teachers is tried around its best settings on one fold of the training rows; the best
+    third on three folds beside the baseline, the best of these on all (successive halving, Jamieson
+    and Talwalkar 2016, arXiv 1502.07943). ``choice.choose`` says which is chosen. That, and the
+    baseline, are then trained on all training rows; only these two runs read the test rows.
+
+    An interrupted search resumes, and several processes may share a folder. With a number of runs as
+    the budget, the same config gives the same choice.
+
+    Args:
+        config: What to train; ``output.dir`` receives the search.
+        budget: So many runs, as ``"40"``, or a time, as ``"30m"``; the two final ones are included. A
+            time may be exceeded by as much as the last run was longer than those before.
+        jobs: Runs at once.
+        progress: Receives progress reports. Silent by default.
+
+    Returns:
+        All that was tried, what was chosen, and the results on all training rows; the same is written
+        to ``auto.json``.
+
+    Raises:
+        ConfigError: If a setting cannot be used, or the folder holds another search.
+        TrainingError: If standard fine-tuning could not be finished once.
+
+    Example:
+        >>> config = ExperimentConfig.model_validate({
+        ...     "data": {"source": "folder:flowers/", "unlabelled": "folder:more/"},
+        ...     "teachers": [{"source": "timm:vit_giant_patch14_dinov2.lvd142m"}],
+        ...     "student": {"source": "timm:resnet50"},
+        ... })
+        >>> choice = auto(config, budget="30m", jobs=2)  # doctest: +SKIP
+        >>> choice.chosen, choice.gain  # doctest: +SKIP
+    """
+    progress, limit = progress or Silent(), Budget.parse(budget)
+    repeats, folder = _repeats(config), config.output.dir
+    for line in _not_used(config):
+        progress.note(line)
+    method = "probe" if config.teachers else BASELINE
+    config = config.replace(_unchosen() | {"transfer.method": method})
+    plan = Plan.of(repeats[0].applied(config, folds=len(repeats)))
+    student = build_student(plan)
+    methods = [one for one in METHODS if config.teachers and _fits(plan, student, one, progress)]
+    space = Space.of(config, plan, methods=methods)
+    _begin(config)
+    plan.tell(progress)
+    with process_pool(jobs) as processes:
+        ladder = Ladder(config, repeats, limit, jobs, processes, progress)
+        extract_features(plan, Runtime.of(plan.config, progress))
+        _search(ladder, space)
+        found = choose(ladder.tried)
+        results = _finals(ladder, found)
+    choice = Choice(
+        metric=config.data.lead,
+        folds=None if repeats[0].fold is None else len(repeats),
+        repeats=len(repeats),
+        tried=tuple(ladder.tried),
+        baseline=found.baseline,
+        best=found.best,
+        chosen=found.chosen,
+        spent=Spent(
+            runs=ladder.runs + len({found.chosen, found.baseline}),
+            seconds=ladder.seconds,
+            budget=budget,
+            used_up=ladder.used_up,
+        ),
+        result=results[0],
+        baseline_result=results[-1],
+    )
+    with writing_to(folder, name="output.dir"):
+        write_atomically(folder / "auto.json", with_digest(json.loads(choice.model_dump_json())))
+    return choice
+
+
+def _repeats(config: ExperimentConfig) -> list[Repeat]:
+    """A run a fold, each with a seed of its own; other seeds where there is a validation split."""
+    if config.data.evaluate == "holdout":
+        raise ConfigError(
+            "data.evaluate = 'holdout' would report the rows that settings are chosen by; leave it "
+            "out: --auto holds out rows itself"
+        )
+    if config.data.folds is not None or config.tune.seeds > 1:
+        raise ConfigError("--auto deals folds and seeds itself; set tune.folds for their number")
+    has_validation = "validation" in read_data(config.data).splits
+    if has_validation and config.tune.folds is None:
+        return repeats_of(config.tune.model_copy(update={"seeds": FOLDS}))
+    folds = repeats_of(config.tune.model_copy(update={"folds": config.tune.folds or FOLDS}))
+    return [Repeat(number, one.fold, one.place) for number, one in enumerate(folds)]
+
+
+def _unchosen() -> dict[str, Any]:
+    """The settings of ``[transfer]`` that are chosen, as they are by default."""
+    default = TransferConfig()
+    return {f"transfer.{name}": getattr(default, name) for name in CHOSEN}
+
+
+def _not_used(config: ExperimentConfig) -> list[str]:
+    return [
+        f"{path} = {value!r} is not used: --auto chooses the method and its settings"
+        for path, default in _unchosen().items()
+        if (value := getattr(config.transfer, path.partition(".")[2])) != default
+    ]
+
+
+def _fits(plan: Plan, student: Student, method: str, progress: Progress) -> bool:
+    """Whether a method can learn from these teachers."""
+    try:
+        check_method(replace(plan, method=parse_method(method)), student)
+    except ConfigError as error:
+        progress.note(f"{label_of(method)} is not tried: {first_line(error)}")
+        return False
+    return True
+
+
+def _begin(config: ExperimentConfig) -> None:
+    """Take the folder, and keep there what is searched."""
+    folder, path = config.output.dir, config.output.dir / "auto.toml"
+    with writing_to(folder, name="output.dir"):
+        (folder / "trials").mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "trials" / ".lock"):
+            if path.is_file() and _about(load_config([read_toml(path)])) != _about(config):
+                raise ConfigError(
+                    f"{folder} holds a search with other settings, those in {path}; choose another "
+                    "output.dir (--out), or remove that folder"
+                )
+            write_atomically(path, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
+
+
+def _about(config: ExperimentConfig) -> list[object]:
+    return [config.digest(), config.tune.folds]
+
+
+def _search(ladder: Ladder, space: Space) -> None:
+    """Climb from one fold to all of them."""
+    baseline = _plain(ladder, space)
+    points = taught(space, baseline)
+    count = ladder.affordable(so_far=0)
+    usual = points[: max(min(count, len(space.methods)), math.ceil(2 * count / 3))]
+    ladder.climb(usual, folds=1, label=FIRST)
+    if leader := ladder.best(plain=False):
+        near = [p for p in neighbours(space, leader[0], baseline) if p.name not in ladder.points]
+        more = ladder.affordable(so_far=len(usual)) - len(usual)
+        ladder.climb(near[:more], folds=1, label=FIRST)
+        usual += near[:more]
+    count, last = len(usual), len(ladder.repeats)
+    best = ladder.best(plain=True, count=2) + ladder.best(plain=False, count=math.ceil(count / 3))
+    ladder.climb(best, folds=ladder.middle, label=MIDDLE)
+    few = max(2, math.ceil(count / 9))
+    best = ladder.best(plain=True) + ladder.best(plain=False, count=few)
+    ladder.climb(best, folds=last, label=LAST)
+
+
+def _plain(ladder: Ladder, space: Space) -> SearchPoint:
+    """Standard fine-tuning on one fold; returns the best of it."""
+    tried = baselines(space)
+    ladder.climb(tried, folds=1, label=FIRST)
+    while best := ladder.best(plain=True):
+        further = further_baseline(space, tried, best[0])
+        if further is None or ladder.used_up:
+            break
+        tried.append(further)
+        ladder.climb([further], folds=1, label=FIRST)
+    if not best:
+        reasons = [one.reason for one in ladder.tried if one.reason]
+        said = f"; the first said: {reasons[0]}" if reasons else ": the budget is too small"
+        raise TrainingError(f"standard fine-tuning could not be finished{said}")
+    ladder.climb(longer_baselines(space, best[0]), folds=1, label=FIRST)
+    found = ladder.best(plain=True)[0]
+    _tell(ladder, found)
+    return found
+
+
+def _tell(ladder: Ladder, point: SearchPoint) -> None:
+    one = next(one for one in ladder.tried if one.name == point.name)
+    metric = ladder.config.data.lead
+    ladder.progress.note(
+        f"{label_of(point.method)} is best as {point.name}: {metric.label} "
+        f"{metric.display_factor * one.score.mean:.3g} on one fold"
+    )
+
+
+def _finals(ladder: Ladder, found: Chosen) -> list[Result]:
+    """The results of what was chosen, and of the baseline, on all training rows."""
+    folders = {"chosen": found.chosen}
+    if found.baseline != found.chosen:
+        folders["baseline"] = found.baseline
+    root = ladder.config.output.dir
+    configs = [
+        ladder.points[name].applied(ladder.config, folder=root / folder)
+        for folder, name in folders.items()
+    ]
+    scores = attempt_all(
+        run_score,
+        configs,
+        processes=ladder.processes,
+        label="train on all rows",
+        unit="runs",
+        progress=ladder.progress,
+    )
+    for score in scores:
+        if isinstance(score, Failed):
+            raise TrainingError(f"the final run could not be finished: {score.reason}")
+    return [read_result(config.output.dir) for config in configs]

@@ -1,0 +1,89 @@
+"""The order in which settings are tried: the usual first, methods in turn, rates outward."""
+
+from dataclasses import replace
+
+import pytest
+
+from tutelage.sweeps.candidates import (
+    METHODS,
+    Space,
+    baselines,
+    further_baseline,
+    longer_baselines,
+    neighbours,
+    taught,
+)
+
+SPACE = Space(
+    rates=(1e-4, 3e-4, 1e-3, 3e-3),
+    rate=3e-4,
+    methods=METHODS,
+    unlabelled=True,
+    augments=True,
+    lengthens=True,
+)
+
+
+def rates(points) -> list[float]:
+    return [point.settings["lr"] for point in points]
+
+
+def test_learning_rates_begin_in_the_middle_and_go_outward():
+    first = baselines(SPACE)
+    assert rates(first) == [3e-4, 1e-4, 1e-3]
+    assert further_baseline(SPACE, first, first[0]) is None
+    assert rates([further_baseline(SPACE, first, first[2])]) == [3e-3]
+    assert further_baseline(SPACE, first, first[1]) is None  # 1e-4 is the lowest there is
+    assert rates(baselines(replace(SPACE, rate=1e-4))) == [1e-4, 3e-4]
+
+
+def test_longer_and_augmented_at_the_best_rate():
+    best = baselines(SPACE)[2]
+    names = [point.name for point in longer_baselines(SPACE, best)]
+    assert names == ["stl-lr-0.001-patience-2", "stl-lr-0.001-augment-invariant-patience-2"]
+    assert longer_baselines(replace(SPACE, lengthens=False, augments=False), best) == []
+
+
+def test_each_method_is_tried_as_usual_before_any_is_varied():
+    best = baselines(SPACE)[2]
+    points = taught(SPACE, best)
+    assert tuple(point.method for point in points[:5]) == METHODS
+    assert points[0].settings == {
+        "lr": 1e-3,
+        "patience": 1.0,
+        "mix": 0.7,
+        "unlabelled_share": 0.5,
+        "augment": "none",
+    }
+    usual = {point.method: point.settings for point in points[:5]}
+    assert (usual["aft"]["beta"], usual["aft+probe"]["beta"]) == (3.0, 1.0)
+    second = [point for point in points[5:] if point.method == "probe"][:5]
+    for point in second:  # each differs from the usual in one setting
+        assert sum(point.settings[name] != usual["probe"][name] for name in usual["probe"]) == 1
+    assert [point.method for point in points[5:10]] == list(METHODS)
+    assert len({point.name for point in points}) == len(points)
+
+
+def test_what_helps_standard_fine_tuning_is_kept_for_methods_with_teachers():
+    augmented = longer_baselines(SPACE, baselines(SPACE)[0])[1]
+    assert taught(SPACE, augmented)[0].settings["augment"] == "invariant"
+
+
+def test_neighbours_differ_in_one_setting_and_each_setting_has_its_turn():
+    best = baselines(SPACE)[0]
+    point = taught(SPACE, best)[1]
+    near = neighbours(SPACE, point, best)
+    changed = [
+        {name for name in point.settings if one.settings[name] != point.settings[name]}
+        for one in near
+    ]
+    assert all(len(names) == 1 for names in changed)
+    assert set.union(*changed[:5]) == {"lr", "patience", "beta", "unlabelled_share", "augment"}
+    assert len({one.name for one in near}) == len(near)
+
+
+@pytest.mark.parametrize("rate", [1e-4, 3e-3])
+def test_rates_at_the_ends_have_one_neighbour(rate):
+    best = baselines(replace(SPACE, rate=rate))[0]
+    tried = set(rates(taught(SPACE, best)))
+    assert len(tried) == 2

@@ -1,0 +1,57 @@
+"""How many settings a budget allows, and what is left of it, without training anything."""
+
+from pathlib import PurePath
+
+import pytest
+
+from tutelage.config import ExperimentConfig
+from tutelage.progress import Silent
+from tutelage.sweeps.budget import Budget
+from tutelage.sweeps.ladder import Ladder
+from tutelage.sweeps.processes import process_pool
+from tutelage.sweeps.repeats import Repeat
+
+
+@pytest.fixture
+def ladder(tmp_path):
+    def of(budget: str, *, folds: int = 5, jobs: int = 1) -> Ladder:
+        config = ExperimentConfig.model_validate(
+            {
+                "data": {"source": "folder:x"},
+                "transfer": {"method": "stl"},
+                "output": {"dir": str(tmp_path)},
+            }
+        )
+        repeats = [Repeat(fold, fold, PurePath(f"fold-{fold}")) for fold in range(folds)]
+        with process_pool(1) as processes:
+            return Ladder(config, repeats, Budget.parse(budget), jobs, processes, Silent())
+
+    return of
+
+
+def cost(count: int, *, folds: int) -> int:
+    """Runs of so many settings with teachers, counted one by one, with those of the baseline."""
+    middle = min(3, folds)
+    third, ninth = -(-count // 3), min(count, max(2, -(-count // 9)))
+    plain = 2 * (middle - 1) + (folds - middle)
+    return 2 + plain + count + third * (middle - 1) + ninth * (folds - middle)
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5, 8])
+@pytest.mark.parametrize("budget", [3, 10, 20, 40, 100])
+def test_as_many_as_the_budget_pays_for_with_all_that_follows(ladder, budget, folds):
+    count = ladder(str(budget), folds=folds).affordable(so_far=0)
+    if count:
+        assert cost(count, folds=folds) <= budget
+    assert cost(count + 1, folds=folds) > budget
+
+
+def test_costs_that_are_not_known_yet_do_not_count_for_ever(ladder):
+    assert ladder("10m").affordable(so_far=0) == 1000
+
+
+def test_nothing_is_best_before_anything_was_tried(ladder):
+    fresh = ladder("40")
+    assert fresh.best(plain=True) == []
+    assert fresh.tried == []
+    assert fresh.runs == 0
