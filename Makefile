@@ -26,4 +26,4 @@ docs: .venv/ready
 	touch .venv/ready
 
 clean:
-	rm -rf .venv demo build dist site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv demo demo-images build dist site .pytest_cache .mypy_cache .ruff_cache

