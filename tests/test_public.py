@@ -20,6 +20,7 @@ def test_public_names():
         "Standardized",
         "Terms",
         "__version__",
+        "auto",
         "check",
         "compare",
         "extract",

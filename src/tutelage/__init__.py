@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tutelage.recipes import recipe
     from tutelage.regularizers import AFTLoss, Regularizer, Standardized, kernel_distance
     from tutelage.results.result import Result
+    from tutelage.sweeps.auto import auto
     from tutelage.sweeps.compare import compare
     from tutelage.sweeps.rank import rank
     from tutelage.sweeps.tune import tune
@@ -32,6 +33,7 @@ __all__ = [
     "Standardized",
     "Terms",
     "__version__",
+    "auto",
     "check",
     "compare",
     "extract",
@@ -54,6 +56,7 @@ _HOMES = {
     "Result": "tutelage.results.result",
     "Standardized": "tutelage.regularizers",
     "Terms": "tutelage.objective",
+    "auto": "tutelage.sweeps.auto",
     "check": "tutelage.experiment.check",
     "compare": "tutelage.sweeps.compare",
     "extract": "tutelage.experiment.extract",
