@@ -74,7 +74,8 @@ def test_the_digest_covers_every_setting_that_decides_numbers(changes):
     [
         ({"teachers": ()}, "method 'aft' needs at least one teacher"),
         ({"teachers.0.name": "second"}, "several teachers are called second"),
-        ({"train.epochs": 2, "tune.prune": True}, "tune.prune looks at quarters"),
+        ({"train.steps": 9, "train.warmup": 9}, r"warmup \(9\) must end before the 9 steps do"),
+        ({"train.epochs": 2, "tune.patience": [2.0]}, "tune.patience multiplies"),
         ({"data.task": "regression", "train.label_smoothing": 0.1}, "label_smoothing"),
         ({"data.task": "regression", "train.class_weights": "balanced"}, "class_weights"),
         ({"data.task": "regression", "transfer.temperature": 2.0}, "temperature"),

@@ -6,7 +6,7 @@ import torch
 
 from tutelage.data import view_of
 from tutelage.errors import ConfigError, SourceError
-from tutelage.experiment.extract import estimate_extraction, extract
+from tutelage.experiment.extract import estimate_extraction, extract, length_of_training
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.inputs import ImageInput
@@ -35,6 +35,21 @@ def test_an_estimate_says_why_features_are_not_cached(small):
     (first, _) = estimate_extraction(small.replace({"cache.dtype": "float16"}))
     assert not first.estimate.cached
     assert "dtype" in (first.why_missing or "")
+
+
+def test_the_length_of_training_is_that_of_the_run(small, digits):
+    auto = small.replace({"train.steps": "auto", "data.unlabelled": f"folder:{digits / 'test'}"})
+    with_train = auto.replace({"data.unlabelled": f"folder:{digits / 'train'}"})
+    for method in ("aft", "stl"):
+        config = with_train.replace({"transfer.method": method})
+        assert length_of_training(config) == f"training: {Plan.of(config).rule}"
+    assert "training: all 24 unlabelled rows have the content" in length_of_training(auto)
+    assert length_of_training(
+        auto.replace({"train.whole_epochs": True, "data.unlabelled": None})
+    ) == (
+        "training: 335 steps of 12 rows: 100 x 1.5 (teachers) x sqrt(60 rows / 12), rounded up to whole "
+        "epochs"
+    )
 
 
 @pytest.mark.parametrize("verb", [extract, estimate_extraction])

@@ -57,6 +57,7 @@ DEFAULTS = {
 SOFT_ONLY = {"transfer.method": "stl+probe", "transfer.mix": 1.0}
 TRAIN: dict[str, Any] = {
     "steps": 5,
+    "patience": 2.0,
     "epochs": 2,
     "whole_epochs": True,
     "batch_size": 10,
@@ -183,6 +184,7 @@ def test_every_option_changes_the_student_or_is_refused_or_told(parts, name):
     [
         ({"train.momentum": 0.5}, "train.momentum = 0.5 is not used: it is for sgd, not adam"),
         ({"train.epochs": 1, "train.steps": 3}, "train.steps = 3 is not used: train.epochs"),
+        ({"train.patience": 2.0}, "train.patience = 2.0 is not used: it multiplies"),
         ({"train.epochs": 1, "train.whole_epochs": True}, "train.whole_epochs = True is not used"),
         ({"train.unlabelled_share": 0.2}, "train.unlabelled_share = 0.2 is not used"),
         ({"student.frozen": True}, "transfer.beta = 2.0 is not used: .*student.frozen trains"),

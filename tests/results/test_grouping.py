@@ -21,6 +21,7 @@ def run(
     split: str = "test",
     train: dict[str, Any] | None = None,
     params: dict[str, Any] | None = None,
+    automatic: bool = False,
 ) -> Run:
     config = {
         "name": name,
@@ -49,6 +50,7 @@ def run(
             started="2025-01-01T00:00:00+00:00",
             command="tutelage train config.toml",
             config=config,
+            automatic_steps=automatic,
         )
     )
 
@@ -101,6 +103,20 @@ def test_baseline_with_the_same_training_is_preferred() -> None:
     assert fair.difference is not None
     assert fair.difference.mean == pytest.approx(0.1)
     assert not unfair.fair
+
+
+def test_automatic_steps_are_the_same_training_whatever_they_came_to() -> None:
+    def fair(stl: dict[str, Any], aft: dict[str, Any], *, automatic: bool) -> bool:
+        runs = [
+            run("stl", 0, 0.7, train=stl, automatic=automatic),
+            run("aft", 0, 0.8, train=aft, automatic=automatic),
+        ]
+        return compare_runs(runs).transfers[0].fair
+
+    assert fair({"steps": 200}, {"steps": 300}, automatic=True)
+    assert not fair({"steps": 200}, {"steps": 300}, automatic=False)
+    assert not fair({"patience": 1.0}, {"patience": 2.0}, automatic=True)
+    assert fair({"patience": 1.0}, {"patience": 2.0}, automatic=False), "it was not used"
 
 
 def test_what_does_not_change_numbers_keeps_runs_together() -> None:

@@ -62,6 +62,16 @@ def test_strengths_are_the_methods_own_where_none_are_given():
     )
 
 
+def test_patience_is_a_dimension_of_every_method():
+    space = space_of(config(beta=[3.0], patience=[0.5, 2.0]), ["stl", "aft"])
+    assert [point.name for point in space.points] == [
+        "stl-patience-0.5",
+        "stl-patience-2",
+        "aft-beta-3-patience-0.5",
+        "aft-beta-3-patience-2",
+    ]
+
+
 def test_a_search_is_of_the_configs_method_and_names_each_once():
     assert list(space_of(config()).dimensions) == ["aft"]
     assert list(space_of(config(), ["kd", "aft", "kd"]).dimensions) == ["kd", "aft"]
@@ -73,9 +83,9 @@ def test_a_point_without_settings_is_its_method():
 
 def test_a_point_changes_its_settings_alone():
     before = config()
-    point = SearchPoint("aft", {"beta": 3.0, "lr": 0.01}, ("second",))
+    point = SearchPoint("aft", {"beta": 3.0, "lr": 0.01, "patience": 2.0}, ("second",))
     after = point.applied(before, folder=Path("runs/here"))
-    assert (after.transfer.beta, after.train.lr) == (3.0, 0.01)
+    assert (after.transfer.beta, after.train.lr, after.train.patience) == (3.0, 0.01, 2.0)
     assert after.teacher_names == ["second"]
     assert after.output.dir == Path("runs/here")
     assert after.transfer.params == {"kernel": "rbf"}, "the same method keeps its options"

@@ -15,7 +15,7 @@ import tomli_w
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.errors import ConfigError, DataError, TrainingError
 from tutelage.progress import Silent
-from tutelage.results.result import read_result
+from tutelage.results.result import read_history, read_result
 from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.search_space import space_of
 from tutelage.sweeps.tune import tune
@@ -142,10 +142,16 @@ def test_each_point_is_tried_on_every_fold_and_the_mean_counts(table, tmp_path):
         tune(with_(table, "tune.folds=2"), methods=["stl", "aft"], retrain=False)
 
 
-def test_points_that_lag_behind_are_ended_early(table):
+@pytest.mark.parametrize("length", [{"steps": 16}, {"steps": "auto", "patience": 0.06}])
+def test_points_that_lag_behind_are_ended_early(table, tmp_path, length):
     table["tune"] = {"beta": [1.0, 1.0001, 1.0002, 1.0003, 1e5, 1e6], "prune": True, "lr": [3e-3]}
-    table["train"]["steps"] = 16
+    table["train"] |= length
     searched = tune(with_(table, "cache.dtype=float32"), retrain=False)
+    log = read_history(tmp_path / "search" / "trials" / "aft-beta-1-lr-0.003")
+    steps = max(line["step"] for line in log)
+    assert steps == (16 if length["steps"] == 16 else round(0.06 * 150 * (42 / 12) ** 0.5))
+    looks = [line["step"] for line in log if "holdout_accuracy" in line]
+    assert looks == [steps // 4 * quarter for quarter in (1, 2, 3, 4)]
     states = [trial.state for trial in searched.trials]
     assert states[:4] == ["finished"] * 4
     assert searched.best.state == "finished"

@@ -1,15 +1,27 @@
-"""Steps that whole epochs come to: every row is seen equally often, and the result says how many."""
+"""Steps that the rows or whole epochs come to; the result says how many."""
 
+import math
 from collections import Counter
 
 import pytest
 
 from tutelage import run
 from tutelage.config import TrainConfig, load_config
-from tutelage.errors import ConfigError
+from tutelage.errors import ConfigError, TrainingError
+from tutelage.progress import Silent
 from tutelage.results.result import read_history
-from tutelage.training.lengths import with_steps
+from tutelage.training.lengths import StepRule, with_steps
 from tutelage.training.samplers import ShuffledBatches
+
+
+class Notes(Silent):
+    """Keeps what is reported as text."""
+
+    def __init__(self):
+        self.lines = []
+
+    def note(self, message):
+        self.lines.append(message)
 
 
 @pytest.mark.parametrize("rows", [96, 100, 1020, 60])
@@ -86,7 +98,85 @@ def test_what_does_not_fit():
     ):
         with_steps(TrainConfig(epochs=2, warmup=9, batch_size=10), labelled=30)
     data = {"data": {"source": "folder:x"}, "transfer": {"method": "stl"}}
-    prune = ["train.epochs=3", "tune.prune=true"]
-    with pytest.raises(ConfigError, match=r"tune.prune looks at quarters of train.steps"):
-        load_config([data], assignments=prune)
-    assert load_config([data], assignments=[*prune, "train.eval_every=5"]).train.epochs == 3
+    for length in ("train.epochs=3", "train.steps=9"):
+        with pytest.raises(ConfigError, match=r"tune.patience multiplies train.steps = 'auto'"):
+            load_config([data], assignments=[length, "tune.patience=[1, 2]"])
+    assert load_config([data], assignments=["tune.patience=[1, 2]"]).train.steps == "auto"
+    for patience in ("0", "-1", "inf", "nan"):
+        with pytest.raises(ConfigError, match="patience"):
+            load_config([data], assignments=[f"train.patience={patience}"])
+
+
+def test_steps_that_are_not_known_yet():
+    assert TrainConfig().steps == "auto"
+    with pytest.raises(ValueError, match=r"a number only once the rows are known"):
+        _ = TrainConfig().known_steps
+    assert TrainConfig(warmup=10**6).warmup == 10**6, "whether it ends depends on the rows"
+    with pytest.raises(ConfigError, match=r"warmup \(999\) must end before the 100 steps of train"):
+        with_steps(TrainConfig(warmup=999, batch_size=100), labelled=100)
+    with pytest.raises(TrainingError, match="it needs two rows"):
+        with_steps(TrainConfig(), labelled=1)
+
+
+@pytest.mark.parametrize("labelled", [4, 30, 300, 5000])
+@pytest.mark.parametrize("unlabelled", [0, 50, 9000])
+@pytest.mark.parametrize(("accumulate", "processes"), [(1, 1), (2, 3)])
+@pytest.mark.parametrize("taught", [False, True])
+@pytest.mark.parametrize("patience", [0.25, 1.0, 3.0])
+def test_automatic_steps_by_hand(labelled, unlabelled, accumulate, processes, taught, patience):
+    settings = TrainConfig(
+        batch_size=40, unlabelled_share=0.25, accumulate=accumulate, patience=patience
+    )
+    counts = {"labelled": labelled, "unlabelled": unlabelled, "processes": processes}
+    without = 10 if unlabelled else 0
+    step = (min(labelled, 40 - without) + without) * accumulate * processes
+    epochs = max(1.0, (labelled + unlabelled) / step)
+    pace = 150.0 if taught else 100.0
+    found = with_steps(settings, **counts, taught=taught)
+    assert abs(found.known_steps - patience * pace * math.sqrt(epochs)) <= 0.5 + 1e-9
+    assert with_steps(found, **counts, taught=taught) == found, "once settled, it stays"
+    rule = StepRule.of(settings, **counts, taught=taught)
+    assert str(rule).startswith(f"{found.steps:,} steps of {step:,} rows: 100")
+    assert ("(teachers)" in str(rule), "patience" in str(rule)) == (taught, patience != 1)
+    whole = with_steps(
+        settings.model_copy(update={"whole_epochs": True}), **counts, taught=taught
+    ).known_steps
+    epoch = labelled // min(labelled, 40 - without)
+    assert found.known_steps <= whole < found.known_steps + epoch + 1
+
+
+def test_more_rows_take_more_steps_and_fewer_epochs():
+    steps = [with_steps(TrainConfig(), labelled=rows).known_steps for rows in (300, 3000, 30_000)]
+    assert steps == sorted(set(steps))
+    epochs = [128 * one / rows for one, rows in zip(steps, (300, 3000, 30_000), strict=True)]
+    assert epochs == sorted(epochs, reverse=True)
+
+
+def test_a_length_that_is_given_is_followed():
+    for given in (TrainConfig(steps=7, patience=9.0), TrainConfig(epochs=2, patience=9.0)):
+        assert StepRule.of(given, labelled=1000) is None
+    assert with_steps(TrainConfig(epochs=2, patience=9.0), labelled=1280).steps == 20
+
+
+def test_a_run_follows_the_rule_and_says_so(digits, tmp_path):
+    config = {
+        "data": {"source": f"folder:{digits}"},
+        "student": {"source": "timm:test_resnet", "params": {"weights": "random"}},
+        "transfer": {"method": "stl"},
+        "train": {"patience": 0.05, "batch_size": 15, "workers": 0, "device": "cpu"},
+        "output": {"dir": str(tmp_path / "run")},
+    }
+    notes = Notes()
+    result = run(load_config([config]), progress=notes)
+    assert result.steps == round(0.05 * 100 * math.sqrt(60 / 15)) == 10
+    assert result.automatic_steps
+    assert result.config["train"]["steps"] == 10
+    rule = "10 steps of 15 rows: 100 x sqrt(60 rows / 15) x patience 0.05"
+    assert f"train.steps = 'auto': {rule}" in notes.lines
+    assert len(read_history(tmp_path / "run")) == 1
+    assert run(load_config([config]), resume=True) == result
+    same = ["train.steps=10", f"output.dir={tmp_path / 'same'}"]
+    again = run(load_config([config], assignments=same), progress=notes)
+    assert again.metrics == result.metrics
+    assert not again.automatic_steps
+    assert any("train.patience = 0.05 is not used" in line for line in notes.lines)

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tutelage.config import ExperimentConfig
-from tutelage.experiment.extract import estimate_extraction, extract
+from tutelage.experiment.extract import estimate_extraction, extract, length_of_training
 from tutelage.files import human_size
 from tutelage.progress import Progress
 from tutelage.report import print_table
@@ -63,3 +63,4 @@ def _estimates(
                 f"{teacher.why_missing}",
                 soft_wrap=True,
             )
+    console.print(length_of_training(config), soft_wrap=True)

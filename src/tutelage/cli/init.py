@@ -4,13 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tutelage.config import DataConfig, load_config
+from tutelage.config import DataConfig, TrainConfig, load_config
 from tutelage.data import Data, Splits, open_data, summarize
 from tutelage.errors import ConfigError
 from tutelage.files import write_atomically, writing_to
 from tutelage.recipes import SCHEME, recipe, recipe_text
 from tutelage.results.shell import command_line
 from tutelage.tasks import TASKS
+from tutelage.training.lengths import with_steps
 
 __all__ = ["write_config"]
 
@@ -28,7 +29,6 @@ MODELS = {
         ("timm:vit_giant_patch14_dinov2.lvd142m", "hf:google/flan-t5-large"),
     ),
 }
-SMALL = 5000
 
 
 def write_config(source: str, path: Path, *, settings: Sequence[str] = ()) -> str:
@@ -94,8 +94,9 @@ def _config(data: Data, splits: Splits, options: DataConfig, path: Path) -> str:
     )
     batch = min(128 if data.modality == "image" else 64, max(2, rows // 4))
     more = "" if data.modality == "image+text" else "# "  # AFT needs a teacher of each
-    steps = max(200, min(5000, 20 * rows // batch))
-    epochs = steps * batch / rows
+    without = sum(map(len, splits.unlabelled))
+    train = TrainConfig(batch_size=batch)
+    steps = with_steps(train, labelled=rows, unlabelled=without, taught=True).known_steps
     held = (
         "not used: the validation split is the hold-out"
         if options.validation in data.splits
@@ -136,7 +137,8 @@ standardize = "auto"              # true: scale each teacher feature to mean 0, 
                                   # only where there are several teachers, so that each counts
 
 [train]
-steps = {steps:<26}# about {epochs:.0f} epochs{"; few rows: more may overfit" if rows < SMALL else ""}
+steps = "auto"                    # by the number of rows, here about {steps:,}; or a number
+patience = 1.0                    # multiplies the automatic number
 batch_size = {batch:<21}# larger is better: the kernel compares the rows of a batch
 lr = 1e-4
 optimizer = "adam"                # adam, adamw or sgd

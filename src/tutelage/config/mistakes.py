@@ -1,5 +1,6 @@
 """All mistakes of a config in one message, each with its path and the closest known key."""
 
+import re
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -7,6 +8,9 @@ from pydantic import BaseModel, ValidationError
 from tutelage.errors import did_you_mean
 
 __all__ = ["all_mistakes"]
+
+KIND = re.compile(r"constrained-\w+|literal\[.*\]|dict\[.*\]|str|int|float|bool|none")
+"""What pydantic adds to the path of a setting that takes values of several kinds."""
 
 
 def all_mistakes(error: ValidationError, schema: type[BaseModel]) -> str:
@@ -16,26 +20,29 @@ def all_mistakes(error: ValidationError, schema: type[BaseModel]) -> str:
         error: The failed validation.
         schema: The model that was validated; its keys are offered in place of unknown ones.
     """
-    lines = []
+    lines: dict[str, str] = {}
     for mistake in error.errors():
-        path = ".".join(str(part) for part in mistake["loc"])
+        path = ".".join(str(part) for part in mistake["loc"] if not KIND.fullmatch(str(part)))
         match mistake["type"]:
             case "extra_forbidden":
                 known = _keys_at(mistake["loc"][:-1], schema)
                 hint = did_you_mean(str(mistake["loc"][-1]), known)
-                lines.append(
+                lines[f"unknown {path}"] = (
                     f"unknown setting {path}{hint or ' (there are: ' + ', '.join(known) + ')'}"
                 )
             case "missing":
-                lines.append(f"setting {path} is missing")
+                lines[f"missing {path}"] = f"setting {path} is missing"
             case "value_error":
                 message = mistake["msg"].removeprefix("Value error, ")
-                lines.append(f"{path}: {message}" if path else message)
+                lines[f"{path}: {message}"] = f"{path}: {message}" if path else message
             case _:
-                lines.append(
-                    f"{path} = {mistake['input']!r}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
-                )
-    return "\n".join(dict.fromkeys(lines))
+                given = f"{path} = {mistake['input']!r}"
+                what = f"{mistake['msg'][0].lower()}{mistake['msg'][1:]}"
+                if given in lines:  # of another kind that the setting takes
+                    lines[given] += f", or {what.removeprefix('input should be ')}"
+                else:
+                    lines[given] = f"{given}: {what}"
+    return "\n".join(lines.values())
 
 
 def _keys_at(location: tuple[int | str, ...], schema: type[BaseModel]) -> list[str]:

@@ -153,11 +153,11 @@ class ExperimentConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _quarters_are_known(self) -> Self:
-        if self.tune.prune and self.train.epochs is not None and not self.train.eval_every:
+    def _patience_counts(self) -> Self:
+        if self.tune.patience and (self.train.epochs is not None or self.train.steps != "auto"):
             raise ValueError(
-                "tune.prune looks at quarters of train.steps, which train.epochs replaces; set "
-                "train.eval_every to the steps between looks, or leave one of them out"
+                "tune.patience multiplies train.steps = 'auto', and train states the number of steps "
+                "or epochs; leave one of them out"
             )
         return self
 

@@ -21,6 +21,7 @@ class TuneConfig(Section):
         mix: Shares of soft labels, for methods with ``probe``.
         temperature: Temperatures of soft labels, for methods with ``probe``.
         lr: Learning rates of the student; by default ``train.lr`` alone.
+        patience: Values of ``train.patience``; by default the config's alone.
         teachers: Sets of teachers, each by names; by default all together.
         samples: Number of points drawn between the least and the greatest of each list, on a log scale
             (shares on a plain one), instead of every combination.
@@ -39,6 +40,7 @@ class TuneConfig(Section):
     )
     temperature: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (1.0,)
     lr: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    patience: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
     teachers: tuple[tuple[str, ...], ...] = ()
     samples: Positive | None = None
     seeds: Positive = 1

@@ -43,7 +43,10 @@ class TrainConfig(Section):
     """The training of the student.
 
     Attributes:
-        steps: Number of optimizer steps.
+        steps: Number of optimizer steps. ``"auto"``: by the rows that the run learns from, those of a
+            step, and whether teachers are learned from; see ``training.lengths.StepRule``. The
+            result states the number.
+        patience: Multiplies the number of steps of ``steps = "auto"``.
         epochs: Number of whole epochs, instead of ``steps``.
         whole_epochs: Round ``steps`` up to whole epochs. An epoch is ``rows // batch`` batches of
             labelled rows; the result states the number of steps.
@@ -80,7 +83,8 @@ class TrainConfig(Section):
         tracker: Experiment tracker of accelerate that receives the log.
     """
 
-    steps: Positive = 5000
+    steps: Positive | Literal["auto"] = "auto"
+    patience: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     epochs: Positive | None = None
     whole_epochs: bool = False
     batch_size: Annotated[int, Field(ge=2)] = 128
@@ -123,6 +127,20 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _warmup_ends(self) -> Self:
-        if self.epochs is None and self.warmup >= self.steps and self.warmup > 0:
-            raise ValueError(f"warmup ({self.warmup}) must end before the {self.steps} steps do")
+        steps = self.steps if self.epochs is None else "auto"
+        if steps != "auto" and self.warmup >= steps and self.warmup > 0:
+            raise ValueError(f"warmup ({self.warmup}) must end before the {steps} steps do")
         return self
+
+    @property
+    def known_steps(self) -> int:
+        """The number of steps.
+
+        Raises:
+            ValueError: If it depends on the rows; ``Plan.of`` returns settings that state it.
+        """
+        if self.steps == "auto":
+            raise ValueError(
+                "train.steps = 'auto' is a number only once the rows are known; give a number"
+            )
+        return self.steps

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from tutelage.config import ExperimentConfig
-from tutelage.errors import ConfigError
+from tutelage.data.overlap import not_evaluated
+from tutelage.errors import ConfigError, TutelageError
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import (
@@ -15,8 +16,9 @@ from tutelage.experiment.teacher_features import (
 from tutelage.extraction import Estimate, estimate
 from tutelage.extraction.extract import feature_key
 from tutelage.progress import Progress
+from tutelage.training.lengths import StepRule
 
-__all__ = ["ExtractionEstimate", "estimate_extraction", "extract"]
+__all__ = ["ExtractionEstimate", "estimate_extraction", "extract", "length_of_training"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,35 @@ def estimate_extraction(
         reason = None if expected.cached else runtime.cache.why_missing(key)
         estimates.append(ExtractionEstimate(teacher.name, expected, reason))
     return estimates
+
+
+def length_of_training(config: ExperimentConfig) -> str:
+    """Return how long the config's student would be trained, and why, in one line.
+
+    Args:
+        config: Data, method and training; the student may be missing.
+
+    Raises:
+        TutelageError: If the data cannot be used.
+    """
+    plan, train = Plan.of(config, trains=False), config.train
+    taught = plan.method.needs_teachers
+    rows = plan.splits
+    try:
+        without = not_evaluated(rows)[0] if taught and train.unlabelled_share else ()
+        rule = StepRule.of(
+            train,
+            labelled=len(rows.training),
+            unlabelled=sum(map(len, without)),
+            taught=taught,
+        )
+    except TutelageError as error:
+        return f"training: {error}"
+    if rule is not None:
+        return f"training: {rule}{', rounded up to whole epochs' if train.whole_epochs else ''}"
+    if train.epochs is not None:
+        return f"training: {train.epochs} epochs (train.epochs)"
+    return f"training: {train.steps} steps (train.steps)"
 
 
 def _plan(config: ExperimentConfig) -> Plan:

@@ -31,7 +31,7 @@ from tutelage.tasks import TASKS, Task, as_list
 from tutelage.teachers import Source, open_teacher
 from tutelage.teachers.build import refuse_unmatched, teacher_problems
 from tutelage.teachers.sides import side_of
-from tutelage.training.lengths import batch_sizes, with_steps
+from tutelage.training.lengths import StepRule, batch_sizes, with_steps
 
 __all__ = ["Plan", "TeacherPlan"]
 
@@ -80,6 +80,8 @@ class Plan:
         teachers: The teachers, in the order of the config.
         unlabelled: Rows without a label that this run learns from, by source.
         views: Augmented views of each of these rows, besides the row itself.
+        rule: How the number of steps came about; None where the config states the length, or no
+            student is trained.
     """
 
     config: ExperimentConfig
@@ -90,6 +92,7 @@ class Plan:
     teachers: tuple[TeacherPlan, ...]
     unlabelled: tuple[Split, ...]
     views: int = 0
+    rule: StepRule | None = None
 
     @classmethod
     def of(
@@ -150,6 +153,7 @@ class Plan:
             mistakes.add(*_student_problems(config, data.modality))
             if method is not None and data.modality != "image+text":
                 mistakes.tell(partial(_check_method, config, method, classes=len(data.classes)))
+        rule = None
         if trains:
             mistakes.tell(partial(_check_loss, config, task, splits))
             if config.train.augment == "invariant" and data.modality == "text":
@@ -158,16 +162,18 @@ class Plan:
                 "labelled": len(splits.training),
                 "unlabelled": sum(map(len, unlabelled)),
             }
-            train = mistakes.tell(partial(with_steps, config.train, **counts, processes=processes))
+            length: dict[str, Any] = {**counts, "processes": processes, "taught": taught}
+            train = mistakes.tell(partial(with_steps, config.train, **length))
             if train is not None:
                 mistakes.tell(partial(batch_sizes, **counts, settings=train))
+                rule = StepRule.of(config.train, **length)
                 config = config.replace({"train.steps": train.steps})
         if mistakes:
             raise mistakes.error()
         known = tuple(teacher for teacher in teachers if teacher is not None)
         assert task is not None
         assert method is not None
-        return cls(config, method, data, splits, task, known, unlabelled, views)
+        return cls(config, method, data, splits, task, known, unlabelled, views, rule)
 
     @property
     def training(self) -> Split:
@@ -217,9 +223,11 @@ class Plan:
         return {"train": len(self.training), self.evaluated.name: len(self.evaluated), **more}
 
     def tell(self, progress: Progress) -> None:
-        """Report which rows, classes and columns are used, and what was left out."""
+        """Report which rows, classes and columns are used, what was left out, and the steps."""
         for line in summarize(self.data, self.splits, self.config.data):
             progress.note(line)
+        if self.rule is not None:
+            progress.note(f"train.steps = 'auto': {self.rule}")
 
     def digest(self, features: Sequence[str]) -> str:
         """Return a digest of settings, rows and features; other checkpoints are not continued.

@@ -87,6 +87,9 @@ def _of_the_training(plan: Plan, asked: TrainConfig) -> list[tuple[str, object, 
             found.append(("train.steps", asked.steps, "train.epochs decides the steps"))
         if asked.whole_epochs:
             found.append(("train.whole_epochs", True, "train.epochs are whole"))
+    if asked.patience != default.patience and plan.rule is None:
+        why = "it multiplies train.steps = 'auto', and the number of steps or epochs is given"
+        found.append(("train.patience", asked.patience, why))
     if asked.unlabelled_share != default.unlabelled_share and not plan.splits.unlabelled:
         why = "there are no unlabelled rows (data.unlabelled, or empty labels)"
         found.append(("train.unlabelled_share", asked.unlabelled_share, why))

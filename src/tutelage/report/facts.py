@@ -204,7 +204,7 @@ def _training(result: Result, comparison: Comparison) -> list[tuple[str, str]]:
         batch += f" × {train['accumulate']}"
     seeds = sorted({run.result.seed for run in comparison.runs})
     return [
-        ("Steps", f"{result.steps:,}"),
+        ("Steps", f"{result.steps:,}{' (automatic)' if result.automatic_steps else ''}"),
         ("Batch size", batch),
         ("Optimizer", str(train.get("optimizer", ""))),
         ("Learning rate", _plain(train.get("lr", ""))),

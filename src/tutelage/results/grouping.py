@@ -63,7 +63,10 @@ def same_task(one: Result, other: Result) -> bool:
 
 
 def same_training(one: Result, other: Result) -> bool:
-    """Whether two runs were trained with the same steps, batches, learning rate and so on."""
+    """Whether two runs were trained with the same steps, batches, learning rate and so on.
+
+    Automatic steps of the same patience count as the same, whatever number they came to.
+    """
     return not training_differences(one, other)
 
 
@@ -227,7 +230,9 @@ def _without(table: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 def _training(result: Result) -> dict[str, Any]:
     """The settings of ``train`` that decide the run's numbers."""
     settings = ExperimentConfig.deciding(result.config).get("train", {})
-    return {"label_smoothing": 0.0} | _without(settings, *IN_OTHER_FIELDS)
+    length = {"patience": settings.get("patience")} if result.automatic_steps else {}
+    told = IN_OTHER_FIELDS | ({"steps"} if length else {"patience"})
+    return {"label_smoothing": 0.0} | _without(settings, *told) | length
 
 
 def _settings(result: Result) -> str:
@@ -247,7 +252,7 @@ def _settings(result: Result) -> str:
 def _but_unlabelled(result: Result) -> str:
     """All settings that decide the run's numbers, but rows without a label, steps and the seed."""
     config = _without(ExperimentConfig.deciding(result.config), "seed", "train", "data")
-    train = _without(_training(result), "steps")
+    train = _without(_training(result), "steps", "patience")
     return _canonical([result.method, config, _labelled(result.config), train, result.beta])
 
 

@@ -89,6 +89,7 @@ class Result(ResultPart):
         beta: Weight of the transfer term in the loss.
         seed: Random seed of the run.
         steps: Number of updates of the student.
+        automatic_steps: Whether that number follows from the rows: ``train.steps = "auto"``.
         task: Kind of task.
         metric: The metric that leads, one of those in ``metrics``.
         metrics: By split (``train`` and ``test`` or ``holdout``), by name: those of ``scores``, and
@@ -130,6 +131,7 @@ class Result(ResultPart):
     config: dict[str, Any]
     files: dict[str, str] = {}
     standardized: bool | None = None
+    automatic_steps: bool = False
 
     @property
     def teachers_standardized(self) -> bool:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, DivergedError
+from tutelage.experiment.plan import Plan
 from tutelage.experiment.run import run
 from tutelage.files import canonical, digest_of, writing_to
 from tutelage.regularizers.catalogue import parse_method
@@ -79,11 +80,7 @@ class Search:
     @property
     def held_out(self) -> ExperimentConfig:
         """The config of all runs of the search: without the test rows."""
-        config = self.config
-        changes: dict[str, Any] = {"data.evaluate": "holdout"}
-        if config.tune.prune and not config.train.eval_every:
-            changes["train.eval_every"] = max(1, config.train.steps // 4)
-        return config.replace(changes)
+        return self.config.replace({"data.evaluate": "holdout"})
 
     def begin(self) -> None:
         """Create the folder and the study, or resume them.
@@ -206,20 +203,16 @@ def _try(search: Search, trial: optuna.Trial) -> None:
     point, metric = search.point(trial), search.config.data.lead.name
     trial.set_user_attr("point", {"name": point.name, "teachers": point.teachers})
     config, folds = search.held_out, search.config.tune.folds
-    reported = trial.study.trials[trial.number].intermediate_values
-
-    def watch(step: int, metrics: Mapping[str, float]) -> None:
-        if step not in reported and step < config.train.steps:
-            trial.report(metrics[metric], step)
-        if search.config.tune.prune and trial.should_prune():
-            raise optuna.TrialPruned
-
     scores = []
     try:
         for number, repeat in enumerate(repeats_of(search.config.tune)):
             folder = search.folder / "trials" / point.name / repeat.place
             applied = repeat.applied(point.applied(config, folder=folder), folds=folds)
-            result = run(applied, resume=True, on_evaluation=None if number else watch)
+            watch = None
+            if config.tune.prune and number == 0:
+                applied, steps = _in_quarters(applied)
+                watch = _Watch(trial, metric, every=applied.train.eval_every, steps=steps)
+            result = run(applied, resume=True, on_evaluation=watch)
             scores.append(result.metrics["holdout"][metric])
     except optuna.TrialPruned:
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
@@ -231,6 +224,31 @@ def _try(search: Search, trial: optuna.Trial) -> None:
         mean = sample_mean(scores)
         trial.set_user_attr("error", mean.error)
         trial.study.tell(trial, mean.mean)
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """Reports evaluations of a run to its trial, by their number, and ends it if it is behind."""
+
+    trial: optuna.Trial
+    metric: str
+    every: int
+    steps: int
+
+    def __call__(self, step: int, metrics: Mapping[str, float]) -> None:
+        reported = self.trial.study.trials[self.trial.number].intermediate_values
+        look = step // self.every
+        if look not in reported and step < self.steps:
+            self.trial.report(metrics[self.metric], look)
+        if self.trial.should_prune():
+            raise optuna.TrialPruned
+
+
+def _in_quarters(config: ExperimentConfig) -> tuple[ExperimentConfig, int]:
+    """The config with an evaluation each quarter of its steps, if it asks for none; and its steps."""
+    steps = Plan.of(config).config.train.known_steps
+    every = config.train.eval_every or max(1, steps // 4)
+    return config.replace({"train.eval_every": every}), steps
 
 
 def _suggest(trial: optuna.Trial, name: str, one: Dimension, *, sampled: bool) -> float:

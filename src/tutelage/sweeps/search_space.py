@@ -136,4 +136,6 @@ def _dimensions(config: ExperimentConfig, name: str) -> tuple[Dimension, ...]:
             found.append(Dimension("temperature", tune.temperature))
     if tune.lr:
         found.append(Dimension("lr", tune.lr))
+    if tune.patience:
+        found.append(Dimension("patience", tune.patience))
     return tuple(found)

@@ -1,9 +1,17 @@
 """Batch sizes and step counts from the number of rows."""
 
+import math
+from dataclasses import dataclass
+
 from tutelage.config import TrainConfig
 from tutelage.errors import ConfigError, TrainingError
 
-__all__ = ["batch_sizes", "with_steps"]
+__all__ = ["StepRule", "batch_sizes", "with_steps"]
+
+PACE = 100
+"""Steps of standard fine-tuning where a step takes all rows; measured, see docs/choosing.md."""
+TAUGHT = 1.5
+"""So many times these steps where teachers are learned from: their targets tire later than labels."""
 
 
 def batch_sizes(labelled: int, unlabelled: int, *, settings: TrainConfig) -> tuple[int, int]:
@@ -28,10 +36,83 @@ def batch_sizes(labelled: int, unlabelled: int, *, settings: TrainConfig) -> tup
     return rows, min(without, unlabelled)
 
 
+@dataclass(frozen=True)
+class StepRule:
+    """The number of steps of ``train.steps = "auto"``.
+
+        patience * PACE * (TAUGHT if teachers are learned from) * sqrt(max(1, rows / rows of a step))
+
+    The root lies between a fixed number of steps, which is too few passes over many rows, and a
+    fixed number of epochs, which is too few steps on few rows.
+
+    Attributes:
+        rows: Rows that the run learns from, with a label and without.
+        step: Rows of a step, over all processes.
+        taught: Whether teachers are learned from.
+        patience: ``train.patience``.
+    """
+
+    rows: int
+    step: int
+    taught: bool
+    patience: float
+
+    @classmethod
+    def of(
+        cls,
+        settings: TrainConfig,
+        *,
+        labelled: int,
+        unlabelled: int = 0,
+        processes: int = 1,
+        taught: bool = False,
+    ) -> "StepRule | None":
+        """Return the rule of a run; None where ``steps`` or ``epochs`` state the length.
+
+        Args:
+            settings: How to train.
+            labelled: Rows with a label.
+            unlabelled: Rows without one that the run learns from.
+            processes: How many train together.
+            taught: Whether teachers are learned from.
+
+        Raises:
+            TrainingError: If there are too few rows for a batch.
+
+        Example:
+            >>> print(StepRule.of(TrainConfig(batch_size=64), labelled=400))
+            250 steps of 64 rows: 100 x sqrt(400 rows / 64)
+        """
+        if settings.epochs is not None or settings.steps != "auto":
+            return None
+        batch = sum(batch_sizes(labelled, unlabelled, settings=settings))
+        step = batch * settings.accumulate * processes
+        return cls(labelled + unlabelled, step, taught, settings.patience)
+
+    @property
+    def steps(self) -> int:
+        """The number of steps, at least 1."""
+        pace = self.patience * PACE * (TAUGHT if self.taught else 1)
+        return max(1, round(pace * math.sqrt(max(1.0, self.rows / self.step))))
+
+    def __str__(self) -> str:
+        """The number and the rule in words."""
+        factors = [f"{PACE:g}"]
+        factors += [f"{TAUGHT:g} (teachers)"] if self.taught else []
+        factors += [f"sqrt({self.rows:,} rows / {self.step:,})"] if self.rows > self.step else []
+        factors += [f"patience {self.patience:g}"] if self.patience != 1 else []
+        return f"{self.steps:,} steps of {self.step:,} rows: {' x '.join(factors)}"
+
+
 def with_steps(
-    settings: TrainConfig, *, labelled: int, unlabelled: int = 0, processes: int = 1
+    settings: TrainConfig,
+    *,
+    labelled: int,
+    unlabelled: int = 0,
+    processes: int = 1,
+    taught: bool = False,
 ) -> TrainConfig:
-    """Return the settings with the number of steps that ``epochs`` or ``whole_epochs`` comes to.
+    """Return the settings with the number of steps that ``"auto"`` or whole epochs come to.
 
     An epoch is ``labelled // (labelled rows of a batch)`` batches; a step takes ``accumulate`` of
     them in each process. ``n`` epochs of ``e`` batches are ``ceil(n e / batches of a step)`` steps.
@@ -42,22 +123,29 @@ def with_steps(
         labelled: Rows with a label.
         unlabelled: Rows without one that the run learns from.
         processes: How many train together.
+        taught: Whether teachers are learned from.
 
     Raises:
         ConfigError: If ``warmup`` is longer than that.
+        TrainingError: If there are too few rows for a batch.
 
     Example:
         >>> with_steps(TrainConfig(steps=5000, whole_epochs=True, batch_size=128), labelled=1020).steps
         5005
     """
-    if settings.epochs is None and not settings.whole_epochs:
-        return settings
-    epoch = labelled // batch_sizes(labelled, unlabelled, settings=settings)[0]
-    step = settings.accumulate * processes
-    epochs = settings.epochs or (settings.steps - 1) * step // epoch + 1
-    steps = -(-epochs * epoch // step)
-    if settings.warmup >= steps:
-        raise ConfigError(
-            f"train.warmup ({settings.warmup}) must end before the {steps} steps of {epochs} epochs do"
-        )
-    return settings.model_copy(update={"steps": steps})
+    rule = StepRule.of(
+        settings, labelled=labelled, unlabelled=unlabelled, processes=processes, taught=taught
+    )
+    if rule is not None:
+        settings = settings.model_copy(update={"steps": rule.steps})
+    if settings.epochs is not None or settings.whole_epochs:
+        epoch = labelled // batch_sizes(labelled, unlabelled, settings=settings)[0]
+        step = settings.accumulate * processes
+        epochs = settings.epochs or (settings.known_steps - 1) * step // epoch + 1
+        settings = settings.model_copy(update={"steps": -(-epochs * epoch // step)})
+        length = f"{settings.steps} steps of {epochs} epochs"
+    else:
+        length = f"{settings.steps} steps of train.steps = 'auto'"
+    if 0 < settings.warmup >= settings.known_steps:
+        raise ConfigError(f"train.warmup ({settings.warmup}) must end before the {length} do")
+    return settings

@@ -139,7 +139,7 @@ def fit(
     module, optimizer, loader = accelerator.prepare(learner, optimizers.main, loader)
     _to_training(module)
 
-    with progress.track("train", settings.steps, unit="steps", done=state.step) as update:
+    with progress.track("train", settings.known_steps, unit="steps", done=state.step) as update:
         for batch in raising(loader):
             with accelerator.accumulate(module):
                 terms, right, features = module(batch)
@@ -188,7 +188,7 @@ class _Due:
 
     @classmethod
     def at(cls, step: int, settings: TrainConfig) -> "_Due":
-        last = step == settings.steps
+        last = step == settings.known_steps
 
         def every(steps: int) -> bool:
             return steps > 0 and step % steps == 0
@@ -219,7 +219,7 @@ def _order(
     """The rows of each pass, from a step on; rows without a label are shuffled on their own."""
     passes = config.train.accumulate * accelerator.num_processes
     span: dict[str, Any] = {
-        "batches": config.train.steps * passes,
+        "batches": config.train.known_steps * passes,
         "start": start * passes,
         "seed": config.seed,
         "total": len(batches),

@@ -115,7 +115,7 @@ def learning_rate(settings: TrainConfig) -> Callable[[int], float]:
             return (step + 1) / settings.warmup
         if settings.schedule == "constant":
             return 1.0
-        done = (step - settings.warmup) / (settings.steps - settings.warmup)
+        done = (step - settings.warmup) / (settings.known_steps - settings.warmup)
         return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
     return share
