@@ -202,7 +202,7 @@ def _unsettled(
         task=plan.task,
         accelerator=accelerator,
     )
-    return [losses.words(plan.config.train.steps)] if losses and losses.unsettled else []
+    return [losses.words(plan.config.train.known_steps)] if losses and losses.unsettled else []
 
 
 def _lopsided(
