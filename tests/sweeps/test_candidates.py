@@ -37,6 +37,17 @@ def test_learning_rates_begin_in_the_middle_and_go_outward():
     assert rates(baselines(replace(SPACE, rate=1e-4))) == [1e-4, 3e-4]
 
 
+def test_each_head_is_tried_where_it_is_not_known_whether_the_student_is_pretrained():
+    space = replace(SPACE, heads=("random", "probe"))
+    first = baselines(space)
+    assert [point.settings["head"] for point in first] == ["random", "probe"] * 3
+    assert rates(first) == [3e-4, 3e-4, 1e-4, 1e-4, 1e-3, 1e-3]
+    further = further_baseline(space, first, first[5])
+    assert further.settings == {"lr": 3e-3, "head": "probe"}
+    assert further_baseline(space, [*first, further], first[4]).settings["head"] == "random"
+    assert {point.settings["head"] for point in taught(space, further)} == {"probe"}
+
+
 def test_longer_and_augmented_at_the_best_rate():
     best = baselines(SPACE)[2]
     names = [point.name for point in longer_baselines(SPACE, best)]

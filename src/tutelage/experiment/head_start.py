@@ -21,7 +21,7 @@ from tutelage.tap import FeatureTap
 from tutelage.training.batches import BatchSource
 from tutelage.training.inference import forward_pass
 
-__all__ = ["Head", "head_of", "start_head"]
+__all__ = ["Head", "head_of", "is_unknown", "start_head"]
 
 Head = Literal["probe", "random"]
 
@@ -34,8 +34,13 @@ def head_of(settings: StudentConfig, *, modality: Modality) -> Head:
     if settings.head != "auto":
         return settings.head
     pretrained = settings.params.get("weights", "pretrained") != "random"
-    known = pretrained and not settings.source.startswith("python:")
+    known = pretrained and not is_unknown(settings)
     return "probe" if known and modality != "image+text" else "random"
+
+
+def is_unknown(settings: StudentConfig) -> bool:
+    """Whether it cannot be known if the student is pre-trained: a module of the user's own."""
+    return settings.source.startswith("python:")
 
 
 def start_head(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutelage.config import ExperimentConfig, TrainConfig
+from tutelage.experiment.head_start import Head, is_unknown
 from tutelage.experiment.plan import Plan
 from tutelage.regularizers.catalogue import BASELINE, parse_method
 from tutelage.sweeps.search_space import SearchPoint
@@ -43,6 +44,8 @@ class Space:
         methods: Methods with teachers.
         unlabelled: Whether there are rows without a label.
         augments: Whether inputs can be augmented.
+        heads: How the student's head may begin, where it is not known whether the student is
+            pre-trained; empty where it is known, or given.
         lengthens: Whether ``train.patience`` decides the number of steps; else that is given.
     """
 
@@ -52,6 +55,7 @@ class Space:
     unlabelled: bool
     augments: bool
     lengthens: bool
+    heads: tuple[Head, ...] = ()
 
     @classmethod
     def of(cls, config: ExperimentConfig, plan: Plan, *, methods: Sequence[str]) -> "Space":
@@ -62,7 +66,9 @@ class Space:
             plan: Of a run with teachers, if the config has any.
             methods: Methods with teachers that can be used.
         """
-        train = config.train
+        train, student = config.train, config.student
+        images = plan.data.modality != "text"
+        unknown = student is not None and student.head == "auto" and is_unknown(student)
         usual = RATES["sgd" if train.optimizer == "sgd" else "adam"]
         first = train.lr if train.lr != TrainConfig().lr else usual[len(usual) // 2]
         return cls(
@@ -70,16 +76,22 @@ class Space:
             rate=first,
             methods=tuple(methods),
             unlabelled=bool(plan.unlabelled),
-            augments=plan.data.modality != "text" and train.augment == "none",
+            augments=images and train.augment == "none" and not config.data.views,
             lengthens=train.epochs is None and isinstance(train.steps, str),
+            heads=("random", "probe") if unknown and plan.data.modality != "image+text" else (),
         )
 
 
 def baselines(space: Space) -> list[SearchPoint]:
-    """Standard fine-tuning at the first learning rate and at those beside it."""
+    """Standard fine-tuning at the first learning rate and at those beside it, with each head."""
     place = space.rates.index(space.rate)
     around = space.rates[max(0, place - 1) : place + 2]
-    return [_plain(rate) for rate in sorted(around, key=lambda rate: rate != space.rate)]
+    heads: list[dict[str, float | str]] = [{"head": head} for head in space.heads] or [{}]
+    return [
+        SearchPoint(BASELINE, {"lr": rate, **head})
+        for rate in sorted(around, key=lambda rate: rate != space.rate)
+        for head in heads
+    ]
 
 
 def further_baseline(
@@ -92,12 +104,13 @@ def further_baseline(
         tried: Standard fine-tuning, so far.
         best: The best of these.
     """
-    known = sorted(float(point.settings["lr"]) for point in tried)
+    head = best.settings.get("head")
+    known = sorted(float(p.settings["lr"]) for p in tried if p.settings.get("head") == head)
     rate = float(best.settings["lr"])
     above = [one for one in space.rates if one > known[-1]] if rate == known[-1] else []
     below = [one for one in space.rates if one < known[0]] if rate == known[0] else []
     outward = above[:1] or below[-1:]
-    return _plain(outward[0]) if outward else None
+    return _changed(best, {"lr": outward[0]}) if outward else None
 
 
 def longer_baselines(space: Space, best: SearchPoint) -> list[SearchPoint]:
@@ -147,6 +160,8 @@ def _choices(space: Space, name: str, best: SearchPoint) -> dict[str, Sequence[A
     method, place = parse_method(name), space.rates.index(float(best.settings["lr"]))
     above, below = space.rates[place + 1 : place + 2], space.rates[max(0, place - 1) : place]
     choices: dict[str, Sequence[Any]] = {"lr": (space.rates[place], *above, *below)}
+    if head := best.settings.get("head"):
+        choices["head"] = (head,)
     if space.lengthens:
         choices["patience"] = PATIENCE
     if method.has_transfer_term:
@@ -177,10 +192,6 @@ def _by_distance(
 def _in_turn(queues: Sequence[Sequence[SearchPoint]]) -> list[SearchPoint]:
     turns = itertools.zip_longest(*queues)
     return [point for turn in turns for point in turn if point is not None]
-
-
-def _plain(rate: float) -> SearchPoint:
-    return SearchPoint(BASELINE, {"lr": rate})
 
 
 def _changed(point: SearchPoint, changes: Mapping[str, float | str]) -> SearchPoint:

@@ -14,8 +14,11 @@ from tutelage.sweeps.folder_names import folder_name, refuse_shared_folders
 __all__ = ["Dimension", "SearchPoint", "SearchSpace", "space_of"]
 
 
-IN_TRAINING = frozenset({"lr", "patience", "unlabelled_share", "augment"})
-"""Settings of ``[train]``; others are of ``[transfer]``."""
+SECTIONS = {
+    **dict.fromkeys(("lr", "patience", "unlabelled_share", "augment"), "train"),
+    "head": "student",
+}
+"""The sections of settings; others are of ``[transfer]``."""
 USUAL = (("patience", 1.0), ("unlabelled_share", 0.5), ("augment", "none"))
 """What a name need not say."""
 
@@ -26,8 +29,7 @@ class SearchPoint:
 
     Attributes:
         method: The method's name.
-        settings: Values by name: ``beta``, ``mix`` and ``temperature`` of ``[transfer]``, those of
-            ``IN_TRAINING`` of ``[train]``.
+        settings: Values by name, such as ``beta``; ``SECTIONS`` says where they are set.
         teachers: Names of the teachers; empty for all.
     """
 
@@ -46,7 +48,7 @@ class SearchPoint:
         """Return a config with these settings, whose output goes to a folder."""
         changes: dict[str, Any] = {"transfer.method": self.method, "output.dir": folder}
         for key, value in self.settings.items():
-            changes[f"{'train' if key in IN_TRAINING else 'transfer'}.{key}"] = value
+            changes[f"{SECTIONS.get(key, 'transfer')}.{key}"] = value
         if self.method != config.transfer.method:
             changes["transfer.params"] = {}
         if self.teachers:
