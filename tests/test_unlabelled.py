@@ -8,7 +8,7 @@ from tutelage import ExperimentConfig, run
 from tutelage.config import DataConfig, load_config
 from tutelage.data import chained, choose_splits, read_data, read_unlabelled
 from tutelage.demo.data import snippets
-from tutelage.errors import DataError
+from tutelage.errors import ConfigError, DataError
 from tutelage.tasks import UNLABELLED
 
 
@@ -56,6 +56,75 @@ def test_rows_of_another_kind_are_refused(digits, more):
     with pytest.raises(DataError, match=r"holds texts, but the labelled rows are images"):
         read_unlabelled(
             unlabelled(f"table:{more}"), like=read_data(DataConfig(source=f"folder:{digits}"))
+        )
+
+
+TEXTS = [f"the snippet number {n} of many" for n in range(6)]
+
+
+@pytest.fixture
+def from_anywhere(reviews, tmp_path):
+    """A function that writes a file and reads it as unlabelled rows of the snippets' config."""
+
+    def read(name, content, **options):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        source = options.pop("source", name)
+        config = DataConfig(
+            source=f"table:{reviews}", unlabelled=f"table:{tmp_path / source}", **options
+        )
+        return read_unlabelled(config, like=read_data(config))
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("more.csv", "text\n" + "\n".join(TEXTS)),
+        ("more.csv", "author,text\n" + "\n".join(f"somebody,{text}" for text in TEXTS)),
+        ("more.csv", "comment\n" + "\n".join(TEXTS)),
+        ("more.json", json.dumps(TEXTS)),
+        ("more.txt", "\n".join(TEXTS)),
+    ],
+)
+def test_texts_may_come_in_any_table(from_anywhere, name, content):
+    rows = from_anywhere(name, content)
+    assert [rows.rows[n] for n in range(len(rows))] == [(text,) for text in TEXTS]
+    assert list(rows.ids) == list("012345")
+
+
+def test_several_tables_without_names_of_splits_are_one(from_anywhere, tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.csv").write_text("text\n" + "\n".join(TEXTS[:2]))
+    rows = from_anywhere("more/b.csv", "text\n" + "\n".join(TEXTS[2:]), source="more")
+    assert len(rows) == 6
+    assert "the tables a, b are read as one" in rows.notes
+
+
+def test_a_named_id_may_be_missing_and_a_named_text_may_not(from_anywhere):
+    content = "text\n" + "\n".join(TEXTS)
+    rows = from_anywhere("more.csv", content, id="id", text="text")
+    assert rows.notes == ("there is no column 'id'; the rows are numbered",)
+    with pytest.raises(DataError, match=r"no column 'text', which is read of the labelled rows"):
+        from_anywhere("other.csv", content.replace("text", "comment", 1), text="text")
+
+
+def test_any_split_may_be_learned_from(from_anywhere, reviews):
+    rows = from_anywhere("unused.csv", "", source=reviews, unlabelled_split="test")
+    assert len(rows) == 24
+
+
+def test_what_cannot_be_meant_is_refused(from_anywhere, tmp_path, digits):
+    with pytest.raises(DataError, match=r"looks like a row.*data\.unlabelled_params = "):
+        from_anywhere("more.csv", "\n".join(TEXTS))
+    with pytest.raises(DataError, match=r"call it 'text', as in the labelled rows"):
+        from_anywhere("two.csv", "author,body\n" + "\n".join(f"me,{text}" for text in TEXTS))
+    with pytest.raises(
+        ConfigError, match=r"data\.unlabelled: data .* has no scheme; write folder:"
+    ):
+        read_unlabelled(
+            unlabelled(str(tmp_path)), like=read_data(DataConfig(source=f"folder:{digits}"))
         )
 
 

@@ -27,7 +27,7 @@ def test_a_template_names_its_columns():
 
 def test_labels_left_unread_keep_the_inputs():
     config = DataConfig(source="", image="i", id="n", task="regression", label="y")
-    assert Columns.of(config).without_labels == Columns(image="i", id="n", label=None)
+    assert Columns.of(config).without_labels() == Columns(image="i", id="n", label=None)
 
 
 def test_test_rows_are_read_only_to_be_evaluated():

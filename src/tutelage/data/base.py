@@ -45,6 +45,8 @@ class Columns:
         id: Column of row ids; False numbers the rows.
         separator: Separator of the names in a multi-label column of texts.
         task: Kind of task that the labels are for.
+        like: Columns of the labelled rows, where these are rows without a label: they are taken where
+            they are there, and the others are detected.
     """
 
     image: str | None = None
@@ -54,6 +56,7 @@ class Columns:
     id: str | Literal[False] | None = None
     separator: str | None = None
     task: Kind = "single-label"
+    like: "Columns | None" = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, config: DataConfig) -> Self:
@@ -77,11 +80,15 @@ class Columns:
             task=config.task,
         )
 
-    @property
-    def without_labels(self) -> Self:
-        """The same columns of inputs, with labels unread."""
+    def without_labels(self, *, like: "Columns | None" = None) -> Self:
+        """Return the same columns of inputs, with labels unread."""
         return type(self)(
-            image=self.image, text=self.text, template=self.template, label=None, id=self.id
+            image=self.image,
+            text=self.text,
+            template=self.template,
+            label=None,
+            id=self.id,
+            like=like or Columns(),
         )
 
 

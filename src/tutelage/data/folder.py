@@ -92,7 +92,12 @@ def _without_labels(root: Path) -> Data:
     listing = list_pictures(root, root=root)
     ids = sorted(listing.pictures)
     if not ids:
-        raise DataError(f"no images in {root}; known are {', '.join(sorted(EXTENSIONS))}")
+        there = passed_over(listing.others)
+        seen = f" ({there[0]})" if there else ""
+        raise DataError(
+            f"no images in {root}{seen}; texts are tables (table:FILE), and known images end in "
+            + ", ".join(sorted(EXTENSIONS))
+        )
     labels = torch.full((len(ids),), UNLABELLED)
     split = Split("train", ImageFiles(root, ids), ids, labels, naming=Naming("path"))
     return Data({"train": split}, (), "image", notes=passed_over(listing.others))

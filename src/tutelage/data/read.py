@@ -1,7 +1,9 @@
 """Reading of a data source, labelled or unlabelled, into splits of rows with stable ids."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tutelage.config.data import DataConfig
@@ -11,7 +13,7 @@ from tutelage.data.images import ImageColumn, ImageFiles
 from tutelage.data.pairs import ImageTexts
 from tutelage.data.targets import refuse_useless
 from tutelage.data.traits import picture_notes
-from tutelage.errors import DataError
+from tutelage.errors import ConfigError, DataError
 from tutelage.registry import bind, import_object, split_scheme
 from tutelage.tasks import TASKS, has_label, without_label
 
@@ -71,7 +73,8 @@ def read_unlabelled(config: DataConfig, *, like: Data, allow_faults: bool = Fals
     """Read the rows of ``data.unlabelled``, ignoring any labels; None if the config names none.
 
     Args:
-        config: Source, split and columns of the rows. All images of a folder are read, at any depth.
+        config: Source, split and columns of the rows. All images of a folder are read, at any depth;
+            of a text file (``.txt``), each line is a row.
         like: The labelled data; the rows must have its modality.
         allow_faults: Return rows without a text or the file of an image, too.
 
@@ -81,14 +84,15 @@ def read_unlabelled(config: DataConfig, *, like: Data, allow_faults: bool = Fals
     """
     if config.unlabelled is None:
         return None
-    data = _read(
-        config.unlabelled,
-        columns=Columns.of(config).without_labels,
-        names=SplitNames(train=config.unlabelled_split),
-        params=config.unlabelled_params,
-        params_at="data.unlabelled_params",
-        decoding=Decoding.of(config),
-    )
+    with _naming_settings_of_unlabelled():
+        data = _read(
+            config.unlabelled,
+            columns=Columns.of(config).without_labels(like=like.columns),
+            names=SplitNames(train=config.unlabelled_split, read_test=False),
+            params=config.unlabelled_params,
+            params_at="data.unlabelled_params",
+            decoding=Decoding.of(config),
+        )
     if data.modality != like.modality:
         raise DataError(
             f"data.unlabelled = {config.unlabelled!r} holds {data.modality}s, but the labelled rows are "
@@ -116,11 +120,28 @@ def _read(
     decoding: Decoding,
     params_at: str = "data.params",
 ) -> Data:
+    if ":" not in source and Path(source).exists():
+        raise ConfigError(
+            f"data {source!r} has no scheme; write folder:{source} for pictures, or table:{source} for "
+            "tables"
+        )
     scheme, rest = split_scheme(source, READERS, kind="data")
     given = {"source": rest, "columns": columns, "names": names}
     data: Data = bind(import_object(READERS[scheme]), given, params, where=params_at)
     splits = {role: _decoded(split, decoding) for role, split in data.splits.items()}
     return replace(data, splits=splits, notes=data.notes + _picture_notes(splits["train"].rows))
+
+
+@contextmanager
+def _naming_settings_of_unlabelled() -> Iterator[None]:
+    """Name the settings of unlabelled rows in messages of readers, which know those of all rows."""
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        text = str(error)
+        for name in ("train", "params"):
+            text = text.replace(f"data.{name}", f"data.unlabelled_{name.replace('train', 'split')}")
+        raise type(error)(f"data.unlabelled: {text}") from error
 
 
 def _picture_notes(rows: Rows) -> tuple[str, ...]:

@@ -64,7 +64,10 @@ def from_tables(
         role: tables[name]() for role, name in roles.items() if role != "test" or names.read_test
     }
     chosen = {role: table.rows for role, table in read.items()}
+    named = columns.id
     columns = complete(columns, chosen["train"], where=read["train"].name)
+    if isinstance(named, str) and columns.id is False:
+        notes = (*notes, f"there is no column {named!r}; the rows are numbered")
     if columns.id is False:
         columns = replace(columns, id=None)
     for role, table in read.items():

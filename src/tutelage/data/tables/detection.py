@@ -26,6 +26,8 @@ PAIRS = (
 TEXTS = ("text", "sentence", "content", "review", "document", "question", "title")
 LABELS = ("class", "category", "target", "sentiment", "labels", "y", "stars", "rating", "polarity")
 _LOOKED_AT = 20
+_LONG, _WORDS = 40, 3
+"""Characters and words of a column's name above which it looks like a row."""
 
 
 def complete(columns: Columns, table: Dataset, *, where: str) -> Columns:
@@ -44,6 +46,8 @@ def complete(columns: Columns, table: Dataset, *, where: str) -> Columns:
         DataError: If a named column is missing, or inputs are not found.
     """
     features = table.features
+    if columns.like is not None:
+        columns = _as_labelled(columns, columns.like, features, where=where)
     for option, asked in (("image", columns.image), ("id", columns.id)):
         if isinstance(asked, str):
             require(features, asked, option=option, where=where)
@@ -75,8 +79,44 @@ def complete(columns: Columns, table: Dataset, *, where: str) -> Columns:
         image = _column_of_paths(table, taken=(*labels, *found_id))
     if image is not None:
         return replace(columns, image=image)
-    text = text or _only_texts(table, taken=(*labels, *found_id), id=own_id, where=where)
+    if text is None:
+        text = _only_texts(
+            table, taken=(*labels, *found_id), id=own_id, where=where, like=columns.like
+        )
+    if columns.like is not None:
+        _refuse_row_as_header(text, where=where)
     return replace(columns, text=text)
+
+
+def _as_labelled(columns: Columns, like: Columns, features: Features, *, where: str) -> Columns:
+    """Return the columns of unlabelled rows: those of the labelled ones, as far as they are there.
+
+    Raises:
+        DataError: If a column is missing that the user named for all rows.
+    """
+    for asked in (columns.image, *(columns.text or ())):
+        if asked is not None and asked not in features:
+            raise DataError(
+                f"{where} has no column {asked!r}, which is read of the labelled rows; give it that name. "
+                f"It has: {', '.join(features)}"
+            )
+    if isinstance(columns.id, str) and columns.id not in features:
+        columns = replace(columns, id=False)
+    if columns.image is None and columns.text is None and columns.template is None:
+        wanted = (*(like.text or ()), *([like.image] if like.image else ()))
+        if wanted and all(name in features for name in wanted):
+            return replace(columns, image=like.image, text=like.text)
+    return columns
+
+
+def _refuse_row_as_header(names: Sequence[str], *, where: str) -> None:
+    """Refuse a column whose name is a sentence: the first row of a table without a header."""
+    for name in names:
+        if len(name) > _LONG or len(name.split()) > _WORDS:
+            raise DataError(
+                f"{where} calls its column {name[:_LONG]!r}, which looks like a row; if its first line is "
+                'one, set data.params = { header = ["text"] }'
+            )
 
 
 def unread_columns(columns: Columns, features: Features) -> tuple[str, ...]:
@@ -186,7 +226,7 @@ def _usual_texts(
 
 
 def _only_texts(
-    table: Dataset, *, taken: Sequence[str], id: str | None, where: str
+    table: Dataset, *, taken: Sequence[str], id: str | None, where: str, like: Columns | None
 ) -> tuple[str, ...]:
     features = table.features
     strings = [name for name in features if name not in taken and is_string(features[name])]
@@ -197,11 +237,14 @@ def _only_texts(
     if len(strings) == 1:
         _refuse_file_names(table, strings[0], where=where)
         return (strings[0],)
-    several = f"one or several of its texts ({', '.join(strings)})" if strings else "its column"
     held = ", ".join(f"{name} ({_kind(feature)})" for name, feature in features.items())
+    if like is None:
+        several = f"one or several of its texts ({', '.join(strings)})" if strings else "its column"
+        way = f"set data.text or data.image to {several}"
+    else:
+        way = f"call it {' and '.join(like.text or ('text',))!r}, as in the labelled rows"
     raise DataError(
-        f"{where} does not say which column is the text or image; set data.text or data.image to {several}. "
-        f"Columns: {held}"
+        f"{where} does not say which column is the text or image; {way}. Columns: {held}"
     )
 
 

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import datasets
 from datasets import Dataset, concatenate_datasets
 
 from tutelage.data.base import Columns, Data, SplitNames
+from tutelage.data.roles import find_roles
 from tutelage.data.tables.columns import Table, from_tables
 from tutelage.data.tables.delimited import read_delimited
 from tutelage.data.tables.dialects import Dialect
@@ -17,6 +19,7 @@ from tutelage.data.tables.encodings import as_utf8
 from tutelage.data.tables.files import BINARY, TableFiles, find_files, table_kind
 from tutelage.data.tables.json_files import as_rows, with_exact_integers
 from tutelage.data.tables.places import Place
+from tutelage.data.tables.plain_text import is_text_file, read_text_lines
 from tutelage.data.tables.saved import is_saved, saved_tables
 from tutelage.errors import ConfigError, DataError, TutelageError, first_line
 from tutelage.files import missing_content
@@ -70,9 +73,13 @@ def read_table(
     """
     path = Path(source).expanduser()
     dialect = Dialect(delimiter, quoting, escape, None if header is None else tuple(header))
+    if columns.like is not None and is_text_file(path):
+        return _lines_of(path, columns, names, encoding=encoding)
     with quiet():
         files = TableFiles({}) if is_saved(path) else find_files(path)
         _refuse_unused(files, dialect, encoding, path)
+        if columns.like is not None and names.train == "train":
+            files = _as_one(files, where=str(path))
         tables = {
             name: partial(_read_split, shards, dialect=dialect, encoding=encoding)
             for name, shards in files.splits.items()
@@ -86,6 +93,34 @@ def read_table(
             place=Place(root, None if outside_paths else (root,)),
             notes=files.notes,
         )
+
+
+def _lines_of(path: Path, columns: Columns, names: SplitNames, *, encoding: str | None) -> Data:
+    """Read a text file as rows without a label, one a line."""
+    like = columns.like or Columns()
+    texts = columns.text or like.text or ("text",)
+    if len(texts) > 1:
+        raise DataError(
+            f"{path} has one text a line, but a row is made of {', '.join(texts)}; give a table with "
+            "these columns"
+        )
+    return from_tables(
+        {path.stem: partial(read_text_lines, path, column=texts[0], encoding=encoding)},
+        columns=replace(columns, text=texts, id=False),
+        names=names,
+        where=str(path),
+        place=Place(path.parent.absolute(), None),
+    )
+
+
+def _as_one(files: TableFiles, *, where: str) -> TableFiles:
+    """Return several tables of unlabelled rows, of which none is named like a split, as one."""
+    splits = files.splits
+    if len(splits) < 2 or find_roles(splits, names=SplitNames(), where=where, required=False):
+        return files
+    every = tuple(file for shards in splits.values() for file in shards)
+    note = f"the tables {', '.join(splits)} are read as one"
+    return TableFiles({"train": every}, (*files.notes, note))
 
 
 def _refuse_unused(files: TableFiles, dialect: Dialect, encoding: str | None, path: Path) -> None:
