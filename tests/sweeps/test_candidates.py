@@ -55,6 +55,14 @@ def test_longer_and_augmented_at_the_best_rate():
     assert longer_baselines(replace(SPACE, lengthens=False, augments=False), best) == []
 
 
+def test_a_pace_shortens_everything():
+    space = replace(SPACE, pace=0.5)
+    first = baselines(space)
+    assert {point.settings["patience"] for point in first} == {0.5}
+    assert longer_baselines(space, first[0])[0].settings["patience"] == 1.0
+    assert {point.settings["patience"] for point in taught(space, first[0])} == {0.5, 1.0, 2.0}
+
+
 def test_each_method_is_tried_as_usual_before_any_is_varied():
     best = baselines(SPACE)[2]
     points = taught(SPACE, best)

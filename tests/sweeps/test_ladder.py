@@ -7,9 +7,10 @@ import pytest
 from tutelage.config import ExperimentConfig
 from tutelage.progress import Silent
 from tutelage.sweeps.budget import Budget
-from tutelage.sweeps.ladder import Ladder
+from tutelage.sweeps.ladder import Ladder, _Run
 from tutelage.sweeps.processes import process_pool
 from tutelage.sweeps.repeats import Repeat
+from tutelage.sweeps.search_space import SearchPoint
 
 
 @pytest.fixture
@@ -55,3 +56,16 @@ def test_nothing_is_best_before_anything_was_tried(ladder):
     assert fresh.best(plain=True) == []
     assert fresh.tried == []
     assert fresh.runs == 0
+
+
+@pytest.mark.parametrize(
+    ("budget", "seconds", "pace"),
+    [("100", 1e6, 1.0), ("1h", 10.0, 1.0), ("10m", 20.0, 0.5), ("1m", 20.0, 0.25)],
+)
+def test_runs_are_shortened_only_where_time_is_short(ladder, budget, seconds, pace):
+    begun = ladder(budget)
+    point = SearchPoint("stl", {"lr": 1e-3, "patience": 0.25})
+    begun.taught = 3.0
+    begun.points[point.name] = point
+    begun._results[point.name] = [_Run(0.5, seconds / 4)]
+    assert begun.pace() == pytest.approx(pace)  # 15 runs of 20 s, 15 of 60 s are 1,200 s

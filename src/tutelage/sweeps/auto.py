@@ -41,10 +41,11 @@ from tutelage.sweeps.candidates import (
 )
 from tutelage.sweeps.choice import Choice, Chosen, Spent, choose
 from tutelage.sweeps.jobs import Failed, attempt_all, run_score
-from tutelage.sweeps.ladder import Ladder
+from tutelage.sweeps.ladder import LEAST_PACE, Ladder
 from tutelage.sweeps.processes import process_pool
 from tutelage.sweeps.repeats import Repeat, repeats_of
 from tutelage.sweeps.search_space import SearchPoint
+from tutelage.training.lengths import with_steps
 
 __all__ = ["BUDGET", "auto"]
 
@@ -110,7 +111,7 @@ def auto(
     _begin(config)
     plan.tell(progress)
     with process_pool(jobs) as processes:
-        ladder = Ladder(config, repeats, limit, jobs, processes, progress)
+        ladder = Ladder(config, repeats, limit, jobs, processes, progress, _times_longer(plan))
         extract_features(plan, Runtime.of(plan.config, progress))
         _search(ladder, space)
         found = choose(ladder.tried)
@@ -197,6 +198,7 @@ def _about(config: ExperimentConfig) -> list[object]:
 
 def _search(ladder: Ladder, space: Space) -> None:
     """Climb from one fold to all of them."""
+    space = replace(space, pace=_pace(ladder, space))
     baseline = _plain(ladder, space)
     points = taught(space, baseline)
     count = ladder.affordable(so_far=0)
@@ -213,6 +215,30 @@ def _search(ladder: Ladder, space: Space) -> None:
     few = max(2, math.ceil(count / 9))
     best = ladder.best(plain=True) + ladder.best(plain=False, count=few)
     ladder.climb(best, folds=last, label=LAST)
+
+
+def _times_longer(plan: Plan) -> float:
+    """How many times as many steps a run with teachers takes as one without."""
+    train, rows = plan.config.train, len(plan.training)
+    asked = train.model_copy(update={"steps": "auto"}) if plan.rule is not None else train
+    plain = with_steps(asked, labelled=rows).known_steps
+    return train.known_steps / plain
+
+
+def _pace(ladder: Ladder, space: Space) -> float:
+    """How much shorter all runs must be for the time that there is; a short run tells how fast one is."""
+    if not (ladder.budget.counts_time and space.lengthens):
+        return 1.0
+    ladder.climb(
+        baselines(replace(space, pace=LEAST_PACE))[:1], folds=1, label="see how long it takes"
+    )
+    pace = round(ladder.pace(), 2)
+    if pace < 1:
+        ladder.progress.note(
+            f"{ladder.budget.text} is short for these students: all are trained for {pace:.0%} of the "
+            "automatic number of steps or a few times that; a larger --budget may give better ones"
+        )
+    return pace
 
 
 def _plain(ladder: Ladder, space: Space) -> SearchPoint:

@@ -44,6 +44,7 @@ class Space:
         methods: Methods with teachers.
         unlabelled: Whether there are rows without a label.
         augments: Whether inputs can be augmented.
+        pace: Multiplies every patience, so that runs fit into a short time.
         heads: How the student's head may begin, where it is not known whether the student is
             pre-trained; empty where it is known, or given.
         lengthens: Whether ``train.patience`` decides the number of steps; else that is given.
@@ -55,7 +56,13 @@ class Space:
     unlabelled: bool
     augments: bool
     lengthens: bool
+    pace: float = 1.0
     heads: tuple[Head, ...] = ()
+
+    @property
+    def patience(self) -> tuple[float, ...]:
+        """Values of ``train.patience``, the usual first; empty where the steps are given."""
+        return tuple(self.pace * value for value in PATIENCE) if self.lengthens else ()
 
     @classmethod
     def of(cls, config: ExperimentConfig, plan: Plan, *, methods: Sequence[str]) -> "Space":
@@ -87,8 +94,9 @@ def baselines(space: Space) -> list[SearchPoint]:
     place = space.rates.index(space.rate)
     around = space.rates[max(0, place - 1) : place + 2]
     heads: list[dict[str, float | str]] = [{"head": head} for head in space.heads] or [{}]
+    length: dict[str, float | str] = {} if space.pace == 1 else {"patience": space.pace}
     return [
-        SearchPoint(BASELINE, {"lr": rate, **head})
+        SearchPoint(BASELINE, {"lr": rate, **head, **length})
         for rate in sorted(around, key=lambda rate: rate != space.rate)
         for head in heads
     ]
@@ -115,7 +123,7 @@ def further_baseline(
 
 def longer_baselines(space: Space, best: SearchPoint) -> list[SearchPoint]:
     """Standard fine-tuning for longer, and augmented, at the learning rate that was best."""
-    longer: dict[str, float | str] = {"patience": PATIENCE[1]} if space.lengthens else {}
+    longer: dict[str, float | str] = {"patience": space.patience[1]} if space.lengthens else {}
     changes = [longer] if longer else []
     if space.augments:
         changes.append({"augment": VIEWS[1], **longer})
@@ -163,7 +171,7 @@ def _choices(space: Space, name: str, best: SearchPoint) -> dict[str, Sequence[A
     if head := best.settings.get("head"):
         choices["head"] = (head,)
     if space.lengthens:
-        choices["patience"] = PATIENCE
+        choices["patience"] = space.patience
     if method.has_transfer_term:
         weak, usual, *strong = method.betas
         choices["beta"] = (

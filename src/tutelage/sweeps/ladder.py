@@ -24,8 +24,10 @@ FINAL_RUNS = 2
 """The chosen student and the baseline, trained on all rows at the end."""
 ALL_ROWS = 1.3
 """A final run takes so much longer than one on folds."""
-TAUGHT = 3.0
-"""A run with teachers is taken to last so many times as long as one without, until one is known."""
+LEAST_PACE = 0.25
+"""Runs are not made shorter than this share of their automatic length."""
+FEWEST = 15
+"""So many runs without teachers, and as many with, are worth shortening all for."""
 PATIENT = 1.5
 """The patience that is taken to be usual among what is tried."""
 MOST = 1000
@@ -61,6 +63,8 @@ class Ladder:
         jobs: Runs at once.
         processes: Who works.
         progress: Receives progress reports.
+        taught: How many times as long as a run without teachers one with them lasts; a guess, until
+            one is known.
         points: Everything tried so far, by name, in its order.
         used_up: Whether something was left out for want of budget.
     """
@@ -71,6 +75,7 @@ class Ladder:
     jobs: int
     processes: Pool
     progress: Progress
+    taught: float = 1.0
     points: dict[str, SearchPoint] = field(default_factory=dict)
     used_up: bool = False
     _results: dict[str, list[_Run]] = field(default_factory=dict)
@@ -157,6 +162,16 @@ class Ladder:
         level.sort(key=lambda one: one.score.mean, reverse=True)
         return [self.points[one.name] for one in level[:count]]
 
+    def pace(self) -> float:
+        """How much shorter runs must be, so that the budget allows a search worth the name: 0.25 to 1.
+
+        It follows from a first run of standard fine-tuning.
+        """
+        if not self.budget.counts_time:
+            return 1.0
+        worth = FEWEST * (self._cost(BASELINE) + self._cost(""))
+        return min(1.0, max(LEAST_PACE, self.budget.limit / worth if worth else 1.0))
+
     def affordable(self, *, so_far: int) -> int:
         """How many settings with teachers the budget allows to try, with all that follows.
 
@@ -225,7 +240,7 @@ class Ladder:
         ]
         if known:
             return sum(known) / len(known) / self.jobs
-        return 0.0 if plain else TAUGHT * self._cost(BASELINE)
+        return 0.0 if plain else self.taught * self._cost(BASELINE)
 
     def _run(self, chunk: Sequence[tuple[SearchPoint, int]], label: str) -> None:
         configs = [self._config(point, number) for point, number in chunk]
