@@ -48,7 +48,7 @@ def test_a_dry_run_says_what_changed(digits, command, tmp_path):
     rule = "100 x 1.5 (teachers) x sqrt(60 rows / 15) x patience 2"
     assert said.endswith(f"training: 600 steps of 15 rows: {rule}\n")
     for length, said in (
-        ("epochs=3", "3 epochs (train.epochs)"),
+        ("epochs=3", "3 steps (train.epochs = 3)"),
         ("steps=9", "9 steps (train.steps)"),
     ):
         told = command("extract", config, *TEACHER, "--set", f"train.{length}", "--dry-run")[1]

@@ -45,10 +45,10 @@ def test_the_length_of_training_is_that_of_the_run(small, digits):
         assert length_of_training(config) == f"training: {Plan.of(config).rule}"
     assert "training: all 24 unlabelled rows have the content" in length_of_training(auto)
     assert length_of_training(
-        auto.replace({"train.whole_epochs": True, "data.unlabelled": None})
+        auto.replace({"train.whole_epochs": True, "train.batch_size": 8, "data.unlabelled": None})
     ) == (
-        "training: 335 steps of 12 rows: 100 x 1.5 (teachers) x sqrt(60 rows / 12), rounded up to whole "
-        "epochs"
+        "training: 411 steps of 8 rows: 100 x 1.5 (teachers) x sqrt(60 rows / 8), in whole epochs "
+        "413 steps"
     )
 
 

@@ -10,8 +10,13 @@ from tutelage.config import TrainConfig, load_config
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.progress import Silent
 from tutelage.results.result import read_history
-from tutelage.training.lengths import StepRule, with_steps
+from tutelage.training.lengths import StepRule, length_of
 from tutelage.training.samplers import ShuffledBatches
+
+
+def with_steps(settings, **counts):
+    """The settings of the run's length."""
+    return length_of(settings, **counts).settings
 
 
 class Notes(Silent):

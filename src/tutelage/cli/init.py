@@ -11,7 +11,7 @@ from tutelage.files import write_atomically, writing_to
 from tutelage.recipes import SCHEME, recipe, recipe_text
 from tutelage.results.shell import command_line
 from tutelage.tasks import TASKS
-from tutelage.training.lengths import with_steps
+from tutelage.training.lengths import length_of
 
 __all__ = ["write_config"]
 
@@ -96,7 +96,7 @@ def _config(data: Data, splits: Splits, options: DataConfig, path: Path) -> str:
     more = "" if data.modality == "image+text" else "# "  # AFT needs a teacher of each
     without = sum(map(len, splits.unlabelled))
     train = TrainConfig(batch_size=batch)
-    steps = with_steps(train, labelled=rows, unlabelled=without, taught=True).known_steps
+    steps = length_of(train, labelled=rows, unlabelled=without, taught=True).settings.steps
     held = (
         "not used: the validation split is the hold-out"
         if options.validation in data.splits

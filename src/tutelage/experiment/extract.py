@@ -16,7 +16,7 @@ from tutelage.experiment.teacher_features import (
 from tutelage.extraction import Estimate, estimate
 from tutelage.extraction.extract import feature_key
 from tutelage.progress import Progress
-from tutelage.training.lengths import StepRule
+from tutelage.training.lengths import length_of
 
 __all__ = ["ExtractionEstimate", "estimate_extraction", "extract", "length_of_training"]
 
@@ -112,19 +112,11 @@ def length_of_training(config: ExperimentConfig) -> str:
     rows = plan.splits
     try:
         without = not_evaluated(rows)[0] if taught and train.unlabelled_share else ()
-        rule = StepRule.of(
-            train,
-            labelled=len(rows.training),
-            unlabelled=sum(map(len, without)),
-            taught=taught,
-        )
+        unlabelled = sum(map(len, without))
+        length = length_of(train, labelled=len(rows.training), unlabelled=unlabelled, taught=taught)
     except TutelageError as error:
         return f"training: {error}"
-    if rule is not None:
-        return f"training: {rule}{', rounded up to whole epochs' if train.whole_epochs else ''}"
-    if train.epochs is not None:
-        return f"training: {train.epochs} epochs (train.epochs)"
-    return f"training: {train.steps} steps (train.steps)"
+    return f"training: {length}"
 
 
 def _plan(config: ExperimentConfig) -> Plan:

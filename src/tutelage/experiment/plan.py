@@ -31,7 +31,7 @@ from tutelage.tasks import TASKS, Task, as_list
 from tutelage.teachers import Source, open_teacher
 from tutelage.teachers.build import refuse_unmatched, teacher_problems
 from tutelage.teachers.sides import side_of
-from tutelage.training.lengths import StepRule, batch_sizes, with_steps
+from tutelage.training.lengths import StepRule, batch_sizes, length_of
 
 __all__ = ["Plan", "TeacherPlan"]
 
@@ -162,11 +162,12 @@ class Plan:
                 "labelled": len(splits.training),
                 "unlabelled": sum(map(len, unlabelled)),
             }
-            length: dict[str, Any] = {**counts, "processes": processes, "taught": taught}
-            train = mistakes.tell(partial(with_steps, config.train, **length))
-            if train is not None:
+            length = mistakes.tell(
+                partial(length_of, config.train, **counts, processes=processes, taught=taught)
+            )
+            if length is not None:
+                train, rule = length
                 mistakes.tell(partial(batch_sizes, **counts, settings=train))
-                rule = StepRule.of(config.train, **length)
                 config = config.replace({"train.steps": train.steps})
         if mistakes:
             raise mistakes.error()

@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tutelage.config import TrainConfig
 from tutelage.errors import ConfigError, TrainingError
 
-__all__ = ["StepRule", "batch_sizes", "with_steps"]
+__all__ = ["Length", "StepRule", "batch_sizes", "length_of"]
 
 PACE = 100
 """Steps of standard fine-tuning where a step takes all rows; measured, see docs/choosing.md."""
@@ -104,15 +105,35 @@ class StepRule:
         return f"{self.steps:,} steps of {self.step:,} rows: {' x '.join(factors)}"
 
 
-def with_steps(
+class Length(NamedTuple):
+    """How long a run is trained.
+
+    Attributes:
+        settings: The settings, with the number of steps.
+        rule: How that number came about; None where ``steps`` or ``epochs`` state it.
+    """
+
+    settings: TrainConfig
+    rule: StepRule | None
+
+    def __str__(self) -> str:
+        """The number of steps, and why."""
+        steps, epochs = f"{self.settings.steps:,} steps", self.settings.epochs
+        if self.rule is None:
+            return f"{steps} ({'train.steps' if epochs is None else f'train.epochs = {epochs}'})"
+        rounded = f", in whole epochs {steps}" if self.settings.steps != self.rule.steps else ""
+        return f"{self.rule}{rounded}"
+
+
+def length_of(
     settings: TrainConfig,
     *,
     labelled: int,
     unlabelled: int = 0,
     processes: int = 1,
     taught: bool = False,
-) -> TrainConfig:
-    """Return the settings with the number of steps that ``"auto"`` or whole epochs come to.
+) -> Length:
+    """Return how long a run is trained where ``"auto"`` or whole epochs say so by the rows.
 
     An epoch is ``labelled // (labelled rows of a batch)`` batches; a step takes ``accumulate`` of
     them in each process. ``n`` epochs of ``e`` batches are ``ceil(n e / batches of a step)`` steps.
@@ -130,7 +151,8 @@ def with_steps(
         TrainingError: If there are too few rows for a batch.
 
     Example:
-        >>> with_steps(TrainConfig(steps=5000, whole_epochs=True, batch_size=128), labelled=1020).steps
+        >>> train = TrainConfig(steps=5000, whole_epochs=True, batch_size=128)
+        >>> length_of(train, labelled=1020).settings.steps
         5005
     """
     rule = StepRule.of(
@@ -148,4 +170,4 @@ def with_steps(
         length = f"{settings.steps} steps of train.steps = 'auto'"
     if 0 < settings.warmup >= settings.known_steps:
         raise ConfigError(f"train.warmup ({settings.warmup}) must end before the {length} do")
-    return settings
+    return Length(settings, rule)
