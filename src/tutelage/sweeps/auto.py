@@ -45,7 +45,7 @@ from tutelage.sweeps.ladder import LEAST_PACE, Ladder
 from tutelage.sweeps.processes import process_pool
 from tutelage.sweeps.repeats import Repeat, repeats_of
 from tutelage.sweeps.search_space import SearchPoint
-from tutelage.training.lengths import with_steps
+from tutelage.training.lengths import length_of
 
 __all__ = ["BUDGET", "auto"]
 
@@ -221,7 +221,7 @@ def _times_longer(plan: Plan) -> float:
     """How many times as many steps a run with teachers takes as one without."""
     train, rows = plan.config.train, len(plan.training)
     asked = train.model_copy(update={"steps": "auto"}) if plan.rule is not None else train
-    plain = with_steps(asked, labelled=rows).known_steps
+    plain = length_of(asked, labelled=rows).settings.known_steps
     return train.known_steps / plain
 
 
