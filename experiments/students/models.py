@@ -34,25 +34,34 @@ class FixedTable(nn.Module):
         return functional.embedding(ids, self.weight)
 
 
-class SentenceReader(nn.Module):
-    """The first layers of a sentence encoder over its own fixed table of words, and a linear head."""
+class WordReader(nn.Module):
+    """The mean over a text's words of a sentence encoder's fixed table, a trained map, and a linear head.
 
-    def __init__(self, encoder: nn.Module, num_classes: int) -> None:
+    Of two texts, u and v are their means under the map, and ``|u - v|`` and ``u * v`` enter the head.
+    A small network of averaged words is a strong student of little cost (Iyyer et al. 2015).
+    """
+
+    def __init__(self, table: nn.Embedding, num_classes: int, *, width: int, pairs: bool) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.head = nn.Linear(encoder.config.hidden_size, num_classes)
+        self.table = FixedTable(table)
+        self.map = nn.Linear(table.embedding_dim, width)
+        self.pairs = pairs
+        self.head = nn.Linear(2 * width if pairs else width, num_classes)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
         """Return the logits."""
-        return self.head(_means(self.encoder, input_ids, attention_mask, token_type_ids))
+        words = self.table(input_ids)
+        if not self.pairs:
+            return self.head(self.map(_mean(words, attention_mask)).relu())
+        first = attention_mask * (1 - token_type_ids)
+        u, v = (self.map(_mean(words, mask)) for mask in (first, attention_mask - first))
+        return self.head(torch.cat([(u - v).abs(), u * v], dim=1))
 
 
-def sentence_reader(num_classes: int, layers: int = 1) -> SentenceReader:
-    """The first ``layers`` of all-MiniLM-L6-v2's 6, pre-trained; its table of words stays fixed."""
-    encoder = _minilm()
-    encoder.encoder.layer = encoder.encoder.layer[:layers]
-    encoder.embeddings.word_embeddings = FixedTable(encoder.embeddings.word_embeddings)
-    return SentenceReader(encoder, num_classes)
+def word_reader(num_classes: int, width: int = 128, pairs: bool = False) -> WordReader:
+    """A student over the words of all-MiniLM-L6-v2, which it does not train."""
+    table = _minilm().embeddings.word_embeddings
+    return WordReader(table, num_classes, width=width, pairs=pairs)
 
 
 class PairEncoder(nn.Module):
@@ -77,9 +86,7 @@ class PairEncoder(nn.Module):
         states = self.encoder(
             input_ids=ids, attention_mask=mask, position_ids=positions
         ).last_hidden_state
-        weights = mask[..., None].to(states.dtype)
-        means = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
-        return functional.normalize(means, dim=1)
+        return functional.normalize(_mean(states, mask), dim=1)
 
 
 def pair_encoder() -> PairEncoder:
@@ -92,7 +99,7 @@ def _minilm() -> nn.Module:
     return model
 
 
-def _means(encoder: nn.Module, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
-    states = encoder(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
+def _mean(states: Tensor, mask: Tensor) -> Tensor:
+    """The mean over the tokens that the mask marks."""
     weights = mask[..., None].to(states.dtype)
-    return (states * weights).sum(1) / weights.sum(1)
+    return (states * weights).sum(1) / weights.sum(1).clamp(min=1)

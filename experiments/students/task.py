@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 import signal
 import sys
@@ -76,7 +77,7 @@ class Task:
                 "data.evaluate": rows,
                 "data.split_seed": number if holdout else 0,
                 "seed": 0 if holdout else number,
-                "output.dir": self.log.parent / "work" / self.config.name,
+                "output.dir": self.log.parent / "work" / f"{self.config.name}-{os.getpid()}",
                 "output.overwrite": True,
             }
         )
@@ -99,14 +100,14 @@ class Task:
         )
         return score
 
-    def held_out(self, cell: Cell) -> float:
+    def held_out(self, cell: Cell, *, splits: int) -> float:
         """The mean score over the hold-outs; least of all where a run failed."""
-        scores = [self.score(cell, rows="holdout", number=number) for number in range(SPLITS)]
-        return sum(-1.0 if one is None else one for one in scores) / SPLITS
+        scores = [self.score(cell, rows="holdout", number=number) for number in range(splits)]
+        return sum(-1.0 if one is None else one for one in scores) / splits
 
-    def best(self, cells: list[Cell]) -> Cell:
+    def best(self, cells: list[Cell], *, splits: int = SPLITS) -> Cell:
         """The cell with the best mean over the hold-outs; of equal ones the first."""
-        return max(cells, key=self.held_out)
+        return max(cells, key=lambda cell: self.held_out(cell, splits=splits))
 
     def probe(self) -> None:
         """The score of the linear probe on all teachers' features."""
@@ -148,7 +149,8 @@ class Task:
             [
                 Cell(method, base.lr, steps, strength, unlabelled=unlabelled)
                 for strength in STRENGTHS[method][1]
-            ]
+            ],
+            splits=self.grid.get("splits", SPLITS),
         )
 
     def chosen(self, stage: str) -> Iterator[tuple[str, Cell | Found]]:
@@ -159,9 +161,9 @@ class Task:
                 yield "today, lr 1e-4", self.today(lr=1e-4)
             yield "baseline", self.baseline()
         if stage == "auto":
-            yield "auto", self.searched("auto")
             if "unlabelled_steps" in self.grid:
                 yield "auto + unlabelled", self.searched("auto + unlabelled")
+            yield "auto", self.searched("auto")
         for method in STAGES[stage]:
             yield method, self.tuned(method)
             if stage == "core" and "unlabelled_steps" in self.grid:
