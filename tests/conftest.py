@@ -21,7 +21,12 @@ from sklearn.datasets import load_digits
 
 from tutelage import cli
 from tutelage.demo.data import minilm, snippets
-from tutelage.results.result import Result, StudentInfo, TeacherInfo
+from tutelage.files import with_digest
+from tutelage.results.choice import Choice, ProbeCurve, ProbePoint, Spent, Tried
+from tutelage.results.result import Result, StudentInfo, TeacherInfo, read_result
+from tutelage.results.statistics import sample_mean
+from tutelage.results.tuning import Trial, Tuning
+from tutelage.tasks import SingleLabel
 
 
 @pytest.fixture
@@ -219,4 +224,121 @@ def write_run(
         )
     if weights and rho:
         save_file(weights, folder / "rho.safetensors")
+    return folder
+
+
+@pytest.fixture(name="write_search")
+def _write_search() -> Callable[..., tuple[Path, Tuning]]:
+    """A function that writes a search's folder as ``tutelage tune`` leaves it, with made-up numbers."""
+    return write_search
+
+
+def write_search(
+    folder: Path, points: dict[str, list[float]], *, rows: int | None = 300, accuracy: float = 0.78
+) -> tuple[Path, Tuning]:
+    """Write ``tune.json`` and the chosen run; points are ``aft beta=3``, with their runs' scores.
+
+    A point without scores failed.
+    """
+    trials = []
+    for point, values in points.items():
+        method, *settings = point.split()
+        mean = sample_mean(values) if values else None
+        trials.append(
+            Trial(
+                name=point.replace(" ", "-").replace("=", "-"),
+                method=method,
+                settings={name: float(value) for name, value in (s.split("=") for s in settings)},
+                teachers=(),
+                score=mean and mean.mean,
+                error=mean and mean.error,
+                values=tuple(values),
+                state="finished" if values else "failed",
+                reason="" if values else "the loss is nan at step 12",
+            )
+        )
+    best = max((one for one in trials if one.score is not None), key=lambda one: one.score)
+    search = Tuning(trials=tuple(trials), chosen=best.name, rows=rows)
+    write_run(folder / "chosen", method=best.method, accuracy=accuracy)
+    text = with_digest(json.loads(search.model_dump_json()))
+    (folder / "tune.json").write_text(text, encoding="utf-8")
+    return folder, search
+
+
+@pytest.fixture(name="choice_of")
+def _choice_of() -> Callable[..., Choice]:
+    """A function that makes the record of ``train --auto``, with made-up numbers."""
+    return choice_of
+
+
+def choice_of(
+    points: dict[str, list[float]],
+    *,
+    chosen: str | None = None,
+    student: dict[int, list[float]] | None = None,
+    teachers: dict[int, list[float]] | None = None,
+    **changes: Any,
+) -> Choice:
+    """Points are ``aft beta=3``, with their scores by fold; curves are scores by number of rows.
+
+    A point without scores failed. The baseline is the highest ``stl`` of those on most folds, the best
+    and by default the chosen the highest of all.
+    """
+    tried = [
+        Tried(
+            name=point.replace(" ", "-").replace("=", "-"),
+            method=point.split()[0],
+            settings={
+                name: float(value) if value[0].isdigit() else value
+                for name, value in (setting.split("=") for setting in point.split()[1:])
+            },
+            scores=tuple(values),
+            seconds=10.0 * len(values),
+            reason="" if values else "the loss is nan at step 12",
+        )
+        for point, values in points.items()
+    ]
+    finished = [one for one in tried if one.scores]
+    best = max(finished, key=lambda one: (len(one.scores), one.score.mean)).name
+    curves = [
+        ProbeCurve(
+            of=of,
+            points=tuple(ProbePoint(rows=n, scores=tuple(values)) for n, values in curve.items()),
+        )
+        for of, curve in (("student", student), ("teachers", teachers))
+        if curve is not None
+    ]
+    runs = sum(len(one.scores) for one in tried)
+    settings: dict[str, Any] = {
+        "metric": SingleLabel.metric(),
+        "folds": 3,
+        "repeats": 3,
+        "tried": tuple(tried),
+        "baseline": max(
+            (one for one in finished if one.method == "stl"),
+            key=lambda one: (len(one.scores), one.score.mean),
+        ).name,
+        "best": best,
+        "chosen": best if chosen is None else chosen,
+        "spent": Spent(runs=runs, seconds=10.0 * runs, budget="40", used_up=False),
+        "curves": tuple(curves),
+    }
+    return Choice(**(settings | changes))
+
+
+@pytest.fixture(name="write_choice")
+def _write_choice() -> Callable[..., Path]:
+    """A function that writes a folder as ``train --auto`` leaves it, with made-up numbers."""
+    return write_choice
+
+
+def write_choice(folder: Path, choice: Choice, *, accuracy: float = 0.78) -> Path:
+    """Write ``auto.json``, the chosen run and the baseline's, two points below."""
+    chosen = write_run(
+        folder / "chosen", method=choice.named(choice.chosen).method, accuracy=accuracy
+    )
+    base = write_run(folder / "baseline", method="stl", accuracy=accuracy - 0.02)
+    results = {"result": read_result(chosen), "baseline_result": read_result(base)}
+    text = choice.model_copy(update=results).model_dump_json()
+    (folder / "auto.json").write_text(with_digest(json.loads(text)), encoding="utf-8")
     return folder

@@ -58,6 +58,7 @@ ELSEWHERE: dict[str, str] = {
     "regularizers/none.py": "regularizers/test_contract.py",
     "regularizers/preparation.py": "regularizers/test_base.py",
     "report/plots.py": "report/test_page.py",
+    "report/search.py": "report/test_tuning.py report/test_choice.py",
     "students/backbone.py": "students/test_limits.py",
     "students/base.py": "students/test_students.py",
     "students/build.py": "students/test_problems.py students/test_limits.py",

@@ -249,6 +249,21 @@ def test_nothing_sticks_out_of_the_window(browser: Browser, many_runs: Path, wid
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
+def test_the_page_of_a_search_fits(
+    browser: Browser, tmp_path: Path, choice_of, write_choice, width: int, scheme: str
+) -> None:
+    scores = [0.6, 0.65, 0.7, 0.66, 0.61]
+    longest = "aft+probe beta=3 mix=0.7 lr=0.001 patience=2 unlabelled_share=0.5 augment=invariant"
+    choice = choice_of({"stl": scores, longest: scores, "kd beta=1": []}, folds=5, repeats=5)
+    page = write_report([write_choice(tmp_path / "auto", choice)])
+    visit = browser.visit(page, width=width, scheme=scheme)
+
+    assert visit.complaints == []
+    assert visit.content_width <= width
+    assert "chosen" in browser.evaluate("document.querySelector('.tried').innerText")
+
+
 def test_text_of_plots_is_readable_on_a_phone(browser: Browser, many_runs: Path) -> None:
     browser.visit(many_runs, width=400)
     heights = browser.evaluate(

@@ -7,6 +7,7 @@ import pytest
 from tutelage.errors import DataError
 from tutelage.report.verdict import reasons
 from tutelage.results import read_comparison, stl_beside
+from tutelage.results.folders import _search_of
 
 
 def test_same_seed_is_preferred(tmp_path: Path, write_run) -> None:
@@ -88,3 +89,34 @@ def test_a_folder_that_does_not_exist_or_no_run_at_all_is_an_error(
 def test_no_result_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no result"):
         stl_beside(tmp_path)
+
+
+def test_the_search_of_a_folder(tmp_path: Path, write_search, write_run, monkeypatch) -> None:
+    folder, _ = write_search(tmp_path / "tuned", {"stl": [0.7]})
+    monkeypatch.chdir(folder / "chosen")
+
+    assert _search_of(folder) == folder
+    assert _search_of(Path()) == folder.resolve()
+    assert _search_of(write_run(folder / "other")) is None
+    assert _search_of(write_run(tmp_path / "chosen")) is None
+
+
+def test_a_search_stands_for_its_chosen_run(tmp_path: Path, write_search, write_run) -> None:
+    folder, search = write_search(tmp_path / "tuned", {"stl": [0.7], "aft beta=3": [0.8]})
+    other = write_run(tmp_path / "kd", method="kd", accuracy=0.99)
+
+    for given in ([folder], [folder / "chosen"]):
+        comparison = read_comparison(given)
+        assert [row.method for row in comparison.rows] == ["aft"]
+        assert comparison.search == search
+    both = read_comparison([folder, other])
+    assert both.foremost is not None
+    assert both.foremost.method == "aft"  # chosen beforehand, though the other is higher
+    assert read_comparison([other]).search is None
+
+
+def test_a_search_without_its_last_run_is_an_error(tmp_path: Path, write_search) -> None:
+    folder, _ = write_search(tmp_path / "tuned", {"stl": [0.7]})
+    (folder / "chosen" / "result.json").unlink()
+    with pytest.raises(DataError, match="repeat the command that began it"):
+        read_comparison([folder])

@@ -63,6 +63,8 @@ def test_a_search_within_a_number_of_runs(table, tmp_path):
     assert choice.result.rows["train"] == 40
     assert choice.result.method == choice.named(choice.chosen).method
     assert choice.baseline_result.method == "stl"
+    assert [curve.of for curve in choice.curves] == ["student", "teachers"]
+    assert all(len(curve.points[-1].scores) == 3 for curve in choice.curves)
 
     # repeated, nothing is trained again; elsewhere and in parallel, the same is found
     written = {path: path.stat().st_mtime_ns for path in folder.rglob("result.json")}
@@ -94,7 +96,7 @@ def test_a_budget_that_is_used_up_ends_with_the_best_so_far(table, command, tmp_
     assert choice.spent.runs <= 6
     assert f"chosen   {choice.chosen}, by held-out training rows" in printed
     assert (tmp_path / "search" / "chosen" / "student").is_dir()
-    assert "baseline" in printed
+    assert "best standard fine-tuning" in printed
     assert (tmp_path / "search" / "report.html").is_file()
     status, _, told = command("train", config, "--budget", "6")
     assert status == 2
@@ -124,6 +126,7 @@ def test_without_teachers_and_with_a_validation_split(table, tmp_path):
     assert {one.method for one in choice.tried} == {"stl"}
     assert choice.chosen == choice.baseline
     assert choice.gain is None
+    assert [curve.of for curve in choice.curves] == ["student"]
     assert (choice.folds, choice.repeats) == (None, 5)
     runs = [
         read_result(tmp_path / "search" / "trials" / choice.chosen / f"seed-{n}") for n in (0, 1)

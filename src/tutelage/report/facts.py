@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutelage.files import human_size
-from tutelage.report.tables import columns, settings_text, summary_columns
+from tutelage.report.tables import Column, columns, settings_text, summary_columns
 from tutelage.report.units import SPACE, duration, gap, metric_capital, parameters, percent, score
 from tutelage.results.comparison import Comparison
 from tutelage.results.result import Result
@@ -15,6 +15,7 @@ from tutelage.tasks import TASKS
 
 __all__ = [
     "Table",
+    "as_table",
     "method_table",
     "run_table",
     "setup",
@@ -36,6 +37,16 @@ class Table:
     numbers: int
 
 
+def as_table(content: Sequence[Column]) -> Table:
+    """Columns as a table of the page; those of text come first."""
+    content = sorted(content, key=lambda column: not column.text)
+    return Table(
+        head=tuple(_title(column.head) for column in content),
+        rows=tuple(zip(*(column.cells for column in content), strict=True)),
+        numbers=sum(not column.text for column in content),
+    )
+
+
 def method_table(comparison: Comparison) -> Table:
     """A row for each student, fraction, method and set of teachers."""
     names = ["student", "fraction", "method", "teachers", "seeds", "score", "difference", "failed"]
@@ -43,13 +54,7 @@ def method_table(comparison: Comparison) -> Table:
         names.insert(-1, "probe")
     if len(comparison.cells) > 1:
         names.insert(6, "relative error")
-    content = columns(comparison, names)
-    content.sort(key=lambda column: not column.text)  # text first
-    return Table(
-        head=tuple(_title(column.head) for column in content),
-        rows=tuple(zip(*(column.cells for column in content), strict=True)),
-        numbers=sum(not column.text for column in content),
-    )
+    return as_table(columns(comparison, names))
 
 
 def summary_table(comparison: Comparison) -> Table | None:
@@ -189,7 +194,7 @@ def _transfer(comparison: Comparison) -> list[tuple[str, str]]:
     for row in comparison.transfers:
         result = row.runs[0].result if row.runs else None
         transfer = result.config.get("transfer", {}) if result else {}
-        parts = [settings_text(row)] if row.settings else []
+        parts = [settings_text(row.settings)] if row.settings else []
         if result and result.teachers_standardized:
             parts.append("teachers standardized")
         parts += [f"{name} {_plain(value)}" for name, value in transfer.get("params", {}).items()]

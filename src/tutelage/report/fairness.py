@@ -38,12 +38,19 @@ def how_fair(comparison: Comparison, row: Row) -> list[str]:
     return sentences
 
 
-def fine_tuning_of(row: Row, *, suffix: str = "stl") -> str:
-    """Return the command that trains standard fine-tuning with the settings of a row's first run."""
+def fine_tuning_of(row: Row, *, suffix: str = "stl", lr: float | None = None) -> str:
+    """Return the command that trains standard fine-tuning with the settings of a row's first run.
+
+    Args:
+        row: The row.
+        suffix: Of the new run's folder.
+        lr: Another learning rate.
+    """
     folder = row.runs[0].result.config.get("output", {}).get("dir", "runs/run")
+    changes = [] if lr is None else ["--set", f"train.lr={lr:g}"]
     return command_line(
-        *("tutelage", "train", f"{folder}/config.toml"),
-        *("--method", "stl", "--out", f"{folder}-{suffix}"),
+        *("tutelage", "train", f"{folder}/config.toml", "--method", "stl"),
+        *(*changes, "--out", f"{folder}-{suffix}"),
     )
 
 

@@ -16,6 +16,8 @@ import tutelage
 from tutelage.errors import DataError
 from tutelage.files import write_atomically, writing_to
 from tutelage.report import facts, plots
+from tutelage.report.search import view_of
+from tutelage.report.search_view import SearchView, search_plot
 from tutelage.report.style import PAGE, PLACEHOLDERS, strokes
 from tutelage.report.svg import inline_svg
 from tutelage.report.units import gap, metric_capital, score
@@ -141,6 +143,7 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
     here = files("tutelage.report")
     template = environment.from_string((here / "page.html.jinja").read_text(encoding="utf-8"))
     one_cell = len(comparison.cells) == 1
+    search = None if comparison.search is None else view_of(comparison.search)
     read = [row for row in comparison.rows if row.runs]
     commands = [run.result.command for run in comparison.runs]
     first_commands = list(dict.fromkeys(row.runs[0].result.command for row in read))
@@ -159,6 +162,8 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
         metric=metric_capital(comparison.metric),
         methods=facts.method_table(comparison),
         summary=facts.summary_table(comparison),
+        search=search,
+        searched=None if search is None else _search(search),
         runs=facts.run_table(comparison) if any(len(row.runs) > 1 for row in read) else None,
         curves=list(_curves(comparison)) if one_cell else [],
         rho=list(_rho(comparison)) if one_cell else [],
@@ -170,6 +175,7 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
         more_commands=[c for c in dict.fromkeys(commands) if c not in first_commands],
         configs=[(row.label, _config(row)) for row in read],
         version=tutelage.__version__,
+        as_table=facts.as_table,
     )
     return page
 
@@ -238,6 +244,11 @@ def _scores(comparison: Comparison) -> Plot | None:
     title = f"{metric_capital(comparison.metric)} by method and seed"
     figure = plots.score_plot(comparison)
     return Plot(title, f"{caption}.", inline_svg(figure, name="scores", title=title))
+
+
+def _search(view: SearchView) -> Plot:
+    svg = inline_svg(search_plot(view), name="search", title=view.description)
+    return Plot(view.title, view.caption, svg)
 
 
 def _curves(comparison: Comparison) -> Iterator[Plot]:

@@ -65,7 +65,7 @@ def score_plot(comparison: Comparison, *, palette: Palette = PAGE) -> Figure:
     axes.set_ylim(min(places.values()) - 0.4, 0.68)
     axes.set_yticks([])
     axes.margins(x=0.06)
-    axes.xaxis.set_major_locator(_ticks(5))
+    axes.xaxis.set_major_locator(ticks(5))
     axes.set_xlabel(metric_axis(comparison.metric))
     return drawing
 
@@ -164,8 +164,8 @@ def curve_plot(comparison: Comparison, key: str, *, scale: float = 1.0) -> Figur
         for steps, values in [c for r in row.runs if (c := _curve(r, HELD_OUT.get(key, "")))]:
             axes.plot(steps, scale * values, "o", color=color, mfc=PAGE.paper, markersize=4)
     axes.set_xlabel("step")
-    axes.xaxis.set_major_locator(_ticks(5, integer=True))
-    axes.yaxis.set_major_locator(_ticks(5))
+    axes.xaxis.set_major_locator(ticks(5, integer=True))
+    axes.yaxis.set_major_locator(ticks(5))
     axes.margins(x=0.01)
     return drawing if drawn else None
 
@@ -191,8 +191,8 @@ def rho_plot(weights: Sequence[float], *, limits: tuple[float, float], color: st
         fontsize=FONT - 1,
     )
     axes.set_xlabel("weight ρ")
-    axes.xaxis.set_major_locator(_ticks(5))
-    axes.yaxis.set_major_locator(_ticks(4))
+    axes.xaxis.set_major_locator(ticks(5))
+    axes.yaxis.set_major_locator(ticks(4))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
     return drawing
 
@@ -308,7 +308,8 @@ def _join_seeds(
         )
 
 
-def _ticks(most: int, *, integer: bool = False) -> MaxNLocator:
+def ticks(most: int, *, integer: bool = False) -> MaxNLocator:
+    """Return ticks of an axis at round numbers, at most so many."""
     return MaxNLocator(most, steps=[1, 2, 5, 10], integer=integer)
 
 

@@ -1,7 +1,7 @@
 """The table of a comparison: its columns for the page, the terminal and Markdown, and CSV."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tutelage.files import spreadsheet_text
@@ -17,13 +17,14 @@ __all__ = [
     "columns",
     "csv_text",
     "markdown_text",
+    "point_title",
     "probe_correlation",
     "settings_text",
     "summary_columns",
 ]
 
 SETTINGS = ("beta", "mix", "temperature", "lr")
-SYMBOLS = {"beta": "β"}
+SYMBOLS = {"beta": "β", "unlabelled_share": "unlabelled share", "augment": "augmentation"}
 VARYING = ("student", "fraction", "teachers")
 """Columns that are left out where they say the same in every row."""
 
@@ -135,7 +136,7 @@ def _column(name: str, comparison: Comparison) -> Column:
         case "teachers":
             return _of(name, ("+".join(row.teachers) for row in rows), text=True)
         case "settings":
-            return _of(name, map(settings_text, rows), text=True)
+            return _of(name, (settings_text(row.settings) for row in rows), text=True)
         case "seeds":
             return _of(name, (str(len(row.values)) for row in rows))
         case "score":
@@ -159,9 +160,21 @@ def _of(head: str, cells: Iterable[str], *, text: bool = False) -> Column:
     return Column(head, tuple(cells), text)
 
 
-def settings_text(row: Row) -> str:
-    """The settings of a row: ``β 3, mix 0.7``."""
-    return ", ".join(f"{SYMBOLS.get(k, k)} {v:g}" for k, v in row.settings.items())
+def settings_text(settings: Mapping[str, float | str]) -> str:
+    """Settings in words: ``β 3, mix 0.7``."""
+    return ", ".join(
+        f"{SYMBOLS.get(name, name)} {value if isinstance(value, str) else f'{value:g}'}"
+        for name, value in settings.items()
+    )
+
+
+def point_title(
+    method: str, settings: Mapping[str, float | str], teachers: Sequence[str] = ()
+) -> str:
+    """A point of a search in words: ``AFT (β 3, lr 0.001, with dino)``."""
+    parts = [settings_text(settings), f"with {' and '.join(teachers)}" if teachers else ""]
+    text = ", ".join(filter(None, parts))
+    return f"{label_of(method)} ({text})" if text else label_of(method)
 
 
 def _score(value: SampleMean | None, metric: Metric) -> str:

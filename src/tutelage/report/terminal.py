@@ -10,6 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from tutelage.report.search import view_of
 from tutelage.report.tables import Column, columns, summary_columns
 from tutelage.report.units import ascii_only, score
 from tutelage.report.verdict import reasons, verdict
@@ -72,17 +73,22 @@ def print_result(
 
 
 def print_comparison(comparison: Comparison, *, console: Console) -> None:
-    """Print the table, the probes and the verdict.
+    """Print the table, the probes and the verdict; of a chosen run, first what the search tried.
 
     Where the output is not a terminal there are no colors or lines, and no row is broken.
     """
+    search = None if comparison.search is None else view_of(comparison.search)
+    if search is not None:
+        print_table(_table(search.short, ruled=console.is_terminal), console=console)
     print_table(score_table(comparison, ruled=console.is_terminal), console=console)
     if len(comparison.cells) > 1 and (summary := summary_columns(comparison)) is not None:
         print_table(_table(summary, ruled=console.is_terminal), console=console)
     for name, value in comparison.probes.items():
         reached = score(SampleMean(value, None, 1), comparison.metric)
         console.print(Text(ascii_only(f"Linear probe on {name}: {reached}")), soft_wrap=True)
-    for sentence in (verdict(comparison), *reasons(comparison)):
+    advice = [] if search is None else [f"- {sentence}" for sentence in search.advice]
+    head = ["What would help more:"] if advice else []
+    for sentence in (verdict(comparison), *reasons(comparison), *head, *advice):
         console.print(Text(ascii_only(sentence)), soft_wrap=not console.is_terminal)
 
 

@@ -1,9 +1,10 @@
 """Numbers as people read them; spaces inside a number and its unit do not break."""
 
-from tutelage.results.statistics import Difference, SampleMean
+from tutelage.results.statistics import SampleMean
 from tutelage.tasks import Metric
 
 __all__ = [
+    "amount",
     "ascii_only",
     "duration",
     "gap",
@@ -73,7 +74,14 @@ def points(difference: SampleMean, *, decimals: int = 2) -> str:
     return f"{number}{_error(difference, decimals)}"
 
 
-def short(difference: Difference) -> int:
+def amount(difference: SampleMean, metric: Metric, *, signed: bool = True) -> str:
+    """A difference in a sentence: ``+1.8 ± 0.6 points``, or ``+0.018 ± 0.006 in R²``."""
+    text = gap(difference, metric, decimals=short(difference))
+    unit = f"{SPACE}points" if metric.percent else f" in {metric.label}"
+    return f"{text if signed else text[1:]}{unit}"
+
+
+def short(difference: SampleMean) -> int:
     """Decimals for a sentence: one, or two where one would show a bare zero."""
     numbers = [difference.mean] + ([difference.error] if difference.error else [])
     return 1 if all(abs(100 * number) >= 0.05 for number in numbers) else 2

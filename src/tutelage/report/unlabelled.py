@@ -1,7 +1,7 @@
 """What unlabelled rows brought, in plain words, or how to find out."""
 
 from tutelage.regularizers.catalogue import label_of
-from tutelage.report.units import SPACE, gap, short
+from tutelage.report.units import amount
 from tutelage.results.comparison import Comparison, Row
 from tutelage.results.shell import command_line
 from tutelage.results.unlabelled import UnlabelledGain, learns_from_unlabelled, unlabelled_gain
@@ -29,15 +29,13 @@ def unlabelled_sentences(comparison: Comparison) -> list[str]:
 
 def _brought(row: Row, gain: UnlabelledGain, metric: Metric) -> str:
     difference = gain.difference
-    amount = gap(difference, metric, decimals=short(difference))
-    unit = f"{SPACE}points" if metric.percent else f" in {metric.label}"
     seeds = "one seed" if difference.count == 1 else f"{difference.count} seeds"
     sure = {
         "unknown": f"; {seeds} {'is' if difference.count == 1 else 'are'} not enough to tell",
         "none": ", which is within noise",
     }.get(difference.sign, "")
     text = (
-        f"{gain.rows:,} unlabelled rows brought {amount}{unit}: {row.label} against the same "
+        f"{gain.rows:,} unlabelled rows brought {amount(difference, metric)}: {row.label} against the same "
         f"without them, over {seeds}{'' if difference.paired else ', unpaired'}{sure}."
     )
     if gain.steps[0] != gain.steps[1]:

@@ -2,11 +2,14 @@
 
 from tutelage.regularizers.catalogue import BASELINE, label_of
 from tutelage.report.fairness import fine_tuning_of, how_fair, unlike_training
+from tutelage.report.search import view_of
 from tutelage.report.tables import probe_correlation
-from tutelage.report.units import SPACE, gap, score, short
+from tutelage.report.units import SPACE, amount, score
 from tutelage.report.unlabelled import unlabelled_sentences
+from tutelage.results.choice import Choice
 from tutelage.results.comparison import Comparison, Row, Run
 from tutelage.results.statistics import Difference, SampleMean
+from tutelage.results.tuning import Tuning
 from tutelage.tasks import TASKS, Metric, share_error
 
 __all__ = ["reasons", "verdict"]
@@ -19,6 +22,8 @@ def verdict(comparison: Comparison) -> str:
     """Return one sentence: above, below, no difference, or not to be told."""
     if not comparison.finished:
         return "No run was finished."
+    if comparison.search is not None and (headline := view_of(comparison.search).verdict):
+        return headline
     if len(comparison.cells) > 1:
         return _over_cells(comparison)
     row, metric = comparison.foremost, comparison.metric
@@ -31,15 +36,15 @@ def verdict(comparison: Comparison) -> str:
 
 
 def _verdict_on(row: Row, difference: Difference, metric: Metric) -> str:
-    amount = _amount(difference, metric)
+    size = amount(difference, metric, signed=False)
     if difference.sign in ("above", "below"):
         return (
-            f"{row.label} is {difference.sign} standard fine-tuning by {amount} "
+            f"{row.label} is {difference.sign} standard fine-tuning by {size} "
             f"over {_seeds(difference.count)}."
         )
     if difference.sign == "none":
         return (
-            f"{row.label} makes no difference beyond noise: {_amount(difference, metric, signed=True)} "
+            f"{row.label} makes no difference beyond noise: {amount(difference, metric)} "
             f"against standard fine-tuning over {_seeds(difference.count)}."
         )
     if round(100 * difference.mean, 2 if metric.percent else 1) == 0:
@@ -47,8 +52,7 @@ def _verdict_on(row: Row, difference: Difference, metric: Metric) -> str:
     side = "above" if difference.mean > 0 else "below"
     enough = "one seed is" if difference.count == 1 else f"{difference.count} seeds are"
     return (
-        f"{row.label} came out {amount} {side} standard fine-tuning, "
-        f"but {enough} not enough to tell."
+        f"{row.label} came out {size} {side} standard fine-tuning, but {enough} not enough to tell."
     )
 
 
@@ -57,20 +61,22 @@ def reasons(comparison: Comparison) -> list[str]:
     row = comparison.foremost
     sentences = [f"Left out: {reason}." for reason in comparison.left_out]
     sentences += _cautions(comparison)
+    if comparison.search is not None:
+        sentences += view_of(comparison.search).reasons
     if len(comparison.cells) > 1:
         sentences.append(
             "Several students or shares of the training rows are compared. A verdict on one of "
             "them, its curves, weights and sizes are on a page of its runs alone."
         )
+    found = isinstance(comparison.search, Choice)
     if row is not None and row.difference is not None:
+        if found:
+            sentences.append(_on_other_rows(comparison, row.difference))
         sentences += how_fair(comparison, row)
         sentences += _how_sure(comparison, row, row.difference)
         sentences += _at_the_edge(comparison, row)
     elif row is not None and row.runs:
-        sentences.append(
-            "There is no run of standard fine-tuning next to it, so nothing here says whether the "
-            "transfer helped. This makes one: " + fine_tuning_of(row)
-        )
+        sentences.append(_without_baseline(comparison, row))
     several = len(comparison.transfers) > 1 and comparison.picked is None
     if several and row is not None and row.difference is not None and row.difference.mean > 0:
         sentences.append(
@@ -81,7 +87,30 @@ def reasons(comparison: Comparison) -> list[str]:
         sentences.append("Settings were chosen for each row on a hold-out of its training rows.")
     sentences += unlabelled_sentences(comparison)
     sentences.append(probe_correlation(comparison))
-    return [*filter(None, sentences), *_room(comparison)]
+    return [*filter(None, sentences), *([] if found else _room(comparison))]
+
+
+def _on_other_rows(comparison: Comparison, difference: Difference) -> str:
+    """The difference on rows that chose nothing, of a search whose headline is about those that did."""
+    return (
+        f"On the {SPLITS[comparison.evaluated]} rows the difference of the two students that were "
+        f"trained on all training rows is {amount(difference, comparison.metric)}."
+    )
+
+
+def _without_baseline(comparison: Comparison, row: Row) -> str:
+    """What is not known without a run of standard fine-tuning, and the command that makes one."""
+    search = comparison.search
+    if isinstance(search, Tuning) and search.baseline is not None:
+        return (
+            "The search trained standard fine-tuning without the hold-out. This trains it on all "
+            "training rows, to compare the two on the test rows as well: "
+            + fine_tuning_of(row, lr=search.baseline.settings.get("lr"))
+        )
+    return (
+        "There is no run of standard fine-tuning next to it, so nothing here says whether the "
+        "transfer helped. This makes one: " + fine_tuning_of(row)
+    )
 
 
 def _over_cells(comparison: Comparison) -> str:
@@ -210,12 +239,6 @@ def _room(comparison: Comparison) -> list[str]:
         f"{lead}no more than standard fine-tuning of the student: there is little to learn from "
         "this teacher on this task."
     ]
-
-
-def _amount(difference: Difference, metric: Metric, *, signed: bool = False) -> str:
-    text = gap(difference, metric, decimals=short(difference))
-    unit = f"{SPACE}points" if metric.percent else f" in {metric.label}"
-    return f"{text if signed else text[1:]}{unit}"
 
 
 def _reached(row: Row, metric: Metric) -> str:

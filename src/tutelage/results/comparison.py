@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tutelage.errors import DataError
 from tutelage.regularizers.catalogue import BASELINE, label_of
+from tutelage.results.choice import Choice
 from tutelage.results.result import Result
 from tutelage.results.statistics import (
     Difference,
@@ -19,6 +20,7 @@ from tutelage.results.statistics import (
     difference_of_means,
     sample_mean,
 )
+from tutelage.results.tuning import Tuning
 from tutelage.tasks import Metric, SingleLabel
 
 __all__ = ["Comparison", "MethodSummary", "Row", "Run", "Scores", "compare_scores"]
@@ -145,6 +147,7 @@ class Comparison(ComparisonPart):
         probes: Linear probes on teachers' features, by name of the teachers.
         picked: Label of the row that was chosen beforehand, by rows other than the evaluated ones.
         left_out: Folders that were given but hold no finished run, each with the reason.
+        search: The search that chose it, where it was read; not in the JSON.
     """
 
     name: str
@@ -158,6 +161,7 @@ class Comparison(ComparisonPart):
     probes: dict[str, float] = {}
     picked: str | None = None
     left_out: tuple[str, ...] = ()
+    search: Tuning | Choice | None = Field(default=None, exclude=True, repr=False)
 
     @property
     def finished(self) -> tuple[Row, ...]:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from tutelage.errors import DataError
 from tutelage.files import with_digest, without_digest, write_atomically, writing_to
 from tutelage.regularizers.catalogue import BASELINE
+from tutelage.results.choice import CHOICE, Choice, read_choice
 from tutelage.results.comparison import Comparison, Run, Scores, compare_scores
 from tutelage.results.grouping import (
     compare_runs,
@@ -27,9 +28,11 @@ from tutelage.results.result import (
     refuse_changed_files,
 )
 from tutelage.results.shell import command_line
+from tutelage.results.tuning import TUNING, Tuning, read_tuning
 from tutelage.results.unlabelled import learns_from_unlabelled
 
 __all__ = [
+    "CHOSEN",
     "labelled_beside",
     "read_comparison",
     "read_run",
@@ -39,6 +42,8 @@ __all__ = [
 ]
 
 COMPARISON = "compare.json"
+CHOSEN = "chosen"
+"""Folder of a search's run on all training rows."""
 
 
 def read_run(folder: Path) -> Run:
@@ -117,7 +122,8 @@ def read_comparison(
 
     The folder of one ``tutelage compare`` gives its comparison as it was written. Of other folders
     the runs are grouped; where none is standard fine-tuning, runs of it next to them are added.
-    Where all differ in their seed alone, runs of the same without unlabelled rows are added, too.
+    Where all differ in their seed alone, runs of the same without unlabelled rows are added, too. The
+    folder of a search stands for its chosen run, and the comparison has the search.
 
     Args:
         folders: Folders of finished runs, or of comparisons. Of several, those without a finished run
@@ -130,8 +136,12 @@ def read_comparison(
     """
     if len(folders) == 1 and (folders[0] / COMPARISON).is_file():
         return _written(folders[0])
+    searches = dict.fromkeys(filter(None, map(_search_of, folders)))
+    search = next(iter(searches)) if len(searches) == 1 else None
     found, left_out = _readable([run for folder in folders for run in _runs_in(folder)])
     folders, runs = list(found), list(found.values())
+    if picked is None and search is not None:
+        picked = search / CHOSEN
     result = None if picked is None else read_result(picked)
     beside: dict[Path | None, None] = {}
     if all(run.result.method != BASELINE for run in runs):
@@ -140,8 +150,10 @@ def read_comparison(
         beside |= dict.fromkeys(map(labelled_beside, folders))
         result = result or runs[0].result
     runs += [read_run(folder) for folder in beside if folder is not None]
-    comparison = compare_runs(runs, picked=result, probes=probes)
-    return comparison.model_copy(update={"left_out": tuple(left_out)})
+    record = None if search is None else _read_search(search)
+    tuned = isinstance(record, Choice)  # the baseline, too
+    comparison = compare_runs(runs, picked=result, probes=probes, tuned=tuned)
+    return comparison.model_copy(update={"left_out": tuple(left_out), "search": record})
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
@@ -194,9 +206,32 @@ def _written(folder: Path) -> Comparison:
     )
 
 
+def _search_of(folder: Path) -> Path | None:
+    """The folder of the search that a folder is, or whose chosen run it is; else None."""
+    if _is_search(folder):
+        return folder
+    folder = folder.resolve()
+    return folder.parent if folder.name == CHOSEN and _is_search(folder.parent) else None
+
+
+def _read_search(folder: Path) -> Tuning | Choice:
+    return read_choice(folder) if (folder / CHOICE).is_file() else read_tuning(folder)
+
+
+def _is_search(folder: Path) -> bool:
+    return (folder / TUNING).is_file() or (folder / CHOICE).is_file()
+
+
 def _runs_in(folder: Path) -> list[Path]:
-    """The folder itself, or the runs of a comparison in it."""
+    """The folder itself, or the chosen run of a search, or the runs of a comparison in it."""
     if not (folder / "result.json").is_file():
+        if _search_of(folder) is not None:
+            if not (folder / CHOSEN / "result.json").is_file():
+                raise DataError(
+                    f"{folder} holds a search whose chosen run is not finished; repeat the command "
+                    "that began it"
+                )
+            return [folder / CHOSEN]
         runs = sorted(path.parent for path in (folder / "runs").rglob("result.json"))
         if runs:
             return runs

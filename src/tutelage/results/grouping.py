@@ -97,6 +97,7 @@ def compare_runs(
     *,
     picked: Result | None = None,
     probes: Mapping[str, float] | None = None,
+    tuned: bool = False,
 ) -> Comparison:
     """Group runs that differ only in their seed, and compare each group with standard fine-tuning.
 
@@ -106,6 +107,7 @@ def compare_runs(
         runs: Finished runs.
         picked: A run of the method that was chosen beforehand; the verdict is about its row.
         probes: The metric of a linear probe on teachers' features, by name of the teachers.
+        tuned: Whether the settings of each, standard fine-tuning's too, were chosen on a hold-out.
 
     Raises:
         DataError: If there are no runs, they have other data, metrics or evaluated rows, or one
@@ -131,6 +133,7 @@ def compare_runs(
         data=str(first.config.get("data", {}).get("source", "")),
         evaluated=evaluated_split(first),
         metric=first.lead,
+        tuned=tuned,
         probes=probes,
         fair=fair_baselines(scores),
     )

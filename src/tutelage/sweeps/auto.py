@@ -19,7 +19,8 @@ from filelock import FileLock
 
 from tutelage.config import ExperimentConfig, TransferConfig, load_config, read_toml
 from tutelage.data import read_data
-from tutelage.errors import ConfigError, TrainingError, first_line
+from tutelage.errors import ConfigError, TrainingError, TutelageError, first_line
+from tutelage.experiment.learning_curves import learning_curves
 from tutelage.experiment.parts import build_student, check_method
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
@@ -27,6 +28,7 @@ from tutelage.experiment.teacher_features import extract_features
 from tutelage.files import with_digest, write_atomically, writing_to
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import BASELINE, label_of, parse_method
+from tutelage.results.choice import CHOICE, ProbeCurve
 from tutelage.results.result import Result, read_result
 from tutelage.students import Student
 from tutelage.sweeps.budget import Budget
@@ -130,11 +132,12 @@ def auto(
             budget=budget,
             used_up=ladder.used_up,
         ),
+        curves=_curves(config, folds=len(repeats), progress=progress),
         result=results[0],
         baseline_result=results[-1],
     )
     with writing_to(folder, name="output.dir"):
-        write_atomically(folder / "auto.json", with_digest(json.loads(choice.model_dump_json())))
+        write_atomically(folder / CHOICE, with_digest(json.loads(choice.model_dump_json())))
     return choice
 
 
@@ -292,3 +295,12 @@ def _finals(ladder: Ladder, found: Chosen) -> list[Result]:
         if isinstance(score, Failed):
             raise TrainingError(f"the final run could not be finished: {score.reason}")
     return [read_result(config.output.dir) for config in configs]
+
+
+def _curves(config: ExperimentConfig, *, folds: int, progress: Progress) -> tuple[ProbeCurve, ...]:
+    """Learning curves of probes, on which advice rests; a search is not lost for want of them."""
+    try:
+        return learning_curves(config, folds=folds, progress=progress)
+    except TutelageError as error:
+        progress.note(f"no learning curves of linear probes: {first_line(error)}")
+        return ()

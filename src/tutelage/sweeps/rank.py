@@ -5,17 +5,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from tutelage.cache.table import matrix
 from tutelage.config import ExperimentConfig
-from tutelage.data import Split
 from tutelage.errors import ConfigError, DataError, TutelageError
-from tutelage.experiment.parts import build_student
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.student_features import new_student, student_features
 from tutelage.experiment.teacher_features import Teacher, extract_features
 from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
 from tutelage.probes import Probe, linear_probe
@@ -27,11 +25,6 @@ from tutelage.results.result import Result, read_result
 from tutelage.students import Student
 from tutelage.sweeps.advice import Candidate, Score, advise
 from tutelage.tasks import fully_labelled, share_error
-from tutelage.training.accelerator import accelerator_for
-from tutelage.training.batches import BatchSource
-from tutelage.training.inference import represent
-from tutelage.training.prepared import prepare_rows
-from tutelage.training.storage import choose_keep
 
 __all__ = ["Ranking", "rank"]
 
@@ -96,7 +89,7 @@ def rank(config: ExperimentConfig, *, progress: Progress | None = None) -> Ranki
     config = config.replace({"data.evaluate": "holdout"})
     plan, runtime = Plan.of(config, trains=False, probes=True), Runtime.of(config, progress)
     plan.tell(runtime.progress)
-    student = None if config.student is None else _new_student(plan)
+    student = None if config.student is None else new_student(plan)
     teachers = extract_features(plan, runtime)
     candidates = sorted(
         _candidates(plan, teachers, runtime),
@@ -175,39 +168,16 @@ def _sets(names: Sequence[str]) -> list[tuple[str, ...]]:
     return list(dict.fromkeys([*found, tuple(names)]))
 
 
-def _new_student(plan: Plan) -> Student:
-    torch.manual_seed(plan.config.seed)
-    return build_student(plan)
-
-
 def _student_probe(plan: Plan, student: Student, runtime: Runtime) -> Score:
     """The probe of the student's features as it begins."""
-    config = plan.config
-    accelerator = accelerator_for(config)
-    student.model.to(accelerator.device)
-    rows = len(plan.training) + len(plan.evaluated)
-    keep = choose_keep(config.train.inputs, student.input, rows=rows, progress=runtime.progress)
-
-    def features(split: Split) -> Float[Tensor, "rows width"]:
-        inputs = prepare_rows(
-            split,
-            student.input,
-            keep=keep,
-            workers=config.train.workers,
-            progress=runtime.progress,
-        )
-        size = config.train.batch_size
-        return represent(
-            student, BatchSource(split, inputs), batch_size=size, accelerator=accelerator
-        )
-
+    rows, evaluated = student_features(plan, student, [plan.training, plan.evaluated], runtime)
     probe: Probe = linear_probe(
-        features(plan.training),
+        rows,
         plan.training.labels,
-        test_features=features(plan.evaluated),
+        test_features=evaluated,
         test_labels=plan.evaluated.labels,
         task=plan.task,
-        seed=config.data.split_seed,
+        seed=plan.config.data.split_seed,
         device=runtime.device,
     )
     return Score(value=probe.score, error=probe.error, metric=plan.task.lead)

@@ -8,7 +8,6 @@ from typing import Any
 import optuna
 from filelock import BaseFileLock, FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
-from pydantic import BaseModel, ConfigDict
 
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, DivergedError
@@ -17,36 +16,15 @@ from tutelage.experiment.run import run
 from tutelage.files import canonical, digest_of, writing_to
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.statistics import sample_mean
+from tutelage.results.tuning import Trial
 from tutelage.sweeps.repeats import repeats_of
 from tutelage.sweeps.search_space import Dimension, SearchPoint, SearchSpace
 from tutelage.sweeps.study import open_study, using_study
 
-__all__ = ["Search", "Trial", "try_next"]
+__all__ = ["Search", "try_next"]
 
 STARTUP = 4
 """So many points are never ended early: a median of fewer says little."""
-
-
-class Trial(BaseModel):
-    """A point of a search and its result.
-
-    Attributes:
-        score: The metric on the hold-out, mean over folds and seeds; None where it was not finished.
-        error: Standard error of that over these; None for one run.
-        state: ``finished``, ``pruned``, or ``failed``.
-        reason: Why it failed.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    method: str
-    settings: dict[str, float]
-    teachers: tuple[str, ...]
-    score: float | None
-    error: float | None
-    state: str
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,6 +201,7 @@ def _try(search: Search, trial: optuna.Trial) -> None:
     else:
         mean = sample_mean(scores)
         trial.set_user_attr("error", mean.error)
+        trial.set_user_attr("values", scores)
         trial.study.tell(trial, mean.mean)
 
 
@@ -282,6 +261,7 @@ def _trial(trial: FrozenTrial) -> Trial:
         teachers=tuple(about.get("teachers", ())),
         score=trial.value if trial.state == TrialState.COMPLETE else None,
         error=trial.user_attrs.get("error"),
+        values=tuple(trial.user_attrs.get("values", ())),
         state=states.get(trial.state, "failed"),
         reason=trial.user_attrs.get("reason", ""),
     )

@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict
 
 from tutelage.config import ExperimentConfig
 from tutelage.errors import TrainingError
@@ -25,41 +24,18 @@ from tutelage.experiment.teacher_features import extract_features
 from tutelage.files import with_digest, write_atomically, writing_to
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
-from tutelage.results.result import Result
+from tutelage.results.folders import CHOSEN
+from tutelage.results.tuning import TUNING, Tuning
 from tutelage.sweeps.processes import process_pool
-from tutelage.sweeps.search import Search, Trial, try_next
+from tutelage.sweeps.search import Search, try_next
 from tutelage.sweeps.search_space import SearchPoint, space_of
-from tutelage.tasks import Metric, SingleLabel
 
-__all__ = ["AUTO", "Trial", "Tuning", "extract_first", "tune"]
+__all__ = ["AUTO", "extract_first", "tune"]
 
 AUTO = ("stl", "probe", "aft", "aft+probe", "kd", "rkd", "ft")
 """What ``--methods auto`` tries."""
 PATIENCE = 1.0
 """Seconds between looks at points that other processes have taken."""
-
-
-class Tuning(BaseModel):
-    """A finished search.
-
-    Attributes:
-        trials: In the order of their points.
-        chosen: Name of the trial with the highest score; of equal ones the first.
-        metric: The metric of the scores.
-        result: Of the run on all training rows; None where that was not asked for.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    trials: tuple[Trial, ...]
-    chosen: str
-    metric: Metric = SingleLabel.metric()
-    result: Result | None = None
-
-    @property
-    def best(self) -> Trial:
-        """The trial that was chosen."""
-        return next(trial for trial in self.trials if trial.name == self.chosen)
 
 
 def tune(
@@ -128,13 +104,19 @@ def tune(
     result = None
     if retrain:
         chosen = SearchPoint(best.method, best.settings, best.teachers)
-        final = chosen.applied(config, folder=folder / "chosen")
+        final = chosen.applied(config, folder=folder / CHOSEN)
         with FileLock(folder / "trials" / ".chosen.lock"):
             begun = (final.output.dir / "config.toml").is_file()
             result = run(final, resume=begun, progress=progress)
-    tuning = Tuning(trials=trials, chosen=best.name, metric=config.data.lead, result=result)
+    tuning = Tuning(
+        trials=trials,
+        chosen=best.name,
+        metric=config.data.lead,
+        rows=None if config.tune.folds else len(plan.evaluated),
+        result=result,
+    )
     with writing_to(folder, name="output.dir"):
-        write_atomically(folder / "tune.json", with_digest(json.loads(tuning.model_dump_json())))
+        write_atomically(folder / TUNING, with_digest(json.loads(tuning.model_dump_json())))
     return tuning
 
 
