@@ -68,7 +68,9 @@ def test_level(choice_of) -> None:
 
 
 def test_a_setting_as_usual_is_not_told(choice_of) -> None:
-    choice = choice_of({"stl patience=1 augment=none": STL, "aft patience=2 augment=invariant": AFT})
+    choice = choice_of(
+        {"stl patience=1 augment=none": STL, "aft patience=2 augment=invariant": AFT}
+    )
     assert [title_of(one) for one in choice.tried] == [
         "Standard fine-tuning",
         "AFT (patience 2, augmentation invariant)",

@@ -1,5 +1,7 @@
 """Whether a row and its standard fine-tuning were trained alike, and with the same seeds."""
 
+from collections.abc import Mapping
+
 from tutelage.results.comparison import Comparison, Row
 from tutelage.results.grouping import training_differences
 from tutelage.results.shell import command_line
@@ -38,16 +40,22 @@ def how_fair(comparison: Comparison, row: Row) -> list[str]:
     return sentences
 
 
-def fine_tuning_of(row: Row, *, suffix: str = "stl", lr: float | None = None) -> str:
+def fine_tuning_of(
+    row: Row, *, suffix: str = "stl", train: Mapping[str, float] | None = None
+) -> str:
     """Return the command that trains standard fine-tuning with the settings of a row's first run.
 
     Args:
         row: The row.
         suffix: Of the new run's folder.
-        lr: Another learning rate.
+        train: Other settings of ``train``, by name.
     """
     folder = row.runs[0].result.config.get("output", {}).get("dir", "runs/run")
-    changes = [] if lr is None else ["--set", f"train.lr={lr:g}"]
+    changes = [
+        word
+        for name, value in (train or {}).items()
+        for word in ("--set", f"train.{name}={value:g}")
+    ]
     return command_line(
         *("tutelage", "train", f"{folder}/config.toml", "--method", "stl"),
         *(*changes, "--out", f"{folder}-{suffix}"),

@@ -105,7 +105,7 @@ def _without_baseline(comparison: Comparison, row: Row) -> str:
         return (
             "The search trained standard fine-tuning without the hold-out. This trains it on all "
             "training rows, to compare the two on the test rows as well: "
-            + fine_tuning_of(row, lr=search.baseline.settings.get("lr"))
+            + fine_tuning_of(row, train=search.baseline.settings)
         )
     return (
         "There is no run of standard fine-tuning next to it, so nothing here says whether the "
