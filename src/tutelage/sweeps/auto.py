@@ -201,7 +201,7 @@ def _about(config: ExperimentConfig) -> list[object]:
 
 def _search(ladder: Ladder, space: Space) -> None:
     """Climb from one fold to all of them."""
-    space = replace(space, pace=_pace(ladder, space))
+    space = replace(space, pace=space.pace * _pace(ladder, space))
     baseline = _plain(ladder, space)
     points = taught(space, baseline)
     count = ladder.affordable(so_far=0)
@@ -233,7 +233,9 @@ def _pace(ladder: Ladder, space: Space) -> float:
     if not (ladder.budget.counts_time and space.lengthens):
         return 1.0
     ladder.climb(
-        baselines(replace(space, pace=LEAST_PACE))[:1], folds=1, label="see how long it takes"
+        baselines(replace(space, pace=space.pace * LEAST_PACE))[:1],
+        folds=1,
+        label="see how long it takes",
     )
     pace = round(ladder.pace(), 2)
     if pace < 1:

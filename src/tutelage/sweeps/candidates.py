@@ -44,7 +44,7 @@ class Space:
         methods: Methods with teachers.
         unlabelled: Whether there are rows without a label.
         augments: Whether inputs can be augmented.
-        pace: Multiplies every patience, so that runs fit into a short time.
+        pace: Multiplies every patience: the config's own, less where time is short.
         heads: How the student's head may begin, where it is not known whether the student is
             pre-trained; empty where it is known, or given.
         lengthens: Whether ``train.patience`` decides the number of steps; else that is given.
@@ -85,6 +85,7 @@ class Space:
             unlabelled=bool(plan.unlabelled),
             augments=images and train.augment == "none" and not config.data.views,
             lengthens=train.epochs is None and isinstance(train.steps, str),
+            pace=train.patience,
             heads=("random", "probe") if unknown and plan.data.modality != "image+text" else (),
         )
 

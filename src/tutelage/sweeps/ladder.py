@@ -163,13 +163,15 @@ class Ladder:
         return [self.points[one.name] for one in level[:count]]
 
     def pace(self) -> float:
-        """How much shorter runs must be, so that the budget allows a search worth the name: 0.25 to 1.
+        """How much shorter than the config asks runs must be, so that the budget allows a search worth
+        the name: 0.25 to 1.
 
         It follows from a first run of standard fine-tuning.
         """
         if not self.budget.counts_time:
             return 1.0
-        worth = FEWEST * (self._cost(BASELINE) + self._cost(""))
+        each = self._cost(BASELINE) + self._cost("")
+        worth = FEWEST * self.config.train.patience * each
         return min(1.0, max(LEAST_PACE, self.budget.limit / worth if worth else 1.0))
 
     def affordable(self, *, so_far: int) -> int:
