@@ -54,6 +54,14 @@ def test_a_file_gets_words_and_spaces(folders: list[Path]) -> None:
     assert set(text) <= set(map(chr, range(32, 127))) | {"\n", "±", "β"}
 
 
+def test_a_table_leaves_the_width_of_its_console_to_the_surroundings(folders, monkeypatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    console = Console(file=io.StringIO())
+    print_result(folders, console=console)
+    monkeypatch.setenv("COLUMNS", "123")
+    assert console.width == 123
+
+
 def test_a_file_gets_whole_rows_however_narrow(folders: list[Path]) -> None:
     assert printed(folders, terminal=False, width=20) == printed(folders, terminal=False, width=200)
 

@@ -7,6 +7,7 @@ from typing import Literal
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
+from rich.segment import Segments
 from rich.table import Table
 from rich.text import Text
 
@@ -97,13 +98,10 @@ def print_table(table: Table, *, console: Console) -> None:
     if console.is_terminal:
         console.print(table)
         return
-    usual = console.width
     options = console.options.update(max_width=ANY_WIDTH)
-    console.width = max(usual, Measurement.get(console, options, table).maximum)
-    try:
-        console.print(table)
-    finally:
-        console.width = usual
+    width = max(console.width, Measurement.get(console, options, table).maximum)
+    lines = console.render(table, console.options.update(width=width, max_width=width))
+    console.print(Segments(list(lines)), soft_wrap=True, end="")
 
 
 def _table(content: Sequence[Column], *, ruled: bool) -> Table:
