@@ -10,6 +10,8 @@ from typing import Any
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side, one a core
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.pop("COLUMNS", None)  # readline gives them to processes that run tests side by side
+os.environ.pop("LINES", None)
 
 import jaxtyping
 import numpy as np
