@@ -34,12 +34,12 @@ class Teacher(nn.Module):
 @pytest.fixture
 def begun(tmp_path, monkeypatch):
     """A folder for a run of the student, which is interrupted in its fourth step."""
-    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "interrupting.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
 
 
 def test_training_names_its_checkpoint_and_the_command(command, begun, digits):
-    words = ("train", "--data", f"folder:{digits}", "--student", "python:own:Student")
+    words = ("train", "--data", f"folder:{digits}", "--student", "python:interrupting:Student")
     more = ("--method", "stl", "--set", "student.input.image_size=8", "--set", "train.steps=6")
     often = ("--set", "train.checkpoint_every=2", "--set", "train.batch_size=8", "--out", "my run")
     status, _, said = command(*words, *more, *often)
@@ -52,7 +52,7 @@ def test_training_names_its_checkpoint_and_the_command(command, begun, digits):
 
 
 def test_extraction_says_that_features_are_kept(command, begun, digits):
-    words = ("extract", "--data", f"folder:{digits}", "--teacher", "python:own:Teacher")
+    words = ("extract", "--data", f"folder:{digits}", "--teacher", "python:interrupting:Teacher")
     status, _, said = command(*words, "--set", "teachers.0.input.image_size=8")
     assert status == INTERRUPTED
     assert "features that teachers have computed are cached; repeat the command" in said
