@@ -6,7 +6,8 @@ import signal
 import pytest
 import torch
 
-from tutelage.errors import TrainingError
+from tutelage import ExperimentConfig, auto, compare, tune
+from tutelage.errors import ConfigError, TrainingError
 from tutelage.sweeps.processes import cores, process_pool
 
 
@@ -51,3 +52,18 @@ def test_a_killed_process_is_named():
 
 def test_cores_are_those_of_this_process():
     assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize("search", [auto, compare, tune])
+def test_a_search_is_not_started_by_a_launcher(search, monkeypatch, tmp_path):
+    config = ExperimentConfig.model_validate(
+        {
+            "data": {"source": "folder:none"},
+            "transfer": {"method": "stl"},
+            "output": {"dir": tmp_path / "new"},
+        }
+    )
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match=r"WORLD_SIZE = 2.*start it once.*--jobs"):
+        search(config)
+    assert not (tmp_path / "new").exists()

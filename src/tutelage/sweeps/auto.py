@@ -44,7 +44,7 @@ from tutelage.sweeps.candidates import (
 from tutelage.sweeps.choice import Choice, Chosen, Spent, choose
 from tutelage.sweeps.jobs import Failed, attempt_all, run_score
 from tutelage.sweeps.ladder import LEAST_PACE, Ladder
-from tutelage.sweeps.processes import process_pool
+from tutelage.sweeps.processes import process_pool, refuse_launchers
 from tutelage.sweeps.repeats import Repeat, repeats_of
 from tutelage.sweeps.search_space import SearchPoint
 from tutelage.training.lengths import length_of
@@ -100,6 +100,7 @@ def auto(
         >>> choice = auto(config, budget="30m", jobs=2)  # doctest: +SKIP
         >>> choice.chosen, choice.gain  # doctest: +SKIP
     """
+    refuse_launchers()
     progress, limit = progress or Silent(), Budget.parse(budget)
     repeats, folder = _repeats(config), config.output.dir
     for line in _not_used(config):

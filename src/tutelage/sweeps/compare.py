@@ -32,7 +32,7 @@ from tutelage.results.names import strengths
 from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.grid import GridPoint, grid_of
 from tutelage.sweeps.jobs import Failed, attempt, attempt_all, run_score
-from tutelage.sweeps.processes import Pool, process_pool
+from tutelage.sweeps.processes import Pool, process_pool, refuse_launchers
 from tutelage.sweeps.repeats import Repeat, repeats_of
 from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.tune import extract_first
@@ -84,6 +84,7 @@ def compare(
         >>> [row.method for row in comparison.rows]  # doctest: +SKIP
         ['stl', 'aft']
     """
+    refuse_launchers()
     progress = progress or Silent()
     given = {"methods": methods, "seeds": seeds, "tune": tune}
     config = load_config(

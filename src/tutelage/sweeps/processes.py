@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import torch
 
-from tutelage.errors import TrainingError
+from tutelage.errors import ConfigError, TrainingError
 from tutelage.training.storage import share_memory
 
-__all__ = ["Pool", "cores", "process_pool"]
+__all__ = ["Pool", "cores", "process_pool", "refuse_launchers"]
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -24,6 +24,20 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def refuse_launchers() -> None:
+    """Refuse to search in processes that torchrun or accelerate started: each would search by itself.
+
+    Raises:
+        ConfigError: If there are several.
+    """
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise ConfigError(
+            "this starts its runs itself, and was started in several processes (WORLD_SIZE = "
+            f"{os.environ['WORLD_SIZE']}); start it once, without torchrun or accelerate launch, and with "
+            "--jobs for several runs at once"
+        )
 
 
 class Pool:

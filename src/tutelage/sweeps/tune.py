@@ -26,7 +26,7 @@ from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.folders import CHOSEN
 from tutelage.results.tuning import TUNING, Tuning
-from tutelage.sweeps.processes import process_pool
+from tutelage.sweeps.processes import process_pool, refuse_launchers
 from tutelage.sweeps.search import Search, try_next
 from tutelage.sweeps.search_space import SearchPoint, space_of
 
@@ -79,6 +79,7 @@ def tune(
         >>> tuning.best.method  # doctest: +SKIP
         'aft'
     """
+    refuse_launchers()
     progress = progress or Silent()
     folder = config.output.dir
     search = Search(config, space_of(config, methods))
