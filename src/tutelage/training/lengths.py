@@ -10,9 +10,9 @@ from tutelage.errors import ConfigError, TrainingError
 __all__ = ["Length", "StepRule", "batch_sizes", "length_of"]
 
 PACE = 100
-"""Steps of standard fine-tuning where a step takes all rows; measured, see docs/choosing.md."""
+"""Steps of standard fine-tuning where a step takes all rows; chosen, not yet measured."""
 TAUGHT = 1.5
-"""So many times these steps where teachers are learned from: their targets tire later than labels."""
+"""So many times these steps where teachers are learned from; chosen, not yet measured."""
 
 
 def batch_sizes(labelled: int, unlabelled: int, *, settings: TrainConfig) -> tuple[int, int]:
