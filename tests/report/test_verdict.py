@@ -72,6 +72,19 @@ def test_several_shares_of_the_rows(table, scores) -> None:
     assert any("Several students or shares" in sentence for sentence in reasons(comparison))
 
 
+def test_automatic_numbers_of_steps_that_differ_are_told(tmp_path: Path, write_run) -> None:
+    write_run(tmp_path / "stl", method="stl", steps=200, automatic_steps=True)
+    aft = write_run(tmp_path / "aft", steps=300, automatic_steps=True)
+    said = reasons(read_comparison([aft]))
+    told = [sentence for sentence in said if "automatic number of steps" in sentence]
+    assert [sentence.partition(";")[0] for sentence in told] == [
+        "Each had its automatic number of steps, 300 against 200 for standard fine-tuning"
+    ]
+    alike = write_run(tmp_path / "alike" / "aft", steps=200, automatic_steps=True)
+    write_run(tmp_path / "alike" / "stl", method="stl", steps=200, automatic_steps=True)
+    assert not any("automatic" in one for one in reasons(read_comparison([alike])))
+
+
 def test_few_rows_that_are_all_right_are_no_certainty(tmp_path: Path, write_run) -> None:
     write_run(tmp_path / "stl", method="stl", accuracy=0.9, rows=30)
     said = " ".join(

@@ -32,12 +32,26 @@ def how_fair(comparison: Comparison, row: Row) -> list[str]:
             "The two were not trained alike, so the difference is not due to the transfer alone. "
             "This trains standard fine-tuning alike: " + fine_tuning_of(row, suffix="stl-alike")
         )
+    sentences += _other_lengths(row, baseline)
     if baseline is not None and difference is not None and not difference.paired:
         sentences.append(
             f"The two share no seed ({_list(row)} against {_list(baseline)}), "
             "so the difference cannot be paired by seed."
         )
     return sentences
+
+
+def _other_lengths(row: Row, baseline: Row | None) -> list[str]:
+    """Say where automatic numbers of steps differ."""
+    if not row.fair or baseline is None or not row.runs or not baseline.runs:
+        return []
+    ours, theirs = row.runs[0].result, baseline.runs[0].result
+    if not ours.automatic_steps or ours.steps == theirs.steps:
+        return []
+    return [
+        f"Each had its automatic number of steps, {ours.steps:,} against {theirs.steps:,} for standard "
+        "fine-tuning; a number in train.steps gives both the same."
+    ]
 
 
 def fine_tuning_of(
