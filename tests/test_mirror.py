@@ -30,6 +30,7 @@ ELSEWHERE: dict[str, str] = {
     "cli/rank.py": "sweeps/test_rank.py",
     "cli/rows.py": "test_rows.py",
     "cli/tune.py": "sweeps/test_tune.py",
+    "experiment/checks.py": "experiment/test_plan.py test_bad_input.py",
     "config/data.py": "data/test_config.py config/test_schema.py",
     "config/models.py": "config/test_schema.py",
     "config/sweeps.py": "config/test_schema.py",

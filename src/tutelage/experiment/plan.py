@@ -1,11 +1,8 @@
 """A run as a value: everything that is known, and checked, before anything is computed."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, TypeVar
-
-import torch
 
 from tutelage.config import ExperimentConfig, TeacherConfig
 from tutelage.data import (
@@ -21,26 +18,24 @@ from tutelage.data import (
 )
 from tutelage.data.overlap import not_evaluated
 from tutelage.data.views import refuse_equal_views
-from tutelage.errors import ConfigError, DataError, TutelageError
+from tutelage.experiment.checks import (
+    Mistakes,
+    check_loss,
+    check_params,
+    problems_of_student,
+    task_of,
+    view_problems,
+)
 from tutelage.files import canonical, digest_of
 from tutelage.progress import Progress
-from tutelage.registry import bind, problems
 from tutelage.regularizers.catalogue import MethodSpec, parse_method
-from tutelage.students.build import student_problems
-from tutelage.tasks import TASKS, Task, as_list
+from tutelage.tasks import Task, as_list
 from tutelage.teachers import Source, open_teacher
 from tutelage.teachers.build import refuse_unmatched, teacher_problems
 from tutelage.teachers.sides import side_of
 from tutelage.training.lengths import StepRule, batch_sizes, length_of
 
 __all__ = ["Plan", "TeacherPlan"]
-
-HEAD_OF_PAIRS = (
-    "student.head = 'probe' is for rows of one modality: the head of an image and a text is linear in "
-    "the product of their features, not in the features; leave it out"
-)
-
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -115,18 +110,18 @@ class Plan:
         Raises:
             TutelageError: The only mistake there is; or a ``ConfigError`` with all of them.
         """
-        mistakes = _Mistakes()
+        mistakes = Mistakes()
         method = mistakes.tell(partial(parse_method, config.transfer.method))
         opened = mistakes.tell(partial(open_data, config.data))
         if trains and config.student is None:
             mistakes.add("setting student is missing; give --student, or [student] with a source")
         if opened is None:
             if trains and method is not None:
-                mistakes.tell(partial(_check_method, config, method, classes=2))
+                mistakes.tell(partial(check_params, config, method, classes=2))
             raise mistakes.error()
         data, splits = opened
         taught = method is None or method.needs_teachers
-        task = mistakes.tell(partial(_task, config, data, splits))
+        task = mistakes.tell(partial(task_of, config, data, splits))
         teachers = [
             mistakes.tell(partial(_teacher, name, teacher, data.modality))
             for name, teacher in zip(config.teacher_names, config.teachers, strict=True)
@@ -147,15 +142,15 @@ class Plan:
                 mistakes.tell(partial(_refuse_unmatched, teacher, data, splits, needed))
         views = 0 if probes else config.data.views  # probes are of the rows as they are
         if views:
-            mistakes.add(*_view_problems(config, taught=taught or not trains))
+            mistakes.add(*view_problems(config, taught=taught or not trains))
             mistakes.tell(partial(refuse_equal_views, splits.training))
         if trains:
-            mistakes.add(*_student_problems(config, data.modality))
+            mistakes.add(*problems_of_student(config, data.modality))
             if method is not None and data.modality != "image+text":
-                mistakes.tell(partial(_check_method, config, method, classes=len(data.classes)))
+                mistakes.tell(partial(check_params, config, method, classes=len(data.classes)))
         rule = None
         if trains:
-            mistakes.tell(partial(_check_loss, config, task, splits))
+            mistakes.tell(partial(check_loss, config, task, splits))
             if config.train.augment == "invariant" and data.modality == "text":
                 mistakes.add("train.augment = 'invariant' changes images; for texts choose 'none'")
             counts = {
@@ -246,45 +241,6 @@ class Plan:
         return digest_of(canonical(content))
 
 
-@dataclass
-class _Mistakes:
-    """Mistakes that are collected, so that all are told at once."""
-
-    errors: list[TutelageError] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.errors)
-
-    def tell(self, work: Callable[[], Made]) -> Made | None:
-        """Do some work; the error that it raises is kept."""
-        try:
-            return work()
-        except TutelageError as error:
-            self.errors.append(error)
-            return None
-
-    def add(self, *messages: str) -> None:
-        """Keep mistakes that were found without raising."""
-        self.errors.extend(ConfigError(message) for message in messages)
-
-    def error(self) -> TutelageError:
-        """The only mistake as it was raised, or one error with all of them."""
-        lines = dict.fromkeys(str(error) for error in self.errors)
-        return self.errors[0] if len(lines) == 1 else ConfigError("\n".join(lines))
-
-
-def _task(config: ExperimentConfig, data: Data, splits: Splits) -> Task:
-    """The task of the training rows, whose leading metric the evaluated rows can measure."""
-    labels = splits.training.labels
-    try:
-        task = TASKS[data.task].of(data.classes, labels, metric=config.data.metric)
-        where = f"the {splits.evaluated.name} rows"
-        task.refuse_unmeasurable(splits.evaluated.labels, where=where)
-    except (ConfigError, DataError) as error:
-        raise type(error)(f"data.metric: {error}") from error
-    return task
-
-
 def _teacher(name: str, teacher: TeacherConfig, modality: Modality) -> TeacherPlan:
     side = side_of(
         teacher.source,
@@ -294,20 +250,6 @@ def _teacher(name: str, teacher: TeacherConfig, modality: Modality) -> TeacherPl
         model_input=None if teacher.input is None else teacher.input.model_dump(),
     )
     return TeacherPlan(name, teacher, side)
-
-
-def _check_loss(config: ExperimentConfig, task: Task | None, splits: Splits) -> None:
-    """Refuse class weights and label smoothing that the task's loss cannot take."""
-    if task is None:
-        return
-    try:
-        task.loss(
-            splits.training.labels,
-            class_weights=config.train.class_weights,
-            label_smoothing=config.train.label_smoothing,
-        )
-    except ConfigError as error:
-        raise ConfigError(f"train.{error}") from error
 
 
 def _teacher_problems(teacher: TeacherPlan) -> list[str]:
@@ -332,58 +274,3 @@ def _refuse_unmatched(
         splits=[split.side(teacher.side) for split in (*data.splits.values(), *others)],
         needed=[split.side(teacher.side) for split in needed],
     )
-
-
-def _view_problems(config: ExperimentConfig, *, taught: bool) -> list[str]:
-    wrong = [
-        f"data.views needs a teacher that computes features of the views; {teacher.source} holds those "
-        "of the rows as they are: set data.views = 0, or leave this teacher out"
-        for teacher in config.teachers
-        if taught and teacher.source.startswith("features:")
-    ]
-    if config.train.augment == "invariant":
-        wrong.append(
-            "train.augment = 'invariant' shows the student crops that no teacher saw, and data.views "
-            "crops that teachers saw, too; set one of them"
-        )
-    return wrong
-
-
-def _student_problems(config: ExperimentConfig, modality: Modality) -> list[str]:
-    settings = config.student
-    if settings is None:
-        return []
-    wrong = [HEAD_OF_PAIRS] if settings.head == "probe" and modality == "image+text" else []
-    return wrong + student_problems(
-        settings.source,
-        modality=modality,
-        params=settings.params,
-        model_input=None if settings.input is None else settings.input.model_dump(),
-        tap=settings.tap,
-    )
-
-
-def _check_method(config: ExperimentConfig, method: MethodSpec, *, classes: int) -> None:
-    """Refuse ``transfer.params`` that the method does not take, or whose values it cannot use.
-
-    The method is tried on few columns, without memory or random numbers; the widths of teachers are
-    known only when they are loaded. For rows of two modalities ``check_method`` does this, once the
-    student is there.
-    """
-    given: dict[str, Any] = {
-        "student_width": 8,
-        "teacher_widths": dict.fromkeys(config.teacher_names, 8),
-        "classes": classes,
-    }
-    factory, params = method.regularizer_class(), {**method.params, **config.transfer.params}
-    if mistakes := problems(factory, given, params, where="transfer.params"):
-        raise ConfigError("\n".join(mistakes))
-    if method.is_custom:  # a user's code is called once, with the true widths
-        return
-    try:
-        with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            bind(factory, given, params, where="transfer.params")
-    except ConfigError:
-        raise
-    except ValueError as error:
-        raise ConfigError(f"transfer: {error}") from error
