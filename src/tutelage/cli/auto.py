@@ -2,10 +2,9 @@
 
 from rich.console import Console
 
+from tutelage.cli.tune import print_chosen
 from tutelage.config import ExperimentConfig
 from tutelage.progress import Progress
-from tutelage.report import print_result, write_report
-from tutelage.results.folders import CHOSEN
 from tutelage.sweeps.auto import auto
 
 __all__ = ["auto_and_print"]
@@ -16,13 +15,5 @@ def auto_and_print(
 ) -> None:
     """Search within a budget, print what was tried, and report the students that it trained."""
     choice = auto(config, budget=budget, jobs=jobs, progress=progress)
-    root = config.output.dir
-    page = write_report([root])
-    print_result([root], console=console)
-    console.print(
-        f"chosen   {choice.chosen}, by held-out training rows; the test rows chose nothing\n"
-        f"student  {root / CHOSEN / 'student'}\nreport   {page}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    chosen = f"{choice.chosen}, by held-out training rows"
+    print_chosen(config.output.dir, chosen, console=console)

@@ -1,5 +1,7 @@
 """``tutelage tune``: the search's table, and the run with what it chose."""
 
+from pathlib import Path
+
 from rich.console import Console
 
 from tutelage.config import ExperimentConfig
@@ -9,7 +11,7 @@ from tutelage.report import print_result, write_report
 from tutelage.results.folders import CHOSEN
 from tutelage.sweeps.tune import AUTO, tune
 
-__all__ = ["method_names", "tune_and_print"]
+__all__ = ["method_names", "print_chosen", "tune_and_print"]
 
 
 def method_names(text: str | None) -> list[str] | None:
@@ -38,11 +40,21 @@ def tune_and_print(
     if methods is not None and "auto" in methods:
         config = config.replace({"tune.prune": True})
     tuning = tune(config, methods=method_names(methods), jobs=jobs, progress=progress)
-    folder = config.output.dir
+    print_chosen(config.output.dir, f"{tuning.chosen}, by the hold-out", console=console)
+
+
+def print_chosen(folder: Path, chosen: str, *, console: Console) -> None:
+    """Write a search's page, and print its table and where the chosen student lies.
+
+    Args:
+        folder: The folder of the search.
+        chosen: What was chosen, and by which rows.
+        console: Receives the table.
+    """
     page = write_report([folder])
     print_result([folder], console=console)
     console.print(
-        f"chosen   {tuning.chosen}, by the hold-out; the test rows chose nothing\n"
+        f"chosen   {chosen}; the test rows chose nothing\n"
         f"student  {folder / CHOSEN / 'student'}\nreport   {page}",
         highlight=False,
         markup=False,
