@@ -49,6 +49,9 @@ class Task:
         grid: The table ``[students]``.
         log: A line a run.
         until: No run starts after this.
+        done: Scores by cell, rows and number.
+        searches: What ``--auto`` chose.
+        lengths: Steps of cells whose number is automatic.
     """
 
     config: ExperimentConfig
@@ -57,6 +60,7 @@ class Task:
     until: float
     done: dict[tuple[str, str, int], float | None] = field(default_factory=dict)
     searches: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lengths: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -81,11 +85,11 @@ class Task:
                 "output.overwrite": True,
             }
         )
-        began, seconds, reason = time.time(), 0.0, ""
+        began, seconds, reason, steps = time.time(), 0.0, "", None
         try:
             result = run(config)
             score: float | None = result.metrics[rows][config.data.lead.name]
-            seconds = result.seconds["train"]
+            seconds, steps = result.seconds["train"], result.config["train"]["steps"]
         except TutelageError as error:
             score, reason = None, str(error).splitlines()[0]
         shutil.rmtree(config.output.dir, ignore_errors=True)
@@ -96,6 +100,7 @@ class Task:
             score=score,
             seconds=round(time.time() - began, 1),
             train_seconds=round(seconds, 1),
+            steps=steps,
             **({"reason": reason} if reason else {}),
         )
         return score
@@ -124,6 +129,8 @@ class Task:
 
     def _remember(self, row: dict[str, Any]) -> None:
         self.done[row["cell"], row["rows"], row["number"]] = row["score"]
+        if row.get("steps"):
+            self.lengths[row["cell"]] = row["steps"]
         if row["rows"] == "choice":
             self.searches[row["cell"]] = row
 

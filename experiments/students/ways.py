@@ -29,6 +29,7 @@ class Cell:
     strength: float | None = None
     unlabelled: bool = False
     head: str | None = None
+    patience: float | None = None  # instead of steps: a multiple of their automatic number
 
     @property
     def name(self) -> str:
@@ -38,7 +39,8 @@ class Cell:
         )
         ends = "-unlabelled" if self.unlabelled else ""
         ends += "" if self.head is None else f"-head-{self.head}"
-        return f"{self.method}{strength}-lr-{self.lr:g}-steps-{self.steps}{ends}"
+        length = f"steps-{self.steps}" if self.patience is None else f"patience-{self.patience:g}"
+        return f"{self.method}{strength}-lr-{self.lr:g}-{length}{ends}"
 
     @property
     def words(self) -> str:
@@ -58,6 +60,8 @@ class Cell:
             "train.steps": self.steps,
             "train.unlabelled_share": 0.5 if self.unlabelled else 0.0,
         }
+        if self.patience is not None:
+            changes |= {"train.steps": "auto", "train.patience": self.patience}
         if self.strength is not None:
             changes[f"transfer.{STRENGTHS[self.method][0]}"] = self.strength
         if self.head is not None:
