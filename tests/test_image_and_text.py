@@ -9,10 +9,25 @@ from safetensors.torch import load_file
 from tutelage import run
 from tutelage.config import load_config
 from tutelage.errors import ConfigError
+from tutelage.experiment.extract import estimate_extraction, extract
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.teacher_features import teacher_rows
+from tutelage.progress import Silent
 from tutelage.results.result import read_rho
 from tutelage.sweeps.rank import rank
 
 WORDS = {"three": "film of critics", "five": "music and plot", "eight": "acting in the story"}
+
+
+class Notes(Silent):
+    """Keeps what is noted."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +125,29 @@ def test_each_side_is_cached_once(pairs, tmp_path, captioned):
     run(alone)
     after = {p for p in (tmp_path / "cache").rglob("*.safetensors") if ".derived" not in p.parts}
     assert after == entries
+
+
+def test_short_texts_have_no_views_and_are_extracted_once(pairs, tmp_path):
+    config = with_(pairs, "data.views=2", "transfer.method=aft+probe", "train.steps=2")
+    expected = {one.name: one.estimate.rows for one in estimate_extraction(config)}
+    noted = Notes()
+    teachers = extract(config, progress=noted)
+    assert {one.name: one.rows for one in teachers} == expected == {"vit": 180, "bert": 60}
+    assert not any("are cached" in note for note in noted.notes)
+    sizes = {one.name: one.bytes for one in teachers}
+    assert sizes["bert"] == teachers[1].features.bytes
+    assert sizes["vit"] == 3 * teachers[0].features.bytes
+    assert len(Runtime.of(config).cache.entries()) == 4
+
+    looks = teacher_rows(teachers, Plan.of(config).training, views=2)
+    (first, second, third) = (
+        looks.gather(torch.arange(60 * look, 60 * (look + 1))) for look in range(3)
+    )
+    assert torch.equal(first["bert"], second["bert"])
+    assert torch.equal(first["bert"], third["bert"])
+    assert not torch.equal(first["vit"], second["vit"])
+    run(config)
+    assert len(Runtime.of(config).cache.entries()) == 4, "the run reads these"
 
 
 def test_augmented_views_change_images_only(pairs):

@@ -124,6 +124,28 @@ def test_of_images_with_texts_both_sides_change(tmp_path):
     assert rows_digest(both.side("text")) == rows_digest(words)
 
 
+def test_texts_that_are_all_short_stay_the_same_rows(tmp_path):
+    Image.effect_noise((40, 40), 90).save(tmp_path / "0.png")
+
+    def views(*lengths):
+        rows = [
+            {"image": "0.png", "text": " ".join(["word"] * length), "label": label}
+            for length, label in zip(lengths, "ab", strict=True)
+        ]
+        path = tmp_path / "rows.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        config = DataConfig(source=f"table:{path}", image="image", text="text")
+        split = read_data(config).splits["train"]
+        return split, view_of(split, 1, seed=0)
+
+    short, view = views(32, 5)
+    assert view.side("text").rows is short.side("text").rows
+    assert view.side("image").rows is not short.side("image").rows
+    long, view = views(33, 5)
+    assert view.side("text").rows is not long.side("text").rows
+    assert [len(view.side("text").rows[n][0].split()) for n in (0, 1)] == [32, 5]
+
+
 def test_a_view_is_decided_by_id_seed_and_number_alone(pictures):
     def shown(split, view=1, seed=0):
         return {name: split_rows.tobytes() for name, split_rows in _rows(split, view, seed)}

@@ -36,8 +36,9 @@ def view_of(split: Split, view: int, *, seed: int) -> Split:
 
     A picture becomes a square crop of 25 to 100 % of its area, in its own pixels, mirrored with
     probability 1/2. A text becomes a window of half of its words, but of no fewer than 32; shorter
-    texts stay whole. Of rows with both, both change. Each draw is a digest of the seed, the view's
-    number and the row's id: it depends neither on the other rows nor on how many views there are.
+    texts stay whole. Of rows with both, both change; texts that are all so short have no views: the
+    rows of that side stay the same object. Each draw is a digest of the seed, the view's number and
+    the row's id: it depends neither on the other rows nor on how many views there are.
 
     Args:
         split: The rows.
@@ -60,12 +61,8 @@ def refuse_equal_views(split: Split) -> None:
     Raises:
         DataError: If so.
     """
-    if split.rows.modality != "text":
+    if split.rows.modality != "text" or _have_windows(split.rows):
         return
-    for index in range(len(split)):
-        row = split.rows[index]
-        if any(_is_long(text) for text in (row.fields if isinstance(row, Prompt) else row)):
-            return
     raise DataError(
         f"data.views: no text of the {split.name} rows has more than {SHORTEST_WINDOW} words, so every "
         "view would equal its row; leave data.views out"
@@ -154,10 +151,9 @@ class TextViews:
 
     def __getitem__(self, index: int) -> tuple[str, ...] | Prompt:
         row = self.rows[index]
-        texts = row.fields if isinstance(row, Prompt) else row
         windows = tuple(
             window(text, self.draws.of(self.ids[index], part=part)[0])
-            for part, text in enumerate(texts)
+            for part, text in enumerate(_texts(row))
         )
         return replace(row, fields=windows) if isinstance(row, Prompt) else windows
 
@@ -212,13 +208,22 @@ def window(text: str, draw: float) -> str:
     return text[words[first][0] : words[first + length - 1][1]]
 
 
-def _is_long(text: str) -> bool:
-    return sum(1 for _ in _WORD.finditer(text)) > SHORTEST_WINDOW
+def _have_windows(rows: Rows) -> bool:
+    """Whether a text of these rows is long enough for a window of its own."""
+    return any(
+        sum(1 for _ in _WORD.finditer(text)) > SHORTEST_WINDOW
+        for index in range(len(rows))
+        for text in _texts(rows[index])
+    )
+
+
+def _texts(row: tuple[str, ...] | Prompt) -> tuple[str, ...]:
+    return row.fields if isinstance(row, Prompt) else row
 
 
 def _views(rows: Rows, ids: Sequence[str], draws: Draws) -> Rows:
     if isinstance(rows, ImageTexts):
         return ImageTexts(_views(rows.images, ids, draws), _views(rows.texts, ids, draws))
-    return (
-        PictureViews(rows, ids, draws) if rows.modality == "image" else TextViews(rows, ids, draws)
-    )
+    if rows.modality == "image":
+        return PictureViews(rows, ids, draws)
+    return TextViews(rows, ids, draws) if _have_windows(rows) else rows

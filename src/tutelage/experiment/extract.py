@@ -85,12 +85,13 @@ def estimate_extraction(
     views = [split for (split,) in plan.views_of(plan.splits.extracted)]
     for teacher in plan.teachers:
         source, split = teacher.open(), plan.splits.extracted.side(teacher.side)
+        sides = [view.side(teacher.side) for view in views]
         expected = estimate(
             source,
             split,
             store=runtime.cache,
             settings=extraction_settings(plan, teacher, runtime),
-            views=[view.side(teacher.side) for view in views],
+            views=[view for view in sides if view.rows is not split.rows],
         )
         key = feature_key(source, split, dtype=config.cache.dtype)
         reason = None if expected.cached else runtime.cache.why_missing(key)

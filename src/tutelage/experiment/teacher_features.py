@@ -1,6 +1,6 @@
 """The teachers of a run with their features: extracted or read from the cache, joined to rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tutelage.cache import Features, FeatureTable, JoinedTable, concat
@@ -67,13 +67,17 @@ class Teacher:
 
     @property
     def rows(self) -> int:
-        """Number of rows of all its features."""
-        return sum(len(features) for look in self.looks for features in look)
+        """Number of rows of all its features, those of a view that equals its rows not counted again."""
+        return sum(map(len, self._stored))
 
     @property
     def bytes(self) -> int:
         """Size of all its features on disk."""
-        return sum(features.bytes for look in self.looks for features in look)
+        return sum(features.bytes for features in self._stored)
+
+    @property
+    def _stored(self) -> Collection[Features]:
+        return {features.key.digest: features for look in self.looks for features in look}.values()
 
 
 def extract_features(plan: Plan, runtime: Runtime) -> list[Teacher]:
@@ -167,7 +171,7 @@ def _extracted(
         for doubt in of_labels:
             runtime.progress.note(f"{teacher.name}: {doubt}")
         told = (*(doubt for one in features for doubt in doubts(one)), *of_labels)
-        of_views = tuple(map(extractor.features, views))
+        of_views = tuple(extractor.of_view(view, splits, features) for view in views)
         parameters = extractor.source.parameters
         teachers.append(Teacher(teacher, parameters, features[0], features[1:], of_views, told))
     return teachers
@@ -184,17 +188,27 @@ class _Extractor:
 
     def features(self, splits: Sequence[Split]) -> tuple[Features, ...]:
         """Its features of each of some splits."""
+        return tuple(self._extracted(split.side(self.teacher.side)) for split in splits)
+
+    def of_view(
+        self, view: Sequence[Split], splits: Sequence[Split], features: Sequence[Features]
+    ) -> tuple[Features, ...]:
+        """Its features of a view of these splits; of a side that has no views, those of its rows."""
+        sides = [[split.side(self.teacher.side) for split in some] for some in (view, splits)]
         return tuple(
-            extract_split(
-                self.source,
-                split.side(self.teacher.side),
-                store=self.runtime.cache,
-                settings=extraction_settings(self.plan, self.teacher, self.runtime),
-                name=self.teacher.name,
-                spec=self.teacher.config.source,
-                progress=self.runtime.progress,
-            )
-            for split in splits
+            known if one.rows is plain.rows else self._extracted(one)
+            for one, plain, known in zip(*sides, features, strict=True)
+        )
+
+    def _extracted(self, split: Split) -> Features:
+        return extract_split(
+            self.source,
+            split,
+            store=self.runtime.cache,
+            settings=extraction_settings(self.plan, self.teacher, self.runtime),
+            name=self.teacher.name,
+            spec=self.teacher.config.source,
+            progress=self.runtime.progress,
         )
 
 
