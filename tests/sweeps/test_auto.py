@@ -98,6 +98,10 @@ def test_a_budget_that_is_used_up_ends_with_the_best_so_far(table, command, tmp_
     assert (tmp_path / "search" / "chosen" / "student").is_dir()
     assert "best standard fine-tuning" in printed
     assert (tmp_path / "search" / "report.html").is_file()
+    status, again, told = command("train", config, "--auto", "--budget", "6", "--resume")
+    assert status == 0
+    assert f"chosen   {choice.chosen}, by held-out training rows" in again
+    assert told.count("--resume is not needed: a search always continues in its folder") == 1
     status, _, told = command("train", config, "--budget", "6")
     assert status == 2
     assert "--budget and --jobs are for --auto" in told

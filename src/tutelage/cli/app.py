@@ -127,6 +127,10 @@ def train(
         from tutelage.cli.auto import auto_and_print
         from tutelage.sweeps.auto import BUDGET
 
+        if resume:
+            err.print(
+                "--resume is not needed: a search always continues in its folder", soft_wrap=True
+            )
         with interruptible(several=resolved.output.dir):
             auto_and_print(
                 resolved, budget=budget or BUDGET, jobs=jobs, console=out, progress=for_console(err)
