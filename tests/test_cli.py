@@ -42,11 +42,11 @@ def test_a_dry_run_says_what_changed(digits, command, tmp_path):
     _, said, _ = command("extract", config, *TEACHER, "--dry-run")
     assert "none: cached" in said
     assert "is not cached" not in said
-    assert said.endswith("training: 150 steps of 60 rows: 100 x 1.5 (teachers)\n")
+    assert said.endswith("training: 75 steps of 60 rows: 50 x 1.5 (teachers)\n")
     longer = ("--set", "train.patience=2", "--set", "train.batch_size=15")
     _, said, _ = command("extract", config, *TEACHER, *longer, "--dry-run")
-    rule = "100 x 1.5 (teachers) x sqrt(60 rows / 15) x patience 2"
-    assert said.endswith(f"training: 600 steps of 15 rows: {rule}\n")
+    rule = "50 x 1.5 (teachers) x sqrt(60 rows / 15) x patience 2"
+    assert said.endswith(f"training: 300 steps of 15 rows: {rule}\n")
     for length, said in (
         ("epochs=3", "3 steps (train.epochs = 3)"),
         ("steps=9", "9 steps (train.steps)"),
@@ -158,7 +158,7 @@ def test_init_names_its_file_and_the_validation_split(digits, command, tmp_path)
     assert "tutelage train mine.toml --set" in text
     assert "tutelage tune mine.toml" in text
     assert "set aside to choose settings" in text
-    assert "# by the number of rows, here about 300; or a number" in text
+    assert "# by the number of rows, here about 150; or a number" in text
     assert tomllib.loads(text)["data"]["holdout"] == 0.1
     assert tomllib.loads(text)["train"]["steps"] == "auto"
 

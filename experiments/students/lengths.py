@@ -3,8 +3,8 @@
     python lengths.py run TASK --out OUT --data DATA --models MODELS [--minutes 4]
     python lengths.py table
 
-Each way has the learning rate and strength that ``students.py`` chose for it, and the automatic
-number of steps times a patience. Runs are lines of OUT/TASK.jsonl, as those of ``students.py``, and
+Each way has the learning rate that ``students.py`` chose for fine-tuning, and the automatic number
+of steps times a patience. Runs are lines of OUT/TASK.jsonl, as those of ``students.py``, and
 the table in README is made from those in ``results/``.
 """
 
@@ -22,28 +22,33 @@ from ways import Cell
 from tutelage.results.statistics import difference_of_means
 
 PATIENCE = (0.25, 0.5, 1.0, 2.0, 4.0)
-WAYS = {
-    "stl": "fine-tuning",
-    "probe": "soft labels",
-    "probe + unlabelled": "soft labels, with unlabelled rows",
-}
+MIXES = (0.7, 0.9)
+"""Shares of the soft labels: the default, and a large one."""
 
 
 def cells(task: Task) -> Iterator[tuple[str, list[Cell]]]:
-    """Each way with all lengths."""
-    for name in WAYS:
-        unlabelled = name.endswith("unlabelled")
-        if unlabelled and "unlabelled_steps" not in task.grid:
-            continue
-        cell = task.baseline() if name == "stl" else task.tuned("probe", unlabelled=unlabelled)
+    """Each way with all lengths, by its name."""
+    base = task.baseline()
+    found = {"fine-tuning": base}
+    for mix in MIXES:
+        found[f"soft labels, mix {mix}"] = replace(base, method="probe", strength=mix)
+    if "unlabelled_steps" in task.grid:
+        for mix in MIXES:
+            found[f"with unlabelled rows, mix {mix}"] = replace(
+                base, method="probe", strength=mix, unlabelled=True
+            )
+    for name, cell in found.items():
         yield name, [replace(cell, patience=patience) for patience in PATIENCE]
 
 
 def run(task: Task) -> None:
     """Score all lengths on the hold-outs, the short ones first."""
     found = [cell for _, some in cells(task) for cell in some]
-    for cell in sorted(found, key=lambda cell: cell.patience or 0.0):
-        for number in range(SPLITS):
+    found.sort(key=lambda cell: cell.patience or 0.0)
+    for number in range(SPLITS):
+        for cell in found:
+            if cell.unlabelled and cell.patience == PATIENCE[-1]:
+                continue  # minutes a run
             task.score(cell, rows="holdout", number=number)
 
 
@@ -61,7 +66,7 @@ def table(tasks: Sequence[Task]) -> str:
                 continue
             steps = task.lengths.get(some[PATIENCE.index(1.0)].name, "")
             told = [difference(one, usual) for one in scores]
-            lines.append(f"| {task.config.name}, {WAYS[name]} | {steps:,} | {' | '.join(told)} |")
+            lines.append(f"| {task.config.name}, {name} | {steps:,} | {' | '.join(told)} |")
     return "\n".join(lines)
 
 

@@ -32,7 +32,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "auto": (),
     "others": ("kd", "rkd", "ft", "btuning"),
 }
-BUDGET, FOLDS = "24", 3
+BUDGET, FOLDS = "40", 3
 """Of ``--auto``: runs, the two final ones included, and folds."""
 
 
@@ -188,7 +188,6 @@ class Task:
         folder = self.log.parent / "auto" / f"{self.config.name}-{name.replace(' + ', '-')}"
         config = self.config.replace(
             {
-                "train.steps": self.grid["auto_steps"],
                 "train.unlabelled_share": share,
                 "tune.folds": FOLDS,
                 "output.dir": folder,

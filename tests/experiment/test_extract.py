@@ -47,8 +47,8 @@ def test_the_length_of_training_is_that_of_the_run(small, digits):
     assert length_of_training(
         auto.replace({"train.whole_epochs": True, "train.batch_size": 8, "data.unlabelled": None})
     ) == (
-        "training: 411 steps of 8 rows: 100 x 1.5 (teachers) x sqrt(60 rows / 8), in whole epochs "
-        "413 steps"
+        "training: 205 steps of 8 rows: 50 x 1.5 (teachers) x sqrt(60 rows / 8), in whole epochs "
+        "210 steps"
     )
 
 

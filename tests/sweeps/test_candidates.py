@@ -8,9 +8,10 @@ from tutelage.sweeps.candidates import (
     METHODS,
     Space,
     baselines,
+    changed_inputs,
     further_baseline,
-    longer_baselines,
     neighbours,
+    other_lengths,
     taught,
 )
 
@@ -43,24 +44,66 @@ def test_each_head_is_tried_where_it_is_not_known_whether_the_student_is_pretrai
     assert [point.settings["head"] for point in first] == ["random", "probe"] * 3
     assert rates(first) == [3e-4, 3e-4, 1e-4, 1e-4, 1e-3, 1e-3]
     further = further_baseline(space, first, first[5])
-    assert further.settings == {"lr": 3e-3, "head": "probe"}
+    assert further.settings == {"lr": 3e-3, "head": "probe", "patience": 1.0}
     assert further_baseline(space, [*first, further], first[4]).settings["head"] == "random"
     assert {point.settings["head"] for point in taught(space, further)} == {"probe"}
 
 
-def test_longer_and_augmented_at_the_best_rate():
+def test_lengths_go_outward_at_the_best_rate():
     best = baselines(SPACE)[2]
-    names = [point.name for point in longer_baselines(SPACE, best)]
-    assert names == ["stl-lr-0.001-patience-2", "stl-lr-0.001-augment-invariant-patience-2"]
-    assert longer_baselines(replace(SPACE, lengthens=False, augments=False), best) == []
+    tried = [best, *other_lengths(SPACE, best)]
+    assert [point.name for point in tried] == [
+        "stl-lr-0.001",
+        "stl-lr-0.001-patience-2",
+        "stl-lr-0.001-patience-0.5",
+    ]
+    further = [further_baseline(SPACE, tried, one, setting="patience") for one in tried]
+    assert [one and one.settings["patience"] for one in further] == [None, 4.0, 0.25]
+    tried += further[1:]
+    assert not any(further_baseline(SPACE, tried, one, setting="patience") for one in tried)
+    assert other_lengths(replace(SPACE, lengthens=False), best) == []
+
+
+def test_inputs_are_changed_for_longer():
+    best = other_lengths(SPACE, baselines(SPACE)[2])[1]
+    names = [point.name for point in changed_inputs(SPACE, best)]
+    assert names == ["stl-lr-0.001-augment-invariant"]  # patience 1: twice that of the best
+    assert changed_inputs(replace(SPACE, augments=False), best) == []
+    given = replace(SPACE, lengthens=False)
+    assert "patience" not in changed_inputs(given, baselines(given)[0])[0].settings
+
+
+def test_views_are_tried_in_place_of_augmentation():
+    space = replace(SPACE, views=4)
+    best = baselines(space)[0]
+    looks = [
+        (one.settings.get("augment"), one.settings.get("views"))
+        for one in changed_inputs(space, best)
+    ]
+    assert looks == [("invariant", None), (None, 4)]
+    settings = [one.settings for one in taught(space, best)]
+    assert (settings[0]["augment"], settings[0]["views"]) == ("none", 0)
+    tried = {(one["augment"], one["views"]) for one in settings}
+    assert tried == {("none", 0), ("none", 4), ("invariant", 0)}
+    with_views = changed_inputs(space, best)[1]
+    first = taught(space, with_views)[0]
+    assert (first.settings["augment"], first.settings["views"]) == ("none", 4)
+    assert first.name == "probe-lr-0.0003-patience-2-mix-0.7-views-4"
+    near = [
+        (one.settings["augment"], one.settings["views"]) for one in neighbours(space, first, best)
+    ]
+    assert ("none", 0) in near
+    assert ("invariant", 4) not in near
 
 
 def test_a_pace_shortens_everything():
     space = replace(SPACE, pace=0.5)
     first = baselines(space)
     assert {point.settings["patience"] for point in first} == {0.5}
-    assert longer_baselines(space, first[0])[0].settings["patience"] == 1.0
-    assert {point.settings["patience"] for point in taught(space, first[0])} == {0.5, 1.0, 2.0}
+    assert changed_inputs(space, first[0])[0].settings["patience"] == 1.0
+    assert {point.settings["patience"] for point in taught(space, first[0])} == {0.25, 0.5, 1.0}
+    timed = baselines(replace(space, pace=0.3))[0]  # not among the lengths of this space
+    assert [one.settings["patience"] for one in other_lengths(space, timed)] == [0.5, 0.25]
 
 
 def test_each_method_is_tried_as_usual_before_any_is_varied():
@@ -84,7 +127,7 @@ def test_each_method_is_tried_as_usual_before_any_is_varied():
 
 
 def test_what_helps_standard_fine_tuning_is_kept_for_methods_with_teachers():
-    augmented = longer_baselines(SPACE, baselines(SPACE)[0])[1]
+    augmented = changed_inputs(SPACE, baselines(SPACE)[0])[0]
     assert taught(SPACE, augmented)[0].settings["augment"] == "invariant"
 
 
@@ -99,6 +142,18 @@ def test_neighbours_differ_in_one_setting_and_each_setting_has_its_turn():
     assert all(len(names) == 1 for names in changed)
     assert set.union(*changed[:5]) == {"lr", "patience", "beta", "unlabelled_share", "augment"}
     assert len({one.name for one in near}) == len(near)
+
+
+def test_neighbours_go_on_from_the_point_itself():
+    best = baselines(SPACE)[0]
+    longer = next(
+        one
+        for one in taught(SPACE, best)
+        if (one.settings["lr"], one.settings["patience"]) == (1e-3, 2.0)
+    )
+    near = neighbours(SPACE, longer, best)
+    assert {one.settings["patience"] for one in near} == {1.0, 2.0, 4.0}
+    assert {one.settings["lr"] for one in near} == {3e-4, 1e-3, 3e-3}
 
 
 @pytest.mark.parametrize("rate", [1e-4, 3e-3])

@@ -67,5 +67,5 @@ def test_runs_are_shortened_only_where_time_is_short(ladder, budget, seconds, pa
     point = SearchPoint("stl", {"lr": 1e-3, "patience": 0.25})
     begun.taught = 3.0
     begun.points[point.name] = point
-    begun._results[point.name] = [_Run(0.5, seconds / 4)]
+    begun._results[point.name] = [_Run(0.5, seconds / 4, 0.0)]
     assert begun.pace() == pytest.approx(pace)  # 15 runs of 20 s, 15 of 60 s are 1,200 s

@@ -117,7 +117,7 @@ def test_steps_that_are_not_known_yet():
     with pytest.raises(ValueError, match=r"a number only once the rows are known"):
         _ = TrainConfig().known_steps
     assert TrainConfig(warmup=10**6).warmup == 10**6, "whether it ends depends on the rows"
-    with pytest.raises(ConfigError, match=r"warmup \(999\) must end before the 100 steps of train"):
+    with pytest.raises(ConfigError, match=r"warmup \(999\) must end before the 50 steps of train"):
         with_steps(TrainConfig(warmup=999, batch_size=100), labelled=100)
     with pytest.raises(TrainingError, match="it needs two rows"):
         with_steps(TrainConfig(), labelled=1)
@@ -136,12 +136,12 @@ def test_automatic_steps_by_hand(labelled, unlabelled, accumulate, processes, ta
     without = 10 if unlabelled else 0
     step = (min(labelled, 40 - without) + without) * accumulate * processes
     epochs = max(1.0, (labelled + unlabelled) / step)
-    pace = 150.0 if taught else 100.0
+    pace = 75.0 if taught else 50.0
     found = with_steps(settings, **counts, taught=taught)
     assert abs(found.known_steps - patience * pace * math.sqrt(epochs)) <= 0.5 + 1e-9
     assert with_steps(found, **counts, taught=taught) == found, "once settled, it stays"
     rule = StepRule.of(settings, **counts, taught=taught)
-    assert str(rule).startswith(f"{found.steps:,} steps of {step:,} rows: 100")
+    assert str(rule).startswith(f"{found.steps:,} steps of {step:,} rows: 50")
     assert ("(teachers)" in str(rule), "patience" in str(rule)) == (taught, patience != 1)
     whole = with_steps(
         settings.model_copy(update={"whole_epochs": True}), **counts, taught=taught
@@ -168,15 +168,15 @@ def test_a_run_follows_the_rule_and_says_so(digits, tmp_path):
         "data": {"source": f"folder:{digits}"},
         "student": {"source": "timm:test_resnet", "params": {"weights": "random"}},
         "transfer": {"method": "stl"},
-        "train": {"patience": 0.05, "batch_size": 15, "workers": 0, "device": "cpu"},
+        "train": {"patience": 0.1, "batch_size": 15, "workers": 0, "device": "cpu"},
         "output": {"dir": str(tmp_path / "run")},
     }
     notes = Notes()
     result = run(load_config([config]), progress=notes)
-    assert result.steps == round(0.05 * 100 * math.sqrt(60 / 15)) == 10
+    assert result.steps == round(0.1 * 50 * math.sqrt(60 / 15)) == 10
     assert result.automatic_steps
     assert result.config["train"]["steps"] == 10
-    rule = "10 steps of 15 rows: 100 x sqrt(60 rows / 15) x patience 0.05"
+    rule = "10 steps of 15 rows: 50 x sqrt(60 rows / 15) x patience 0.1"
     assert f"train.steps = 'auto': {rule}" in notes.lines
     assert len(read_history(tmp_path / "run")) == 1
     assert run(load_config([config]), resume=True) == result
@@ -184,4 +184,4 @@ def test_a_run_follows_the_rule_and_says_so(digits, tmp_path):
     again = run(load_config([config], assignments=same), progress=notes)
     assert again.metrics == result.metrics
     assert not again.automatic_steps
-    assert any("train.patience = 0.05 is not used" in line for line in notes.lines)
+    assert any("train.patience = 0.1 is not used" in line for line in notes.lines)

@@ -18,7 +18,7 @@ __all__ = ["advice", "gained", "headline", "how_chosen", "title_of", "what_was_t
 
 CLEARLY = 2.0
 """Standard errors of a difference from which on it counts."""
-USUAL = {"patience": 1.0, "augment": "none"}
+USUAL = {"patience": 1.0, "augment": "none", "views": 0}
 LITTLE = 0.01
 """A difference of a metric below which it is little: a point of those in percent."""
 

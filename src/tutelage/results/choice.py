@@ -29,7 +29,7 @@ class Tried(_Part):
         name: The folder of its runs.
         method: The method's name.
         settings: Values by name: ``lr``, ``patience``, ``beta``, ``mix``, ``unlabelled_share``,
-            ``augment``; others are those of the config.
+            ``augment``, ``views``, ``head``; others are those of the config.
         scores: The metric on the held-out rows of fold 0, of fold 1, and so on, as far as it was tried.
         seconds: Wall time of these runs.
         reason: Why a run failed; empty where none did.
@@ -58,9 +58,11 @@ class Tried(_Part):
 
     @property
     def parts(self) -> int:
-        """How much is added to standard fine-tuning: a transfer term, soft labels, augmentation."""
+        """How much is added to standard fine-tuning: a transfer term, soft labels, changed inputs."""
         method = parse_method(self.method)
-        augmented = self.settings.get("augment", "none") != "none"
+        augmented = (
+            self.settings.get("augment", "none") != "none" or self.settings.get("views", 0) != 0
+        )
         return method.has_transfer_term + method.uses_soft_labels + augmented
 
     def above(self, other: "Tried") -> SampleMean:

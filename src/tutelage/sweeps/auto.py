@@ -20,6 +20,7 @@ from filelock import FileLock
 from tutelage.config import ExperimentConfig, TransferConfig, load_config, read_toml
 from tutelage.data import read_data
 from tutelage.errors import ConfigError, TrainingError, TutelageError, first_line
+from tutelage.experiment.extract import estimate_extraction
 from tutelage.experiment.learning_curves import learning_curves
 from tutelage.experiment.parts import build_student, check_method
 from tutelage.experiment.plan import Plan
@@ -36,9 +37,10 @@ from tutelage.sweeps.candidates import (
     METHODS,
     Space,
     baselines,
+    changed_inputs,
     further_baseline,
-    longer_baselines,
     neighbours,
+    other_lengths,
     taught,
 )
 from tutelage.sweeps.choice import Choice, Chosen, Spent, choose
@@ -55,6 +57,8 @@ BUDGET = "40"
 """Runs that a search may take where nothing is said."""
 FOLDS = 5
 CHOSEN = ("method", "beta", "mix", "params")
+MOST_FOR_VIEWS = 0.25
+"""Share of the time that the teachers may take for views."""
 FIRST, MIDDLE, LAST = "try on one fold", "the best on three folds", "the best on all folds"
 
 
@@ -116,7 +120,7 @@ def auto(
     with process_pool(jobs) as processes:
         ladder = Ladder(config, repeats, limit, jobs, processes, progress, _times_longer(plan))
         extract_features(plan, Runtime.of(plan.config, progress))
-        _search(ladder, space)
+        _search(ladder, _within_time(ladder, space, plan))
         found = choose(ladder.tried)
         results = _finals(ladder, found)
     choice = Choice(
@@ -221,6 +225,22 @@ def _search(ladder: Ladder, space: Space) -> None:
     ladder.climb(best, folds=last, label=LAST)
 
 
+def _within_time(ladder: Ladder, space: Space, plan: Plan) -> Space:
+    """Leave views out where the teachers would take much of the time for them."""
+    if not (ladder.budget.counts_time and space.views and plan.teachers):
+        return space
+    config = plan.config.replace({"data.views": space.views})
+    seconds = sum(one.estimate.seconds for one in estimate_extraction(config))
+    seconds *= len(plan.seen) / len(plan.training)
+    if seconds <= MOST_FOR_VIEWS * ladder.budget.limit:
+        return space
+    ladder.progress.note(
+        f"views are not tried: the teachers would need about {math.ceil(seconds / 60)} min for them, more "
+        f"than {MOST_FOR_VIEWS:.0%} of {ladder.budget.text}"
+    )
+    return replace(space, views=0)
+
+
 def _times_longer(plan: Plan) -> float:
     """How many times as many steps a run with teachers takes as one without."""
     train, rows = plan.config.train, len(plan.training)
@@ -248,23 +268,33 @@ def _pace(ladder: Ladder, space: Space) -> float:
 
 
 def _plain(ladder: Ladder, space: Space) -> SearchPoint:
-    """Standard fine-tuning on one fold; returns the best of it."""
+    """Standard fine-tuning on one fold: rates, then lengths, then inputs; returns the best of it."""
     tried = baselines(space)
     ladder.climb(tried, folds=1, label=FIRST)
-    while best := ladder.best(plain=True):
-        further = further_baseline(space, tried, best[0])
-        if further is None or ladder.used_up:
-            break
-        tried.append(further)
-        ladder.climb([further], folds=1, label=FIRST)
+    _go_outward(ladder, space, tried, "lr")
+    best = ladder.best(plain=True)
     if not best:
         reasons = [one.reason for one in ladder.tried if one.reason]
         said = f"; the first said: {reasons[0]}" if reasons else ": the budget is too small"
         raise TrainingError(f"standard fine-tuning could not be finished{said}")
-    ladder.climb(longer_baselines(space, best[0]), folds=1, label=FIRST)
+    if lengths := other_lengths(space, best[0]):
+        tried += lengths
+        ladder.climb(lengths, folds=1, label=FIRST)
+        _go_outward(ladder, space, tried, "patience")
+    ladder.climb(changed_inputs(space, ladder.best(plain=True)[0]), folds=1, label=FIRST)
     found = ladder.best(plain=True)[0]
     _tell(ladder, found)
     return found
+
+
+def _go_outward(ladder: Ladder, space: Space, tried: list[SearchPoint], setting: str) -> None:
+    """Try further values of a setting while the best of standard fine-tuning is at an end of them."""
+    while (best := ladder.best(plain=True)) and not ladder.used_up:
+        further = further_baseline(space, tried, best[0], setting=setting)
+        if further is None:
+            break
+        tried.append(further)
+        ladder.climb([further], folds=1, label=FIRST)
 
 
 def _tell(ladder: Ladder, point: SearchPoint) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutelage.config import ExperimentConfig, TrainConfig
+from tutelage.data.views import share_with_views
+from tutelage.experiment.checks import view_problems
 from tutelage.experiment.head_start import Head, is_unknown
 from tutelage.experiment.plan import Plan
 from tutelage.regularizers.catalogue import BASELINE, parse_method
@@ -15,9 +17,10 @@ __all__ = [
     "METHODS",
     "Space",
     "baselines",
+    "changed_inputs",
     "further_baseline",
-    "longer_baselines",
     "neighbours",
+    "other_lengths",
     "taught",
 ]
 
@@ -28,10 +31,15 @@ RATES = {
     "adam": (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
 }
 """Learning rates by optimizer; the one in the middle is tried first."""
-PATIENCE = (1.0, 2.0, 4.0)
+PATIENCE = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Times the automatic number of steps; the one in the middle is tried first."""
 MIX = (0.7, 0.9, 0.5)
 SHARES = (0.5, 0.75, 0.0)
-VIEWS = ("none", "invariant")
+AUGMENTS = ("none", "invariant")
+VIEWS = 4
+"""Augmented views of each row (docs/choosing.md, "Views")."""
+MOST_ROWS = 0.5
+"""Share of the rows that must have views for them to be worth a try."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class Space:
         methods: Methods with teachers.
         unlabelled: Whether there are rows without a label.
         augments: Whether inputs can be augmented.
+        views: How many augmented views of each row may be tried; 0 for none.
         pace: Multiplies every patience: the config's own, less where time is short.
         heads: How the student's head may begin, where it is not known whether the student is
             pre-trained; empty where it is known, or given.
@@ -56,13 +65,31 @@ class Space:
     unlabelled: bool
     augments: bool
     lengthens: bool
+    views: int = 0
     pace: float = 1.0
     heads: tuple[Head, ...] = ()
 
     @property
     def patience(self) -> tuple[float, ...]:
-        """Values of ``train.patience``, the usual first; empty where the steps are given."""
+        """Values of ``train.patience`` in ascending order; empty where the steps are given."""
         return tuple(self.pace * value for value in PATIENCE) if self.lengthens else ()
+
+    def beside(self, setting: str, point: SearchPoint) -> tuple[float, ...]:
+        """The learning rate or patience of a point, then the next above, then the next below."""
+        at = float(point.settings[setting])
+        above = [value for value in self._values(setting) if value > at]
+        below = [value for value in self._values(setting) if value < at]
+        return (at, *above[:1], *below[-1:])
+
+    def outward(self, setting: str, known: Sequence[float], best: float) -> float | None:
+        """The next value beyond those that are known, where the best of these is at an end."""
+        values = self._values(setting)
+        above = [one for one in values if one > max(known)] if best == max(known) else []
+        below = [one for one in values if one < min(known)] if best == min(known) else []
+        return next(iter(above[:1] or below[-1:]), None)
+
+    def _values(self, setting: str) -> tuple[float, ...]:
+        return {"lr": self.rates, "patience": self.patience}[setting]
 
     @classmethod
     def of(cls, config: ExperimentConfig, plan: Plan, *, methods: Sequence[str]) -> "Space":
@@ -84,50 +111,69 @@ class Space:
             methods=tuple(methods),
             unlabelled=bool(plan.unlabelled),
             augments=images and train.augment == "none" and not config.data.views,
+            views=VIEWS if _have_views(config, plan) else 0,
             lengthens=train.epochs is None and isinstance(train.steps, str),
             pace=train.patience,
             heads=("random", "probe") if unknown and plan.data.modality != "image+text" else (),
         )
 
 
+def _have_views(config: ExperimentConfig, plan: Plan) -> bool:
+    """Whether views may be tried: most rows have some, and nothing else is asked for."""
+    if config.data.views or config.train.augment != "none":
+        return False
+    return not view_problems(config, taught=True) and share_with_views(plan.training) >= MOST_ROWS
+
+
 def baselines(space: Space) -> list[SearchPoint]:
     """Standard fine-tuning at the first learning rate and at those beside it, with each head."""
-    place = space.rates.index(space.rate)
-    around = space.rates[max(0, place - 1) : place + 2]
+    length: dict[str, float | str] = {"patience": space.pace} if space.lengthens else {}
     heads: list[dict[str, float | str]] = [{"head": head} for head in space.heads] or [{}]
-    length: dict[str, float | str] = {} if space.pace == 1 else {"patience": space.pace}
+    first = SearchPoint(BASELINE, {"lr": space.rate})
     return [
         SearchPoint(BASELINE, {"lr": rate, **head, **length})
-        for rate in sorted(around, key=lambda rate: rate != space.rate)
+        for rate in sorted(space.beside("lr", first), key=lambda rate: (rate != space.rate, rate))
         for head in heads
     ]
 
 
+def other_lengths(space: Space, best: SearchPoint) -> list[SearchPoint]:
+    """The same for twice and for half as long; nothing where the length is given."""
+    if not space.lengthens:
+        return []
+    return [_changed(best, {"patience": one}) for one in space.beside("patience", best)[1:]]
+
+
 def further_baseline(
-    space: Space, tried: Sequence[SearchPoint], best: SearchPoint
+    space: Space, tried: Sequence[SearchPoint], best: SearchPoint, *, setting: str = "lr"
 ) -> SearchPoint | None:
-    """Standard fine-tuning at the next learning rate outward; None if the best is not at an end.
+    """Standard fine-tuning one step outward; None if the best is not at an end.
 
     Args:
         space: What may be varied.
         tried: Standard fine-tuning, so far.
         best: The best of these.
+        setting: ``"lr"`` or ``"patience"``.
     """
-    head = best.settings.get("head")
-    known = sorted(float(p.settings["lr"]) for p in tried if p.settings.get("head") == head)
-    rate = float(best.settings["lr"])
-    above = [one for one in space.rates if one > known[-1]] if rate == known[-1] else []
-    below = [one for one in space.rates if one < known[0]] if rate == known[0] else []
-    outward = above[:1] or below[-1:]
-    return _changed(best, {"lr": outward[0]}) if outward else None
+
+    def others(point: SearchPoint) -> dict[str, float | str]:
+        return {name: value for name, value in point.settings.items() if name != setting}
+
+    known = [float(p.settings[setting]) for p in tried if others(p) == others(best)]
+    outward = space.outward(setting, known, float(best.settings[setting]))
+    return None if outward is None else _changed(best, {setting: outward})
 
 
-def longer_baselines(space: Space, best: SearchPoint) -> list[SearchPoint]:
-    """Standard fine-tuning for longer, and augmented, at the learning rate that was best."""
-    longer: dict[str, float | str] = {"patience": space.patience[1]} if space.lengthens else {}
-    changes = [longer] if longer else []
+def changed_inputs(space: Space, best: SearchPoint) -> list[SearchPoint]:
+    """Standard fine-tuning augmented, and with views: twice as long, for there is more to see."""
+    longer: dict[str, float | str] = {}
+    if space.lengthens:
+        longer = {"patience": max(space.beside("patience", best))}
+    changes: list[dict[str, float | str]] = []
     if space.augments:
-        changes.append({"augment": VIEWS[1], **longer})
+        changes.append({"augment": AUGMENTS[1], **longer})
+    if space.views:
+        changes.append({"views": space.views, **longer})
     return [_changed(best, one) for one in changes]
 
 
@@ -143,14 +189,14 @@ def taught(space: Space, best: SearchPoint) -> list[SearchPoint]:
     """
     rounds: dict[int, list[list[SearchPoint]]] = {}
     for method in space.methods:
-        found = _by_distance(method, _choices(space, method, best))
+        found = _by_distance(method, _choices(space, method, best, around=best))
         for distance, points in itertools.groupby(found, key=lambda one: one[0]):
             rounds.setdefault(distance, []).append([point for _, point in points])
     return [point for distance in sorted(rounds) for point in _in_turn(rounds[distance])]
 
 
 def neighbours(space: Space, point: SearchPoint, best: SearchPoint) -> list[SearchPoint]:
-    """The same method, changed in one setting; first each to its most usual other value.
+    """The same method, changed in one setting: rate and length by a step, others as is most usual.
 
     Args:
         space: What may be varied.
@@ -159,20 +205,21 @@ def neighbours(space: Space, point: SearchPoint, best: SearchPoint) -> list[Sear
     """
     others = [
         [_changed(point, {name: value}) for value in values if value != point.settings[name]]
-        for name, values in _choices(space, point.method, best).items()
+        for name, values in _choices(space, point.method, best, around=point).items()
     ]
-    return _in_turn(others)
+    return [one for one in _in_turn(others) if _is_possible(one)]
 
 
-def _choices(space: Space, name: str, best: SearchPoint) -> dict[str, Sequence[Any]]:
-    """The values of each setting of a method, the usual first."""
-    method, place = parse_method(name), space.rates.index(float(best.settings["lr"]))
-    above, below = space.rates[place + 1 : place + 2], space.rates[max(0, place - 1) : place]
-    choices: dict[str, Sequence[Any]] = {"lr": (space.rates[place], *above, *below)}
+def _choices(
+    space: Space, name: str, best: SearchPoint, *, around: SearchPoint
+) -> dict[str, Sequence[Any]]:
+    """The values of each setting of a method, the usual first; rates and lengths beside a point's."""
+    method = parse_method(name)
+    choices: dict[str, Sequence[Any]] = {"lr": space.beside("lr", around)}
     if head := best.settings.get("head"):
         choices["head"] = (head,)
     if space.lengthens:
-        choices["patience"] = space.patience
+        choices["patience"] = space.beside("patience", around)
     if method.has_transfer_term:
         weak, usual, *strong = method.betas
         choices["beta"] = (
@@ -183,9 +230,17 @@ def _choices(space: Space, name: str, best: SearchPoint) -> dict[str, Sequence[A
     if space.unlabelled:
         choices["unlabelled_share"] = SHARES
     if space.augments:
-        helps = best.settings.get("augment", VIEWS[0])
-        choices["augment"] = sorted(VIEWS, key=lambda view: view != helps)
+        helps = best.settings.get("augment", AUGMENTS[0])
+        choices["augment"] = sorted(AUGMENTS, key=lambda augment: augment != helps)
+    if space.views:
+        seen = best.settings.get("views", 0)
+        choices["views"] = sorted((0, space.views), key=lambda views: views != seen)
     return choices
+
+
+def _is_possible(point: SearchPoint) -> bool:
+    """Whether an input is changed in one way at most."""
+    return not point.settings.get("views") or point.settings.get("augment", "none") == "none"
 
 
 def _by_distance(
@@ -195,7 +250,8 @@ def _by_distance(
     places = itertools.product(*(range(len(values)) for values in choices.values()))
     for some in sorted(places, key=lambda some: (sum(some), [-place for place in some])):
         values = {name: choices[name][place] for name, place in zip(choices, some, strict=True)}
-        yield sum(some), SearchPoint(method, values)
+        if _is_possible(point := SearchPoint(method, values)):
+            yield sum(some), point
 
 
 def _in_turn(queues: Sequence[Sequence[SearchPoint]]) -> list[SearchPoint]:

@@ -39,14 +39,17 @@ class _Run(NamedTuple):
     Attributes:
         score: The metric on the held-out rows.
         seconds: Its wall time.
+        extraction: The part of it that the teachers took, which is not spent again.
     """
 
     score: float
     seconds: float
+    extraction: float
 
     @classmethod
     def of(cls, result: Result) -> "_Run":
-        return cls(result.metrics["holdout"][result.lead.name], sum(result.seconds.values()))
+        score, seconds = result.metrics["holdout"][result.lead.name], result.seconds
+        return cls(score, sum(seconds.values()), seconds.get("extract", 0.0))
 
 
 @dataclass
@@ -235,7 +238,7 @@ class Ladder:
             return 1.0
         plain = method == BASELINE
         known = [
-            run.seconds / float(self.points[name].settings.get("patience", 1))
+            (run.seconds - run.extraction) / float(self.points[name].settings.get("patience", 1))
             for name, runs in self._results.items()
             if (self.points[name].method == BASELINE) is plain
             for run in runs

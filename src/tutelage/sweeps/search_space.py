@@ -17,9 +17,10 @@ __all__ = ["Dimension", "SearchPoint", "SearchSpace", "space_of"]
 SECTIONS = {
     **dict.fromkeys(("lr", "patience", "unlabelled_share", "augment"), "train"),
     "head": "student",
+    "views": "data",
 }
 """The sections of settings; others are of ``[transfer]``."""
-USUAL = (("patience", 1.0), ("unlabelled_share", 0.5), ("augment", "none"))
+USUAL = (("patience", 1.0), ("unlabelled_share", 0.5), ("augment", "none"), ("views", 0))
 """What a name need not say."""
 
 

@@ -9,7 +9,7 @@ from tutelage.errors import ConfigError, TrainingError
 
 __all__ = ["Length", "StepRule", "batch_sizes", "length_of"]
 
-PACE = 100
+PACE = 50
 """Steps of standard fine-tuning where a step takes all rows; chosen, not yet measured."""
 TAUGHT = 1.5
 """So many times these steps where teachers are learned from; chosen, not yet measured."""
@@ -82,7 +82,7 @@ class StepRule:
 
         Example:
             >>> print(StepRule.of(TrainConfig(batch_size=64), labelled=400))
-            250 steps of 64 rows: 100 x sqrt(400 rows / 64)
+            125 steps of 64 rows: 50 x sqrt(400 rows / 64)
         """
         if settings.epochs is not None or settings.steps != "auto":
             return None
