@@ -232,7 +232,7 @@ def ending_after(seconds: float) -> Iterator[None]:
         raise OutOfTimeError
 
     signal.signal(signal.SIGALRM, end)
-    signal.alarm(min(math.ceil(seconds), 10**8))
+    signal.alarm(math.ceil(min(seconds, 1e8)))
     try:
         yield
     finally:

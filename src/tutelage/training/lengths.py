@@ -10,9 +10,11 @@ from tutelage.errors import ConfigError, TrainingError
 __all__ = ["Length", "StepRule", "batch_sizes", "length_of"]
 
 PACE = 50
-"""Steps of standard fine-tuning where a step takes all rows; chosen, not yet measured."""
+"""Steps of standard fine-tuning where a step takes all rows; measured (experiments/students)."""
 TAUGHT = 1.5
-"""So many times these steps where teachers are learned from; chosen, not yet measured."""
+"""So many times these steps where teachers are learned from; measured there, too."""
+PASSES = 3
+"""Least number of passes over the rows, for tasks larger than those that were measured."""
 
 
 def batch_sizes(labelled: int, unlabelled: int, *, settings: TrainConfig) -> tuple[int, int]:
@@ -41,10 +43,10 @@ def batch_sizes(labelled: int, unlabelled: int, *, settings: TrainConfig) -> tup
 class StepRule:
     """The number of steps of ``train.steps = "auto"``.
 
-        patience * PACE * (TAUGHT if teachers are learned from) * sqrt(max(1, rows / rows of a step))
+        patience * (TAUGHT if teachers are learned from) * max(PACE * sqrt(r), PASSES * r)
 
-    The root lies between a fixed number of steps, which is too few passes over many rows, and a
-    fixed number of epochs, which is too few steps on few rows.
+    with ``r = max(1, rows / rows of a step)``. The root lies between a fixed number of steps, which is
+    too few passes over many rows, and a fixed number of epochs, which is too few steps on few rows.
 
     Attributes:
         rows: Rows that the run learns from, with a label and without.
@@ -83,6 +85,8 @@ class StepRule:
         Example:
             >>> print(StepRule.of(TrainConfig(batch_size=64), labelled=400))
             125 steps of 64 rows: 50 x sqrt(400 rows / 64)
+            >>> print(StepRule.of(TrainConfig(batch_size=128), labelled=50_000))
+            1,172 steps of 128 rows: 3 x 50,000 rows / 128
         """
         if settings.epochs is not None or settings.steps != "auto":
             return None
@@ -93,14 +97,21 @@ class StepRule:
     @property
     def steps(self) -> int:
         """The number of steps, at least 1."""
-        pace = self.patience * PACE * (TAUGHT if self.taught else 1)
-        return max(1, round(pace * math.sqrt(max(1.0, self.rows / self.step))))
+        times = self.patience * (TAUGHT if self.taught else 1)
+        return max(1, round(times * max(PACE * math.sqrt(self._once), PASSES * self._once)))
+
+    @property
+    def _once(self) -> float:
+        """Steps of one pass over the rows, at least 1."""
+        return max(1.0, self.rows / self.step)
 
     def __str__(self) -> str:
         """The number and the rule in words."""
-        factors = [f"{PACE:g}"]
+        passes = PASSES * self._once > PACE * math.sqrt(self._once)
+        ratio = f"{self.rows:,} rows / {self.step:,}"
+        factors = [f"{PASSES if passes else PACE:g}"]
         factors += [f"{TAUGHT:g} (teachers)"] if self.taught else []
-        factors += [f"sqrt({self.rows:,} rows / {self.step:,})"] if self.rows > self.step else []
+        factors += [ratio if passes else f"sqrt({ratio})"] if self.rows > self.step else []
         factors += [f"patience {self.patience:g}"] if self.patience != 1 else []
         return f"{self.steps:,} steps of {self.step:,} rows: {' x '.join(factors)}"
 
