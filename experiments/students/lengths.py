@@ -9,13 +9,12 @@ the table in README is made from those in ``results/``.
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from table import ORDER, README, RESULTS, with_error
+from table import ORDER, RESULTS, with_error, write_table
 from task import SPLITS, OutOfTimeError, Task, open_task
 from ways import Cell
 
@@ -105,10 +104,7 @@ def main() -> int:
     if told.what == "table":
         names = [name for name in ORDER if (told.out / f"{name}.jsonl").exists()]
         made = table([opened(name, -1) for name in names])
-        text = README.read_text(encoding="utf-8")
-        pattern = "(<!-- lengths -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda found: f"{found[1]}\n{made}\n\n{found[2]}", text, flags=re.S)
-        README.write_text(text, encoding="utf-8")
+        write_table("lengths", made)
         return 0
     try:
         run(opened(told.task, told.minutes))

@@ -7,14 +7,14 @@ runs at hand decide: ways whose settings are not chosen yet, or without a run on
 left out.
 """
 
-import re
+import contextlib
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from task import HERE, STAGES, OutOfTimeError, Task, open_task
+from task import BUDGETS, HERE, STAGES, OutOfTimeError, Task, open_task
 from ways import Cell, Found
 
 from tutelage.results.statistics import difference_of_means, sample_mean
@@ -82,7 +82,7 @@ def test_scores(task: Task, cell: Cell | Found) -> dict[int, float]:
 
 def table(task: Task) -> str:
     """The table of a task."""
-    found = [way for way in ways(task) if way.scores]
+    found = [way for way in ways(task) if way.scores and way.name in LABELS]
     by_name = {way.name: way for way in found}
     today, base = (by_name[name].scores for name in ("today", "baseline"))
     teachers = 100 * (task.done.get(("teachers", "test", 0)) or 0.0)
@@ -110,6 +110,29 @@ def table(task: Task) -> str:
     return "\n".join(lines)
 
 
+def budget_table(tasks: Sequence[Task]) -> str:
+    """What a quarter, half and all of the budget of ``--auto`` bring, and take."""
+    lines = [
+        "| task | runs | minutes of training | chosen | on the test rows % | over the strongest "
+        "fine-tuning |",
+        "| :-- | --: | --: | :-- | --: | --: |",
+    ]
+    for task in tasks:
+        by_name = {way.name: way for way in ways(task) if way.scores}
+        name = "auto + unlabelled"
+        names = [*(f"{name}, {budget} runs" for budget in BUDGETS), name]
+        found = [by_name[one] for one in names if one in by_name]
+        for way in found if len(found) > 1 else ():
+            line, mean = task.searches[way.name], sample_mean(way.scores.values())
+            over = difference_of_means(way.scores, by_name["baseline"].scores)
+            lines.append(
+                f"| {task.config.name} | {line['runs']} | {line['seconds'] / 60:.0f} | "
+                f"{way.cell.words} | {with_error(mean.mean, mean.error)} | "
+                f"{with_error(over.mean, over.error, signed=True)} |"
+            )
+    return "\n".join(lines)
+
+
 def share(part: float, whole: float) -> str:
     """A part of a gap in per cent; of a gap below one point it says nothing."""
     return f"{part / whole:.0%}" if whole >= 1 else "no gap"
@@ -126,18 +149,23 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     for file in Path(sys.argv[1]).glob("*.jsonl") if len(sys.argv) > 1 else ():
         shutil.copy(file, RESULTS / file.name)
+    tasks = [
+        open_task(name, out=RESULTS, data=Path("data"), models=Path("models"), minutes=-1)
+        for name in ORDER
+        if (RESULTS / f"{name}.jsonl").exists()
+    ]
+    for task in tasks:
+        with contextlib.suppress(KeyError):  # too little was run
+            write_table(task.config.name, table(task))
+    write_table("budgets", budget_table(tasks))
+
+
+def write_table(name: str, made: str) -> None:
+    """Put a table between its marks in README."""
     text = README.read_text(encoding="utf-8")
-    for name in ORDER:
-        if not (RESULTS / f"{name}.jsonl").exists():
-            continue
-        task = open_task(name, out=RESULTS, data=Path("data"), models=Path("models"), minutes=-1)
-        try:
-            made = table(task)
-        except KeyError:
-            continue
-        pattern = f"(<!-- {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda found: f"{found[1]}\n{made}\n\n{found[2]}", text, flags=re.S)  # noqa: B023
-    README.write_text(text, encoding="utf-8")
+    before, rest = text.split(f"<!-- {name} -->\n", maxsplit=1)
+    _, after = rest.split("<!-- end -->", maxsplit=1)
+    README.write_text(f"{before}<!-- {name} -->\n\n{made}\n\n<!-- end -->{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 
 from ways import STRENGTHS, Cell, Found
 
-from tutelage import ExperimentConfig, probe, run
+from tutelage import ExperimentConfig, auto, probe, run
 from tutelage.demo.data import minilm
 from tutelage.errors import TutelageError
 from tutelage.sweeps.search_space import SearchPoint
@@ -30,10 +30,14 @@ SEEDS = 5
 STAGES: Mapping[str, tuple[str, ...]] = {
     "core": ("probe", "aft"),
     "auto": (),
+    "auto labelled": (),
+    "budgets": (),
     "others": ("kd", "rkd", "ft", "btuning"),
 }
-BUDGET, FOLDS = "40", 3
+BUDGET, FOLDS = 40, 3
 """Of ``--auto``: runs, the two final ones included, and folds."""
+BUDGETS = (10, 20)
+"""A quarter and half of it."""
 
 
 class OutOfTimeError(BaseException):
@@ -167,23 +171,27 @@ class Task:
             if self.grid.get("default_rate"):
                 yield "today, lr 1e-4", self.today(lr=1e-4)
             yield "baseline", self.baseline()
-        if stage == "auto":
-            if "unlabelled_steps" in self.grid:
-                yield "auto + unlabelled", self.searched("auto + unlabelled")
+        unlabelled = "unlabelled_steps" in self.grid
+        if stage == "auto" and unlabelled:
+            yield "auto + unlabelled", self.searched("auto + unlabelled")
+        if stage == "auto labelled" or (stage == "auto" and not unlabelled):
             yield "auto", self.searched("auto")
+        if stage == "budgets" and unlabelled:
+            for budget in BUDGETS:
+                found = self.searched("auto + unlabelled", budget=budget)
+                yield found.name, found
         for method in STAGES[stage]:
             yield method, self.tuned(method)
-            if stage == "core" and "unlabelled_steps" in self.grid:
+            if stage == "core" and unlabelled:
                 yield f"{method} + unlabelled", self.tuned(method, unlabelled=True)
 
-    def searched(self, name: str) -> Found:
+    def searched(self, name: str, *, budget: int = BUDGET) -> Found:
         """What ``--auto`` chooses, with or without rows that have no label.
 
-        It is ended where the time is over, and continues from its folder.
+        It is ended where the time is over, and continues from its folder; a smaller budget has the
+        folder of the whole, and so does not repeat its runs.
         """
         left = self.until - time.time()
-        if name not in self.searches and left <= 0:
-            raise OutOfTimeError
         share = 0.5 if name.endswith("unlabelled") else 0.0
         folder = self.log.parent / "auto" / f"{self.config.name}-{name.replace(' + ', '-')}"
         config = self.config.replace(
@@ -193,11 +201,13 @@ class Task:
                 "output.dir": folder,
             }
         )
+        if budget != BUDGET:
+            name = f"{name}, {budget} runs"
         if name not in self.searches:
-            from tutelage import auto
-
+            if left <= 0:
+                raise OutOfTimeError
             with ending_after(left):
-                choice = auto(config, budget=BUDGET)
+                choice = auto(config, budget=str(budget))
             tried = choice.named(choice.chosen)
             self.note(
                 cell=name,
@@ -209,7 +219,7 @@ class Task:
                 baseline=dict(choice.named(choice.baseline).settings),
                 gain=None if choice.gain is None else [choice.gain.mean, choice.gain.error],
                 runs=choice.spent.runs,
-                seconds=round(choice.spent.seconds, 1),
+                seconds=round(sum(one.seconds for one in choice.tried), 1),
             )
         line = self.searches[name]
         point = SearchPoint(line["method"], line["settings"])

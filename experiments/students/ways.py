@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutelage import ExperimentConfig
+from tutelage.report.account import title_of
+from tutelage.results.choice import Tried
 
 STRENGTHS: Mapping[str, tuple[str, tuple[float, ...]]] = {
     "probe": ("mix", (0.5, 0.9)),
@@ -81,8 +83,4 @@ class Found:
     @property
     def words(self) -> str:
         """Method and settings, for people."""
-        values = [
-            f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
-            for key, value in self.settings.items()
-        ]
-        return ", ".join([self.method, *values])
+        return title_of(Tried(name=self.name, method=self.method, settings=dict(self.settings)))
