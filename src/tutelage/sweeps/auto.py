@@ -9,6 +9,7 @@ A search's folder:
     auto.json        what was found
 """
 
+import itertools
 import json
 import math
 from dataclasses import replace
@@ -59,6 +60,8 @@ FOLDS = 5
 CHOSEN = ("method", "beta", "mix", "params")
 MOST_FOR_VIEWS = 0.25
 """Share of the time that the teachers may take for views."""
+STRIDE = 4
+"""Neighbours that are tried before the best is looked for again."""
 FIRST, MIDDLE, LAST = "try on one fold", "the best on three folds", "the best on all folds"
 
 
@@ -72,9 +75,10 @@ def auto(
     """Find learning rate, length, method, strength and use of unlabelled rows; train with them.
 
     Standard fine-tuning comes first, at several learning rates and lengths, as the baseline. Then every
-    method with teachers is tried around its best settings on one fold of the training rows; the best
-    third on three folds beside the baseline, the best of these on all (successive halving, Jamieson
-    and Talwalkar 2016, arXiv 1502.07943). ``choice.choose`` says which is chosen. That, and the
+    method with teachers is tried at its best settings on one fold of the training rows, and the best
+    of them changed in one setting after the other; the best third on three folds beside the
+    baseline, the best of these on all (successive halving, Jamieson and Talwalkar 2016, arXiv
+    1502.07943). ``choice.choose`` says which is chosen. That, and the
     baseline, are then trained on all training rows; only these two runs read the test rows.
 
     An interrupted search resumes, and several processes may share a folder. With a number of runs as
@@ -208,21 +212,55 @@ def _search(ladder: Ladder, space: Space) -> None:
     """Climb from one fold to all of them."""
     space = replace(space, pace=space.pace * _pace(ladder, space))
     baseline = _plain(ladder, space)
-    points = taught(space, baseline)
-    count = ladder.affordable(so_far=0)
-    usual = points[: max(min(count, len(space.methods)), math.ceil(2 * count / 3))]
+    usual = taught(space, baseline)[: max(1, ladder.affordable(so_far=0))]
     ladder.climb(usual, folds=1, label=FIRST)
-    if leader := ladder.best(plain=False):
-        near = [p for p in neighbours(space, leader[0], baseline) if p.name not in ladder.points]
-        more = ladder.affordable(so_far=len(usual)) - len(usual)
-        ladder.climb(near[:more], folds=1, label=FIRST)
-        usual += near[:more]
-    count, last = len(usual), len(ladder.repeats)
+    count = _improve(ladder, space, baseline, count=len(usual))
+    last = len(ladder.repeats)
     best = ladder.best(plain=True, count=2) + ladder.best(plain=False, count=math.ceil(count / 3))
     ladder.climb(best, folds=ladder.middle, label=MIDDLE)
     few = max(2, math.ceil(count / 9))
     best = ladder.best(plain=True) + ladder.best(plain=False, count=few)
     ladder.climb(best, folds=last, label=LAST)
+
+
+def _improve(ladder: Ladder, space: Space, baseline: SearchPoint, *, count: int) -> int:
+    """Change the best method in one setting after the other.
+
+    When all neighbours of the best are known, those of the second best follow, and so on.
+
+    Args:
+        ladder: Where they are tried.
+        space: What may be varied.
+        baseline: The best standard fine-tuning.
+        count: Settings with teachers that were tried so far.
+
+    Returns:
+        How many were tried in the end.
+    """
+    rates = _scores_of_rates(ladder)
+    while not ladder.used_up:
+        near = (
+            one
+            for leader in ladder.best(plain=False, count=len(ladder.points))
+            for one in neighbours(space, leader, baseline, rates=rates)
+            if one.name not in ladder.points
+        )
+        some = list(itertools.islice(near, min(STRIDE, ladder.affordable(so_far=count) - count)))
+        if not some:
+            break
+        ladder.climb(some, folds=1, label=FIRST)
+        count += len(some)
+    return count
+
+
+def _scores_of_rates(ladder: Ladder) -> dict[float, float]:
+    """The best score of standard fine-tuning on the first fold, by learning rate."""
+    found: dict[float, float] = {}
+    for one in ladder.tried:
+        if one.method == BASELINE and one.finished:
+            rate = float(one.settings["lr"])
+            found[rate] = max(one.scores[0], found.get(rate, -math.inf))
+    return found
 
 
 def _within_time(ladder: Ladder, space: Space, plan: Plan) -> Space:

@@ -1,7 +1,8 @@
 """What ``train --auto`` tries, and in which order: the usual settings first."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,34 +179,35 @@ def changed_inputs(space: Space, best: SearchPoint) -> list[SearchPoint]:
 
 
 def taught(space: Space, best: SearchPoint) -> list[SearchPoint]:
-    """Every method with teachers, around the best standard fine-tuning.
-
-    First each method's usual settings, then each changed in one of them, then in two, and so on; in
-    turn among methods.
-
-    Args:
-        space: What may be varied.
-        best: The best standard fine-tuning.
-    """
-    rounds: dict[int, list[list[SearchPoint]]] = {}
-    for method in space.methods:
-        found = _by_distance(method, _choices(space, method, best, around=best))
-        for distance, points in itertools.groupby(found, key=lambda one: one[0]):
-            rounds.setdefault(distance, []).append([point for _, point in points])
-    return [point for distance in sorted(rounds) for point in _in_turn(rounds[distance])]
+    """Every method with teachers at its usual settings, around the best standard fine-tuning."""
+    return [
+        SearchPoint(
+            method,
+            {
+                name: values[0]
+                for name, values in _choices(space, method, best, around=best).items()
+            },
+        )
+        for method in space.methods
+    ]
 
 
-def neighbours(space: Space, point: SearchPoint, best: SearchPoint) -> list[SearchPoint]:
+def neighbours(
+    space: Space, point: SearchPoint, best: SearchPoint, *, rates: Mapping[float, float]
+) -> list[SearchPoint]:
     """The same method, changed in one setting: rate and length by a step, others as is most usual.
 
     Args:
         space: What may be varied.
         point: What is changed.
         best: The best standard fine-tuning.
+        rates: Scores of standard fine-tuning by learning rate; the better of two comes first.
     """
+    choices = _choices(space, point.method, best, around=point)
+    choices["lr"] = sorted(choices["lr"], key=lambda rate: rates.get(rate, -math.inf), reverse=True)
     others = [
         [_changed(point, {name: value}) for value in values if value != point.settings[name]]
-        for name, values in _choices(space, point.method, best, around=point).items()
+        for name, values in choices.items()
     ]
     return [one for one in _in_turn(others) if _is_possible(one)]
 
@@ -241,17 +243,6 @@ def _choices(
 def _is_possible(point: SearchPoint) -> bool:
     """Whether an input is changed in one way at most."""
     return not point.settings.get("views") or point.settings.get("augment", "none") == "none"
-
-
-def _by_distance(
-    method: str, choices: Mapping[str, Sequence[Any]]
-) -> Iterator[tuple[int, SearchPoint]]:
-    """All combinations by the sum of their places in the lists of values."""
-    places = itertools.product(*(range(len(values)) for values in choices.values()))
-    for some in sorted(places, key=lambda some: (sum(some), [-place for place in some])):
-        values = {name: choices[name][place] for name, place in zip(choices, some, strict=True)}
-        if _is_possible(point := SearchPoint(method, values)):
-            yield sum(some), point
 
 
 def _in_turn(queues: Sequence[Sequence[SearchPoint]]) -> list[SearchPoint]:
