@@ -234,9 +234,8 @@ def _choices(
     if space.augments:
         helps = best.settings.get("augment", AUGMENTS[0])
         choices["augment"] = sorted(AUGMENTS, key=lambda augment: augment != helps)
-    if space.views:
-        seen = best.settings.get("views", 0)
-        choices["views"] = sorted((0, space.views), key=lambda views: views != seen)
+    if seen := best.settings.get("views"):
+        choices["views"] = (seen, 0)  # else teachers would work for what did not help
     return choices
 
 
