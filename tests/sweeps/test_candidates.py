@@ -87,7 +87,7 @@ def test_views_are_tried_in_place_of_augmentation():
     with_views = changed_inputs(space, best)[1]
     first = taught(space, with_views)[0]
     assert (first.settings["augment"], first.settings["views"]) == ("none", 4)
-    assert first.name == "probe-lr-0.0003-patience-2-mix-0.7-views-4"
+    assert first.name == "probe-lr-0.0003-mix-0.7-views-4"
     near = neighbours(space, first, with_views, rates={})
     tried = {(one.settings["augment"], one.settings["views"]) for one in near}
     assert tried == {("none", 4), ("none", 0)}
@@ -117,6 +117,14 @@ def test_each_method_is_tried_as_usual_before_any_is_varied():
     usual = {point.method: point.settings for point in points[:5]}
     assert (usual["aft"]["beta"], usual["aft+probe"]["beta"]) == (3.0, 1.0)
     assert len({point.name for point in points}) == len(points) == len(METHODS)
+
+
+def test_methods_with_teachers_begin_at_the_usual_length_or_a_shorter_one():
+    lengths = {
+        one.settings["patience"]: {point.settings["patience"] for point in taught(SPACE, one)}
+        for one in [*baselines(SPACE)[:1], *other_lengths(SPACE, baselines(SPACE)[0])]
+    }
+    assert lengths == {1.0: {1.0}, 2.0: {1.0}, 0.5: {0.5}}
 
 
 def test_what_helps_standard_fine_tuning_is_kept_for_methods_with_teachers():

@@ -179,13 +179,21 @@ def changed_inputs(space: Space, best: SearchPoint) -> list[SearchPoint]:
 
 
 def taught(space: Space, best: SearchPoint) -> list[SearchPoint]:
-    """Every method with teachers at its usual settings, around the best standard fine-tuning."""
+    """Every method with teachers at its usual settings, around the best standard fine-tuning.
+
+    Its rate is kept, and its length where that is shorter than usual: with teachers, and with rows
+    that have no label, the automatic length is longer by itself.
+    """
+    around = best
+    if space.lengthens:
+        shorter = min(space.pace, float(best.settings["patience"]))
+        around = _changed(best, {"patience": shorter})
     return [
         SearchPoint(
             method,
             {
                 name: values[0]
-                for name, values in _choices(space, method, best, around=best).items()
+                for name, values in _choices(space, method, best, around=around).items()
             },
         )
         for method in space.methods
