@@ -186,7 +186,7 @@ def test_the_metric_chooses(begin, tmp_path, data, title, leads):
 @TASKS
 def test_methods_side_by_side(begin, tmp_path, data, title, leads):
     out = begin(
-        "compare", data, "--methods", "stl,aft+probe", "--seeds", "3", "--out", tmp_path / "out",
+        "compare", data, "--methods", "stl,aft-turned+probe", "--seeds", "3", "--out", tmp_path / "out",
         "--set", "train.steps=30",
     )  # fmt: skip
     assert title in out.splitlines()[0]
@@ -210,6 +210,7 @@ def test_methods_side_by_side(begin, tmp_path, data, title, leads):
 
 def test_a_run_goes_on_as_if_it_had_not_been_stopped(begin, tmp_path):
     settings = ("--set", "train.steps=20", "--set", "train.checkpoint_every=10")
+    settings += ("--method", "aft-turned")  # which learns something before training
     begin("train", VALUES, "--out", tmp_path / "whole", *settings)
     from tutelage.training import state as training
 

@@ -41,6 +41,7 @@ PARAMS: dict[str, tuple[Any, ...]] = {
     "weights": ("diagonal", "identity", "dense"),
     "kernel": ("linear", "rbf"),
     "inner_steps": (0, 2),
+    "axes": ("given", "probe"),
     "epochs": (5,),
     "temperature": (0.5,),
 }
@@ -49,6 +50,7 @@ DEFAULTS = {
     "weights": "diagonal",
     "kernel": "linear",
     "inner_steps": 0,
+    "axes": "given",
     "epochs": 100,
     "temperature": 0.1,
 }

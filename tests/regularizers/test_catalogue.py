@@ -8,6 +8,7 @@ import pytest
 import tutelage.regularizers
 from tutelage import AFTLoss, Regularizer
 from tutelage.errors import ConfigError
+from tutelage.registry import bind
 from tutelage.regularizers import PreparedRegularizer, ProductAFT, RegularizerWrapper
 from tutelage.regularizers.catalogue import METHOD_NAMES, METHODS, label_of, parse_method
 
@@ -58,7 +59,13 @@ def test_a_name_says_what_a_method_needs(name, term, soft, teachers):
 
 
 def test_variants_are_settings_of_their_method():
-    assert set(METHOD_NAMES) >= {"aft-identity", "aft-dense", "aft-rbf", "aft-bilevel"}
+    assert set(METHOD_NAMES) >= {
+        "aft-identity",
+        "aft-dense",
+        "aft-rbf",
+        "aft-bilevel",
+        "aft-turned",
+    }
     rbf = parse_method("aft-rbf")
     assert rbf.regularizer_class() is AFTLoss
     assert rbf.product is ProductAFT
@@ -66,7 +73,8 @@ def test_variants_are_settings_of_their_method():
     for name, row in METHODS.items():
         for variant, params in row.variants.items():
             assert parse_method(f"{name}-{variant}").params == params
-            row.regularizer(4, {"dino": 3}, **params)
+            given = {"student_width": 4, "teacher_widths": {"dino": 3}, "classes": 2}
+            bind(row.regularizer, given, params, where="transfer.params")
 
 
 @pytest.mark.parametrize(

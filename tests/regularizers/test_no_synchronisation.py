@@ -22,6 +22,13 @@ WIDTHS = {"one": 6, "two": 3}
 ONES = {name: torch.ones(width).double() for name, width in WIDTHS.items()}
 
 
+def turned() -> AFTLoss:
+    term = AFTLoss(5, WIDTHS, axes="probe", classes=2)
+    axes = torch.linalg.qr(torch.randn(9, 2)).Q
+    term.load_learned_state({"axes": axes})
+    return term
+
+
 class Waits(TorchDispatchMode):
     """Notes the operations whose result decides, on the CPU, how things go on."""
 
@@ -43,9 +50,10 @@ class Waits(TorchDispatchMode):
         lambda: AFTLoss(5, WIDTHS, weights="dense"),
         lambda: AFTLoss(5, WIDTHS, kernel="rbf"),
         lambda: AFTWithoutKernel(5, WIDTHS),
+        lambda: turned(),
         lambda: Standardized(AFTLoss(5, WIDTHS), ONES, std=ONES),
     ],
-    ids=["diagonal", "identity", "dense", "rbf", "no kernel", "standardized"],
+    ids=["diagonal", "identity", "dense", "rbf", "no kernel", "turned", "standardized"],
 )
 def test_no_step_waits_for_the_device(build):
     torch.manual_seed(0)

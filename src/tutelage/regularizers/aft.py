@@ -1,11 +1,15 @@
 """Adaptive Feature Transfer (AFT): match the student's kernel to that of weighted teacher features."""
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tutelage.regularizers.axes import Axes, ProbeAxes, check_axes
 from tutelage.regularizers.base import Regularizer
 from tutelage.regularizers.column_weights import (
+    ColumnWeights,
     Weights,
     build_column_weights,
     check_inner_steps,
@@ -18,6 +22,7 @@ from tutelage.regularizers.kernels import (
     kernel_of,
     root_mean_square,
 )
+from tutelage.regularizers.preparation import TrainingEvidence
 
 __all__ = ["AFTLoss", "AFTWithoutKernel", "kernel_distance"]
 
@@ -93,9 +98,15 @@ class AFTLoss(Regularizer):
         kernel: ``"linear"`` or ``"rbf"``, as in ``kernel_distance``.
         inner_steps: Updates of the weights alone, on the same batch, before each update of the
             student: bi-level optimization in place of joint updates. Read by the training loop.
+        axes: ``"given"``: ρ weighs the teachers' columns. ``"probe"``: it weighs the span of what a
+            linear probe of the task reads of each teacher, and the rest of the teacher, from 0.95
+            and 0.05 on; ``prepare`` finds the span in the labelled training rows. Not in the paper.
+            See ``tutelage.regularizers.axes.ProbeAxes``.
+        classes: The number of classes, labels or targets; for ``axes="probe"``.
 
     Raises:
         ValueError: If a width is not positive, or a setting is unknown.
+        RuntimeError: If it is called before ``prepare``, with ``axes="probe"``.
 
     Source:
         Qiu et al. 2024, arXiv 2406.07337, section 3.2; the other settings: section 5.3.
@@ -116,13 +127,21 @@ class AFTLoss(Regularizer):
         weights: Weights = "diagonal",
         kernel: Kernel = "linear",
         inner_steps: int = 0,
+        axes: Axes = "given",
+        classes: int | None = None,
     ) -> None:
         super().__init__(student_width, teacher_widths)
         check_kernel(kernel)
         check_inner_steps(inner_steps, weights=weights)
+        check_axes(axes, weights=weights, classes=classes)
         self.kernel = kernel
         self.inner_steps = inner_steps
-        self.weights = build_column_weights(weights, self.teachers.total)
+        self.weights: ColumnWeights
+        if axes == "probe" and classes is not None:
+            self.weights = ProbeAxes(self.teachers, classes=classes)
+            self.learns_from = "training rows"
+        else:
+            self.weights = build_column_weights(weights, self.teachers.total)
 
     def compare(
         self, student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch columns"]
@@ -134,9 +153,28 @@ class AFTLoss(Regularizer):
     def column_weights(self) -> dict[str, Float[Tensor, " columns"]]:
         """Return the weight ``ρ`` of each teacher column, by teacher, detached.
 
-        For ``weights="dense"`` the length of the column's row in the matrix; for ``"identity"`` 1.
+        For ``weights="dense"`` the length of the column's row in the matrix; for ``"identity"`` 1; for
+        ``axes="probe"`` the length of what the column's unit vector is mapped to.
         """
         return self.teachers.split(self.weights.column_weights())
+
+    def prepare(self, evidence: TrainingEvidence) -> None:
+        """Find the probe's axes in the labelled training rows; nothing with ``axes="given"``.
+
+        Raises:
+            ValueError: If the evidence is of other teachers or classes, or has no labels.
+        """
+        if isinstance(self.weights, ProbeAxes):
+            self.weights.learn(evidence)
+
+    def learned_state(self) -> dict[str, Tensor]:
+        """Return the probe's axes; nothing with ``axes="given"``."""
+        return {"axes": self.weights.axes} if isinstance(self.weights, ProbeAxes) else {}
+
+    def load_learned_state(self, state: Mapping[str, Tensor]) -> None:
+        """Restore the probe's axes."""
+        if isinstance(self.weights, ProbeAxes):
+            self.weights.restore(state["axes"])
 
 
 class AFTWithoutKernel(Regularizer):

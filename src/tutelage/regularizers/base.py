@@ -192,10 +192,7 @@ class PreparedRegularizer(Regularizer):
         Raises:
             ValueError: If the evidence is of other teachers.
         """
-        if dict(evidence.teachers.widths) != self.teachers.by_name:
-            raise ValueError(
-                f"expected teachers {self.teachers.by_name}, got {dict(evidence.teachers.widths)}"
-            )
+        evidence.check_teachers(self.teachers.by_name)
         self.learn(evidence)
         self._prepared = True
 

@@ -60,6 +60,7 @@ METHODS: Mapping[str, MethodRow] = {
             "dense": {"weights": "dense"},
             "rbf": {"kernel": "rbf"},
             "bilevel": {"inner_steps": 5},
+            "turned": {"axes": "probe"},
         },
         product=ProductAFT,
     ),

@@ -21,7 +21,7 @@ Weights = Literal["diagonal", "identity", "dense"]
 
 
 class ColumnWeights(nn.Module):
-    """A map of teacher features ``[batch, columns]`` to weighted features of the same shape.
+    """A map of teacher features ``[batch, columns]`` to weighted features, of the same shape or not.
 
     Args:
         columns: The number of columns.

@@ -77,6 +77,15 @@ class TrainingEvidence:
                 f"features; give one label a row, {UNLABELLED} for an unlabelled row"
             )
 
+    def check_teachers(self, widths: Mapping[str, int]) -> None:
+        """Check that the teachers are those of a regularizer.
+
+        Raises:
+            ValueError: If names or widths differ.
+        """
+        if dict(self.teachers.widths) != dict(widths):
+            raise ValueError(f"expected teachers {dict(widths)}, got {dict(self.teachers.widths)}")
+
     def gather(self, indices: Int64[Tensor, " batch"]) -> dict[str, Float[Tensor, "batch width"]]:
         """Return every teacher's features of these rows as float32 on ``device``."""
         return {

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tutelage.regularizers.axes import Axes
 from tutelage.regularizers.base import Regularizer
 from tutelage.regularizers.column_weights import (
     ColumnWeights,
@@ -95,9 +96,11 @@ class ProductAFT(Regularizer):
         weights: ``"diagonal"``, ``"identity"`` or ``"dense"`` as in ``AFTLoss``; a matrix a modality.
         kernel: ``"linear"`` or ``"rbf"``.
         inner_steps: Bi-level updates, as in ``AFTLoss``.
+        axes: ``"given"``; the axes of a probe are for students of one modality.
 
     Raises:
-        ValueError: If the student does not have two modalities, or one of them has no teacher.
+        ValueError: If the student does not have two modalities, one of them has no teacher, or the
+            axes are those of a probe.
 
     Source:
         Qiu et al. 2024, arXiv 2406.07337, section 4.3.
@@ -123,11 +126,17 @@ class ProductAFT(Regularizer):
         weights: Weights = "diagonal",
         kernel: Kernel = "linear",
         inner_steps: int = 0,
+        axes: Axes = "given",
     ) -> None:
         columns = ModalityColumns.of(student_widths, teacher_widths, modalities=modalities)
         super().__init__(columns.student_width, columns.all_teachers)
         check_kernel(kernel)
         check_inner_steps(inner_steps, weights=weights)
+        if axes != "given":
+            raise ValueError(
+                f"axes = {axes!r} is for students of one modality, and this one's features are a "
+                f"product of {' and '.join(student_widths)}; choose another method, such as aft"
+            )
         if missing := [name for name in student_widths if name not in columns.teachers]:
             raise ValueError(
                 f"the student's features are a product of {' and '.join(student_widths)}, but no teacher is "
