@@ -174,7 +174,7 @@ class Task:
         unlabelled = "unlabelled_steps" in self.grid
         if stage == "auto" and unlabelled:
             yield "auto + unlabelled", self.searched("auto + unlabelled")
-        if stage == "auto labelled" or (stage == "auto" and not unlabelled):
+        if stage == ("auto labelled" if unlabelled else "auto"):
             yield "auto", self.searched("auto")
         if stage == "budgets" and unlabelled:
             for budget in BUDGETS:

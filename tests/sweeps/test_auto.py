@@ -111,6 +111,16 @@ def test_a_budget_that_is_used_up_ends_with_the_best_so_far(table, command, tmp_
     assert choice.result.method == choice.named(choice.chosen).method
 
 
+def test_another_budget_may_choose_otherwise_in_the_same_folder(table, tmp_path):
+    config = with_(table, "output.dir=" + str(tmp_path / "search"))
+    first = auto(config, budget="6")
+    for one in (tmp_path / "search").glob("*/config.toml"):  # as if something else had been chosen
+        one.write_text(one.read_text().replace("lr = ", "lr = 1"))
+    again = auto(config, budget="6")
+    assert without_times(again) == without_times(first)
+    assert read_result(tmp_path / "search" / "chosen") == again.result
+
+
 def test_mistakes_come_first(table, tmp_path):
     with pytest.raises(ConfigError, match="--auto holds out rows itself"):
         auto(with_(table, "data.evaluate=holdout"))

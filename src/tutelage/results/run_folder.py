@@ -23,7 +23,7 @@ from tutelage.files import (
 from tutelage.files.tensors import write_tensors
 from tutelage.results.result import Result, read_result
 
-__all__ = ["RunFolder", "differing"]
+__all__ = ["RunFolder", "differing", "holds_other_settings"]
 
 
 @runtime_checkable
@@ -157,6 +157,15 @@ def _flat(settings: Any, path: str = "") -> Iterator[tuple[str, Any]]:
                 yield from _flat(value, f"{path}.{number}")
         case _:
             yield path, settings
+
+
+def holds_other_settings(config: ExperimentConfig) -> bool:
+    """Whether ``output.dir`` holds a run of other settings, or of settings that cannot be read."""
+    path = RunFolder(config.output.dir, resume=True).config
+    try:
+        return path.is_file() and load_config([read_toml(path)]).digest() != config.digest()
+    except ConfigError:
+        return True
 
 
 def _refuse_other_settings(folder: RunFolder, config: ExperimentConfig) -> None:

@@ -45,7 +45,7 @@ from tutelage.sweeps.candidates import (
     taught,
 )
 from tutelage.sweeps.choice import Choice, Chosen, Spent, choose
-from tutelage.sweeps.jobs import Failed, attempt_all, run_score
+from tutelage.sweeps.jobs import Failed, attempt_all, run_in_place
 from tutelage.sweeps.ladder import LEAST_PACE, Ladder
 from tutelage.sweeps.processes import process_pool, refuse_launchers
 from tutelage.sweeps.repeats import Repeat, repeats_of
@@ -355,7 +355,7 @@ def _finals(ladder: Ladder, found: Chosen) -> list[Result]:
         for folder, name in folders.items()
     ]
     scores = attempt_all(
-        run_score,
+        run_in_place,  # a smaller budget may have chosen otherwise
         configs,
         processes=ladder.processes,
         label="train on all rows",

@@ -13,9 +13,10 @@ from tutelage.errors import BusyError, TutelageError, first_line
 from tutelage.experiment.run import run
 from tutelage.files import is_of_the_disk
 from tutelage.progress import Progress
+from tutelage.results.run_folder import holds_other_settings
 from tutelage.sweeps.processes import Pool
 
-__all__ = ["Failed", "attempt", "attempt_all", "run_score"]
+__all__ = ["Failed", "attempt", "attempt_all", "run_in_place", "run_score"]
 
 Made = TypeVar("Made")
 
@@ -114,6 +115,17 @@ def run_score(config: ExperimentConfig) -> float | None:
     """
     try:
         result = run(config, resume=True)
+    except BusyError:
+        return None
+    return result.metrics[config.data.evaluate][config.data.lead.name]
+
+
+def run_in_place(config: ExperimentConfig) -> float | None:
+    """As ``run_score``; a run of other settings in the folder, left by a search, is replaced."""
+    if not holds_other_settings(config):
+        return run_score(config)
+    try:
+        result = run(config.replace({"output.overwrite": True}))
     except BusyError:
         return None
     return result.metrics[config.data.evaluate][config.data.lead.name]
