@@ -47,6 +47,15 @@ def test_a_log_gets_a_line_at_the_end_that_counts_what_was_done_now(monkeypatch)
     assert written(target) == "extract dino: 10 rows in 4.0 s (2.0 rows/s)\n"
 
 
+def test_one_is_no_plural(monkeypatch):
+    now = iter([0.0, 4.0, 4.0])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(now))
+    target = console(terminal=False)
+    with Lines(target).track("probes of teachers", 1, unit="sets") as update:
+        update(1)
+    assert written(target) == "probes of teachers: 1 set in 4.0 s (4.0 s a set)\n"
+
+
 def test_a_log_gets_a_line_each_half_minute(monkeypatch):
     now = iter([0.0, 10.0, 30.0, 31.0, 40.0])
     monkeypatch.setattr(module.time, "monotonic", lambda: next(now))

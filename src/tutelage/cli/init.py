@@ -130,6 +130,8 @@ source = {_quoted(teachers[0])}
 source = {_quoted(student)}
 head = "auto"                     # from a linear probe on the student's own features; or "random"
 
+# {command_line("tutelage", "train", path, "--auto", "--budget", "30m")}
+# finds the best of method, strength, learning rate and length instead.
 [transfer]
 method = "aft"                    # "stl" is fine-tuning without teachers: run it too, to compare
 beta = 10.0                       # strength; {command_line("tutelage", "tune", path)} chooses it

@@ -82,7 +82,8 @@ class Lines(Once):
         seconds = time.monotonic() - began
         if last > done:
             rate = (last - done) / max(seconds, 1e-9)
-            self._line(f"{label}: {last} {unit} in {seconds:.1f} s ({speed(rate, unit)})")
+            counted = unit if last != 1 else unit.removesuffix("s")
+            self._line(f"{label}: {last} {counted} in {seconds:.1f} s ({speed(rate, unit)})")
 
     def _line(self, text: str) -> None:
         self.console.print(text, soft_wrap=True)
