@@ -69,6 +69,7 @@ ELSEWHERE: dict[str, str] = {
     "students/lora.py": "students/test_limits.py",
     "students/openclip.py": "students/test_pairs.py",
     "students/pair.py": "students/test_pairs.py",
+    "sweeps/climb.py": "sweeps/test_auto.py",
     "teachers/arrays.py": "teachers/test_features.py",
     "teachers/base.py": "teachers/test_python.py",
     "teachers/build.py": "teachers/test_problems.py",

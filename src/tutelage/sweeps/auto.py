@@ -9,7 +9,6 @@ A search's folder:
     auto.json        what was found
 """
 
-import itertools
 import json
 import math
 from dataclasses import replace
@@ -34,22 +33,13 @@ from tutelage.results.choice import CHOICE, ProbeCurve
 from tutelage.results.result import Result, read_result
 from tutelage.students import Student
 from tutelage.sweeps.budget import Budget
-from tutelage.sweeps.candidates import (
-    METHODS,
-    Space,
-    baselines,
-    changed_inputs,
-    further_baseline,
-    neighbours,
-    other_lengths,
-    taught,
-)
+from tutelage.sweeps.candidates import METHODS, Space
 from tutelage.sweeps.choice import Choice, Chosen, Spent, choose
+from tutelage.sweeps.climb import search
 from tutelage.sweeps.jobs import Failed, attempt_all, run_in_place
-from tutelage.sweeps.ladder import LEAST_PACE, Ladder
+from tutelage.sweeps.ladder import Ladder
 from tutelage.sweeps.processes import process_pool, refuse_launchers
 from tutelage.sweeps.repeats import Repeat, repeats_of
-from tutelage.sweeps.search_space import SearchPoint
 from tutelage.training.lengths import length_of
 
 __all__ = ["BUDGET", "auto"]
@@ -60,9 +50,6 @@ FOLDS = 5
 CHOSEN = ("method", "beta", "mix", "params")
 MOST_FOR_VIEWS = 0.25
 """Share of the time that the teachers may take for views."""
-STRIDE = 4
-"""Neighbours that are tried before the best is looked for again."""
-FIRST, MIDDLE, LAST = "try on one fold", "the best on three folds", "the best on all folds"
 
 
 def auto(
@@ -124,7 +111,7 @@ def auto(
     with process_pool(jobs) as processes:
         ladder = Ladder(config, repeats, limit, jobs, processes, progress, _times_longer(plan))
         extract_features(plan, Runtime.of(plan.config, progress))
-        _search(ladder, _within_time(ladder, space, plan))
+        search(ladder, _within_time(ladder, space, plan))
         found = choose(ladder.tried)
         results = _finals(ladder, found)
     choice = Choice(
@@ -208,61 +195,6 @@ def _about(config: ExperimentConfig) -> list[object]:
     return [config.digest(), config.tune.folds]
 
 
-def _search(ladder: Ladder, space: Space) -> None:
-    """Climb from one fold to all of them."""
-    space = replace(space, pace=space.pace * _pace(ladder, space))
-    baseline = _plain(ladder, space)
-    usual = taught(space, baseline)[: max(1, ladder.affordable(so_far=0))]
-    ladder.climb(usual, folds=1, label=FIRST)
-    count = _improve(ladder, space, baseline, count=len(usual))
-    last = len(ladder.repeats)
-    best = ladder.best(plain=True, count=2) + ladder.best(plain=False, count=math.ceil(count / 3))
-    ladder.climb(best, folds=ladder.middle, label=MIDDLE)
-    few = max(2, math.ceil(count / 9))
-    best = ladder.best(plain=True) + ladder.best(plain=False, count=few)
-    ladder.climb(best, folds=last, label=LAST)
-
-
-def _improve(ladder: Ladder, space: Space, baseline: SearchPoint, *, count: int) -> int:
-    """Change the best method in one setting after the other.
-
-    When all neighbours of the best are known, those of the second best follow, and so on.
-
-    Args:
-        ladder: Where they are tried.
-        space: What may be varied.
-        baseline: The best standard fine-tuning.
-        count: Settings with teachers that were tried so far.
-
-    Returns:
-        How many were tried in the end.
-    """
-    rates = _scores_of_rates(ladder)
-    while not ladder.used_up:
-        near = (
-            one
-            for leader in ladder.best(plain=False, count=len(ladder.points))
-            for one in neighbours(space, leader, baseline, rates=rates)
-            if one.name not in ladder.points
-        )
-        some = list(itertools.islice(near, min(STRIDE, ladder.affordable(so_far=count) - count)))
-        if not some:
-            break
-        ladder.climb(some, folds=1, label=FIRST)
-        count += len(some)
-    return count
-
-
-def _scores_of_rates(ladder: Ladder) -> dict[float, float]:
-    """The best score of standard fine-tuning on the first fold, by learning rate."""
-    found: dict[float, float] = {}
-    for one in ladder.tried:
-        if one.method == BASELINE and one.finished:
-            rate = float(one.settings["lr"])
-            found[rate] = max(one.scores[0], found.get(rate, -math.inf))
-    return found
-
-
 def _within_time(ladder: Ladder, space: Space, plan: Plan) -> Space:
     """Leave views out where the teachers would take much of the time for them."""
     if not (ladder.budget.counts_time and space.views and plan.teachers):
@@ -285,63 +217,6 @@ def _times_longer(plan: Plan) -> float:
     asked = train.model_copy(update={"steps": "auto"}) if plan.rule is not None else train
     plain = length_of(asked, labelled=rows).settings.known_steps
     return train.known_steps / plain
-
-
-def _pace(ladder: Ladder, space: Space) -> float:
-    """How much shorter all runs must be for the time that there is; a short run tells how fast one is."""
-    if not (ladder.budget.counts_time and space.lengthens):
-        return 1.0
-    ladder.climb(
-        baselines(replace(space, pace=space.pace * LEAST_PACE))[:1],
-        folds=1,
-        label="see how long it takes",
-    )
-    pace = round(ladder.pace(), 2)
-    if pace < 1:
-        ladder.progress.note(
-            f"{ladder.budget.text} is short for these students: all are trained for {pace:.0%} of the "
-            "automatic number of steps or a few times that; a larger --budget may give better ones"
-        )
-    return pace
-
-
-def _plain(ladder: Ladder, space: Space) -> SearchPoint:
-    """Standard fine-tuning on one fold: rates, then lengths, then inputs; returns the best of it."""
-    tried = baselines(space)
-    ladder.climb(tried, folds=1, label=FIRST)
-    _go_outward(ladder, space, tried, "lr")
-    best = ladder.best(plain=True)
-    if not best:
-        reasons = [one.reason for one in ladder.tried if one.reason]
-        said = f"; the first said: {reasons[0]}" if reasons else ": the budget is too small"
-        raise TrainingError(f"standard fine-tuning could not be finished{said}")
-    if lengths := other_lengths(space, best[0]):
-        tried += lengths
-        ladder.climb(lengths, folds=1, label=FIRST)
-        _go_outward(ladder, space, tried, "patience")
-    ladder.climb(changed_inputs(space, ladder.best(plain=True)[0]), folds=1, label=FIRST)
-    found = ladder.best(plain=True)[0]
-    _tell(ladder, found)
-    return found
-
-
-def _go_outward(ladder: Ladder, space: Space, tried: list[SearchPoint], setting: str) -> None:
-    """Try further values of a setting while the best of standard fine-tuning is at an end of them."""
-    while (best := ladder.best(plain=True)) and not ladder.used_up:
-        further = further_baseline(space, tried, best[0], setting=setting)
-        if further is None:
-            break
-        tried.append(further)
-        ladder.climb([further], folds=1, label=FIRST)
-
-
-def _tell(ladder: Ladder, point: SearchPoint) -> None:
-    one = next(one for one in ladder.tried if one.name == point.name)
-    metric = ladder.config.data.lead
-    ladder.progress.note(
-        f"{label_of(point.method)} is best as {point.name}: {metric.label} "
-        f"{metric.display_factor * one.score.mean:.3g} on one fold"
-    )
 
 
 def _finals(ladder: Ladder, found: Chosen) -> list[Result]:
