@@ -1,5 +1,7 @@
 """Ctrl-C: what is kept, and the command that continues."""
 
+import signal
+
 import pytest
 import typer
 
@@ -36,6 +38,10 @@ def begun(tmp_path, monkeypatch):
     """A folder for a run of the student, which is interrupted in its fourth step."""
     (tmp_path / "interrupting.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
+    # Processes of a shell's background ignore Ctrl-C.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
 
 
 def test_training_names_its_checkpoint_and_the_command(command, begun, digits):

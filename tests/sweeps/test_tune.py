@@ -142,14 +142,14 @@ def test_each_point_is_tried_on_every_fold_and_the_mean_counts(table, tmp_path):
         tune(with_(table, "tune.folds=2"), methods=["stl", "aft"], retrain=False)
 
 
-@pytest.mark.parametrize("length", [{"steps": 16}, {"steps": "auto", "patience": 0.06}])
+@pytest.mark.parametrize("length", [{"steps": 16}, {"steps": "auto", "patience": 0.12}])
 def test_points_that_lag_behind_are_ended_early(table, tmp_path, length):
     table["tune"] = {"beta": [1.0, 1.0001, 1.0002, 1.0003, 1e5, 1e6], "prune": True, "lr": [3e-3]}
     table["train"] |= length
     searched = tune(with_(table, "cache.dtype=float32"), retrain=False)
     log = read_history(tmp_path / "search" / "trials" / "aft-beta-1-lr-0.003")
     steps = max(line["step"] for line in log)
-    assert steps == (16 if length["steps"] == 16 else round(0.06 * 150 * (42 / 12) ** 0.5))
+    assert steps == (16 if length["steps"] == 16 else round(0.12 * 75 * (42 / 12) ** 0.5))
     looks = [line["step"] for line in log if "holdout_accuracy" in line]
     assert looks == [steps // 4 * quarter for quarter in (1, 2, 3, 4)]
     states = [trial.state for trial in searched.trials]
