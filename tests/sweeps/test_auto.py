@@ -9,10 +9,15 @@ import tomli_w
 
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.errors import ConfigError
+from tutelage.experiment.plan import Plan
 from tutelage.progress import Silent
 from tutelage.results.result import read_result
-from tutelage.sweeps.auto import auto
+from tutelage.sweeps.auto import _within_time, auto
+from tutelage.sweeps.budget import Budget
+from tutelage.sweeps.candidates import Space
 from tutelage.sweeps.choice import Choice, choose, read_choice
+from tutelage.sweeps.ladder import Ladder
+from tutelage.sweeps.processes import process_pool
 
 
 @pytest.fixture
@@ -119,6 +124,49 @@ def test_another_budget_may_choose_otherwise_in_the_same_folder(table, tmp_path)
     again = auto(config, budget="6")
     assert without_times(again) == without_times(first)
     assert read_result(tmp_path / "search" / "chosen") == again.result
+
+
+def test_a_smaller_budget_spends_no_more_where_a_larger_one_ran_before(table, tmp_path):
+    plain = ("teachers=[]", "transfer.method=stl")
+    auto(with_(table, *plain), budget="12")
+    after = auto(with_(table, *plain), budget="6")
+    assert after.spent.runs <= 6
+    afresh = auto(with_(table, *plain, f"output.dir={tmp_path / 'afresh'}"), budget="6")
+    assert without_times(after) == without_times(afresh)
+
+
+@pytest.fixture
+def long_texts(table, tmp_path) -> dict[str, object]:
+    """The same with texts that are long enough for windows."""
+    train = tmp_path / "reviews" / "train.jsonl"
+    rows = [json.loads(line) for line in train.read_text().splitlines()]
+    for row in rows:
+        row["text"] = " ".join([row["text"]] * 20)
+    train.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return table
+
+
+def test_views_are_tried_with_fine_tuning(long_texts):
+    choice = auto(with_(long_texts, "teachers=[]", "transfer.method=stl"), budget="8")
+    assert [one.settings["views"] for one in choice.tried if "views" in one.settings] == [4]
+
+
+@pytest.mark.parametrize("share", [0.0, 1e9])
+def test_views_are_left_out_where_teachers_need_too_long(long_texts, monkeypatch, share):
+    monkeypatch.setattr("tutelage.sweeps.auto.MOST_FOR_VIEWS", share)
+    notes: list[str] = []
+
+    class Notes(Silent):
+        def note(self, message: str) -> None:
+            notes.append(message)
+
+    config = with_(long_texts)
+    plan = Plan.of(config)
+    space = Space.of(config, plan, methods=["aft"])
+    with process_pool(1) as processes:
+        ladder = Ladder(config, [], Budget.parse("1m"), 1, processes, Notes())
+        assert _within_time(ladder, space, plan).views == (4 if share else 0)
+    assert [line.startswith("views are not tried") for line in notes] == ([] if share else [True])
 
 
 def test_mistakes_come_first(table, tmp_path):

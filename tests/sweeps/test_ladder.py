@@ -69,3 +69,12 @@ def test_runs_are_shortened_only_where_time_is_short(ladder, budget, seconds, pa
     begun.points[point.name] = point
     begun._results[point.name] = [_Run(0.5, seconds / 4, 0.0)]
     assert begun.pace() == pytest.approx(pace)  # 15 runs of 20 s, 15 of 60 s are 1,200 s
+
+
+def test_what_teachers_took_once_is_not_expected_again(ladder):
+    begun = ladder("1h")
+    point = SearchPoint("probe", {"lr": 1e-3, "views": 4})
+    begun.points[point.name] = point
+    begun._results[point.name] = [_Run(0.5, 100.0, 80.0)]
+    assert begun._cost("probe") == pytest.approx(20.0)
+    assert begun._spent == pytest.approx(100.0)

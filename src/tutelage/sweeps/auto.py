@@ -65,8 +65,8 @@ def auto(
     method with teachers is tried at its best settings on one fold of the training rows, and the best
     of them changed in one setting after the other; the best third on three folds beside the
     baseline, the best of these on all (successive halving, Jamieson and Talwalkar 2016, arXiv
-    1502.07943). ``choice.choose`` says which is chosen. That, and the
-    baseline, are then trained on all training rows; only these two runs read the test rows.
+    1502.07943). ``choice.choose`` says which is chosen. That, and the baseline, are then trained on
+    all training rows; only these two runs read the test rows.
 
     An interrupted search resumes, and several processes may share a folder. With a number of runs as
     the budget, the same config gives the same choice.

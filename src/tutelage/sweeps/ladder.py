@@ -220,17 +220,16 @@ class Ladder:
         return ALL_ROWS * PATIENT * final * self.jobs / min(self.jobs, FINAL_RUNS)
 
     def _is_too_dear(self, chunk: Sequence[tuple[SearchPoint, int]]) -> bool:
-        """Whether runs that are not on disk would use more than is left."""
+        """Whether runs would use more than is left: of a number, or of the time if not on disk."""
+        if not self.budget.counts_time:  # the same whatever a larger budget left here
+            return len(chunk) > self.budget.limit - self._reserve - self._spent
         new = [point for point, number in chunk if self._on_disk(point, number) is None]
-        if not new:
-            return False
         cost = sum(map(self._cost_of, new))
-        spent = max(self._spent, self.seconds) if self.budget.counts_time else self._spent
-        return cost > self.budget.limit - self._reserve - spent
+        spent = max(self._spent, self.seconds)
+        return bool(new) and cost > self.budget.limit - self._reserve - spent
 
     def _cost_of(self, point: SearchPoint) -> float:
-        longer = float(point.settings.get("patience", 1)) if self.budget.counts_time else 1.0
-        return longer * self._cost(point.method)
+        return float(point.settings.get("patience", 1)) * self._cost(point.method)
 
     def _cost(self, method: str) -> float:
         """What a run with a patience of 1 is likely to cost, in runs or in seconds of the search."""
