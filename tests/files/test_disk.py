@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from tutelage.errors import DataError, OutputError
 from tutelage.files import (
     allocate,
+    find_files,
     remove_leftovers,
     write_atomically,
     writing_to,
@@ -67,6 +68,31 @@ def test_a_killed_process_leaves_the_old_file_and_a_leftover(tmp_path: Path) -> 
     assert len(list(tmp_path.iterdir())) == 3
     remove_leftovers(path)
     assert sorted(tmp_path.iterdir()) == [path, other]
+
+
+def test_files_are_found_while_folders_beside_them_come_and_go(tmp_path: Path) -> None:
+    kept = [tmp_path / "a" / "result.json", tmp_path / "b" / "deep" / "result.json"]
+    for path in kept:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    ended = threading.Event()
+
+    def come_and_go() -> None:
+        while not ended.is_set():
+            for number in range(20):
+                (tmp_path / "a" / f"{number}.trial").mkdir()
+            for number in range(20):
+                (tmp_path / "a" / f"{number}.trial").rmdir()
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        assert all(find_files(tmp_path, "result.json") == kept for _ in range(300))
+    finally:
+        ended.set()
+        thread.join()
+    assert find_files(tmp_path, "res*.json") == kept
+    assert find_files(tmp_path / "none", "result.json") == []
 
 
 def test_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import tomli_w
 
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.errors import ConfigError, DataError, TrainingError
+from tutelage.files import find_files
 from tutelage.progress import Silent
 from tutelage.results.result import read_history, read_result
 from tutelage.results.statistics import sample_mean
@@ -184,8 +185,8 @@ def test_killed_three_times_the_table_is_the_same(table, tmp_path):
         process = started(tmp_path, table)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
-            done = len(list(trials.rglob("result.json")))
-            if done > finished or (done == finished and list(trials.rglob("checkpoint*"))):
+            done = len(find_files(trials, "result.json"))
+            if done > finished or (done == finished and find_files(trials, "checkpoint*")):
                 break
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)

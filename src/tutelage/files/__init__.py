@@ -10,6 +10,7 @@ from tutelage.files.digests import (
 from tutelage.files.disk import (
     allocate,
     atomic_path,
+    find_files,
     is_forbidden,
     is_full,
     is_of_the_disk,
@@ -28,6 +29,7 @@ __all__ = [
     "canonical",
     "digest_of",
     "file_digest",
+    "find_files",
     "human_size",
     "is_forbidden",
     "is_full",

@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -14,6 +15,7 @@ from tutelage.errors import OutputError
 __all__ = [
     "allocate",
     "atomic_path",
+    "find_files",
     "is_forbidden",
     "is_full",
     "is_of_the_disk",
@@ -67,6 +69,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def find_files(folder: Path, name: str) -> list[Path]:
+    """Return every file of a name below a folder, sorted; other processes may remove folders there.
+
+    ``Path.rglob`` raises where one vanishes while it looks (CPython 3.11).
+
+    Args:
+        folder: The folder; it may be missing.
+        name: A name or a pattern of names, such as ``"checkpoint*"``.
+    """
+    found = (Path(root, one) for root, _, names in os.walk(folder) for one in names)
+    return sorted(path for path in found if fnmatch(path.name, name))
 
 
 def remove_leftovers(path: Path) -> None:

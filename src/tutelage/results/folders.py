@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tutelage.errors import DataError
-from tutelage.files import with_digest, without_digest, write_atomically, writing_to
+from tutelage.files import find_files, with_digest, without_digest, write_atomically, writing_to
 from tutelage.regularizers.catalogue import BASELINE
 from tutelage.results.choice import CHOICE, Choice, read_choice
 from tutelage.results.comparison import Comparison, Run, Scores, compare_scores
@@ -232,7 +232,7 @@ def _runs_in(folder: Path) -> list[Path]:
                     "that began it"
                 )
             return [folder / CHOSEN]
-        runs = sorted(path.parent for path in (folder / "runs").rglob("result.json"))
+        runs = sorted(path.parent for path in find_files(folder / "runs", "result.json"))
         if runs:
             return runs
     return [folder]

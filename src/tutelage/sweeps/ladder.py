@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tutelage.config import ExperimentConfig
 from tutelage.errors import DataError
+from tutelage.files import find_files
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import BASELINE
 from tutelage.results.result import Result, read_result
@@ -88,7 +89,7 @@ class Ladder:
 
     def __post_init__(self) -> None:
         """Count what an interrupted search spent before."""
-        done = (self.config.output.dir / "trials").rglob("result.json")
+        done = find_files(self.config.output.dir / "trials", "result.json")
         self._before = sum(_Run.of(read_result(path.parent)).seconds for path in done) / self.jobs
 
     @property

@@ -16,6 +16,7 @@ from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.student_features import new_student, student_features
 from tutelage.experiment.teacher_features import Teacher, extract_features
 from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
+from tutelage.files import find_files
 from tutelage.probes import Probe, linear_probe
 from tutelage.progress import Progress
 from tutelage.regularizers.catalogue import BASELINE
@@ -188,7 +189,7 @@ def _fine_tuned(config: ExperimentConfig, *, holdout: int) -> tuple[Path, Result
     folder = config.output.dir
     asked = config.model_dump(mode="json", exclude_none=True)
     found = []
-    for path in sorted({*folder.rglob("result.json"), *folder.parent.glob("*/result.json")}):
+    for path in sorted({*find_files(folder, "result.json"), *folder.parent.glob("*/result.json")}):
         try:
             result = read_result(path.parent)
         except TutelageError:
