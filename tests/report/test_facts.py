@@ -88,6 +88,13 @@ def test_the_setup_says_data_student_training_and_machine(compared):
     assert sections["Transfer"] == [("AFT", "β 3")]
 
 
+def test_the_setup_has_the_values_of_all_rows(tmp_path, write_run):
+    plain = write_run(tmp_path / "stl", method="stl", config={"train": {"lr": 1e-3}})
+    taught = write_run(tmp_path / "aft", config={"train": {"lr": 1e-4}})
+    training = dict(setup(read_comparison([plain, taught])))["Training"]
+    assert ("Learning rate", "0.0001 or 0.001") in training
+
+
 def test_the_sample_of_training_rows_is_named(tmp_path, write_run):
     sampled = {"train": {"scored_rows": 500}}
     run = write_run(tmp_path / "run", method="stl", config=sampled)  # of 1,000 training rows

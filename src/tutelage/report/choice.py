@@ -27,8 +27,8 @@ def choice_view(choice: Choice) -> SearchView:
         short=tuple(_filled(_short(choice))),
         title=f"{metric_capital(metric)} above the best standard fine-tuning, by method",
         caption="A point is one combination of settings, compared with the best standard fine-tuning "
-        f"on the {choice.unit}s that both were tried on; the ring is around the chosen one, and lines "
-        "are one standard error.",
+        f"on the {choice.unit}s that both were tried on; numbers are of the best of each method among "
+        "those tried on most, the ring is around the chosen one, and lines are one standard error.",
         axis=f"above the best standard fine-tuning, {unit}",
         lanes=tuple(_lanes(choice)),
         mark=0.0,
@@ -110,8 +110,9 @@ def _lanes(choice: Choice) -> Iterable[Lane]:
         label = f"{label_of(method)}: none finished"
         if finished:
             best = _best(finished)
-            size = amount(best.above(base), choice.metric)
-            label = f"{title_of(best)}: {size}" if best is not base else title_of(best)
+            label = label_of(method)
+            if best is not base:
+                label += f": {amount(best.above(base), choice.metric)}"
         yield Lane(
             method=method,
             label=label,

@@ -1,7 +1,7 @@
 """The tables of the page: scores, runs, teachers, setup, times."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,23 +151,29 @@ def time_table(comparison: Comparison) -> Table:
 
 
 def setup(comparison: Comparison) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return titled lists of name and value: data, student, transfer, training, machine."""
-    foremost = next(row for row in (*comparison.transfers, *comparison.rows) if row.runs)
-    result = foremost.runs[0].result
+    """Return titled lists of name and value: data, student, transfer, training, machine.
+
+    Where rows of the comparison differ in their training, all values are given.
+    """
+    results = [row.runs[0].result for row in (*comparison.transfers, *comparison.rows) if row.runs]
+    result = results[0]
     sections = [
-        ("Data", _data(result)),
+        ("Data", _data(results)),
         ("Student", _student(result) if len(comparison.cells) == 1 else []),
         ("Transfer", _transfer(comparison)),
-        ("Training", _training(result, comparison)),
+        ("Training", _training(results, comparison)),
         ("Machine", _machine(result)),
     ]
     return [(title, [row for row in rows if row[1]]) for title, rows in sections if rows]
 
 
-def _data(result: Result) -> list[tuple[str, str]]:
+def _data(results: Sequence[Result]) -> list[tuple[str, str]]:
+    result = results[0]
     data = result.config.get("data", {})
     rows = [("Source", str(data.get("source", "")))]
-    rows += [(f"Rows, {split}", f"{count:,}") for split, count in result.rows.items()]
+    for split in dict.fromkeys(split for one in results for split in one.rows):
+        counts = (f"{one.rows[split]:,}" for one in results if split in one.rows)
+        rows.append((f"Rows, {split}", _distinct(counts)))
     names = ", ".join(result.classes[:MOST_CLASSES])
     more = len(result.classes) - MOST_CLASSES
     what = TASKS[result.task].outputs_word.capitalize()
@@ -202,22 +208,41 @@ def _transfer(comparison: Comparison) -> list[tuple[str, str]]:
     return rows
 
 
-def _training(result: Result, comparison: Comparison) -> list[tuple[str, str]]:
-    train = result.config.get("train", {})
-    batch = str(train.get("batch_size", ""))
-    if train.get("accumulate", 1) > 1:
-        batch += f" × {train['accumulate']}"
+def _training(results: Sequence[Result], comparison: Comparison) -> list[tuple[str, str]]:
+    trains = [result.config.get("train", {}) for result in results]
+
+    def each(name: str) -> str:
+        return _distinct(_plain(train.get(name, "")) for train in trains)
+
     seeds = sorted({run.result.seed for run in comparison.runs})
     return [
-        ("Steps", f"{result.steps:,}{' (automatic)' if result.automatic_steps else ''}"),
-        ("Batch size", batch),
-        ("Optimizer", str(train.get("optimizer", ""))),
-        ("Learning rate", _plain(train.get("lr", ""))),
-        ("Schedule", str(train.get("schedule", ""))),
-        ("Augmentation", str(train.get("augment", ""))),
-        ("Views of each row", str(result.config.get("data", {}).get("views", 0))),
+        ("Steps", _steps(results)),
+        ("Batch size", _distinct(map(_batch, trains))),
+        ("Optimizer", each("optimizer")),
+        ("Learning rate", each("lr")),
+        ("Schedule", each("schedule")),
+        ("Augmentation", each("augment")),
+        (
+            "Views of each row",
+            _distinct(str(result.config.get("data", {}).get("views", 0)) for result in results),
+        ),
         ("Seed" if len(seeds) == 1 else "Seeds", ", ".join(map(str, seeds))),
     ]
+
+
+def _steps(results: Sequence[Result]) -> str:
+    numbers = _distinct(f"{steps:,}" for steps in sorted(result.steps for result in results))
+    return numbers + " (automatic)" * all(result.automatic_steps for result in results)
+
+
+def _batch(train: Mapping[str, Any]) -> str:
+    batch = str(train.get("batch_size", ""))
+    return batch + (f" × {train['accumulate']}" if train.get("accumulate", 1) > 1 else "")
+
+
+def _distinct(values: Iterable[str]) -> str:
+    """Each value once: ``140 or 497`` of students that differ."""
+    return " or ".join(dict.fromkeys(filter(None, values)))
 
 
 def _machine(result: Result) -> list[tuple[str, str]]:
