@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,8 @@ sys.path.append(str(HERE.parent / "methods"))  # pictures.py
 
 SPLITS = 2
 """Hold-outs that settings are chosen by: their mean counts."""
+FURTHER = 2
+"""Strengths beyond an end of the grid, while the end is best."""
 SEEDS = 5
 STAGES: Mapping[str, tuple[str, ...]] = {
     "core": ("probe", "aft"),
@@ -153,16 +155,22 @@ class Task:
         return self.best([Cell("stl", rate, number) for number in steps])
 
     def tuned(self, method: str, *, unlabelled: bool = False) -> Cell:
-        """A method at its best strength, on top of the strongest fine-tuning's settings."""
+        """A method at its best strength, on top of the strongest fine-tuning's settings.
+
+        Other people's methods have up to ``FURTHER`` strengths more at an end that nothing beats.
+        """
         base = self.baseline()
         steps = self.grid["unlabelled_steps"] if unlabelled else base.steps
-        return self.best(
-            [
-                Cell(method, base.lr, steps, strength, unlabelled=unlabelled)
-                for strength in STRENGTHS[method][1]
-            ],
-            splits=self.grid.get("splits", SPLITS),
-        )
+        splits = self.grid.get("splits", SPLITS)
+
+        def at(strength: float) -> Cell:
+            return Cell(method, base.lr, steps, strength, unlabelled=unlabelled)
+
+        strengths = list(STRENGTHS[method][1])
+        for _ in range(FURTHER if method in STAGES["others"] else 0):
+            scores = [self.held_out(at(strength), splits=splits) for strength in strengths]
+            strengths = outwards(strengths, scores)
+        return self.best([at(strength) for strength in strengths], splits=splits)
 
     def chosen(self, stage: str) -> Iterator[tuple[str, Cell | Found]]:
         """The ways of a stage by their names in the table."""
@@ -232,6 +240,19 @@ class Task:
         for seed in range(SEEDS):
             for cell in ways.values():
                 self.score(cell, rows="test", number=seed)
+
+
+def outwards(strengths: Sequence[float], scores: Sequence[float]) -> list[float]:
+    """The strengths, and one more beyond each end that has the best of the scores.
+
+    Nothing is added where all runs failed.
+    """
+    if max(scores) < 0:
+        return list(strengths)
+    low, high = strengths[0] ** 2 / strengths[1], strengths[-1] ** 2 / strengths[-2]
+    lower = [low] if scores[0] == max(scores) else []
+    higher = [high] if scores[-1] == max(scores) else []
+    return [float(f"{one:.3g}") for one in (*lower, *strengths, *higher)]
 
 
 @contextmanager
