@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tutelage.errors import DataError
+from tutelage.report.fairness import unlike_training
 from tutelage.report.verdict import reasons
 from tutelage.results import read_comparison, stl_beside
 from tutelage.results.folders import _search_of
@@ -24,6 +25,17 @@ def test_same_training_is_preferred_to_same_seed(tmp_path: Path, write_run) -> N
     write_run(tmp_path / "stl", method="stl", seed=1)
 
     assert stl_beside(run) == (tmp_path / "stl").resolve()
+
+
+def test_fine_tuning_with_views_lies_beside_a_run_without(tmp_path: Path, write_run) -> None:
+    run = write_run(tmp_path / "aft", config={"data": {"views": 0}})
+    write_run(tmp_path / "stl", method="stl", config={"data": {"views": 4}})
+
+    comparison = read_comparison([run])
+
+    assert stl_beside(run) == (tmp_path / "stl").resolve()
+    assert [row.method for row in comparison.rows] == ["stl", "aft"]
+    assert unlike_training(comparison.rows[1], comparison.rows[0]) == "views 0 against 4"
 
 
 def test_relative_folder(tmp_path: Path, write_run, monkeypatch: pytest.MonkeyPatch) -> None:

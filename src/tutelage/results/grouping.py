@@ -48,7 +48,10 @@ def score_of(result: Result) -> float:
 
 
 def same_data(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two configs have the same labelled rows; rows without a label are part of a method."""
+    """Whether two configs have the same labelled rows.
+
+    Rows without a label are part of a method, and views of the rows part of its training.
+    """
     return _labelled(one) == _labelled(other)
 
 
@@ -71,7 +74,10 @@ def same_training(one: Result, other: Result) -> bool:
 
 
 def training_differences(one: Result, other: Result) -> dict[str, tuple[Any, Any]]:
-    """Return the settings of ``train`` in which two runs differ, with the two values of each."""
+    """Return the settings in which two runs' training differs, with the two values of each.
+
+    They are those of ``train``, and ``views``.
+    """
     left, right = _training(one), _training(other)
     names = sorted(left.keys() | right.keys())
     values = {name: (left.get(name), right.get(name)) for name in names}
@@ -220,8 +226,8 @@ def _comparable(one: Result, other: Result) -> bool:
 
 
 def _labelled(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The section ``[data]`` without what is about rows without a label."""
-    data = config.get("data", {})
+    """The section ``[data]`` without rows without a label and views, which methods differ in."""
+    data = _without(config.get("data", {}), "views")
     settings = {key: value for key, value in data.items() if not key.startswith("unlabelled")}
     return {"task": "single-label"} | settings  # older configs did not name the task
 
@@ -231,11 +237,12 @@ def _without(table: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _training(result: Result) -> dict[str, Any]:
-    """The settings of ``train`` that decide the run's numbers."""
+    """The settings of ``train`` that decide the run's numbers, and ``views``."""
     settings = ExperimentConfig.deciding(result.config).get("train", {})
     length = {"patience": settings.get("patience")} if result.automatic_steps else {}
     told = IN_OTHER_FIELDS | ({"steps"} if length else {"patience"})
-    return {"label_smoothing": 0.0} | _without(settings, *told) | length
+    views = {"views": result.config.get("data", {}).get("views", 0)}
+    return {"label_smoothing": 0.0} | _without(settings, *told) | length | views
 
 
 def _settings(result: Result) -> str:
