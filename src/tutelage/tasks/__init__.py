@@ -1,7 +1,14 @@
 """Tasks: what labels and outputs mean, how they are learned and measured; one file each."""
 
 from tutelage.tasks.base import Kind, Task
+from tutelage.tasks.calibration import Calibration, ReliabilityBin, calibration
 from tutelage.tasks.catalogue import TASKS
+from tutelage.tasks.confusion import (
+    ConfusedPair,
+    confusion_matrix,
+    most_confused_classes,
+    most_confused_pairs,
+)
 from tutelage.tasks.labels import (
     UNLABELLED,
     as_list,
@@ -15,32 +22,54 @@ from tutelage.tasks.labels import (
 from tutelage.tasks.losses import TaskLoss
 from tutelage.tasks.metric import Metric, share_error
 from tutelage.tasks.multi_label import BinaryCrossEntropy, MultiLabel
+from tutelage.tasks.output_scores import (
+    ClassScore,
+    Share,
+    TargetScore,
+    class_scores,
+    target_scores,
+)
 from tutelage.tasks.regression import Regression, SquaredError
 from tutelage.tasks.scaling import TargetScaling
 from tutelage.tasks.single_label import CrossEntropy, SingleLabel
 from tutelage.tasks.soft_labels import SoftLabels
+from tutelage.tasks.wrong_rows import row_losses, wrong_rows
 
 __all__ = [
     "TASKS",
     "UNLABELLED",
     "BinaryCrossEntropy",
+    "Calibration",
+    "ClassScore",
+    "ConfusedPair",
     "CrossEntropy",
     "Kind",
     "Metric",
     "MultiLabel",
     "Regression",
+    "ReliabilityBin",
+    "Share",
     "SingleLabel",
     "SoftLabels",
     "SquaredError",
     "TargetScaling",
+    "TargetScore",
     "Task",
     "TaskLoss",
     "as_list",
+    "calibration",
+    "class_scores",
+    "confusion_matrix",
     "fully_labelled",
     "has_label",
     "label_columns",
     "mask_labels",
+    "most_confused_classes",
+    "most_confused_pairs",
     "right_rows",
+    "row_losses",
     "share_error",
+    "target_scores",
     "without_label",
+    "wrong_rows",
 ]
