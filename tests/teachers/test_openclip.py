@@ -135,5 +135,5 @@ def test_weights_trained_with_quickgelu_are_run_with_it(trained, monkeypatch):
     torch.testing.assert_close(encoded(quick, images), reference, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(encoded(plain, images), reference, rtol=1e-4, atol=1e-5)
     assert quick.identity() != plain.identity()
-    saved = saved_config(expected, "tutelage-small/quick")["model_cfg"]
+    saved = saved_config(expected, architecture_config("tutelage-small/quick"))["model_cfg"]
     assert (saved["quick_gelu"], architecture_config("RN50/openai")["quick_gelu"]) == (True, True)

@@ -24,7 +24,9 @@ except ImportError as error:
 
 __all__ = [
     "architecture_config",
+    "list_architectures",
     "load_openclip",
+    "load_saved_openclip",
     "openclip_inputs",
     "openclip_mistakes",
     "saved_config",
@@ -47,6 +49,21 @@ def load_openclip(name: str, *, weights: str = "pretrained") -> Any:
     return _load(architecture, tag)
 
 
+def load_saved_openclip(place: str) -> Any:
+    """Load a model from ``local-dir:FOLDER``, both towers.
+
+    Raises:
+        SourceError: If the folder holds no such model.
+    """
+    return _created(place)
+
+
+def list_architectures() -> list[str]:
+    """Return the names of all architectures that OpenCLIP knows."""
+    names: list[str] = open_clip.list_models()
+    return names
+
+
 def openclip_inputs(model: Any, architecture: str) -> tuple[ImageInput, ModelInput]:
     """Return how images and texts become the input of a model."""
     return _image_input(model), _TextInput(open_clip.get_tokenizer(architecture), architecture)
@@ -55,9 +72,14 @@ def openclip_inputs(model: Any, architecture: str) -> tuple[ImageInput, ModelInp
 def architecture_config(name: str) -> dict[str, Any]:
     """Return the settings of ``ARCH/WEIGHTS`` as OpenCLIP lists them, with the weights' activation.
 
+    Of ``local-dir:FOLDER`` they are those of the folder, complete.
+
     Many weights (all of OpenAI's) were trained with QuickGELU under the name of an architecture that
     has GELU; OpenCLIP only warns of it.
     """
+    if name.startswith("local-dir:"):
+        saved: dict[str, Any] = open_clip.get_model_config(name)
+        return saved
     architecture, _, tag = name.partition("/")
     config: dict[str, Any] = open_clip.get_model_config(architecture)
     if open_clip.get_pretrained_cfg(architecture, tag).get("quick_gelu"):
@@ -65,10 +87,10 @@ def architecture_config(name: str) -> dict[str, Any]:
     return config
 
 
-def saved_config(model: Any, name: str) -> dict[str, Any]:
+def saved_config(model: Any, architecture: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of ``open_clip_config.json``: architecture and preprocessing."""
     return {
-        "model_cfg": architecture_config(name),
+        "model_cfg": architecture,
         "preprocess_cfg": open_clip.model.get_model_preprocess_cfg(model),
     }
 
@@ -165,17 +187,21 @@ def openclip_mistakes(name: str, *, weights: object = "pretrained") -> list[str]
 
 def _load(architecture: str, tag: str) -> Any:
     path = Path(tag).expanduser()
-    pretrained = str(path) if tag and path.is_file() else tag or None
+    return _created(
+        architecture,
+        pretrained=str(path) if tag and path.is_file() else tag or None,
+        force_quick_gelu=bool(architecture_config(f"{architecture}/{tag}").get("quick_gelu")),
+    )
+
+
+def _created(name: str, *, pretrained: str | None = None, **options: Any) -> Any:
     try:
         return open_clip.create_model(
-            architecture,
-            pretrained=pretrained,
-            pretrained_text=False,
-            weights_only=True,
-            force_quick_gelu=bool(architecture_config(f"{architecture}/{tag}").get("quick_gelu")),
+            name, pretrained=pretrained, pretrained_text=False, weights_only=True, **options
         )
     except (OSError, RuntimeError, ValueError, SafetensorError, pickle.UnpicklingError) as error:
+        named = f"{name}/{pretrained}" if pretrained else name
         raise SourceError(
-            f"cannot load openclip:{architecture}/{tag}: {whole_message(error)}; weights are downloaded once and "
+            f"cannot load openclip:{named}: {whole_message(error)}; weights are downloaded once and "
             "then found in the cache; a file must hold the state dict of this architecture"
         ) from error

@@ -79,11 +79,19 @@ def load_encoder(name: str, config: Any, *, loading: Loading) -> Loaded:
 def load_embedding_model(
     name: str, config: Any, *, kind: Literal["text", "image"], loading: Loading
 ) -> tuple[Loaded, EmbeddingModel]:
-    """Load one tower of a model that embeds images and texts in a common space."""
+    """Load one tower of a model that embeds images and texts in a common space.
+
+    Args:
+        name: Folder of the model or of the tower alone, or the model's name on the hub.
+        config: Config of the model, or of the tower.
+        kind: Modality of the tower.
+        loading: Options of loading.
+    """
     import transformers
 
-    tower = EMBEDDING_MODELS[config.model_type][kind]
-    own = config.text_config if kind == "text" else config.vision_config
+    side = "text" if kind == "text" else "vision"
+    tower = EMBEDDING_MODELS[config.model_type.removesuffix(f"_{side}_model")][kind]
+    own = getattr(config, f"{side}_config", config)
     if hasattr(config, "projection_dim"):
         own.projection_dim = config.projection_dim
     model = getattr(transformers, tower.model)

@@ -11,7 +11,14 @@ from tutelage.students.backbone import freeze_backbone
 from tutelage.students.base import Student
 from tutelage.tasks import Kind
 
-__all__ = ["PAIR_STUDENTS", "STUDENTS", "limit_training", "open_student", "student_problems"]
+__all__ = [
+    "PAIR_STUDENTS",
+    "STUDENTS",
+    "limit_training",
+    "open_student",
+    "student_problems",
+    "two_towers",
+]
 
 STUDENTS = {
     "timm": "tutelage.students.timm:TimmStudent",
@@ -72,7 +79,7 @@ def open_student(
         "model_input": model_input,
         "tap": tap,
     }
-    if joined := _JOINED.split(source)[1:]:
+    if joined := two_towers(source):
         return _joined(source, joined, given, params or {})
     if mistake := _timm_alone(source, modality):
         raise StudentError(mistake)
@@ -98,7 +105,7 @@ def student_problems(
         model_input: Input of a ``python:`` student.
         tap: Path of the layer whose input are the features.
     """
-    if joined := _JOINED.split(source)[1:]:
+    if joined := two_towers(source):
         return _joined_problems(source, joined, modality, params or {}, model_input, tap)
     if mistake := _timm_alone(source, modality):
         return [mistake]
@@ -117,6 +124,16 @@ def student_problems(
 
 
 _JOINED = re.compile(r"^(\w+:.+?)\s*\+\s*(?=(?:timm|hf|python|openclip):)")
+
+
+def two_towers(source: str) -> list[str]:
+    """Return the models of images and of texts that ``+`` joins; none if it is one model.
+
+    Example:
+        >>> two_towers("timm:resnet18 + hf:bert"), two_towers("timm:resnet18")
+        (['timm:resnet18', 'hf:bert'], [])
+    """
+    return _JOINED.split(source)[1:]
 
 
 def _timm_alone(source: str, modality: Modality) -> str | None:

@@ -18,10 +18,10 @@ from tutelage.backbones.transformers import (
 from tutelage.data import Modality, Side
 from tutelage.errors import ConfigError, StudentError, TutelageError
 from tutelage.inputs import ImageInput, TextInput
-from tutelage.students.joining import JoinedTowers, Tower
+from tutelage.students.joining import SIDES, JoinedTowers, Tower
 from tutelage.students.pair import PairStudent
 
-__all__ = ["clip_student", "mistakes"]
+__all__ = ["clip_student", "mistakes", "saved_clip_towers"]
 
 
 def mistakes(name: str, *, params: Mapping[str, Any]) -> list[str]:
@@ -84,6 +84,30 @@ def clip_student(
     except TutelageError as error:
         raise StudentError(str(error)) from error
     return PairStudent(JoinedTowers(image, text), output_names=output_names)
+
+
+def saved_clip_towers(folder: Path, *, max_length: int | None = None) -> JoinedTowers:
+    """Load both towers from the folder of a saved student.
+
+    Args:
+        folder: Holds the folders ``image`` and ``text``.
+        max_length: Maximum number of tokens in training.
+
+    Raises:
+        SourceError: If a tower cannot be loaded.
+    """
+    towers = (
+        _clip_tower(
+            str(folder.absolute() / side),
+            load_model_config(str(folder.absolute() / side)),
+            side,
+            weights="pretrained",
+            max_length=max_length,
+            revision=None,
+        )
+        for side in SIDES
+    )
+    return JoinedTowers(*towers)
 
 
 def _clip_tower(

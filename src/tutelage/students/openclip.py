@@ -8,7 +8,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from tutelage.backbones.openclip import (
+    architecture_config,
+    list_architectures,
     load_openclip,
+    load_saved_openclip,
     openclip_inputs,
     openclip_mistakes,
     saved_config,
@@ -19,7 +22,7 @@ from tutelage.inputs import PairInput
 from tutelage.students.base import save_weights
 from tutelage.students.pair import PairStudent
 
-__all__ = ["mistakes", "openclip_student"]
+__all__ = ["mistakes", "openclip_student", "saved_openclip_towers"]
 
 
 def mistakes(name: str, *, params: Mapping[str, Any]) -> list[str]:
@@ -52,21 +55,46 @@ def openclip_student(
             "student.tap: the features of a model of images and texts are its embeddings"
         )
     try:
-        towers = OpenClipTowers(name, weights=weights)
+        model = load_openclip(name, weights=weights)
     except TutelageError as error:
         raise StudentError(str(error)) from error
+    towers = OpenClipTowers(model, architecture_config(name), tokenizer=name.partition("/")[0])
     return PairStudent(towers, output_names=output_names)
 
 
-class OpenClipTowers:
-    """Both towers of an OpenCLIP model."""
+def saved_openclip_towers(folder: Path, architecture: str) -> "OpenClipTowers":
+    """Load both towers from the folder of a saved student.
 
-    def __init__(self, name: str, *, weights: str) -> None:
-        self._name = name
-        model = load_openclip(name, weights=weights)
+    Args:
+        folder: Written by ``OpenClipTowers.save``.
+        architecture: The architecture's name, by which OpenCLIP chooses the tokenizer.
+
+    Raises:
+        SourceError: If the folder cannot be loaded.
+    """
+    place = f"local-dir:{folder.absolute()}"
+    known = architecture in list_architectures()
+    return OpenClipTowers(
+        load_saved_openclip(place),
+        architecture_config(place),
+        tokenizer=architecture if known else place,
+    )
+
+
+class OpenClipTowers:
+    """Both towers of an OpenCLIP model.
+
+    Args:
+        model: The model of OpenCLIP.
+        config: Its architecture's settings, which are saved with it.
+        tokenizer: Name of the architecture whose tokenizer it has.
+    """
+
+    def __init__(self, model: Any, config: Mapping[str, Any], *, tokenizer: str) -> None:
         self.module: nn.Module = model
-        self._model: Any = model
-        self.input = PairInput(*openclip_inputs(model, name.partition("/")[0]))
+        self._model = model
+        self._config = config
+        self.input = PairInput(*openclip_inputs(model, tokenizer))
 
     def features(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return the embeddings of images and of texts, not normalized."""
@@ -77,5 +105,5 @@ class OpenClipTowers:
         """Write a folder for ``open_clip.create_model("local-dir:FOLDER")``."""
         save_weights(self.module, folder)
         (folder / "model.safetensors").rename(folder / "open_clip_model.safetensors")
-        config = saved_config(self._model, self._name)
+        config = saved_config(self._model, self._config)
         (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")

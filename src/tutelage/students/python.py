@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tutelage.backbones.weights import count_parameters
 from tutelage.data import Modality
 from tutelage.errors import StudentError
-from tutelage.inputs import custom_input, empty_batch, input_mistakes
+from tutelage.inputs import PairInput, TextInput, custom_input, empty_batch, input_mistakes
 from tutelage.registry import call_user_factory, naming_user_code
 from tutelage.students.base import evaluating, save_weights, tapped_width
 from tutelage.students.head import Head, find_head
@@ -107,8 +107,11 @@ class PythonStudent:
         return logits
 
     def save(self, folder: Path) -> None:
-        """Write ``model.safetensors``: the state dict of the module."""
+        """Write ``model.safetensors``, the state dict of the module, and the tokenizer if it has one."""
         save_weights(self.model, folder)
+        texts = self.input.text if isinstance(self.input, PairInput) else self.input
+        if isinstance(texts, TextInput):
+            texts.save(folder)
 
     def _takes(self, name: str) -> bool:
         kinds = {parameter.kind for parameter in self._parameters.values()}
