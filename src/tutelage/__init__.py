@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tutelage.config import ExperimentConfig
+    from tutelage.deploy.predict import load
     from tutelage.experiment.check import check
     from tutelage.experiment.extract import extract
     from tutelage.experiment.probe import probe
@@ -38,6 +39,7 @@ __all__ = [
     "compare",
     "extract",
     "kernel_distance",
+    "load",
     "probe",
     "rank",
     "recipe",
@@ -61,6 +63,7 @@ _HOMES = {
     "compare": "tutelage.sweeps.compare",
     "extract": "tutelage.experiment.extract",
     "kernel_distance": "tutelage.regularizers",
+    "load": "tutelage.deploy.predict",
     "probe": "tutelage.experiment.probe",
     "rank": "tutelage.sweeps.rank",
     "recipe": "tutelage.recipes",

@@ -1,8 +1,14 @@
 """Finished runs of small students, trained once for all tests of what is done with them."""
 
+import json
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+from torch import nn
 
 from tutelage import run
 from tutelage.config import load_config
@@ -24,3 +30,102 @@ def digit_run(digits, tmp_path_factory) -> Path:
     }
     run(load_config([settings]))
     return folder / "run"
+
+
+TRAIN = {"steps": 12, "batch_size": 16, "lr": 3e-3, "workers": 0, "device": "cpu"}
+
+
+@pytest.fixture(scope="session")
+def review_run(reviews, small_bert, tmp_path_factory) -> Path:
+    """A small BERT that reads snippets within a template."""
+    folder = tmp_path_factory.mktemp("review-run")
+    settings = {
+        "data": {"source": f"table:{reviews}", "template": "Snippet: {text}\nIt is"},
+        "student": {"source": f"hf:{small_bert}", "params": {"max_length": 40}},
+        "transfer": {"method": "stl"},
+        "train": TRAIN,
+        "output": {"dir": str(folder / "run")},
+    }
+    run(load_config([settings]))
+    return folder / "run"
+
+
+class Small(nn.Module):
+    """A student of pictures and their captions, or of captions alone."""
+
+    def __init__(self, num_classes: int, pictures: bool = False) -> None:
+        super().__init__()
+        self.pixels = nn.Linear(3 * 8 * 8, 6) if pictures else None
+        self.words = nn.EmbeddingBag(31_000, 6)
+        self.head = nn.Linear(6, num_classes)
+
+    def forward(self, *images: torch.Tensor, input_ids: torch.Tensor) -> torch.Tensor:
+        features = self.words(input_ids)
+        if self.pixels is not None:
+            features = features + self.pixels(images[0].flatten(1))
+        return self.head(features.tanh())
+
+
+sys.modules.setdefault("deploy_students", sys.modules[__name__])
+
+
+@pytest.fixture(scope="session")
+def captions(tmp_path_factory) -> Path:
+    """Tables of pictures with two texts, a class, two labels and a number."""
+    folder = tmp_path_factory.mktemp("captions")
+    draw = np.random.default_rng(0)
+    for split, count in (("train", 40), ("test", 13)):
+        lines = []
+        for number in range(count):
+            name = f"{split}-{number}.png"
+            Image.fromarray(draw.integers(0, 256, (9, 11, 3), np.uint8)).save(folder / name)
+            warm, loud = draw.random(2) < 0.5
+            row = {"file": name, "title": f"row {number}", "body": "warm" if warm else "cold"}
+            row |= {"kind": ["no", "yes"][int(warm)], "warm": int(warm), "loud": int(loud)}
+            lines.append(
+                json.dumps(row | {"height": 100 + 30 * float(warm), "id": f"{split}{number}"})
+            )
+        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def caption_run(
+    captions: Path, small_bert: Path, folder: Path, data: dict, *, pictures: bool
+) -> Path:
+    reads = {"tokenizer": str(small_bert), "max_length": 16} | (
+        {"image_size": 8} if pictures else {}
+    )
+    source = {"source": "python:deploy_students:Small", "params": {"pictures": pictures}}
+    settings = {
+        "data": {"source": f"table:{captions}", "text": ["title", "body"], **data},
+        "student": source | {"input": reads},
+        "transfer": {"method": "stl"},
+        "train": TRAIN,
+        "output": {"dir": str(folder)},
+    }
+    run(load_config([settings]))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pair_run(captions, small_bert, tmp_path_factory) -> Path:
+    """A student of a picture and two texts each."""
+    data = {"image": "file", "label": "kind"}
+    folder = tmp_path_factory.mktemp("pair-run") / "run"
+    return caption_run(captions, small_bert, folder, data, pictures=True)
+
+
+@pytest.fixture(scope="session")
+def labels_run(captions, small_bert, tmp_path_factory) -> Path:
+    """A student of two texts that gives several labels."""
+    data = {"task": "multi-label", "label": ["warm", "loud"]}
+    folder = tmp_path_factory.mktemp("labels-run") / "run"
+    return caption_run(captions, small_bert, folder, data, pictures=False)
+
+
+@pytest.fixture(scope="session")
+def numbers_run(captions, small_bert, tmp_path_factory) -> Path:
+    """A student of two texts that gives a number."""
+    data = {"task": "regression", "label": "height"}
+    folder = tmp_path_factory.mktemp("numbers-run") / "run"
+    return caption_run(captions, small_bert, folder, data, pictures=False)

@@ -43,11 +43,18 @@ print(sorted(m for m in sys.modules if m.startswith(("tutelage.teachers", "tutel
 print([path for path in opened if path.startswith(({str(digits)!r}, {str(copied.parent / "cache")!r}))])
 torch.set_printoptions(precision=9)
 print(saved.student.outputs({{"image": torch.full((1, 3, 32, 32), 99, dtype=torch.uint8)}}).tolist())
+paths = sorted(Path({str(copied.parent / "moved")!r}).glob("test/*/*.jpg"))
+student = __import__("tutelage").load({str(copied)!r})
+answers = [one.answer for one in student.predict(paths)]
+print(sum(path.parent.name == answer for path, answer in zip(paths, answers)) / len(paths))
+print(any(m.startswith(("tutelage.teachers", "tutelage.extraction")) for m in sys.modules))
 """
+    shutil.copytree(digits, copied.parent / "moved")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    teachers, data, outputs = done.stdout.splitlines()
-    assert (teachers, data) == ("[]", "[]")
+    teachers, data, outputs, accuracy, later = done.stdout.splitlines()
+    assert (teachers, data, later) == ("[]", "[]", "False")
+    assert float(accuracy) == pytest.approx(read_result(copied).metrics["test"]["accuracy"])
     here = SavedRun.open(copied).student
     with torch.no_grad():
         expected = here.outputs({"image": torch.full((1, 3, 32, 32), 99, dtype=torch.uint8)})

@@ -28,6 +28,7 @@ from tutelage.cli.options import (
 )
 from tutelage.cli.plain_help import Command, Group
 from tutelage.cli.progress import for_console
+from tutelage.cli.ship import add_ship_verbs
 from tutelage.errors import ConfigError, TutelageError
 from tutelage.files import is_of_the_disk
 
@@ -395,6 +396,9 @@ def report(
     from tutelage.cli.compare import report_and_print
 
     report_and_print(folders, path=path, latex=latex, console=out)
+
+
+add_ship_verbs(app)
 
 
 @app.command(cls=Command, rich_help_panel=KEEP)

@@ -25,6 +25,7 @@ _ALPHA_UNKNOWN = {"CUR", "ICNS", "ICO"}
 """Formats whose header does not say whether there is an alpha channel."""
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _MAX_SAMPLE = 258, 262, 281
+_ORIENTATION = 274
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -103,6 +104,25 @@ class Decoding:
             raise DataError(self._reason(error, content, name=name)) from None
         image.info["name"] = name
         return image
+
+    def converted(self, image: Image.Image, *, name: str) -> Image.Image:
+        """Return an opened or drawn picture as upright RGB, as ``decode`` does.
+
+        Raises:
+            DataError: If it is damaged or above ``max_pixels``, or the value of white is unknown.
+        """
+        if image.width * image.height > self.max_pixels:
+            raise DataError(_too_large(name, image.width * image.height, limit=self.max_pixels))
+        try:
+            image.load()
+            turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+            converted = self._rgb(image, turn, name=name)
+        except DataError:
+            raise
+        except Exception as error:  # noqa: BLE001 - decoders raise errors of any type
+            raise DataError(f"image {name} cannot be decoded ({first_line(error)})") from None
+        converted.info["name"] = name
+        return converted
 
     def mark(self, content: bytes) -> bytes:
         """Return what is appended to a picture's content in the cache key.

@@ -17,7 +17,7 @@ from tutelage.errors import ConfigError, DataError
 from tutelage.registry import bind, import_object, split_scheme
 from tutelage.tasks import TASKS, has_label, without_label
 
-__all__ = ["READERS", "read_data", "read_unlabelled"]
+__all__ = ["READERS", "read_data", "read_source", "read_unlabelled"]
 
 READERS = {
     "folder": "tutelage.data.folder:read_folder",
@@ -43,7 +43,7 @@ def read_data(config: DataConfig, *, allow_faults: bool = False) -> Data:
         >>> read_data(DataConfig(source="table:reviews.csv", text="review"))  # doctest: +SKIP
     """
     source, task = config.source, config.task
-    data = _read(
+    data = read_source(
         source,
         columns=Columns.of(config),
         names=SplitNames.of(config),
@@ -85,7 +85,7 @@ def read_unlabelled(config: DataConfig, *, like: Data, allow_faults: bool = Fals
     if config.unlabelled is None:
         return None
     with _naming_settings_of_unlabelled():
-        data = _read(
+        data = read_source(
             config.unlabelled,
             columns=Columns.of(config).without_labels(like=like.columns),
             names=SplitNames(train=config.unlabelled_split, read_test=False),
@@ -111,7 +111,7 @@ def read_unlabelled(config: DataConfig, *, like: Data, allow_faults: bool = Fals
     )
 
 
-def _read(
+def read_source(
     source: str,
     *,
     columns: Columns,
@@ -120,6 +120,20 @@ def _read(
     decoding: Decoding,
     params_at: str = "data.params",
 ) -> Data:
+    """Read a data string as it is, without a check of its labels.
+
+    Args:
+        source: The data string.
+        columns: Columns of inputs and labels; labels may be left unread.
+        names: Names of the splits.
+        params: Options of the scheme.
+        decoding: How pictures become RGB.
+        params_at: Path of the options in the settings, for messages.
+
+    Raises:
+        ConfigError: If the source or an option cannot be understood.
+        DataError: If files, columns, ids or labels cannot be used.
+    """
     if ":" not in source and Path(source).exists():
         raise ConfigError(
             f"data {source!r} has no scheme; write folder:{source} for pictures, or table:{source} for "

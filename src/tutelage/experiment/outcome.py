@@ -15,7 +15,7 @@ from tutelage.experiment.parts import Prepared
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.shares import variance_shares
 from tutelage.experiment.teacher_features import Teacher
-from tutelage.results.result import Result, StudentInfo, TeacherInfo
+from tutelage.results.result import InputColumns, Result, StudentInfo, TeacherInfo
 from tutelage.results.run_folder import RunFolder
 from tutelage.results.shell import command_line
 from tutelage.students import Student, fold_target_scaling
@@ -102,6 +102,7 @@ def describe(
         seed=config.seed,
         steps=config.train.known_steps,
         automatic_steps=plan.rule is not None,
+        inputs=_inputs(plan),
         task=plan.task.kind,
         metric=plan.task.lead.name,
         metrics=metrics,
@@ -116,6 +117,11 @@ def describe(
         command=command_line(*again),
         config=config.model_dump(mode="json", exclude_none=True),
     )
+
+
+def _inputs(plan: Plan) -> InputColumns | None:
+    columns = plan.data.columns
+    return None if columns is None else InputColumns(image=columns.image, text=columns.text)
 
 
 def _student_info(

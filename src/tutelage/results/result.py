@@ -24,6 +24,7 @@ from tutelage.files.tensors import DamagedTensorsError, read_tensors
 from tutelage.tasks import TASKS, Kind, Metric
 
 __all__ = [
+    "InputColumns",
     "Result",
     "StudentInfo",
     "TeacherInfo",
@@ -79,6 +80,13 @@ class TeacherInfo(ResultPart):
     doubts: tuple[str, ...] = ()
 
 
+class InputColumns(ResultPart):
+    """Columns of a table that the student reads."""
+
+    image: str | None = None
+    text: tuple[str, ...] | None = None
+
+
 class Result(ResultPart):
     """A finished run.
 
@@ -108,6 +116,7 @@ class Result(ResultPart):
         files: Digest of each file of the folder that the run wrote, by name.
         standardized: Whether the transfer term saw standardized teachers' columns; None in results
             of version 0.1, whose config says so.
+        inputs: The columns that were read, named or detected; None if the data is no table.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -132,6 +141,7 @@ class Result(ResultPart):
     files: dict[str, str] = {}
     standardized: bool | None = None
     automatic_steps: bool = False
+    inputs: InputColumns | None = None
 
     @property
     def teachers_standardized(self) -> bool:

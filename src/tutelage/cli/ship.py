@@ -1,0 +1,100 @@
+"""The verbs that put a finished run to use."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tutelage.cli.console import err, out
+from tutelage.cli.plain_help import Command
+from tutelage.cli.progress import for_console
+
+__all__ = ["SHIP", "add_ship_verbs"]
+
+SHIP = "Ship"
+
+RunArgument = Annotated[
+    Path, typer.Argument(help="Folder of a finished run, such as runs/flowers", metavar="RUN")
+]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(help="Split to read; of a folder of pictures, a folder in it", metavar="NAME"),
+]
+SkipOption = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Leave out rows that cannot be read")
+]
+BatchOption = Annotated[
+    int | None, typer.Option(min=1, help="Rows at once; by default as in training", metavar="N")
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(help="auto, cpu or a device such as cuda:1; by default as in training"),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(min=0, help="Processes that prepare rows; by default as in training", metavar="N"),
+]
+DataSetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="A setting of the data, such as data.text=review", metavar="PATH=VALUE"
+    ),
+]
+
+
+def add_ship_verbs(app: typer.Typer) -> None:
+    """Add the verbs to the command."""
+    for verb in VERBS:
+        app.command(cls=Command, rich_help_panel=SHIP)(verb)
+
+
+def predict(
+    run: RunArgument,
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Data as in training, with labels or none; a folder of pictures, a table, a text "
+            "file, a picture, or a sentence",
+            metavar="DATA",
+        ),
+    ],
+    path: Annotated[
+        Path | None,
+        typer.Option("--out", help="The file to write: .csv, .jsonl or .parquet", metavar="FILE"),
+    ] = None,
+    split: SplitOption = None,
+    top: Annotated[int, typer.Option(min=1, help="Give the N likeliest classes", metavar="N")] = 1,
+    every: Annotated[
+        bool, typer.Option("--probabilities", help="Give the probability of every class")
+    ] = False,
+    skip_unreadable: SkipOption = False,
+    batch_size: BatchOption = None,
+    device: DeviceOption = None,
+    workers: WorkersOption = None,
+    settings: DataSetOption = None,
+) -> None:
+    """Predict rows by the student of a finished run.
+
+    Without --out, the predictions of up to 20 rows are printed.
+    """
+    from tutelage.cli.predict import predict_and_print
+
+    predict_and_print(
+        run,
+        data,
+        path=path,
+        split=split,
+        top=top,
+        every=every,
+        skip_unreadable=skip_unreadable,
+        batch_size=batch_size,
+        device=device,
+        workers=workers,
+        settings=settings or (),
+        console=out,
+        progress=for_console(err),
+    )
+
+
+VERBS: tuple[Callable[..., Any], ...] = (predict,)

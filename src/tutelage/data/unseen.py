@@ -1,0 +1,201 @@
+"""Rows for a trained student: any source that training takes, a folder, a table, or a single row."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from tutelage.config.data import DataConfig
+from tutelage.data.base import UNLABELLED, Columns, Data, Modality, Split, SplitNames
+from tutelage.data.decoding import Decoding
+from tutelage.data.given import GivenRows
+from tutelage.data.images import EXTENSIONS
+from tutelage.data.read import READERS, read_source
+from tutelage.data.tables.files import table_kind
+from tutelage.data.tables.plain_text import is_text_file
+from tutelage.data.tables.saved import is_saved
+from tutelage.errors import ConfigError, DataError
+
+__all__ = ["UnseenRows", "read_labelled", "read_unseen"]
+
+
+@dataclass(frozen=True)
+class UnseenRows:
+    """Rows to predict.
+
+    Attributes:
+        splits: The rows by split; one split where the source has none.
+        notes: How the source was read, where that is not plain.
+    """
+
+    splits: tuple[Split, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_unseen(
+    source: str,
+    config: DataConfig,
+    *,
+    modality: Modality,
+    like: Columns,
+    split: str | None = None,
+) -> UnseenRows:
+    """Read rows without their labels, if they have any.
+
+    Args:
+        source: A data string; a folder of pictures at any depth; a table or text file; a picture; or
+            a sentence.
+        config: Settings of the data that the student was trained on, with the options of ``source``.
+        modality: Modality of the rows that the student reads.
+        like: Columns that it was trained on.
+        split: Name of the split, or of the folder in a folder of pictures; all by default.
+
+    Raises:
+        ConfigError: If the source cannot be understood.
+        DataError: If it cannot be read, has no such split, or holds rows of another modality.
+    """
+    named = _named(source, modality)
+    if named is None:
+        rows = GivenRows([source], modality, like, Decoding.of(config))
+        return UnseenRows((Split("given", rows, ["0"], torch.tensor([UNLABELLED])),))
+    data = _read(named, config, like=like, split=split, labelled=False)
+    _refuse_other_modality(data, named, modality=modality, like=like)
+    splits = tuple(data.splits.values())
+    if named.startswith("folder:"):
+        splits = (splits[0] if split is None else _below(splits[0], split, named),)
+    elif split is not None:
+        splits = (replace(splits[0], name=split),)
+    return UnseenRows(splits, data.notes)
+
+
+def read_labelled(
+    source: str,
+    config: DataConfig,
+    *,
+    modality: Modality,
+    like: Columns,
+    split: str | None = None,
+) -> Data:
+    """Read rows with their labels, whose names are those of this source.
+
+    The arguments are those of ``read_unseen``; a single row has no label.
+
+    Returns:
+        The data; its split to measure is ``train`` if ``split`` is given.
+
+    Raises:
+        ConfigError: If the source cannot be understood.
+        DataError: As ``read_unseen``, or if labels are missing.
+    """
+    named = _named(source, modality)
+    if named is None:
+        raise ConfigError(f"{source[:80]!r} is a single row, which has no label to compare with")
+    data = _read(named, config, like=like, split=split, labelled=True)
+    _refuse_other_modality(data, named, modality=modality, like=like)
+    return data
+
+
+def _named(source: str, modality: Modality) -> str | None:
+    """The data string of what is given; None if it is itself a row."""
+    if source.partition(":")[0] in READERS:
+        return source
+    path = Path(source).expanduser()
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError):  # a sentence that is too long for a name
+        is_folder = is_file = False
+    if is_folder:
+        tables = modality != "image" or is_saved(path)
+        return f"{'table' if tables else 'folder'}:{source}"
+    if is_file and (table_kind(path) is not None or is_text_file(path)):
+        return f"table:{source}"
+    if modality == "image":
+        if is_file:
+            return None
+        raise DataError(
+            f"there is no file or folder {source}; give a picture, a folder of pictures, a table, or a "
+            "data string such as folder:DIR or table:FILE"
+        )
+    if modality == "image+text":
+        raise DataError(
+            f"{source[:80]!r} is no table; the student reads an image and a text of each row: give a "
+            "table with both (table:FILE), or predict in Python from dicts"
+        )
+    if is_file or _looks_like_a_file(path):
+        what = "is no table or text file" if is_file else "does not exist"
+        raise DataError(
+            f"the file {source} {what}; give a table (csv, jsonl, parquet), a text file with one row a "
+            "line (.txt), or a sentence"
+        )
+    return None
+
+
+def _looks_like_a_file(path: Path) -> bool:
+    known = {".csv", ".tsv", ".json", ".jsonl", ".parquet", ".arrow", ".txt", ".toml"}
+    return path.suffix.lower() in known | EXTENSIONS and " " not in path.name
+
+
+def _read(
+    source: str, config: DataConfig, *, like: Columns, split: str | None, labelled: bool
+) -> Data:
+    columns = Columns.of(config)
+    is_folder = source.startswith("folder:")
+    if is_folder:
+        columns = Columns() if labelled else Columns(label=None)
+    elif labelled:
+        columns = _as_in_training(columns, like)
+    else:
+        columns = columns.without_labels(like=like)
+    names = SplitNames() if split is None else SplitNames(train=split, read_test=False)
+    if is_folder and not labelled:
+        names = SplitNames()
+    with _naming_options():
+        return read_source(
+            source,
+            columns=columns,
+            names=names,
+            params=config.params,
+            decoding=Decoding.of(config),
+        )
+
+
+def _as_in_training(columns: Columns, like: Columns) -> Columns:
+    """The columns with those of inputs that were detected in training, where the config names none."""
+    if columns.image is not None or columns.text is not None:
+        return columns
+    return replace(columns, image=like.image, text=like.text)
+
+
+def _refuse_other_modality(data: Data, source: str, *, modality: Modality, like: Columns) -> None:
+    if data.modality == modality:
+        return
+    wanted = ", ".join(filter(None, (like.image, *(like.text or ()))))
+    columns = f" (it was trained on the column{'s' * (', ' in wanted)} {wanted})" if wanted else ""
+    raise DataError(
+        f"{source} holds {data.modality}s, but the student reads {modality}s{columns}; give rows of the "
+        "same kind"
+    )
+
+
+def _below(split: Split, folder: str, source: str) -> Split:
+    """The pictures in one of the folders at the top."""
+    prefix = folder.strip("/") + "/"
+    numbers = [number for number, name in enumerate(split.ids) if name.startswith(prefix)]
+    if not numbers:
+        tops = sorted({name.partition("/")[0] for name in split.ids if "/" in name})
+        raise DataError(
+            f"{source} has no pictures in a folder {folder!r}; its folders: {', '.join(tops) or 'none'}"
+        )
+    return split.select(numbers, name=folder)
+
+
+@contextmanager
+def _naming_options() -> Iterator[None]:
+    """Name the option of the command in messages of readers, which know the settings of a run."""
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        text = str(error).replace("name it by data.train", "name one by --split")
+        raise type(error)(text.replace("for data.train", "for --split")) from error

@@ -1,0 +1,160 @@
+"""``tutelage predict``: any source, its ids, unreadable rows, and the accuracy of the run."""
+
+import csv
+import json
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+
+from tutelage.data import open_data
+from tutelage.results.result import read_result
+
+
+def table(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["id"]: row for row in csv.DictReader(file)}
+
+
+def accuracy(folder, predicted):
+    """Of the evaluated rows of a run, joined by their ids."""
+    result = read_result(folder)
+    from tutelage.deploy.saved import SavedRun
+
+    _, splits = open_data(SavedRun.open(folder).config.data)
+    rows = splits.evaluated
+    right = [
+        predicted[name]["prediction"] == result.classes[label]
+        for name, label in zip(rows.ids, rows.labels.tolist(), strict=True)
+    ]
+    return sum(right) / len(right)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"), [("digit_run", "digits"), ("review_run", "reviews"), ("pair_run", "captions")]
+)
+def test_the_accuracy_of_the_run(kind, data, command, tmp_path, request):
+    folder, source = (request.getfixturevalue(name) for name in (kind, data))
+    scheme = "folder" if kind == "digit_run" else "table"
+    out = tmp_path / "p.csv"
+    code, said, err = command(
+        "predict", folder, f"{scheme}:{source}", "--split", "test", "--out", out
+    )
+    assert code == 0, err
+    assert f"wrote {out}: {read_result(folder).rows['test']} rows (" in said
+    found = accuracy(folder, table(out))
+    assert found == pytest.approx(read_result(folder).metrics["test"]["accuracy"], abs=1e-9)
+
+
+def test_several_splits_are_named(review_run, reviews, command, tmp_path):
+    out = tmp_path / "p.parquet"
+    assert command("predict", review_run, reviews, "--out", out, "--top", 2)[0] == 0
+    rows = pq.read_table(out).to_pylist()
+    assert [sum(row["split"] == name for row in rows) for name in ("train", "test")] == [60, 24]
+    assert {row["prediction"] for row in rows} | {row["prediction_2"] for row in rows} == {
+        *("fresh", "rotten")
+    }
+
+
+def test_new_pictures_without_class_folders(digit_run, digits, command, tmp_path):
+    new = tmp_path / "new"
+    (new / "deep").mkdir(parents=True)
+    shutil.copy(digits / "test/five/20.jpg", new / "a.jpg")
+    shutil.copy(digits / "test/eight/20.jpg", new / "deep/b.jpg")
+    out = tmp_path / "p.jsonl"
+    assert command("predict", digit_run, new, "--out", out, "--probabilities")[0] == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["id"] for row in rows] == ["a.jpg", "deep/b.jpg"]
+    assert sum(rows[0][f"p({name})"] for name in ("eight", "five", "three")) == pytest.approx(1)
+    code, said, _ = command("predict", digit_run, new)  # printed
+    assert code == 0
+    assert "deep/b.jpg" in said
+    code, said, _ = command("predict", digit_run, new / "a.jpg")
+    assert code == 0
+    assert rows[0]["prediction"] in said
+
+
+def test_a_sentence_a_text_file_and_a_table_with_other_columns(review_run, command, tmp_path):
+    code, said, _ = command("predict", review_run, "a fine film")
+    assert code == 0
+    assert {"fresh", "rotten"} <= set(said.split())
+    (tmp_path / "new.txt").write_text("a fine film\n\ndull\n")
+    code, said, err = command(
+        "predict", review_run, tmp_path / "new.txt", "--out", tmp_path / "p.csv"
+    )
+    assert (code, "2 rows" in said, "blank line" in err) == (0, True, True)
+    (tmp_path / "new.csv").write_text("key,review\nk1,a fine film\n")
+    code, said, err = command("predict", review_run, tmp_path / "new.csv")
+    assert code == 2
+    assert "no column 'text'" in err
+    sets = ("--set", "data.template=Snippet: {review}\nIt is", "--set", "data.id=key")
+    code, said, err = command("predict", review_run, tmp_path / "new.csv", *sets)
+    assert (code, "k1" in said) == (0, True), err
+
+
+def test_rows_that_cannot_be_read(digit_run, digits, review_run, command, tmp_path):
+    new, out = tmp_path / "new", tmp_path / "p.csv"
+    shutil.copytree(digits / "test/five", new)
+    (new / "broken.jpg").write_text("hello")
+    code, _, err = command("predict", digit_run, new, "--out", out)
+    assert (code, out.exists()) == (2, False)
+    assert "row 'broken.jpg' cannot be read" in err
+    assert "--skip-unreadable" in err
+    code, said, _ = command("predict", digit_run, new, "--out", out, "--skip-unreadable")
+    assert code == 0
+    assert "skipped 1 of 9 rows" in said
+    assert "broken.jpg: image" in said
+    assert set(table(out)) == {f"{n}.jpg" for n in range(20, 28)}
+
+    texts = tmp_path / "gaps.jsonl"
+    texts.write_text('{"id": "x", "text": null}\n{"id": "y", "text": "fine"}\n')
+    code, _, err = command("predict", review_run, texts, "--out", out)
+    assert (code, "row 'x' cannot be read" in err) == (2, True)
+    assert command("predict", review_run, texts, "--out", out, "--skip-unreadable")[0] == 0
+    assert set(table(out)) == {"y"}
+
+
+def test_labels_and_numbers(labels_run, numbers_run, captions, command, tmp_path):
+    out = tmp_path / "p.jsonl"
+    assert command("predict", labels_run, captions, "--split", "test", "--out", out)[0] == 0
+    row = json.loads(out.read_text().splitlines()[0])
+    assert row["id"] == "test0"
+    assert row["prediction"] == [n for n in ("warm", "loud") if row[f"p({n})"] >= 0.5]
+    assert command("predict", numbers_run, captions, "--split", "test", "--out", out)[0] == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    heights = [
+        json.loads(line)["height"]
+        for line in (captions / "test.jsonl").read_text().split("\n")[:-1]
+    ]
+    errors = [abs(row["prediction"] - height) for row, height in zip(rows, heights, strict=True)]
+    mae = read_result(numbers_run).metrics["test"]["mae"]
+    assert sum(errors) / len(errors) == pytest.approx(mae, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "says"),
+    [
+        ("digit_run", ["nowhere"], "there is no file or folder nowhere"),
+        ("digit_run", ["table:{reviews}"], "holds texts, but the student reads images"),
+        ("digit_run", ["{digits}"], "has 84 rows; give a file to write them to"),
+        (
+            "digit_run",
+            ["{digits}", "--split", "tset"],
+            "no pictures in a folder 'tset'; its folders: test",
+        ),
+        ("digit_run", ["{digits}", "--out", "p.xls"], "cannot tell how to write"),
+        ("digit_run", ["{digits}", "--set", "train.lr=3"], "only settings of the data to read"),
+        ("review_run", ["nowhere.csv"], "the file nowhere.csv does not exist"),
+        ("review_run", ["folder:{digits}"], "holds images, but the student reads texts"),
+        ("review_run", ["{reviews}", "--split", "dev"], "has no split 'dev' for --split"),
+        ("pair_run", ["a sentence"], "the student reads an image and a text of each row"),
+        ("labels_run", ["{captions}", "--top", "2"], "gives all 2 labels anyway"),
+        ("numbers_run", ["{captions}", "--probabilities"], "regression has none"),
+    ],
+)
+def test_mistakes(kind, words, says, command, request):
+    folder = request.getfixturevalue(kind)
+    known = {name: request.getfixturevalue(name) for name in ("digits", "reviews", "captions")}
+    code, _, err = command("predict", folder, *(word.format(**known) for word in words))
+    assert code == 2
+    assert says in " ".join(err.split())
