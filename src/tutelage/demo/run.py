@@ -1,24 +1,31 @@
-"""A packaged demo: one student, several methods, several seeds."""
+"""A packaged demo: fine-tuning, AFT as published, and the student of ``--auto``, over several seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from tutelage.config import ExperimentConfig
-from tutelage.demo.demos import Demo, DemoMethod
+from tutelage.demo.demos import Demo
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.run import run
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import extract_features
 from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
-from tutelage.probes import Probe
 from tutelage.progress import Progress
-from tutelage.report import print_result, write_report
-from tutelage.results.result import Result
-from tutelage.sweeps.processes import Pool, cores, process_pool
-from tutelage.sweeps.tune import extract_first
+from tutelage.report import print_comparison, write_page, write_report
+from tutelage.report.account import how_chosen, title_of, what_was_tried
+from tutelage.report.units import amount
+from tutelage.results.folders import read_run
+from tutelage.results.grouping import compare_runs
+from tutelage.results.result import Result, read_result
+from tutelage.results.unlabelled import learns_from_unlabelled
+from tutelage.sweeps.auto import auto
+from tutelage.sweeps.choice import Choice
+from tutelage.sweeps.processes import cores, process_pool
+from tutelage.sweeps.search_space import SearchPoint
+from tutelage.sweeps.tune import tune
 
 __all__ = ["SEEDS", "run_demo"]
 
@@ -35,104 +42,128 @@ def run_demo(
     jobs: int | None = None,
     settings: Sequence[str] = (),
 ) -> Path:
-    """Choose on a hold-out, then train in each chosen way on all training rows, with several seeds.
+    """Search on folds of the training rows, then train what was found with several seeds.
 
-    An interrupted demo resumes. The test rows are read only at the end of each run, and select
-    nothing.
+    The students: standard fine-tuning at its best settings; AFT as published; what ``tutelage train
+    --auto`` chooses, and, if that learns from rows without a label, the same without them. An
+    interrupted demo resumes. The test rows are read only at the end of each run, and select nothing.
 
     Args:
         demo: Which demo.
-        folder: Receives a folder a run, and ``report.html``.
+        folder: Receives the searches ``auto`` and ``beta``, a folder a run, and ``report.html``.
         console: Receives the table.
         progress: Receives progress reports.
-        seeds: Runs of each kind.
+        seeds: Runs of each student.
         jobs: Processes; by default one a core, at most 8.
         settings: Other settings for all runs, as ``path=value``.
 
     Returns:
         The report's path.
     """
-    config = partial(demo.config, settings=settings)
-    extract_first(
-        config(folder, DemoMethod("aft", unlabelled=True)), methods=["aft"], progress=progress
-    )
-    probe = _probe(config(folder, DemoMethod("aft")), progress)
-    with process_pool(jobs or min(cores(), 8)) as processes:
-        trials = [
-            config(folder / "holdout" / way.name, way, evaluate="holdout") for way in demo.tried
-        ]
-        found = _run_all(trials, processes, label="choose on a hold-out", progress=progress)
-        held = {
-            way: result.metrics["holdout"]["accuracy"]
-            for way, result in zip(demo.tried, found, strict=True)
-        }
-        methods = _chosen(held)
-        configs = [
-            config(folder / f"{way.name}-seed-{seed}", way, seed=seed)
-            for seed in range(seeds)
-            for way in (DemoMethod("stl"), *methods)
-        ]
-        results = _run_all(configs, processes, label=f"{seeds} seeds", progress=progress)
-    folders = [one.output.dir for one in configs]
-    picked = folder / f"{max(held, key=held.__getitem__).name}-seed-0"
+    jobs = jobs or min(cores(), 8)
+    config = demo.config(folder / "auto", settings=settings)
+    choice = auto(config, budget=demo.budget, jobs=jobs, progress=progress)
+    plain = _trained(config, choice, choice.baseline)
+    students = [plain, _published(plain, folder, jobs=jobs, progress=progress)]
+    if choice.chosen != choice.baseline:
+        chosen = _trained(config, choice, choice.chosen)
+        students += [*_without_unlabelled(chosen, folder), chosen]
+    configs = [_with_seed(student, seed) for student in students for seed in range(seeds)]
+    _train(configs[::-1], jobs=jobs, label=f"{seeds} seeds", progress=progress)
 
-    probes = {demo.teacher: probe.score}
-    page = write_report(
-        folders,
-        path=folder / "report.html",
-        title=demo.title,
-        probes=probes,
-        notes=_notes(demo, held, results),
-        picked=picked,
+    comparison = compare_runs(
+        [read_run(one.output.dir) for one in configs],
+        picked=read_result(students[-1].output.dir),
+        probes={demo.teacher: _probe(config, progress)},
+        tuned=True,
     )
-    print_result(folders, probes=probes, picked=picked, console=console)
-    console.print(f"report   {page}", highlight=False, markup=False, soft_wrap=True)
+    page = write_page(
+        comparison, path=folder / "report.html", title=demo.title, notes=_notes(demo, choice)
+    )
+    print_comparison(comparison, console=console)
+    for name, path in {"search": write_report([config.output.dir]), "report": page}.items():
+        console.print(f"{name}   {path}", highlight=False, markup=False, soft_wrap=True)
     return page
 
 
-def _chosen(held: Mapping[DemoMethod, float]) -> list[DemoMethod]:
-    """The best AFT and the best probe distillation on labelled rows, and the best of all."""
-
-    def best(methods: Sequence[DemoMethod]) -> list[DemoMethod]:
-        return [max(methods, key=held.__getitem__)] if methods else []
-
-    alone = [
-        best([way for way in held if way.method == method and not way.unlabelled])
-        for method in ("aft", "probe")
-    ]
-    return list(dict.fromkeys([*alone[0], *alone[1], *best(list(held))]))
+def _trained(config: ExperimentConfig, choice: Choice, name: str) -> ExperimentConfig:
+    """The config of one of the two runs that a search ends with."""
+    one = choice.named(name)
+    place = "chosen" if name == choice.chosen else "baseline"
+    return SearchPoint(one.method, one.settings).applied(config, folder=config.output.dir / place)
 
 
-def _notes(demo: Demo, held: Mapping[DemoMethod, float], results: Sequence[Result]) -> list[str]:
-    scores = "; ".join(f"{tried.label}: {accuracy:.1%}" for tried, accuracy in held.items())
-    labelled, unlabelled = (
-        max(result.rows.get(kind, 0) for result in results) for kind in ("train", "unlabelled")
+def _published(
+    plain: ExperimentConfig, folder: Path, *, jobs: int, progress: Progress
+) -> ExperimentConfig:
+    """AFT on the labelled rows, at the settings of standard fine-tuning; beta is chosen on the folds."""
+    config = plain.replace(
+        {
+            "transfer.method": "aft",
+            "train.unlabelled_share": 0.0,
+            "output.dir": folder / "beta",
+        }
     )
-    rows = f"{labelled:,} training examples have a label."
-    if unlabelled:
-        rows += f" Methods marked “+ unlabelled” also use {unlabelled:,} unlabelled examples."
+    best = tune(config, jobs=jobs, retrain=False, progress=progress).best
+    return SearchPoint(best.method, best.settings).applied(config, folder=folder / "aft")
+
+
+def _without_unlabelled(chosen: ExperimentConfig, folder: Path) -> list[ExperimentConfig]:
+    """The chosen student, trained on labelled rows alone; none if it was so already."""
+    if not learns_from_unlabelled(read_result(chosen.output.dir)):
+        return []
     return [
-        f"Methods and strengths were selected by their accuracy on a hold-out of the training examples "
-        f"({scores}). The test examples were never used for selection.",
-        rows,
+        chosen.replace({"train.unlabelled_share": 0.0, "output.dir": folder / "chosen-labelled"})
+    ]
+
+
+def _with_seed(student: ExperimentConfig, seed: int) -> ExperimentConfig:
+    """The same with another seed, in a folder of its own."""
+    if seed == student.seed:
+        return student
+    folder = student.output.dir
+    return student.replace(
+        {"seed": seed, "output.dir": folder.with_name(f"{folder.name}-seed-{seed}")}
+    )
+
+
+def _train(
+    configs: Sequence[ExperimentConfig], *, jobs: int, label: str, progress: Progress
+) -> None:
+    """Run experiments in parallel; finished ones are left as they are."""
+    with (
+        process_pool(jobs) as processes,
+        progress.track(label, len(configs), unit="runs") as update,
+    ):
+        for done, _ in enumerate(processes.run(partial(run, resume=True), configs), start=1):
+            update(done)
+
+
+def _probe(config: ExperimentConfig, progress: Progress) -> float:
+    """The teacher's linear probe, fitted on the training rows."""
+    plan, runtime = Plan.of(config), Runtime.of(config, progress)
+    rows = ProbedRows.of(plan, extract_features(plan, runtime), runtime)
+    return teacher_probe(plan, rows, runtime).score
+
+
+def _notes(demo: Demo, choice: Choice) -> list[str]:
+    """Paragraphs on how settings were chosen, on the rows, and on the student."""
+    ahead = (
+        "" if choice.gain is None else f", {amount(choice.gain, choice.metric)} on held-out rows"
+    )
+    rows = _rows(choice)
+    return [
+        f"tutelage train --auto chose {title_of(choice.named(choice.chosen))}{ahead}, by "
+        f"{choice.folds} folds of the {rows['train']:,} labelled training rows. "
+        + " ".join([*what_was_tried(choice), *how_chosen(choice)])
+        + " auto/report.html has the search.",
+        "AFT is as published: labelled rows alone, the learning rate and patience of standard "
+        "fine-tuning, β chosen on the same folds. "
+        f"“+ unlabelled” marks what also learns from {rows.get('unlabelled', 0):,} rows without a label.",
         demo.student,
     ]
 
 
-def _run_all(
-    configs: Sequence[ExperimentConfig], processes: Pool, *, label: str, progress: Progress
-) -> list[Result]:
-    """Run experiments in parallel; finished ones are read."""
-    results: dict[int, Result] = {}
-    with progress.track(label, len(configs), unit="runs") as update:
-        for number, result in processes.run(partial(run, resume=True), configs):
-            results[number] = result
-            update(len(results))
-    return [results[number] for number in range(len(configs))]
-
-
-def _probe(config: ExperimentConfig, progress: Progress) -> Probe:
-    """The teacher's linear probe on the rows that the students saw."""
-    plan, runtime = Plan.of(config), Runtime.of(config, progress)
-    rows = ProbedRows.of(plan, extract_features(plan, runtime), runtime)
-    return teacher_probe(plan, rows, runtime)
+def _rows(choice: Choice) -> dict[str, int]:
+    results: list[Result] = [one for one in (choice.result, choice.baseline_result) if one]
+    return {name: count for result in results for name, count in result.rows.items()}
