@@ -1,88 +1,87 @@
-"""The demos from end to end, shortened: their settings are what is shortened, not their parts."""
+"""The demos: one from end to end, shortened in its settings alone; the other as far as training."""
 
 from dataclasses import replace
+from functools import partial
 
 from rich.console import Console
 
-from tutelage.demo.demos import IMAGES, TEXTS, DemoMethod
-from tutelage.demo.run import run_demo
+from tutelage.demo.demos import IMAGES, TEXTS
+from tutelage.demo.run import run_demo, students_of
+from tutelage.experiment.parts import build_student
+from tutelage.experiment.plan import Plan
 from tutelage.progress import Silent
 from tutelage.results.result import read_result
+from tutelage.results.tuning import read_tuning
+from tutelage.sweeps.choice import read_choice
 
-SHORT = ("train.steps=3", "train.batch_size=16")
-SHORT_TEXTS = (
-    *SHORT,
-    "data.params.train=400",
-    "data.params.unlabelled=60",
-    "data.params.test=40",
-    "teachers.0.params.max_length=16",
-)
-SHORT_IMAGES = (
-    *SHORT,
-    "data.params.train=100",
+SHORT = (
+    "train.patience=0.01",
+    "train.batch_size=16",
+    "tune.folds=2",
+    "tune.beta=[3.0]",
     "data.params.unlabelled=30",
     "data.params.test=40",
 )
-TRIED = (
-    *(DemoMethod("aft", {"beta": beta}) for beta in (3.0, 30.0)),
-    DemoMethod("probe", {"mix": 0.7}),
-    DemoMethod("probe", {"mix": 0.7}, unlabelled=True),
-)
 
 
-def test_demo_chooses_on_a_hold_out_and_compares(tmp_path, monkeypatch):
+def test_demo_searches_on_folds_and_compares_over_seeds(tmp_path, monkeypatch):
     monkeypatch.setenv("TUTELAGE_CACHE", str(tmp_path / "cache"))
-    console = Console(record=True, width=200)
-    page = run_demo(
-        replace(TEXTS, tried=TRIED),
-        tmp_path / "demo",
-        console=console,
-        progress=Silent(),
-        seeds=2,
-        jobs=1,
-        settings=SHORT_TEXTS,
-    )
+    console, folder = Console(record=True, width=200), tmp_path / "demo"
+    arguments = {"console": console, "progress": Silent(), "seeds": 2, "jobs": 1, "settings": SHORT}
+    page = run_demo(replace(IMAGES, budget="15"), folder, **arguments)
     said = console.export_text()
-    assert "MiniLM-L6" in said
+    assert "EfficientNet-Lite0" in said
     assert str(page) in said
-    held = {
-        way.name: read_result(page.parent / "holdout" / way.name).metrics["holdout"]["accuracy"]
-        for way in TRIED
-    }
-    strength = max((3, 30), key=lambda beta: held[f"aft-beta-{beta}"])
-    best = max(held, key=held.get)
-    expected = dict.fromkeys(["stl", f"aft-beta-{strength}", "probe-mix-0.7", best])
-    folders = {f.parent.name for f in page.parent.glob("*-seed-*/result.json")}
-    assert folders == {f"{name}-seed-{seed}" for name in expected for seed in (0, 1)}
-    for name in folders:
-        rows = {"train": 400, "test": 40}
-        more = {"unlabelled": 60} if "unlabelled" in name else {}
-        assert read_result(page.parent / name).rows == rows | more
+    assert (folder / "auto" / "report.html").is_file()
+
+    choice, runs = read_choice(folder / "auto"), folder / "auto"
+    assert {one.method for one in choice.tried} > {"stl"}
+    plain = read_result(runs / ("chosen" if choice.chosen == choice.baseline else "baseline"))
+    assert (plain.method, plain.rows) == ("stl", {"train": 100, "test": 40})
+    for seed, place in enumerate(("aft", "aft-seed-1")):
+        aft = read_result(runs / place)
+        assert (aft.seed, aft.rows) == (seed, plain.rows)
+        assert aft.config["train"]["lr"] == plain.config["train"]["lr"]
+        assert aft.beta == read_tuning(runs / "beta").best.settings["beta"]
+    searched = [*runs.glob("trials/**/result.json"), *runs.glob("beta/**/result.json")]
+    assert len(searched) > 8
+    for path in searched:  # the test rows choose nothing
+        assert set(read_result(path.parent).metrics) == {"train", "holdout"}
 
 
-def test_demo_on_images(tmp_path, monkeypatch):
-    monkeypatch.setenv("TUTELAGE_CACHE", str(tmp_path / "cache"))
-    console = Console(record=True, width=200)
-    page = run_demo(
-        replace(IMAGES, tried=TRIED[-1:]),
-        tmp_path / "demo",
-        console=console,
-        progress=Silent(),
-        seeds=1,
-        jobs=1,
-        settings=SHORT_IMAGES,
-    )
-    assert "EfficientNet-Lite0" in console.export_text()
-    taught = read_result(page.parent / "probe-mix-0.7-unlabelled-seed-0")
-    assert taught.rows == {"train": 100, "unlabelled": 30, "test": 40}
-    assert (taught.teachers[0].width, taught.student.width) == (448, 576)
-    assert read_result(page.parent / "stl-seed-0").rows == {"train": 100, "test": 40}
+def test_students_are_compared_each_once(tmp_path, choice_of, write_run):
+    config = IMAGES.config(tmp_path / "auto")
+    points = {"stl lr=0.01": [0.5], "aft lr=0.01 beta=3.0 unlabelled_share=0.5": [0.6]}
+    rows = {"train": 100, "unlabelled": 30, "test": 40}
+    result = read_result(write_run(tmp_path / "run")).model_copy(update={"rows": rows})
+
+    def aft(plain, *, beta):
+        changes = {"transfer.method": "aft", "transfer.beta": beta, "train.unlabelled_share": 0.0}
+        return plain.replace(changes | {"output.dir": tmp_path / "aft"})
+
+    def places(beta, **chosen):
+        choice = choice_of(points, result=result, **chosen)
+        return [
+            (one.output.dir.name, one.transfer.method, one.train.lr, one.train.unlabelled_share)
+            for one in students_of(config, choice, aft=partial(aft, beta=beta))
+        ]
+
+    plain, published = ("baseline", "stl", 0.01, 0.5), ("aft", "aft", 0.01, 0.0)
+    alone, chosen = ("alone", "aft", 0.01, 0.0), ("chosen", "aft", 0.01, 0.5)
+    assert places(1.0) == [plain, published, alone, chosen]
+    assert places(3.0) == [
+        plain,
+        published,
+        chosen,
+    ]  # the chosen one's strength is the published one's
+    result = result.model_copy(update={"rows": {"train": 100, "test": 40}})
+    assert places(1.0, chosen="stl-lr-0.01") == [("chosen", *plain[1:]), published]
 
 
-def test_settings_as_they_are_run(tmp_path):
-    config = TEXTS.config(tmp_path, DemoMethod("aft+probe", {"beta": 3.0, "mix": 0.9}), seed=4)
-    assert (config.transfer.beta, config.transfer.mix, config.seed) == (3.0, 0.9, 4)
-    assert config.train.unlabelled_share == 0
-    assert config.data.source == "python:tutelage.demo.data:newsgroups"
-    assert TEXTS.config(tmp_path, DemoMethod("aft", unlabelled=True)).train.unlabelled_share == 0.5
-    assert IMAGES.config(tmp_path, DemoMethod("stl", steps=7)).train.steps == 7
+def test_the_demo_on_texts_is_what_its_page_says(tmp_path):
+    plan = Plan.of(TEXTS.config(tmp_path, settings=["transfer.method='probe'"]))
+    assert plan.counts == {"train": 2000, "test": 2000, "unlabelled": 9260}  # 13 are test rows, too
+    assert len(plan.data.classes) == 20
+    student = build_student(plan)
+    assert student.width == 64
+    assert 1_900_000 < student.parameters < 2_100_000

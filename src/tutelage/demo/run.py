@@ -1,6 +1,6 @@
 """A packaged demo: fine-tuning, AFT as published, and the student of ``--auto``, over several seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from tutelage.report.account import how_chosen, title_of, what_was_tried
 from tutelage.report.units import amount
 from tutelage.results.folders import read_run
 from tutelage.results.grouping import compare_runs
-from tutelage.results.result import Result, read_result
 from tutelage.results.unlabelled import learns_from_unlabelled
 from tutelage.sweeps.auto import auto
 from tutelage.sweeps.choice import Choice
@@ -27,7 +26,7 @@ from tutelage.sweeps.processes import cores, process_pool
 from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import tune
 
-__all__ = ["SEEDS", "run_demo"]
+__all__ = ["SEEDS", "run_demo", "students_of"]
 
 SEEDS = 5
 
@@ -50,7 +49,7 @@ def run_demo(
 
     Args:
         demo: Which demo.
-        folder: Receives the searches ``auto`` and ``beta``, a folder a run, and ``report.html``.
+        folder: Receives ``report.html``, and ``auto`` with the search and all runs.
         console: Receives the table.
         progress: Receives progress reports.
         seeds: Runs of each student.
@@ -63,17 +62,13 @@ def run_demo(
     jobs = jobs or min(cores(), 8)
     config = demo.config(folder / "auto", settings=settings)
     choice = auto(config, budget=demo.budget, jobs=jobs, progress=progress)
-    plain = _trained(config, choice, choice.baseline)
-    students = [plain, _published(plain, folder, jobs=jobs, progress=progress)]
-    if choice.chosen != choice.baseline:
-        chosen = _trained(config, choice, choice.chosen)
-        students += [*_without_unlabelled(chosen, folder), chosen]
+    students = students_of(config, choice, aft=partial(_published, jobs=jobs, progress=progress))
     configs = [_with_seed(student, seed) for student in students for seed in range(seeds)]
     _train(configs[::-1], jobs=jobs, label=f"{seeds} seeds", progress=progress)
 
     comparison = compare_runs(
         [read_run(one.output.dir) for one in configs],
-        picked=read_result(students[-1].output.dir),
+        picked=choice.result,
         probes={demo.teacher: _probe(config, progress)},
         tuned=True,
     )
@@ -86,35 +81,44 @@ def run_demo(
     return page
 
 
-def _trained(config: ExperimentConfig, choice: Choice, name: str) -> ExperimentConfig:
-    """The config of one of the two runs that a search ends with."""
-    one = choice.named(name)
-    place = "chosen" if name == choice.chosen else "baseline"
-    return SearchPoint(one.method, one.settings).applied(config, folder=config.output.dir / place)
+def students_of(
+    config: ExperimentConfig, choice: Choice, *, aft: Callable[[ExperimentConfig], ExperimentConfig]
+) -> list[ExperimentConfig]:
+    """Return the students that are compared, each once, in the order of the table.
+
+    Args:
+        config: Of the search.
+        choice: What it found.
+        aft: Returns AFT as published for the config of standard fine-tuning.
+
+    Returns:
+        Standard fine-tuning, AFT, and, if it is another, what was chosen, below the same without
+        unlabelled rows.
+    """
+
+    def trained(name: str) -> ExperimentConfig:
+        one, place = choice.named(name), "chosen" if name == choice.chosen else "baseline"
+        point = SearchPoint(one.method, one.settings)
+        return point.applied(config, folder=config.output.dir / place)
+
+    plain, chosen = trained(choice.baseline), trained(choice.chosen)
+    students = [plain, aft(plain)]
+    if choice.result is not None and learns_from_unlabelled(choice.result):
+        labelled = {"train.unlabelled_share": 0.0, "output.dir": chosen.output.dir.parent / "alone"}
+        students.append(chosen.replace(labelled))
+    once: dict[str, ExperimentConfig] = {}
+    for student in [*students, chosen]:
+        once.setdefault(student.digest(), student)
+    return list(once.values())
 
 
-def _published(
-    plain: ExperimentConfig, folder: Path, *, jobs: int, progress: Progress
-) -> ExperimentConfig:
-    """AFT on the labelled rows, at the settings of standard fine-tuning; beta is chosen on the folds."""
-    config = plain.replace(
-        {
-            "transfer.method": "aft",
-            "train.unlabelled_share": 0.0,
-            "output.dir": folder / "beta",
-        }
-    )
+def _published(plain: ExperimentConfig, *, jobs: int, progress: Progress) -> ExperimentConfig:
+    """AFT on labelled rows, at the settings of standard fine-tuning; beta is chosen on the folds."""
+    folder = plain.output.dir.parent
+    labelled = {"transfer.method": "aft", "train.unlabelled_share": 0.0}
+    config = plain.replace(labelled | {"output.dir": folder / "beta"})
     best = tune(config, jobs=jobs, retrain=False, progress=progress).best
     return SearchPoint(best.method, best.settings).applied(config, folder=folder / "aft")
-
-
-def _without_unlabelled(chosen: ExperimentConfig, folder: Path) -> list[ExperimentConfig]:
-    """The chosen student, trained on labelled rows alone; none if it was so already."""
-    if not learns_from_unlabelled(read_result(chosen.output.dir)):
-        return []
-    return [
-        chosen.replace({"train.unlabelled_share": 0.0, "output.dir": folder / "chosen-labelled"})
-    ]
 
 
 def _with_seed(student: ExperimentConfig, seed: int) -> ExperimentConfig:
@@ -151,7 +155,8 @@ def _notes(demo: Demo, choice: Choice) -> list[str]:
     ahead = (
         "" if choice.gain is None else f", {amount(choice.gain, choice.metric)} on held-out rows"
     )
-    rows = _rows(choice)
+    results = filter(None, (choice.result, choice.baseline_result))
+    rows = {name: count for result in results for name, count in result.rows.items()}
     return [
         f"tutelage train --auto chose {title_of(choice.named(choice.chosen))}{ahead}, by "
         f"{choice.folds} folds of the {rows['train']:,} labelled training rows. "
@@ -162,8 +167,3 @@ def _notes(demo: Demo, choice: Choice) -> list[str]:
         f"“+ unlabelled” marks what also learns from {rows.get('unlabelled', 0):,} rows without a label.",
         demo.student,
     ]
-
-
-def _rows(choice: Choice) -> dict[str, int]:
-    results: list[Result] = [one for one in (choice.result, choice.baseline_result) if one]
-    return {name: count for result in results for name, count in result.rows.items()}
