@@ -10,6 +10,7 @@ import tomli_w
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.errors import ConfigError
 from tutelage.experiment.plan import Plan
+from tutelage.files import with_digest
 from tutelage.progress import Silent
 from tutelage.results.result import read_result
 from tutelage.sweeps.auto import _within_time, auto
@@ -129,8 +130,14 @@ def test_another_budget_may_choose_otherwise_in_the_same_folder(table, tmp_path)
 def test_a_smaller_budget_spends_no_more_where_a_larger_one_ran_before(table, tmp_path):
     plain = ("teachers=[]", "transfer.method=stl")
     auto(with_(table, *plain), budget="12")
+    for one in (tmp_path / "search" / "trials").rglob("result.json"):
+        result = read_result(one.parent)
+        longer = result.model_copy(update={"seconds": {"train": 1000.0}})
+        one.write_text(with_digest(longer.model_dump(mode="json")))
     after = auto(with_(table, *plain), budget="6")
     assert after.spent.runs <= 6
+    asked_for = 1000 * sum(len(one.scores) for one in after.tried)
+    assert asked_for <= after.spent.seconds < asked_for + 1000
     afresh = auto(with_(table, *plain, f"output.dir={tmp_path / 'afresh'}"), budget="6")
     assert without_times(after) == without_times(afresh)
 

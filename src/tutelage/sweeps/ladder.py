@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from tutelage.config import ExperimentConfig
@@ -86,11 +87,12 @@ class Ladder:
     _failed: dict[str, str] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
     _before: float = 0.0
+    _earlier: frozenset[Path] = frozenset()
 
     def __post_init__(self) -> None:
-        """Count what an interrupted search spent before."""
-        done = find_files(self.config.output.dir / "trials", "result.json")
-        self._before = sum(_Run.of(read_result(path.parent)).seconds for path in done) / self.jobs
+        """Note what an interrupted search trained before."""
+        found = find_files(self.config.output.dir / "trials", "result.json")
+        self._earlier = frozenset(path.parent for path in found)
 
     @property
     def tried(self) -> list[Tried]:
@@ -115,7 +117,11 @@ class Ladder:
 
     @property
     def seconds(self) -> float:
-        """Wall time of the search, without pauses between interrupted parts of it."""
+        """Wall time of the search: of an interrupted one without pauses between its parts.
+
+        Runs that an earlier part trained count once they are asked for, so a larger search in the same
+        folder does not.
+        """
         return self._before + time.monotonic() - self._began
 
     @property
@@ -249,6 +255,10 @@ class Ladder:
 
     def _run(self, chunk: Sequence[tuple[SearchPoint, int]], label: str) -> None:
         configs = [self._config(point, number) for point, number in chunk]
+        for (point, number), config in zip(chunk, configs, strict=True):
+            earlier = config.output.dir in self._earlier
+            if earlier and (run := self._on_disk(point, number)) is not None:
+                self._before += run.seconds / self.jobs
         found = attempt_all(
             run_score,
             configs,
