@@ -53,7 +53,7 @@ def test_some_rows_are_measured_alone(student, accelerator):
     rows = [3, 4, 11, 19]
     found = evaluate(
         student, batches(), rows=rows, task=TASK, batch_size=3, accelerator=accelerator
-    )
+    ).metrics
     right = (outputs[rows].argmax(dim=1) == labels[rows]).float().mean().item()
     assert found["accuracy"] == pytest.approx(right)
     assert found["loss"] == pytest.approx(F.cross_entropy(outputs[rows], labels[rows]).item())
@@ -69,17 +69,26 @@ def test_features_of_all_rows(student, accelerator):
 
 def test_metrics_and_loss(student, accelerator):
     _, outputs, labels = expected(student)
-    found = evaluate(student, batches(), task=TASK, batch_size=7, accelerator=accelerator)
+    found = evaluate(student, batches(), task=TASK, batch_size=7, accelerator=accelerator).metrics
     right = sum(int(row.argmax() == label) for row, label in zip(outputs, labels, strict=True))
     assert found["accuracy"] == pytest.approx(right / ROWS)
     assert found["loss"] == pytest.approx(F.cross_entropy(outputs, labels).item(), rel=1e-5)
+
+
+def test_outputs_are_those_of_all_rows(student, accelerator):
+    _, outputs, labels = expected(student)
+    labels = labels.index_fill(0, torch.tensor([2]), UNLABELLED)
+    found = evaluate(student, batches(labels), task=TASK, batch_size=7, accelerator=accelerator)
+    assert torch.allclose(found.outputs, outputs, atol=1e-6)
 
 
 def test_rows_without_a_label_do_not_count(student, accelerator):
     _, outputs, labels = expected(student)
     some = labels.clone()
     some[::3] = UNLABELLED
-    found = evaluate(student, batches(some), task=TASK, batch_size=7, accelerator=accelerator)
+    found = evaluate(
+        student, batches(some), task=TASK, batch_size=7, accelerator=accelerator
+    ).metrics
     known = some != UNLABELLED
     loss = F.cross_entropy(outputs[known], labels[known]).item()
     assert found["loss"] == pytest.approx(loss, rel=1e-5)

@@ -1,7 +1,7 @@
 """Store of cached features: open entries, write missing ones, list, verify and prune."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -105,6 +105,24 @@ class FeatureStore:
             row_counts=row_counts,
             bytes=manifest.bytes,
             map_up_to=self.map_up_to,
+        )
+
+    def may_hold(self, source: Mapping[str, str], *, split: str, rows: int) -> bool:
+        """Whether features of so many rows of a split by a teacher are cached, whatever the rows hold.
+
+        The rows need not be read for it, as they must be for the key.
+
+        Args:
+            source: Identity of the teacher.
+            split: Name of the split.
+            rows: Number of rows.
+        """
+        return any(
+            entry.status == "complete"
+            and entry.key is not None
+            and (dict(entry.key.source), entry.key.split, entry.key.rows)
+            == (dict(source), split, rows)
+            for entry in self.entries()
         )
 
     @contextmanager

@@ -45,10 +45,14 @@ class OutputConfig(Section):
     Attributes:
         dir: Folder of the run.
         overwrite: Replace a run that the folder already holds.
+        examples: Rows that the folder keeps for the report, of those on which the student is most wrong
+            and of those whose label is most doubted each: small copies of pictures, the beginnings of
+            texts. 0 keeps none.
     """
 
     dir: FolderPath = Path("runs/run")
     overwrite: bool = False
+    examples: Annotated[int, Field(ge=0, le=100)] = 24
 
 
 class ExperimentConfig(Section):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,15 +16,16 @@ from tutelage.experiment.parts import Prepared
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.shares import variance_shares
 from tutelage.experiment.teacher_features import Teacher
+from tutelage.results.predictions import Predictions
 from tutelage.results.result import InputColumns, Result, StudentInfo, TeacherInfo
 from tutelage.results.run_folder import RunFolder
 from tutelage.results.shell import command_line
 from tutelage.students import Student, fold_target_scaling
 from tutelage.training.accelerator import device_name, versions
 from tutelage.training.batches import BatchSource
-from tutelage.training.inference import evaluate
+from tutelage.training.inference import Evaluation, evaluate
 
-__all__ = ["Clock", "describe", "measure"]
+__all__ = ["Clock", "Measured", "describe", "measure"]
 
 
 class Clock:
@@ -41,15 +43,28 @@ class Clock:
         self.seconds[phase] = round(self.seconds.get(phase, 0.0) + time.perf_counter() - began, 3)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a trained student is measured by.
+
+    Attributes:
+        metrics: Metrics by split.
+        predictions: Outputs of the evaluated rows.
+    """
+
+    metrics: dict[str, dict[str, float]]
+    predictions: Predictions
+
+
 def measure(
     plan: Plan, student: Student, prepared: Prepared, *, accelerator: Accelerator
-) -> dict[str, dict[str, float]]:
-    """Return the metrics by split; a student of regression then predicts in the targets' units.
+) -> Measured:
+    """Return metrics and outputs; a student of regression then predicts in the targets' units.
 
     Of the training rows a sample is measured, see ``train.scored_rows``.
     """
 
-    def measured(batches: BatchSource, rows: Sequence[int] | None = None) -> dict[str, float]:
+    def measured(batches: BatchSource, rows: Sequence[int] | None = None) -> Evaluation:
         return evaluate(
             student,
             batches,
@@ -59,13 +74,20 @@ def measure(
             accelerator=accelerator,
         )
 
-    metrics = {
-        "train": measured(prepared.plain, _scored_rows(plan, prepared.plain)),
-        plan.evaluated.name: measured(prepared.evaluated),
-    }
+    training = measured(prepared.plain, _scored_rows(plan, prepared.plain))
+    evaluated, split = measured(prepared.evaluated), plan.evaluated
     if plan.task.scaling is not None:
         fold_target_scaling(student, plan.task.scaling)
-    return metrics
+    return Measured(
+        {"train": training.metrics, split.name: evaluated.metrics},
+        Predictions(
+            split.name,
+            ids=tuple(split.ids),
+            outputs=evaluated.outputs,
+            labels=split.labels,
+            rows=len(split),
+        ),
+    )
 
 
 def _scored_rows(plan: Plan, training: BatchSource) -> Sequence[int]:

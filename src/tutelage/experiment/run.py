@@ -7,6 +7,7 @@ from accelerate.utils import set_seed
 from torch import Tensor
 
 from tutelage.config import ExperimentConfig
+from tutelage.experiment.examples import choose_examples
 from tutelage.experiment.head_start import start_head
 from tutelage.experiment.outcome import Clock, describe, measure
 from tutelage.experiment.parts import (
@@ -26,6 +27,7 @@ from tutelage.experiment.teacher_features import (
     refuse_constant,
     run_digest,
 )
+from tutelage.experiment.teachers_view import teachers_view
 from tutelage.experiment.unused import unused_settings
 from tutelage.objective import Objective
 from tutelage.progress import Progress
@@ -96,7 +98,7 @@ def run(
             )
             check_method(plan, student)
         with clock("extract"), unchanged_random_state():
-            teachers = extract_features(plan, runtime)
+            teachers = extract_features(plan, runtime, look_up_evaluated=True)
             refuse_constant(teachers)
         with clock("prepare"):
             student.model.to(accelerator.device)
@@ -137,7 +139,11 @@ def run(
             )
         with clock("evaluate"):
             doubts = _unsettled(plan, student, prepared, accelerator=accelerator)
-            metrics = measure(plan, student, prepared, accelerator=accelerator)
+            measured = measure(plan, student, prepared, accelerator=accelerator)
+            examples = None
+            if accelerator.is_main_process and config.output.examples:
+                view = teachers_view(plan, teachers, runtime, soft=prepared.training.soft)
+                examples = choose_examples(plan, measured.predictions, view)
         for doubt in doubts:
             runtime.progress.note(doubt)
         weights = objective.regularizer.column_weights()
@@ -149,7 +155,7 @@ def run(
             student,
             teachers,
             folder,
-            metrics=metrics,
+            metrics=measured.metrics,
             rho=rho,
             clock=clock,
             device=accelerator.device,
@@ -157,7 +163,9 @@ def run(
             doubts=doubts,
         )
         if accelerator.is_main_process:
-            result = folder.finish(result, student, rho=rho)
+            result = folder.finish(
+                result, student, rho=rho, predictions=measured.predictions, examples=examples
+            )
         accelerator.wait_for_everyone()
         accelerator.end_training()
     return result

@@ -11,7 +11,7 @@ from tutelage.experiment.plan import Plan, TeacherPlan
 from tutelage.experiment.runtime import Runtime
 from tutelage.extraction import ExtractionSettings, extract_split
 from tutelage.extraction.doubts import doubts
-from tutelage.extraction.extract import is_encoder
+from tutelage.extraction.extract import cached_features, is_encoder
 from tutelage.teachers import Source
 
 __all__ = [
@@ -36,6 +36,7 @@ class Teacher:
         unlabelled: Of the unlabelled rows, by source.
         views: For each view, of the former rows and of the unlabelled ones, by source.
         doubts: Sentences that say why the features may tell nothing, or be those of other rows.
+        evaluated: Of the test or hold-out rows, where they are cached; not looked for by default.
     """
 
     plan: TeacherPlan
@@ -44,6 +45,7 @@ class Teacher:
     unlabelled: tuple[Features, ...] = ()
     views: tuple[tuple[Features, ...], ...] = ()
     doubts: tuple[str, ...] = ()
+    evaluated: Features | None = None
 
     @property
     def name(self) -> str:
@@ -80,14 +82,23 @@ class Teacher:
         return {features.key.digest: features for look in self.looks for features in look}.values()
 
 
-def extract_features(plan: Plan, runtime: Runtime) -> list[Teacher]:
-    """Return every teacher with its features of the plan's rows, cached or newly extracted."""
+def extract_features(
+    plan: Plan, runtime: Runtime, *, look_up_evaluated: bool = False
+) -> list[Teacher]:
+    """Return every teacher with its features of the plan's rows, cached or newly extracted.
+
+    Args:
+        plan: The rows.
+        runtime: The device and the cache.
+        look_up_evaluated: Open those of the evaluated rows, too, where they are cached.
+    """
     unlabelled = plan.splits.unlabelled if plan.unlabelled else ()
     rows = (plan.splits.extracted, *unlabelled)
     views = plan.views_of(*rows)
     if views:
         refuse_unseeing(plan)
-    return _extracted(plan, rows, runtime, views=views)
+    looked_up = plan.evaluated if look_up_evaluated else None
+    return _extracted(plan, rows, runtime, views=views, looked_up=looked_up)
 
 
 def refuse_unseeing(plan: Plan) -> None:
@@ -131,8 +142,8 @@ def evaluated_rows(plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) ->
 
     A hold-out that was drawn from the training rows is cached with them; other rows are extracted.
     """
-    evaluated, pool = plan.evaluated, plan.splits.extracted
-    if set(evaluated.ids) <= set(pool.ids) and evaluated.origin.split == pool.origin.split:
+    evaluated = plan.evaluated
+    if _is_part(evaluated, plan.splits.extracted):
         return teacher_rows(teachers, evaluated)
     return teacher_rows(_extracted(plan, (evaluated,), runtime), evaluated)
 
@@ -155,14 +166,21 @@ def teacher_rows(
     )
 
 
+def _is_part(evaluated: Split, pool: Split) -> bool:
+    """Whether rows were drawn from others, so that their features are among those of the others."""
+    return set(evaluated.ids) <= set(pool.ids) and evaluated.origin.split == pool.origin.split
+
+
 def _extracted(
     plan: Plan,
     splits: Sequence[Split],
     runtime: Runtime,
     *,
     views: Sequence[Sequence[Split]] = (),
+    looked_up: Split | None = None,
 ) -> list[Teacher]:
-    """Every teacher with its features of some splits, of which the first has labels, and of views."""
+    """Every teacher with its features of some splits, of which the first has labels, and of views; of
+    one more they are opened where they are cached."""
     teachers = []
     for teacher in plan.teachers:
         extractor = _Extractor(teacher, teacher.open(), plan, runtime)
@@ -173,7 +191,13 @@ def _extracted(
         told = (*(doubt for one in features for doubt in doubts(one)), *of_labels)
         of_views = tuple(extractor.of_view(view, splits, features) for view in views)
         parameters = extractor.source.parameters
-        teachers.append(Teacher(teacher, parameters, features[0], features[1:], of_views, told))
+        evaluated = None
+        if looked_up is not None:
+            part = _is_part(looked_up, splits[0])
+            evaluated = features[0] if part else extractor.cached(looked_up)
+        teachers.append(
+            Teacher(teacher, parameters, features[0], features[1:], of_views, told, evaluated)
+        )
     return teachers
 
 
@@ -198,6 +222,18 @@ class _Extractor:
         return tuple(
             known if one.rows is plain.rows else self._extracted(one)
             for one, plain, known in zip(*sides, features, strict=True)
+        )
+
+    def cached(self, split: Split) -> Features | None:
+        """Its features of a split from the cache; the rows are read only if they may be there."""
+        identity, store = self.source.identity(), self.runtime.cache
+        if not store.may_hold(identity, split=split.name, rows=len(split)):
+            return None
+        return cached_features(
+            self.source,
+            split.side(self.teacher.side),
+            store=store,
+            dtype=self.plan.config.cache.dtype,
         )
 
     def _extracted(self, split: Split) -> Features:

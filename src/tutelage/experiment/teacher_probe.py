@@ -23,7 +23,7 @@ from tutelage.probes import Probe, cross_fitted, linear_probe
 from tutelage.progress import Progress
 from tutelage.tasks import SingleLabel, as_list
 
-__all__ = ["ProbedRows", "probe_score", "soft_labels", "teacher_probe"]
+__all__ = ["ProbedRows", "computed_on", "probe_score", "soft_labels", "teacher_probe"]
 
 FOLDS = 5
 
@@ -104,7 +104,7 @@ def probe_score(config: ExperimentConfig, *, progress: Progress | None = None) -
         "seed": config.data.split_seed,
         "features": [teacher.features.key.digest for teacher in teachers],
         "rows": [[rows_digest(s), as_list(s.labels)] for s in (plan.training, plan.evaluated)],
-        **_computed_on(runtime),
+        **computed_on(runtime),
     }
 
     def fit() -> dict[str, Tensor]:
@@ -136,7 +136,7 @@ def soft_labels(
         "seed": seed,
         "features": [key for teacher in teachers for key in teacher.keys],
         "rows": digest_of(canonical([list(plan.training.ids), as_list(labels), task.outputs])),
-        **_computed_on(runtime),
+        **computed_on(runtime),
     }
     if task.lead != SingleLabel.metric() or not task.labels_are_classes:
         about |= {"task": task.kind, "metric": task.lead.name}
@@ -160,7 +160,7 @@ def soft_labels(
     return derived(runtime.cache.root, about, compute=fit)["logits"]
 
 
-def _computed_on(runtime: Runtime) -> dict[str, str]:
+def computed_on(runtime: Runtime) -> dict[str, str]:
     """Part of a cache key: the device's kind, which the CPU's keys leave out."""
     kind = runtime.device.type
     return {} if kind == "cpu" else {"device": kind}

@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from torch import Tensor
@@ -28,11 +29,19 @@ __all__ = ["Comparison", "MethodSummary", "Row", "Run", "Scores", "compare_score
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its result, its curves and its learned weights."""
+    """A finished run: its result, its curves and its learned weights.
+
+    Attributes:
+        result: What it reached.
+        history: Lines of its log.
+        rho: Weights of the teachers' columns, by teacher.
+        folder: Where it was read from, and its predictions are.
+    """
 
     result: Result
     history: Sequence[Mapping[str, float]] = ()
     rho: Mapping[str, Tensor] = field(default_factory=dict)
+    folder: Path | None = None
 
 
 class ComparisonPart(BaseModel):

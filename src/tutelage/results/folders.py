@@ -54,7 +54,7 @@ def read_run(folder: Path) -> Run:
     """
     result = read_result(folder)
     refuse_changed_files(folder, result)
-    return Run(result=result, history=read_history(folder), rho=read_rho(folder))
+    return Run(result=result, history=read_history(folder), rho=read_rho(folder), folder=folder)
 
 
 def stl_beside(folder: Path) -> Path | None:

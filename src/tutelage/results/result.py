@@ -6,6 +6,8 @@ A run's folder:
     result.json         this schema
     metrics.jsonl       one line each ``log_every`` steps
     rho.safetensors     the learned weight of every teacher column, one tensor a teacher
+    predictions.safetensors    the student's outputs for the evaluated rows, with ids and labels
+    examples.json       the rows that are most wrong and most in doubt, as people look at them
     student/            the student alone, as its own library loads it
     report.html
 """
@@ -179,12 +181,14 @@ def read_result(folder: Path) -> Result:
 
 
 def refuse_changed_files(folder: Path, result: Result) -> None:
-    """Compare log and weights ``rho`` with what the run wrote; files that are gone are passed over.
+    """Compare log, weights ``rho`` and examples with what the run wrote.
+
+    Files that are gone are passed over; predictions, which may be large, have a digest of their own.
 
     Raises:
         DataError: If one was changed.
     """
-    for name in ("metrics.jsonl", "rho.safetensors"):
+    for name in ("metrics.jsonl", "rho.safetensors", "examples.json"):
         path = folder / name
         if name in result.files and path.is_file() and file_digest(path) != result.files[name]:
             raise DataError(

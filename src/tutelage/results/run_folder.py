@@ -21,6 +21,8 @@ from tutelage.files import (
     writing_to,
 )
 from tutelage.files.tensors import write_tensors
+from tutelage.results.examples import EXAMPLES, Examples, write_examples
+from tutelage.results.predictions import PREDICTIONS, Predictions, write_predictions
 from tutelage.results.result import Result, read_result
 
 __all__ = ["RunFolder", "differing", "holds_other_settings"]
@@ -34,7 +36,15 @@ class Saveable(Protocol):
         """Write the model's files to a folder."""
 
 
-OURS = ("result.json", "checkpoint.safetensors", "metrics.jsonl", "rho.safetensors", "report.html")
+OURS = (
+    "result.json",
+    "checkpoint.safetensors",
+    "metrics.jsonl",
+    "rho.safetensors",
+    PREDICTIONS,
+    EXAMPLES,
+    "report.html",
+)
 
 
 @dataclass(frozen=True)
@@ -105,8 +115,23 @@ class RunFolder:
             _begin(folder, config)
             yield folder
 
-    def finish(self, result: Result, student: Saveable, *, rho: Mapping[str, Tensor]) -> Result:
-        """Write the student, its weights ``rho`` where there are some, and the result last.
+    def finish(
+        self,
+        result: Result,
+        student: Saveable,
+        *,
+        rho: Mapping[str, Tensor],
+        predictions: Predictions | None = None,
+        examples: Examples | None = None,
+    ) -> Result:
+        """Write the student and all that is known of it, and the result last.
+
+        Args:
+            result: The result.
+            student: Saved to ``student/``.
+            rho: Weights of the teachers' columns, if there are some.
+            predictions: Outputs of the evaluated rows.
+            examples: Rows to look at.
 
         Returns:
             The result with the digests of all these files.
@@ -119,6 +144,10 @@ class RunFolder:
             student.save(self.path / "student")
             if rho:
                 write_tensors(self.path / "rho.safetensors", rho)
+            if predictions is not None:
+                write_predictions(self.path, predictions)
+            if examples is not None:
+                write_examples(self.path, examples)
             result = result.model_copy(update={"files": self._digests()})
             text = with_digest(json.loads(result.model_dump_json()))
             write_atomically(self.path / "result.json", text)
@@ -126,8 +155,10 @@ class RunFolder:
         return result
 
     def _digests(self) -> dict[str, str]:
-        """Digests of log, weights and student, by name."""
-        paths = [self.metrics, self.path / "rho.safetensors", *(self.path / "student").rglob("*")]
+        """Digests of the files of a finished run, by name, those of the student included."""
+        names = ("rho.safetensors", PREDICTIONS, EXAMPLES)
+        own = [self.metrics, *(self.path / name for name in names)]
+        paths = [*own, *(self.path / "student").rglob("*")]
         return {
             path.relative_to(self.path).as_posix(): file_digest(path)
             for path in sorted(paths)

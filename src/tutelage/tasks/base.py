@@ -136,6 +136,12 @@ class Task(ABC):
                 f"class_weights weighs classes, which {cls.kind} has not; leave it out"
             )
 
+    def probabilities(
+        self, outputs: Float[Tensor, "rows outputs"]
+    ) -> Float[Tensor, "rows outputs"]:
+        """Return the probability of each class or label, as float64; targets as they are."""
+        return outputs.double()
+
     @abstractmethod
     def plain_loss(self) -> TaskLoss:
         """Return the loss that treats every row and class alike."""

@@ -87,13 +87,13 @@ def calibration(
     known = has_label(labels)
     if not task.has_classes or not bool(known.any()):
         return None
-    outputs, labels = outputs[known].double(), labels[known]
+    shares, labels = task.probabilities(outputs[known]), labels[known]
     if task.labels_are_classes:
-        shares, chosen = outputs.softmax(dim=1).max(dim=1)
+        shares, chosen = shares.max(dim=1)
         right = (chosen == labels).double()
     else:
         told = ~labels.isnan()
-        shares, right = outputs.sigmoid()[told], labels[told].double()
+        shares, right = shares[told], labels[told].double()
     numbers = (shares * bins).long().clamp_max(bins - 1)
     counts = numbers.bincount(minlength=bins)
     confidence, frequency = (

@@ -83,6 +83,12 @@ class MultiLabel(Task):
     problem_type = "multi_label_classification"
     labels_are_binary = True
 
+    def probabilities(
+        self, outputs: Float[Tensor, "rows outputs"]
+    ) -> Float[Tensor, "rows outputs"]:
+        """Return the probability of each label, as float64."""
+        return outputs.double().sigmoid()
+
     def plain_loss(self) -> BinaryCrossEntropy:
         """Return the cross-entropy that treats every row and label alike."""
         return BinaryCrossEntropy()

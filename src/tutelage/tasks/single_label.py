@@ -103,6 +103,12 @@ class SingleLabel(Task):
             )
         return super().of(names, labels, metric=metric)
 
+    def probabilities(
+        self, outputs: Float[Tensor, "rows outputs"]
+    ) -> Float[Tensor, "rows outputs"]:
+        """Return the probability of each class, which add up to 1, as float64."""
+        return outputs.double().softmax(dim=1)
+
     def plain_loss(self) -> CrossEntropy:
         """Return the cross-entropy that treats every row and class alike."""
         return CrossEntropy()

@@ -14,7 +14,7 @@ from tutelage.students import Student
 from tutelage.tasks import Task, has_label
 from tutelage.training.batches import BatchSource
 
-__all__ = ["Forwarded", "evaluate", "forward_pass", "represent"]
+__all__ = ["Evaluation", "Forwarded", "evaluate", "forward_pass", "represent"]
 
 
 class Forwarded(NamedTuple):
@@ -29,6 +29,18 @@ class Forwarded(NamedTuple):
     rows: slice
     outputs: Float[Tensor, "batch outputs"]
     features: Float[Tensor, "batch width"]
+
+
+class Evaluation(NamedTuple):
+    """How good a student is on some rows.
+
+    Attributes:
+        metrics: The task's scores, and ``loss``.
+        outputs: Logits of all rows, in order; or targets in their units, as float64.
+    """
+
+    metrics: dict[str, float]
+    outputs: Float[Tensor, "rows outputs"]
 
 
 def forward_pass(
@@ -71,8 +83,8 @@ def evaluate(
     task: Task,
     batch_size: int,
     accelerator: Accelerator,
-) -> dict[str, float]:
-    """Return the task's metrics and loss over rows with a label.
+) -> Evaluation:
+    """Return a student's outputs, and the task's metrics and loss over rows with a label.
 
     Outputs are gathered on the CPU, and measured there at once.
 
@@ -85,8 +97,9 @@ def evaluate(
         accelerator: Device and precision. Every process evaluates all rows.
 
     Returns:
-        The task's scores, and ``loss``: the mean cross-entropy in nats, of regression the mean
-        squared error of standardized targets. Neither class weights nor label smoothing count in it.
+        The outputs; and the task's scores with ``loss``: the mean cross-entropy in nats, of regression
+        the mean squared error of standardized targets. Neither class weights nor label smoothing count
+        in it.
 
     Raises:
         DivergedError: If an output is not a finite number.
@@ -98,15 +111,15 @@ def evaluate(
     ):
         outputs[batch.rows] = batch.outputs.float()
     known = has_label(labels)
-    outputs, labels = outputs[known], labels[known]
+    in_units = outputs if task.scaling is None else task.to_units(outputs.double())
     try:
-        exact = outputs if task.scaling is None else outputs.double()
-        scores = task.scores(task.to_units(exact), labels)
+        scores = task.scores(in_units[known], labels[known])
     except DivergedError as error:
         raise DivergedError(
             f"{error}; lower train.lr or transfer.beta, or set train.clip_norm = 1.0"
         ) from error
-    return scores | {"loss": float(task.plain_loss()(outputs.double(), labels))}
+    loss = float(task.plain_loss()(outputs[known].double(), labels[known]))
+    return Evaluation(scores | {"loss": loss}, in_units)
 
 
 def represent(

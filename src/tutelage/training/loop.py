@@ -168,7 +168,7 @@ def fit(
                     task=rows.task,
                     batch_size=settings.batch_size,
                     accelerator=accelerator,
-                )
+                ).metrics
                 log.line(state.step, {f"holdout_{name}": v for name, v in metrics.items()})
                 if holdout.report is not None:
                     holdout.report(state.step, metrics)
