@@ -97,4 +97,52 @@ def predict(
     )
 
 
-VERBS: tuple[Callable[..., Any], ...] = (predict,)
+def evaluate(
+    run: RunArgument,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="Labelled data; by default the rows that the run reported", metavar="[DATA]"
+        ),
+    ] = None,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--out", help="A file to write: .json or .html; repeat it for both", metavar="FILE"
+        ),
+    ] = None,
+    split: SplitOption = None,
+    teachers: Annotated[
+        bool, typer.Option("--teachers", help="Compare with a linear probe on the teachers")
+    ] = False,
+    skip_unreadable: SkipOption = False,
+    draws: Annotated[
+        int | None,
+        typer.Option(min=2, help="Draws of the bootstrap; by default 100 to 500", metavar="N"),
+    ] = None,
+    batch_size: BatchOption = None,
+    device: DeviceOption = None,
+    workers: WorkersOption = None,
+    settings: DataSetOption = None,
+) -> None:
+    """Measure the student of a finished run: metrics, classes, confusion, calibration."""
+    from tutelage.cli.evaluate import evaluate_and_print
+
+    evaluate_and_print(
+        run,
+        data,
+        paths=paths or (),
+        split=split,
+        teachers=teachers,
+        skip_unreadable=skip_unreadable,
+        draws=draws,
+        batch_size=batch_size,
+        device=device,
+        workers=workers,
+        settings=settings or (),
+        console=out,
+        progress=for_console(err),
+    )
+
+
+VERBS: tuple[Callable[..., Any], ...] = (predict, evaluate)

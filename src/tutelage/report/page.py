@@ -3,16 +3,13 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-import tutelage
 from tutelage.errors import DataError
 from tutelage.files import write_atomically, writing_to
 from tutelage.report import facts, plots
@@ -20,6 +17,7 @@ from tutelage.report.search import view_of
 from tutelage.report.search_view import SearchView, search_plot
 from tutelage.report.style import PAGE, PLACEHOLDERS, strokes
 from tutelage.report.svg import inline_svg
+from tutelage.report.templates import fill_page
 from tutelage.report.units import gap, metric_capital, score
 from tutelage.report.verdict import SPLITS, reasons, verdict
 from tutelage.results.comparison import Comparison, Row
@@ -137,18 +135,13 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
             f"the comparison {comparison.name!r} has no finished run in its folder to make a page of; "
             "start 'tutelage compare' again"
         )
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    here = files("tutelage.report")
-    template = environment.from_string((here / "page.html.jinja").read_text(encoding="utf-8"))
     one_cell = len(comparison.cells) == 1
     search = None if comparison.search is None else view_of(comparison.search)
     read = [row for row in comparison.rows if row.runs]
     commands = [run.result.command for run in comparison.runs]
     first_commands = list(dict.fromkeys(row.runs[0].result.command for row in read))
-    page: str = template.render(
-        style=Markup((here / "page.css").read_text(encoding="utf-8")),
+    return fill_page(
+        "page",
         title=title or comparison.name,
         subtitle=_subtitle(comparison),
         started=min(run.result.started for run in comparison.runs),
@@ -174,10 +167,8 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
         commands=first_commands,
         more_commands=[c for c in dict.fromkeys(commands) if c not in first_commands],
         configs=[(row.label, _config(row)) for row in read],
-        version=tutelage.__version__,
         as_table=facts.as_table,
     )
-    return page
 
 
 def _subtitle(comparison: Comparison) -> str:

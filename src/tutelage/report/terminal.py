@@ -19,7 +19,7 @@ from tutelage.results.comparison import Comparison
 from tutelage.results.folders import read_comparison
 from tutelage.results.statistics import SampleMean
 
-__all__ = ["print_comparison", "print_result", "print_table", "score_table"]
+__all__ = ["column_table", "print_comparison", "print_result", "print_table", "score_table"]
 
 ANY_WIDTH = 10_000
 COLUMNS = (
@@ -48,7 +48,7 @@ def score_table(comparison: Comparison, *, ruled: bool = True) -> Table:
     """
     relative = len(comparison.cells) > 1  # within one it says the same as the difference
     names = [name for name in COLUMNS if relative or name != "relative error"]
-    return _table(columns(comparison, names), ruled=ruled)
+    return column_table(columns(comparison, names), ruled=ruled)
 
 
 def print_result(
@@ -80,10 +80,10 @@ def print_comparison(comparison: Comparison, *, console: Console) -> None:
     """
     search = None if comparison.search is None else view_of(comparison.search)
     if search is not None:
-        print_table(_table(search.short, ruled=console.is_terminal), console=console)
+        print_table(column_table(search.short, ruled=console.is_terminal), console=console)
     print_table(score_table(comparison, ruled=console.is_terminal), console=console)
     if len(comparison.cells) > 1 and (summary := summary_columns(comparison)) is not None:
-        print_table(_table(summary, ruled=console.is_terminal), console=console)
+        print_table(column_table(summary, ruled=console.is_terminal), console=console)
     for name, value in comparison.probes.items():
         reached = score(SampleMean(value, None, 1), comparison.metric)
         console.print(Text(ascii_only(f"Linear probe on {name}: {reached}")), soft_wrap=True)
@@ -104,7 +104,8 @@ def print_table(table: Table, *, console: Console) -> None:
     console.print(Segments(list(lines)), soft_wrap=True, end="")
 
 
-def _table(content: Sequence[Column], *, ruled: bool) -> Table:
+def column_table(content: Sequence[Column], *, ruled: bool) -> Table:
+    """Return columns as a table for a terminal; those of text are broken where there is no room."""
     table = Table(
         box=box.SIMPLE_HEAD if ruled else None, pad_edge=False, header_style="bold" if ruled else ""
     )

@@ -1,6 +1,7 @@
 """Tasks: what labels and outputs mean, how they are learned and measured; one file each."""
 
 from tutelage.tasks.base import Kind, Task
+from tutelage.tasks.bootstrap import Interval, bootstrap_scores, draws_for
 from tutelage.tasks.calibration import Calibration, ReliabilityBin, calibration
 from tutelage.tasks.catalogue import TASKS
 from tutelage.tasks.confusion import (
@@ -33,6 +34,7 @@ from tutelage.tasks.regression import Regression, SquaredError
 from tutelage.tasks.scaling import TargetScaling
 from tutelage.tasks.single_label import CrossEntropy, SingleLabel
 from tutelage.tasks.soft_labels import SoftLabels
+from tutelage.tasks.temperature import Temperature, fit_temperature, temperature_by_holdout
 from tutelage.tasks.wrong_rows import row_losses, wrong_rows
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "ClassScore",
     "ConfusedPair",
     "CrossEntropy",
+    "Interval",
     "Kind",
     "Metric",
     "MultiLabel",
@@ -56,10 +59,14 @@ __all__ = [
     "TargetScore",
     "Task",
     "TaskLoss",
+    "Temperature",
     "as_list",
+    "bootstrap_scores",
     "calibration",
     "class_scores",
     "confusion_matrix",
+    "draws_for",
+    "fit_temperature",
     "fully_labelled",
     "has_label",
     "label_columns",
@@ -70,6 +77,7 @@ __all__ = [
     "row_losses",
     "share_error",
     "target_scores",
+    "temperature_by_holdout",
     "without_label",
     "wrong_rows",
 ]

@@ -1,0 +1,89 @@
+"""Intervals of metrics from the rows alone, by the bootstrap."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from tutelage.tasks.base import Task
+from tutelage.tasks.labels import has_label
+
+__all__ = ["Interval", "bootstrap_scores", "draws_for"]
+
+LEVEL = 0.95
+LEAST, MOST = 100, 500
+WORK = 2_000_000
+"""Rows in all draws together, at most, unless the least number of draws needs more."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with an interval.
+
+    Attributes:
+        value: The metric on all rows.
+        low: Lower end of the 95 % interval; None if it is undefined.
+        high: Upper end of the 95 % interval; None if it is undefined.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def draws_for(rows: int) -> int:
+    """Return how many draws are taken by default: 500, fewer of many rows, 100 at least.
+
+    Example:
+        >>> draws_for(500), draws_for(10_000), draws_for(1_000_000)
+        (500, 200, 100)
+    """
+    return min(MOST, max(LEAST, WORK // max(rows, 1)))
+
+
+def bootstrap_scores(
+    task: Task,
+    outputs: Float[Tensor, "rows outputs"],
+    labels: Shaped[Tensor, "rows ..."],
+    *,
+    draws: int | None = None,
+    seed: int = 0,
+    update: Callable[[int], None] = lambda done: None,
+) -> dict[str, Interval]:
+    """Return every metric of the rows with a label, with its 95 % interval.
+
+    Rows are drawn with replacement, as many as there are, and measured again; the interval runs from
+    the 2.5th to the 97.5th percentile of the draws in which the metric is defined. It tells what other
+    rows of the same kind would change, not what another training would.
+
+    Args:
+        task: The meaning of outputs and labels.
+        outputs: Logits, or targets in their units.
+        labels: Labels of the rows.
+        draws: Number of draws; by default ``draws_for(rows)``.
+        seed: Draws the rows.
+        update: Called with the number of draws done.
+
+    Source:
+        Efron 1979, "Bootstrap methods: another look at the jackknife"; percentile intervals.
+    """
+    known = has_label(labels)
+    outputs, labels = outputs[known].double(), labels[known]
+    rows, random = len(labels), np.random.default_rng(seed)
+    draws = draws_for(rows) if draws is None else draws
+    drawn: dict[str, list[float]] = {}
+    for number in range(draws):
+        chosen = torch.from_numpy(random.integers(0, rows, rows))
+        for name, value in task.scores(outputs[chosen], labels[chosen]).items():
+            drawn.setdefault(name, []).append(value)
+        update(number + 1)
+    ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    intervals = {}
+    for name, value in task.scores(outputs, labels).items():
+        values = drawn.get(name, [])
+        low, high = np.quantile(values, ends).tolist() if len(values) > 1 else (None, None)
+        intervals[name] = Interval(value, low, high)
+    return intervals

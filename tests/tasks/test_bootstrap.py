@@ -1,0 +1,47 @@
+"""Bootstrap intervals against the binomial distribution, and what they leave out."""
+
+import math
+
+import pytest
+import torch
+
+from tutelage.tasks import UNLABELLED, Regression, SingleLabel
+from tutelage.tasks.bootstrap import bootstrap_scores
+
+
+def answers(right, rows):
+    outputs = torch.zeros(rows, 2)
+    outputs[:, 0] = 1.0
+    labels = torch.tensor([0] * right + [1] * (rows - right))
+    return outputs, labels
+
+
+def test_the_interval_of_an_accuracy_is_that_of_its_standard_error():
+    outputs, labels = answers(160, 200)
+    task = SingleLabel.numbered(2)
+    found = bootstrap_scores(task, outputs, labels, draws=120)["accuracy"]
+    half = 1.96 * math.sqrt(0.8 * 0.2 / 200)
+    assert found.value == 0.8
+    assert found.low == pytest.approx(0.8 - half, abs=0.025)
+    assert found.high == pytest.approx(0.8 + half, abs=0.025)
+
+
+def test_rows_without_a_label_do_not_count_and_draws_are_repeatable():
+    outputs, labels = answers(8, 12)
+    task, seen = SingleLabel.numbered(2), []
+    first = bootstrap_scores(task, outputs, labels, draws=20, update=seen.append)
+    more = torch.cat([outputs, outputs])
+    unknown = torch.cat([labels, torch.full((12,), UNLABELLED)])
+    assert bootstrap_scores(task, more, unknown, draws=20) == first
+    assert seen == list(range(1, 21))
+    assert set(first) == set(task.scores(outputs, labels))
+
+
+def test_what_is_undefined_in_a_draw_is_left_out_of_it():
+    """With two rows, many draws have one of them twice, of which R² is undefined."""
+    task = Regression.numbered(1)
+    found = bootstrap_scores(
+        task, torch.tensor([[1.0], [2.0]]), torch.tensor([[1.0], [2.5]]), draws=50
+    )
+    assert found["r2"].low == found["r2"].value
+    assert found["mae"].low == 0
