@@ -25,6 +25,7 @@ def test_public_names():
         "compare",
         "extract",
         "kernel_distance",
+        "latency",
         "load",
         "probe",
         "rank",

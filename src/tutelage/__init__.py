@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tutelage.config import ExperimentConfig
+    from tutelage.deploy.latency import latency
     from tutelage.deploy.predict import load
     from tutelage.experiment.check import check
     from tutelage.experiment.extract import extract
@@ -39,6 +40,7 @@ __all__ = [
     "compare",
     "extract",
     "kernel_distance",
+    "latency",
     "load",
     "probe",
     "rank",
@@ -63,6 +65,7 @@ _HOMES = {
     "compare": "tutelage.sweeps.compare",
     "extract": "tutelage.experiment.extract",
     "kernel_distance": "tutelage.regularizers",
+    "latency": "tutelage.deploy.latency",
     "load": "tutelage.deploy.predict",
     "probe": "tutelage.experiment.probe",
     "rank": "tutelage.sweeps.rank",

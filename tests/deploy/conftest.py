@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "teachers"))
+
 from tutelage import run
 from tutelage.config import load_config
 

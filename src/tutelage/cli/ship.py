@@ -145,4 +145,41 @@ def evaluate(
     )
 
 
-VERBS: tuple[Callable[..., Any], ...] = (predict, evaluate)
+def latency(
+    run: RunArgument,
+    teachers: Annotated[
+        bool, typer.Option("--teachers/--no-teachers", help="Load and measure the teachers, too")
+    ] = True,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Rows of the largest batch; by default 32 on the CPU, 256 on other devices",
+            metavar="N",
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda or mps; by default all that are there")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of the CPU", metavar="N")
+    ] = None,
+) -> None:
+    """Measure size and speed of a student, next to its teachers and its exported files.
+
+    The table is also in latency.json in the run's folder, and in its report.
+    """
+    from tutelage.cli.latency import latency_and_print
+
+    latency_and_print(
+        run,
+        teachers=teachers,
+        batch_size=batch_size,
+        device=device,
+        threads=threads,
+        console=out,
+        progress=for_console(err),
+    )
+
+
+VERBS: tuple[Callable[..., Any], ...] = (predict, evaluate, latency)

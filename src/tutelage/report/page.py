@@ -15,6 +15,7 @@ from tutelage.files import write_atomically, writing_to
 from tutelage.report import facts, plots
 from tutelage.report.search import view_of
 from tutelage.report.search_view import SearchView, search_plot
+from tutelage.report.speed import size_columns, speed_columns, speed_notes
 from tutelage.report.style import PAGE, PLACEHOLDERS, strokes
 from tutelage.report.svg import inline_svg
 from tutelage.report.templates import fill_page
@@ -22,6 +23,7 @@ from tutelage.report.units import gap, metric_capital, score
 from tutelage.report.verdict import SPLITS, reasons, verdict
 from tutelage.results.comparison import Comparison, Row
 from tutelage.results.folders import read_comparison
+from tutelage.results.latency import read_latency
 from tutelage.results.statistics import SampleMean, sample_mean
 from tutelage.tasks import TASKS
 
@@ -61,6 +63,15 @@ class Key:
     label: str
     color: str
     dashed: bool
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Measured size and speed: tables, and sentences on how they came about."""
+
+    sizes: facts.Table
+    times: facts.Table
+    notes: tuple[str, ...]
 
 
 def write_report(
@@ -162,6 +173,7 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
         rho=list(_rho(comparison)) if one_cell else [],
         teachers=facts.teacher_table(comparison) if one_cell else None,
         sizes=_sizes(comparison) if one_cell else None,
+        speed=_speed(comparison) if one_cell else None,
         setup=facts.setup(comparison),
         times=facts.time_table(comparison),
         commands=first_commands,
@@ -306,6 +318,21 @@ def _sizes(comparison: Comparison) -> Plot | None:
     student = comparison.runs[0].result.student
     figure = plots.size_plot(("student", student.parameters), known)
     return _plot(figure, "sizes", "Sizes", caption)
+
+
+def _speed(comparison: Comparison) -> Speed | None:
+    """What ``tutelage latency`` measured of the run that the page is about, else of another."""
+    foremost = comparison.foremost
+    runs = [*(foremost.runs if foremost else ()), *comparison.runs]
+    read = (read_latency(run.folder) for run in runs if run.folder is not None)
+    measured = next(filter(None, read), None)
+    if measured is None:
+        return None
+    return Speed(
+        facts.as_table(size_columns(measured)),
+        facts.as_table(speed_columns(measured)),
+        tuple(speed_notes(measured)),
+    )
 
 
 def _plot(figure: Figure, name: str, title: str, caption: str) -> Plot:

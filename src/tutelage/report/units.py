@@ -20,6 +20,7 @@ __all__ = [
 
 SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
+EN_DASH = "\N{EN DASH}"
 
 
 FINE = 3
@@ -105,7 +106,7 @@ def duration(seconds: float) -> str:
 
 def ascii_only(text: str) -> str:
     """The same for a terminal, a log or a pipe: plain spaces and hyphens."""
-    return text.replace(SPACE, " ").replace(MINUS, "-")
+    return text.replace(SPACE, " ").replace(MINUS, "-").replace(EN_DASH, "-")
 
 
 def _plain(mean: SampleMean, form: str) -> str:

@@ -22,6 +22,7 @@ from tutelage.files import (
 )
 from tutelage.files.tensors import write_tensors
 from tutelage.results.examples import EXAMPLES, Examples, write_examples
+from tutelage.results.latency import FILE as LATENCY
 from tutelage.results.predictions import PREDICTIONS, Predictions, write_predictions
 from tutelage.results.result import Result, read_result
 
@@ -43,6 +44,7 @@ OURS = (
     "rho.safetensors",
     PREDICTIONS,
     EXAMPLES,
+    LATENCY,
     "report.html",
 )
 
