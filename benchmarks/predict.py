@@ -196,7 +196,7 @@ def main() -> None:
     random = {"weights": "random"}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        data = pictures(folder / "pictures", size=224, count=1024)
+        data = pictures(folder / "pictures", size=224, count=640)
         student = {"source": "timm:resnet18", "params": random}
         throughput(trained(folder / "cnn", data, student), data, turns=options.turns)
         data = texts(folder / "texts")

@@ -5,10 +5,9 @@ import torch
 from PIL import Image
 
 import tutelage
-from tutelage.deploy.predict import Prediction, probabilities
+from tutelage.deploy.predict import Prediction
 from tutelage.errors import DataError, StudentError
 from tutelage.results.result import read_result
-from tutelage.tasks import MultiLabel, Regression, SingleLabel
 
 
 def test_pictures_as_paths_images_bytes_and_dicts(digit_run, digits):
@@ -66,12 +65,8 @@ def test_several_labels_and_numbers(labels_run, numbers_run):
     assert 60 < number.answer < 180  # in its own unit
 
 
-def test_what_outputs_mean():
-    outputs = torch.tensor([[0.0, 3.0]])
-    single, several = SingleLabel.numbered(2), MultiLabel.numbered(2)
-    assert probabilities(single, outputs).sum() == 1
-    torch.testing.assert_close(probabilities(several, outputs), outputs.sigmoid())
-    assert probabilities(Regression.numbered(2), outputs) is outputs
+def test_the_likeliest():
+    assert Prediction("b", {"a": 0.2, "b": 0.5, "c": 0.3}).top(2) == [("b", 0.5), ("c", 0.3)]
     assert Prediction(3.5, {"height": 3.5}).top(1) == [("height", 3.5)]
 
 

@@ -21,7 +21,10 @@ def test_columns_of_classes():
     assert table == {
         "id": ["x", "y"],
         "prediction": ["a", "=1+1"],
-        "probability": [float(LOGITS.softmax(1)[0, 0]), float(LOGITS.softmax(1)[1, 2])],
+        "probability": [
+            float(LOGITS.double().softmax(1).float()[0, 0]),
+            float(LOGITS.double().softmax(1).float()[1, 2]),
+        ],
     }
     table = Layout(CLASSES, top=9, every=True, splits=True).table(["x", "y"], LOGITS, split="test")
     assert list(table) == [
@@ -29,7 +32,7 @@ def test_columns_of_classes():
         *("prediction_3", "probability_3", "p(a)", "p(b, c)", "p(=1+1)"),
     ]
     assert table["prediction_2"] == ["b, c", "b, c"]
-    assert table["p(a)"] == LOGITS.softmax(1)[:, 0].tolist()
+    assert table["p(a)"] == LOGITS.double().softmax(1).float()[:, 0].tolist()
 
 
 def test_of_equal_logits_the_first_is_predicted_as_metrics_do():
@@ -43,7 +46,7 @@ def test_columns_of_labels_and_numbers():
     outputs = torch.tensor([[0.0, -1.0], [-2.0, -3.0]])
     table = Layout(labels).table(["x", "y"], outputs, split="")
     assert table["prediction"] == [["warm"], []]
-    assert table["p(loud)"] == outputs.sigmoid()[:, 1].tolist()
+    assert table["p(loud)"] == outputs.double().sigmoid().float()[:, 1].tolist()
     one, two = (Regression(names, Regression.metric()) for names in (("h",), ("h", "w")))
     assert Layout(one).table(["x"], torch.tensor([[1.5]]), split="") == {
         "id": ["x"],

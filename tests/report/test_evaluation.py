@@ -98,8 +98,8 @@ def test_teachers_and_rows_left_out():
         )
     ).replace("\xa0", " ")
     assert "the same answer for 80.0 % of the rows; the student alone is right for 5.0 %" in told
-    assert "2 rows have no label" in told
-    assert "2 rows could not be read (a: broken, and 1 more)" in told
+    assert "2 rows are left out for lack of a label" in told
+    assert "2 rows are left out because they cannot be read (a: broken, and 1 more)" in told
 
 
 def test_of_many_classes_the_worst_are_listed():

@@ -17,7 +17,7 @@ from tutelage.deploy.stream import Computing, stream_outputs
 from tutelage.errors import DataError
 from tutelage.tasks import Task
 
-__all__ = ["Prediction", "Predictor", "columns_of", "load", "probabilities", "read_predictions"]
+__all__ = ["Prediction", "Predictor", "columns_of", "load", "read_predictions"]
 
 Answer = str | float | tuple[str, ...] | tuple[float, ...]
 
@@ -125,18 +125,9 @@ def columns_of(run: SavedRun) -> Columns:
     return Columns(image=image, text=text, template=named.template, label=None)
 
 
-def probabilities(
-    task: Task, outputs: Float32[Tensor, "rows outputs"]
-) -> Float32[Tensor, "rows outputs"]:
-    """Return the softmax of classes or the sigmoid of labels; targets as they are."""
-    if not task.has_classes:
-        return outputs
-    return outputs.softmax(dim=1) if task.labels_are_classes else outputs.sigmoid()
-
-
 def read_predictions(task: Task, outputs: Float32[Tensor, "rows outputs"]) -> Iterator[Prediction]:
     """Return what outputs say, a prediction a row."""
-    for logits, scores in zip(outputs, probabilities(task, outputs).tolist(), strict=True):
+    for logits, scores in zip(outputs, task.probabilities(outputs).tolist(), strict=True):
         by_name = dict(zip(task.names, scores, strict=True))
         if task.labels_are_classes:
             yield Prediction(task.names[int(logits.argmax())], by_name)

@@ -15,7 +15,6 @@ from typing import Any
 from jaxtyping import Float32
 from torch import Tensor
 
-from tutelage.deploy.predict import probabilities
 from tutelage.errors import ConfigError
 from tutelage.files import atomic_path, writing_to
 from tutelage.tasks import Task
@@ -56,7 +55,7 @@ class Layout:
         return lead | {"id": ids} | self._answers(outputs)
 
     def _answers(self, outputs: Float32[Tensor, "rows outputs"]) -> dict[str, Sequence[Any]]:
-        task, scores = self.task, probabilities(self.task, outputs)
+        task, scores = self.task, self.task.probabilities(outputs).float()
         if not task.has_classes:
             heads = ["prediction"]
             if task.outputs > 1:

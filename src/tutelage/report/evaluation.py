@@ -9,7 +9,7 @@ from rich.text import Text
 
 from tutelage.deploy.evaluate import Evaluation
 from tutelage.files import write_atomically, writing_to
-from tutelage.report.facts import as_table
+from tutelage.report.facts import Table, as_table
 from tutelage.report.page import Plot
 from tutelage.report.style import FONT, PAGE, Palette, figure
 from tutelage.report.svg import inline_svg
@@ -109,15 +109,19 @@ def _compared(evaluation: Evaluation) -> list[str]:
 def _left_out(evaluation: Evaluation) -> list[str]:
     told = []
     if evaluation.unlabelled:
-        told.append(f"{evaluation.unlabelled:,} rows have no label and are left out.")
+        told.append(f"{_rows(evaluation.unlabelled)} left out for lack of a label.")
     if evaluation.skipped:
         name, reason = next(iter(evaluation.skipped.items()))
         more = f", and {len(evaluation.skipped) - 1} more" if len(evaluation.skipped) > 1 else ""
         told.append(
-            f"{len(evaluation.skipped):,} rows could not be read ({name}: "
+            f"{_rows(len(evaluation.skipped))} left out because they cannot be read ({name}: "
             f"{reason.partition(chr(10))[0]}{more})."
         )
     return told
+
+
+def _rows(count: int) -> str:
+    return "1 row is" if count == 1 else f"{count:,} rows are"
 
 
 def metric_columns(evaluation: Evaluation) -> list[Column]:
@@ -185,13 +189,13 @@ def _pair_columns(evaluation: Evaluation) -> list[Column]:
     ]
 
 
-def _matrix_columns(evaluation: Evaluation) -> list[Column]:
+def _matrix(evaluation: Evaluation) -> Table | None:
     matrix, names = evaluation.confusion, evaluation.task.names
     if matrix is None or len(names) > MATRIX:
-        return []
-    counts = [tuple(f"{int(count):,}" for count in column) for column in matrix.T]
-    columns = [Column(name, cells) for name, cells in zip(names, counts, strict=True)]
-    return [Column("class", tuple(names), text=True), *columns]
+        return None
+    counts = [[f"{int(count):,}" for count in row] for row in matrix]
+    rows = tuple((name, *cells) for name, cells in zip(names, counts, strict=True))
+    return Table(head=("Class", *names), rows=rows, numbers=len(names))
 
 
 def _teacher_columns(evaluation: Evaluation) -> list[Column]:
@@ -217,7 +221,7 @@ def print_evaluation(evaluation: Evaluation, *, console: Console) -> None:
     for content in (
         metric_columns(evaluation),
         classes,
-        _pair_columns(evaluation)[:],
+        _pair_columns(evaluation),
         _teacher_columns(evaluation),
     ):
         if content and content[0].cells:
@@ -249,7 +253,6 @@ def write_evaluation_page(evaluation: Evaluation, path: Path) -> None:
         "metrics": metric_columns(evaluation),
         "classes": class_columns(evaluation),
         "pairs": _pair_columns(evaluation),
-        "matrix": _matrix_columns(evaluation),
         "teachers": _teacher_columns(evaluation),
     }
     page = fill_page(
@@ -259,6 +262,7 @@ def write_evaluation_page(evaluation: Evaluation, path: Path) -> None:
         headline=headline(evaluation),
         sentences=sentences(evaluation),
         reliability=_reliability(evaluation.calibration),
+        matrix=_matrix(evaluation),
         outputs_word=evaluation.task.outputs_word.capitalize(),
         about_metrics=f"Intervals hold 95 % of {evaluation.draws:,} draws of the rows with replacement: what "
         "other rows of the same kind would change, not what another training would.",
