@@ -68,6 +68,7 @@ ELSEWHERE: dict[str, str] = {
     "report/plots.py": "report/test_page.py",
     "report/search.py": "report/test_tuning.py report/test_choice.py",
     "report/speed.py": "deploy/test_latency.py",
+    "report/evaluation_page.py": "report/test_evaluation.py",
     "report/templates.py": "report/test_page.py report/test_evaluation.py",
     "students/backbone.py": "students/test_limits.py",
     "students/base.py": "students/test_students.py",

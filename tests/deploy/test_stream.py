@@ -1,5 +1,6 @@
 """Outputs in a stream: in order, whatever batches and workers; bounded; faults named."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from tutelage.data import Columns
 from tutelage.data.given import GivenRows
 from tutelage.deploy.saved import SavedRun
 from tutelage.deploy.stream import Computing, stream_outputs
-from tutelage.errors import StudentError
+from tutelage.errors import DataError, StudentError
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,17 @@ class Counting(GivenRows):
     def __getitem__(self, index):
         Counting.read += 1
         return super().__getitem__(index)
+
+
+class Deadly(GivenRows):
+    def __getitem__(self, index):
+        os._exit(1)
+
+
+def test_a_worker_that_dies(run, paths):
+    computing = Computing(torch.device("cpu"), 10, workers=1)
+    with pytest.raises(DataError, match="a worker process that prepares rows died"):
+        list(stream_outputs(run, Deadly(paths, "image", Columns()), computing))
 
 
 def test_rows_are_read_as_they_are_needed(run, paths):

@@ -17,8 +17,8 @@ from tutelage.report.evaluation import (
     metric_columns,
     print_evaluation,
     sentences,
-    write_evaluation_page,
 )
+from tutelage.report.evaluation_page import write_evaluation_page
 from tutelage.tasks import Interval, MultiLabel, Regression, SingleLabel, bootstrap_scores
 
 

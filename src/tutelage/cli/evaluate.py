@@ -13,7 +13,8 @@ from tutelage.deploy.stream import Computing
 from tutelage.errors import ConfigError
 from tutelage.files import write_atomically, writing_to
 from tutelage.progress import Progress
-from tutelage.report.evaluation import print_evaluation, write_evaluation_page
+from tutelage.report.evaluation import print_evaluation
+from tutelage.report.evaluation_page import write_evaluation_page
 
 __all__ = ["evaluate_and_print"]
 

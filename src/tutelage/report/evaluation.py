@@ -1,40 +1,31 @@
-"""An evaluation as tables and sentences, for a terminal and for a page."""
+"""An evaluation as tables and sentences."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.text import Text
 
 from tutelage.deploy.evaluate import Evaluation
-from tutelage.files import write_atomically, writing_to
-from tutelage.report.facts import Table, as_table
-from tutelage.report.page import Plot
-from tutelage.report.style import FONT, PAGE, Palette, figure
-from tutelage.report.svg import inline_svg
 from tutelage.report.tables import Column
-from tutelage.report.templates import fill_page
 from tutelage.report.terminal import column_table, print_table
 from tutelage.report.units import ascii_only
-from tutelage.tasks import Calibration, Interval, Share, most_confused_pairs
+from tutelage.tasks import Interval, Share, most_confused_pairs
 
 __all__ = [
     "class_columns",
     "headline",
+    "in_percent",
     "metric_columns",
+    "pair_columns",
     "print_evaluation",
-    "reliability_plot",
     "sentences",
-    "write_evaluation_page",
+    "teacher_columns",
 ]
 
 LISTED = 30
 """Classes that a terminal lists; of more those with the lowest F1."""
 PAIRS = 10
 """Pairs of confused classes that are listed."""
-MATRIX = 12
-"""Classes up to which the matrix is written out."""
 SPACE = "\N{NO-BREAK SPACE}"
 DASH = "\N{EN DASH}"
 
@@ -79,7 +70,7 @@ def _calibrated(evaluation: Evaluation) -> list[str]:
         return []
     sure = "too high" if calibration.is_overconfident else "too low"
     told = [
-        f"The expected calibration error is {_percent(calibration.error)}: probabilities are on average "
+        f"The expected calibration error is {in_percent(calibration.error)}: probabilities are on average "
         f"{sure}."
     ]
     if temperature is None:
@@ -89,8 +80,8 @@ def _calibrated(evaluation: Evaluation) -> list[str]:
     return [
         *told,
         f"Logits divided by {temperature.value:.3g} suit these rows best; on halves held out, such a "
-        f"temperature changes that error from {_percent(temperature.error_before)} to "
-        f"{_percent(temperature.error_after)}, and the cross-entropy from {temperature.loss_before:.4f} to "
+        f"temperature changes that error from {in_percent(temperature.error_before)} to "
+        f"{in_percent(temperature.error_after)}, and the cross-entropy from {temperature.loss_before:.4f} to "
         f"{temperature.loss_after:.4f} nats. Classes stay the same.",
     ]
 
@@ -101,8 +92,8 @@ def _compared(evaluation: Evaluation) -> list[str]:
         return []
     what = "rows" if evaluation.task.labels_are_classes else "labels"
     return [
-        f"Student and teachers' probe give the same answer for {_percent(one.same)} of the {what}; the "
-        f"student alone is right for {_percent(one.student)}, the probe alone for {_percent(one.probe)}."
+        f"Student and teachers' probe give the same answer for {in_percent(one.same)} of the {what}; the "
+        f"student alone is right for {in_percent(one.student)}, the probe alone for {in_percent(one.probe)}."
     ]
 
 
@@ -171,11 +162,12 @@ def class_columns(evaluation: Evaluation, *, most: int | None = None) -> list[Co
         Column("rows", tuple(f"{one.rows:,}" for one in classes)),
         Column("recall", tuple(_share(one.recall) for one in classes)),
         Column("precision", tuple(_share(one.precision) for one in classes)),
-        Column("F1", tuple("" if one.f1 is None else _percent(one.f1) for one in classes)),
+        Column("F1", tuple("" if one.f1 is None else in_percent(one.f1) for one in classes)),
     ]
 
 
-def _pair_columns(evaluation: Evaluation) -> list[Column]:
+def pair_columns(evaluation: Evaluation) -> list[Column]:
+    """Return the pairs of classes that are confused most often; empty where there are none."""
     if (matrix := evaluation.confusion) is None:
         return []
     names, pairs = evaluation.task.names, most_confused_pairs(matrix, most=PAIRS)
@@ -185,20 +177,12 @@ def _pair_columns(evaluation: Evaluation) -> list[Column]:
         Column("rows of", tuple(names[one.label] for one in pairs), text=True),
         Column("taken for", tuple(names[one.given] for one in pairs), text=True),
         Column("rows", tuple(f"{one.rows:,}" for one in pairs)),
-        Column("share of the class", tuple(_percent(one.share) for one in pairs)),
+        Column("share of the class", tuple(in_percent(one.share) for one in pairs)),
     ]
 
 
-def _matrix(evaluation: Evaluation) -> Table | None:
-    matrix, names = evaluation.confusion, evaluation.task.names
-    if matrix is None or len(names) > MATRIX:
-        return None
-    counts = [[f"{int(count):,}" for count in row] for row in matrix]
-    rows = tuple((name, *cells) for name, cells in zip(names, counts, strict=True))
-    return Table(head=("Class", *names), rows=rows, numbers=len(names))
-
-
-def _teacher_columns(evaluation: Evaluation) -> list[Column]:
+def teacher_columns(evaluation: Evaluation) -> list[Column]:
+    """Return which of student and teachers' probe is right; empty if that was not asked for."""
     one = evaluation.teachers
     if one is None:
         return []
@@ -210,7 +194,7 @@ def _teacher_columns(evaluation: Evaluation) -> list[Column]:
     }
     return [
         Column("answers", tuple(shares), text=True),
-        Column("share", tuple(map(_percent, shares.values()))),
+        Column("share", tuple(map(in_percent, shares.values()))),
     ]
 
 
@@ -221,8 +205,8 @@ def print_evaluation(evaluation: Evaluation, *, console: Console) -> None:
     for content in (
         metric_columns(evaluation),
         classes,
-        _pair_columns(evaluation),
-        _teacher_columns(evaluation),
+        pair_columns(evaluation),
+        teacher_columns(evaluation),
     ):
         if content and content[0].cells:
             console.print()
@@ -243,79 +227,12 @@ def _plain(content: Sequence[Column]) -> list[Column]:
     ]
 
 
-def write_evaluation_page(evaluation: Evaluation, path: Path) -> None:
-    """Write a self-contained page; the same evaluation gives the same bytes.
-
-    Raises:
-        OutputError: If it cannot be written.
-    """
-    tables = {
-        "metrics": metric_columns(evaluation),
-        "classes": class_columns(evaluation),
-        "pairs": _pair_columns(evaluation),
-        "teachers": _teacher_columns(evaluation),
-    }
-    page = fill_page(
-        "evaluation",
-        title=evaluation.name,
-        subtitle=f"{evaluation.source} · {evaluation.split}",
-        headline=headline(evaluation),
-        sentences=sentences(evaluation),
-        reliability=_reliability(evaluation.calibration),
-        matrix=_matrix(evaluation),
-        outputs_word=evaluation.task.outputs_word.capitalize(),
-        about_metrics=f"Intervals hold 95 % of {evaluation.draws:,} draws of the rows with replacement: what "
-        "other rows of the same kind would change, not what another training would.",
-        **{name: as_table(content) if content else None for name, content in tables.items()},
-    )
-    with writing_to(path, name="the page", advice="choose another path (--out)"):
-        write_atomically(path, page)
-
-
-def _reliability(calibration: Calibration | None) -> Plot | None:
-    if calibration is None:
-        return None
-    title = "Reliability"
-    caption = (
-        "How often answers of a probability come true; on the line, probabilities mean what they say. "
-        f"Larger points are more answers. Expected calibration error: {_percent(calibration.error)}."
-    )
-    drawing = reliability_plot(calibration)
-    told = "; ".join(
-        f"{one.confidence:.2f}: {one.frequency:.2f} of {one.count:,}" for one in calibration.bins
-    )
-    return Plot(title, caption, inline_svg(drawing, name="reliability", title=f"{title}. {told}"))
-
-
-def reliability_plot(calibration: Calibration, *, palette: Palette = PAGE) -> Figure:
-    """Draw how often answers are right by their probability, with the diagonal."""
-    drawing, axes = figure(height=300, palette=palette)
-    most = max(one.count for one in calibration.bins)
-    axes.plot([0, 1], [0, 1], color=palette.muted, lw=1, dashes=(3, 3))
-    axes.plot(
-        [one.confidence for one in calibration.bins],
-        [one.frequency for one in calibration.bins],
-        color=palette.series[1],
-        lw=1.2,
-    )
-    axes.scatter(
-        [one.confidence for one in calibration.bins],
-        [one.frequency for one in calibration.bins],
-        s=[12 + 120 * one.count / most for one in calibration.bins],
-        color=palette.series[1],
-        zorder=3,
-    )
-    axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
-    axes.set_xlabel("probability", fontsize=FONT)
-    axes.set_ylabel("share that comes true", fontsize=FONT)
-    return drawing
-
-
 def _number(value: float, percent: bool) -> str:
-    return _percent(value, decimals=2) if percent else f"{value:.4g}"
+    return in_percent(value, decimals=2) if percent else f"{value:.4g}"
 
 
-def _percent(value: float, *, decimals: int = 1) -> str:
+def in_percent(value: float, *, decimals: int = 1) -> str:
+    """Return a share as people read it: ``62.5 %``."""
     return f"{100 * value:.{decimals}f}{SPACE}%"
 
 
@@ -335,4 +252,4 @@ def _share(share: Share) -> str:
     if share.value is None:
         return ""
     low, high = (f"{100 * end:.0f}" for end in share.interval)
-    return f"{_percent(share.value)} ({low}{DASH}{high})"
+    return f"{in_percent(share.value)} ({low}{DASH}{high})"

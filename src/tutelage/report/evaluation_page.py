@@ -1,0 +1,105 @@
+"""An evaluation as a self-contained page."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from tutelage.deploy.evaluate import Evaluation
+from tutelage.files import write_atomically, writing_to
+from tutelage.report.evaluation import (
+    class_columns,
+    headline,
+    in_percent,
+    metric_columns,
+    pair_columns,
+    sentences,
+    teacher_columns,
+)
+from tutelage.report.facts import Table, as_table
+from tutelage.report.page import Plot
+from tutelage.report.style import FONT, PAGE, Palette, figure
+from tutelage.report.svg import inline_svg
+from tutelage.report.templates import fill_page
+from tutelage.tasks import Calibration
+
+__all__ = ["reliability_plot", "write_evaluation_page"]
+
+MATRIX = 12
+"""Classes up to which the matrix is written out."""
+
+
+def write_evaluation_page(evaluation: Evaluation, path: Path) -> None:
+    """Write a self-contained page; the same evaluation gives the same bytes.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    tables = {
+        "metrics": metric_columns(evaluation),
+        "classes": class_columns(evaluation),
+        "pairs": pair_columns(evaluation),
+        "teachers": teacher_columns(evaluation),
+    }
+    page = fill_page(
+        "evaluation",
+        title=evaluation.name,
+        subtitle=f"{evaluation.source} · {evaluation.split}",
+        headline=headline(evaluation),
+        sentences=sentences(evaluation),
+        reliability=_reliability(evaluation.calibration),
+        matrix=_matrix(evaluation),
+        outputs_word=evaluation.task.outputs_word.capitalize(),
+        about_metrics=f"Intervals hold 95 % of {evaluation.draws:,} draws of the rows with replacement: what "
+        "other rows of the same kind would change, not what another training would.",
+        **{name: as_table(content) if content else None for name, content in tables.items()},
+    )
+    with writing_to(path, name="the page", advice="choose another path (--out)"):
+        write_atomically(path, page)
+
+
+def _matrix(evaluation: Evaluation) -> Table | None:
+    matrix, names = evaluation.confusion, evaluation.task.names
+    if matrix is None or len(names) > MATRIX:
+        return None
+    counts = [[f"{int(count):,}" for count in row] for row in matrix]
+    rows = tuple((name, *cells) for name, cells in zip(names, counts, strict=True))
+    return Table(head=("Class", *names), rows=rows, numbers=len(names))
+
+
+def _reliability(calibration: Calibration | None) -> Plot | None:
+    if calibration is None:
+        return None
+    title = "Reliability"
+    caption = (
+        "How often answers of a probability come true; on the line, probabilities mean what they say. "
+        f"Larger points are more answers. Expected calibration error: {in_percent(calibration.error)}."
+    )
+    drawing = reliability_plot(calibration)
+    told = "; ".join(
+        f"{one.confidence:.2f}: {one.frequency:.2f} of {one.count:,}" for one in calibration.bins
+    )
+    return Plot(title, caption, inline_svg(drawing, name="reliability", title=f"{title}. {told}"))
+
+
+def reliability_plot(calibration: Calibration, *, palette: Palette = PAGE) -> Figure:
+    """Draw how often answers are right by their probability, with the diagonal."""
+    drawing, axes = figure(height=300, palette=palette)
+    most = max(one.count for one in calibration.bins)
+    axes.plot([0, 1], [0, 1], color=palette.muted, lw=1, dashes=(3, 3))
+    axes.plot(
+        [one.confidence for one in calibration.bins],
+        [one.frequency for one in calibration.bins],
+        color=palette.series[1],
+        lw=1.2,
+    )
+    axes.scatter(
+        [one.confidence for one in calibration.bins],
+        [one.frequency for one in calibration.bins],
+        s=[12 + 120 * one.count / most for one in calibration.bins],
+        color=palette.series[1],
+        zorder=3,
+    )
+    axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
+    axes.set_xlabel("probability", fontsize=FONT)
+    axes.set_ylabel("share that comes true", fontsize=FONT)
+    return drawing
