@@ -220,9 +220,9 @@ def print_evaluation(evaluation: Evaluation, *, console: Console) -> None:
 
 
 def _plain(content: Sequence[Column]) -> list[Column]:
-    """With hyphens in place of dashes."""
+    """With hyphens in place of dashes in the numbers; names are left as they are."""
     return [
-        Column(one.head, tuple(cell.replace(DASH, "-") for cell in one.cells), one.text)
+        one if one.text else Column(one.head, tuple(cell.replace(DASH, "-") for cell in one.cells))
         for one in content
     ]
 
