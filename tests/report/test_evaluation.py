@@ -68,13 +68,6 @@ class Page(HTMLParser):
             self.headings.append(data)
 
 
-def test_names_are_printed_as_they_are():
-    task = SingleLabel(("A–B", "b", "c"), SingleLabel.metric())
-    text = said(evaluation(task=task))
-    assert "A–B" in text
-    assert text.count("–") == sum(line.count("A–B") for line in text.splitlines())
-
-
 def test_the_headline_has_the_interval():
     made = evaluation(metrics={"accuracy": Interval(0.5, 0.4, 0.625)})
     assert headline(made).replace("\xa0", " ") == (

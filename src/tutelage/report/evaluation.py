@@ -1,7 +1,5 @@
 """An evaluation as tables and sentences."""
 
-from collections.abc import Sequence
-
 from rich.console import Console
 from rich.text import Text
 
@@ -210,21 +208,13 @@ def print_evaluation(evaluation: Evaluation, *, console: Console) -> None:
     ):
         if content and content[0].cells:
             console.print()
-            table = column_table(_plain(content), ruled=console.is_terminal)
+            table = column_table(content, ruled=console.is_terminal)
             print_table(table, console=console)
     if len(evaluation.classes) > LISTED:
         console.print(f"these are the {LISTED} of {len(evaluation.classes)} with the lowest F1")
     console.print()
     for sentence in sentences(evaluation):
         console.print(Text(ascii_only(sentence)), soft_wrap=not console.is_terminal)
-
-
-def _plain(content: Sequence[Column]) -> list[Column]:
-    """With hyphens in place of dashes in the numbers; names are left as they are."""
-    return [
-        one if one.text else Column(one.head, tuple(cell.replace(DASH, "-") for cell in one.cells))
-        for one in content
-    ]
 
 
 def _number(value: float, percent: bool) -> str:
