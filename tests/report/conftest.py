@@ -1,12 +1,20 @@
-"""Comparisons that the tests of tables, charts and LaTeX share."""
+"""Comparisons and runs with predictions that the tests of tables, charts and pages share."""
 
-from collections.abc import Callable
+import base64
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
+from PIL import Image
+from torch import Tensor
 
 from tutelage.results.comparison import Comparison, Scores, compare_scores
-from tutelage.tasks import SingleLabel
+from tutelage.results.examples import Answer, Example, Examples, write_examples
+from tutelage.results.predictions import PREDICTIONS, Predictions, write_predictions
+from tutelage.tasks import TASKS, SingleLabel
 
+HOSTILE = "<b class=\"x\">$\\frac$ & 'quoted'</b>"
 STL = {0: 0.70, 1: 0.72, 2: 0.71}
 
 
@@ -75,4 +83,80 @@ def wide() -> Comparison:
                 ),
             )
         )
+    )
+
+
+@pytest.fixture
+def write_work(write_run) -> Callable[..., Path]:
+    """A function that writes a run with predictions and examples of its evaluated rows."""
+
+    def write(
+        folder: Path,
+        outputs: Tensor,
+        labels: Tensor,
+        *,
+        names: Sequence[str],
+        task: str = "single-label",
+        examples: Examples | None = None,
+        rows: int | None = None,
+        **changes: object,
+    ) -> Path:
+        metric = TASKS[task].metric().name
+        run = write_run(
+            folder,
+            task=task,
+            metric=metric,
+            metrics={"train": {metric: 0.9}, "test": {metric: 0.7}},
+            classes=list(names),
+            files={PREDICTIONS: "its digest is in the file"},
+            **changes,
+        )
+        ids = tuple(f"test/{row:05}.jpg" for row in range(len(labels)))
+        write_predictions(run, Predictions("test", ids, outputs, labels, rows or len(labels)))
+        if examples is not None:
+            write_examples(run, examples)
+        return run
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def some_examples() -> Examples:
+    """Pictures and texts of whoever made the data, with names that are no HTML."""
+    file = io.BytesIO()
+    Image.new("RGB", (120, 160), (12, 110, 102)).save(file, "JPEG")
+    picture = base64.b64encode(file.getvalue()).decode()
+    wrong = tuple(
+        Example(
+            id=f"test/{'folder' * 12}/{number}.jpg",
+            split="test",
+            answers=(
+                Answer(name=HOSTILE, label=1, student=0.004, teachers=0.91),
+                Answer(name="unbroken" * 9, label=0, student=0.97, teachers=0.02),
+            ),
+            picture=picture,
+        )
+        for number in range(24)
+    )
+    doubted = tuple(
+        Example(
+            id=f"row {number}",
+            split="train",
+            answers=(
+                Answer(name=HOSTILE, label=1, teachers=0.03),
+                Answer(name="other", label=0, teachers=0.96),
+            ),
+            texts=(f"{HOSTILE} and " * 12, "unbroken" * 30, "שלום"),
+        )
+        for number in range(8)
+    )
+    return Examples(
+        split="test",
+        evaluated=600,
+        wrong=wrong,
+        wrong_rows=130,
+        doubted=doubted,
+        doubted_rows={"train": 31},
+        checked_rows={"train": 1000},
+        notes=("The view of mpnet on the test rows is not shown.",),
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import torch
 
 from tutelage.report import write_report
 
@@ -32,6 +33,12 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 PATIENCE = 60.0
+STICKING_OUT = """
+    [...document.querySelectorAll("body *")]
+        .filter(part => !part.closest(".scroll") || part.matches(".scroll"))
+        .filter(part => part.getBoundingClientRect().right > innerWidth + 1)
+        .map(part => part.outerHTML.slice(0, 120))
+"""
 
 
 def find_chromium() -> str | None:
@@ -235,17 +242,9 @@ def test_page_fits_and_is_silent(
 def test_nothing_sticks_out_of_the_window(browser: Browser, many_runs: Path, width: int) -> None:
     """Also with all details open; what lies in a box that scrolls by itself may be wider."""
     browser.visit(many_runs, width=width)
-    sticking_out = browser.evaluate(
-        """
-        document.querySelectorAll("details").forEach(part => part.open = true);
-        [...document.querySelectorAll("body *")]
-            .filter(part => !part.closest(".scroll") || part.matches(".scroll"))
-            .filter(part => part.getBoundingClientRect().right > innerWidth + 1)
-            .map(part => part.outerHTML.slice(0, 120))
-        """
-    )
+    browser.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
 
-    assert sticking_out == []
+    assert browser.evaluate(STICKING_OUT) == []
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -262,6 +261,26 @@ def test_the_page_of_a_search_fits(
     assert visit.complaints == []
     assert visit.content_width <= width
     assert "chosen" in browser.evaluate("document.querySelector('.tried').innerText")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
+def test_the_page_of_many_classes_and_long_names_fits(
+    browser: Browser, tmp_path: Path, write_work, some_examples, width: int, scheme: str
+) -> None:
+    names = ["<b>bold</b>", *(f"{'unbroken' * 8} {number}" for number in range(1, 60))]
+    labels = torch.arange(600) % 60
+    outputs = torch.randn(600, 60, generator=torch.Generator().manual_seed(0))
+    run = write_work(tmp_path / "run", outputs, labels, names=names, examples=some_examples)
+    page = write_report([run])
+    visit = browser.visit(page, width=width, scheme=scheme)
+
+    assert visit.complaints == []
+    outside = [address for address in visit.requests if not address.startswith("data:")]
+    assert outside == [page.resolve().as_uri()]
+    assert browser.evaluate("[...document.images].every(one => one.naturalWidth > 0)")
+    browser.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert browser.evaluate(STICKING_OUT) == []
 
 
 def test_text_of_plots_is_readable_on_a_phone(browser: Browser, many_runs: Path) -> None:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from tutelage.deploy.evaluate import Evaluation
 from tutelage.files import write_atomically, writing_to
 from tutelage.report.evaluation import (
@@ -16,13 +14,13 @@ from tutelage.report.evaluation import (
     teacher_columns,
 )
 from tutelage.report.facts import Table, as_table
-from tutelage.report.page import Plot
-from tutelage.report.style import FONT, PAGE, Palette, figure
+from tutelage.report.figures import Plot
+from tutelage.report.row_plots import reliability_plot
 from tutelage.report.svg import inline_svg
 from tutelage.report.templates import fill_page
 from tutelage.tasks import Calibration
 
-__all__ = ["reliability_plot", "write_evaluation_page"]
+__all__ = ["write_evaluation_page"]
 
 MATRIX = 12
 """Classes up to which the matrix is written out."""
@@ -79,27 +77,3 @@ def _reliability(calibration: Calibration | None) -> Plot | None:
         f"{one.confidence:.2f}: {one.frequency:.2f} of {one.count:,}" for one in calibration.bins
     )
     return Plot(title, caption, inline_svg(drawing, name="reliability", title=f"{title}. {told}"))
-
-
-def reliability_plot(calibration: Calibration, *, palette: Palette = PAGE) -> Figure:
-    """Draw how often answers are right by their probability, with the diagonal."""
-    drawing, axes = figure(height=300, palette=palette)
-    most = max(one.count for one in calibration.bins)
-    axes.plot([0, 1], [0, 1], color=palette.muted, lw=1, dashes=(3, 3))
-    axes.plot(
-        [one.confidence for one in calibration.bins],
-        [one.frequency for one in calibration.bins],
-        color=palette.series[1],
-        lw=1.2,
-    )
-    axes.scatter(
-        [one.confidence for one in calibration.bins],
-        [one.frequency for one in calibration.bins],
-        s=[12 + 120 * one.count / most for one in calibration.bins],
-        color=palette.series[1],
-        zorder=3,
-    )
-    axes.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
-    axes.set_xlabel("probability", fontsize=FONT)
-    axes.set_ylabel("share that comes true", fontsize=FONT)
-    return drawing

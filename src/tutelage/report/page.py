@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from tutelage.errors import DataError
 from tutelage.files import write_atomically, writing_to
 from tutelage.report import facts, plots
+from tutelage.report.figures import Plot, plot_of
 from tutelage.report.search import view_of
 from tutelage.report.search_view import SearchView, search_plot
 from tutelage.report.speed import size_columns, speed_columns, speed_notes
@@ -21,6 +20,7 @@ from tutelage.report.svg import inline_svg
 from tutelage.report.templates import fill_page
 from tutelage.report.units import gap, metric_capital, score
 from tutelage.report.verdict import SPLITS, reasons, verdict
+from tutelage.report.work import work_of
 from tutelage.results.comparison import Comparison, Row
 from tutelage.results.folders import read_comparison
 from tutelage.results.latency import read_latency
@@ -35,15 +35,6 @@ CURVES = {
     "transfer": "Transfer term, before\N{NO-BREAK SPACE}β",
     "accuracy": "Training accuracy, %",
 }
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A figure with its title and caption."""
-
-    title: str
-    caption: str
-    svg: Markup
 
 
 @dataclass(frozen=True)
@@ -166,6 +157,7 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
         metric=metric_capital(comparison.metric),
         methods=facts.method_table(comparison),
         summary=facts.summary_table(comparison),
+        work=work_of(comparison),
         search=search,
         searched=None if search is None else _search(search),
         runs=facts.run_table(comparison) if any(len(row.runs) > 1 for row in read) else None,
@@ -260,14 +252,14 @@ def _curves(comparison: Comparison) -> Iterator[Plot]:
         if figure is not None:
             if key == "task":
                 title += f", {TASKS[comparison.runs[0].result.task].loss_unit}"
-            yield _plot(figure, f"curve-{key}", title, "")
+            yield plot_of(figure, f"curve-{key}", title, "")
     metric = comparison.metric
     if metric.name != "accuracy":
         key = f"holdout_{metric.name}"
         figure = plots.curve_plot(comparison, key, scale=metric.display_factor)
         if figure is not None:
             unit = ", %" if metric.percent else ""
-            yield _plot(
+            yield plot_of(
                 figure,
                 "curve-holdout",
                 f"{metric_capital(comparison.metric)} on the hold-out{unit}",
@@ -295,7 +287,7 @@ def _rho(comparison: Comparison) -> Iterator[Plot]:
             "on average from their start at 0.5."
         )
         figure = plots.rho_plot(values, limits=limits, color=colors[label])
-        yield _plot(figure, f"rho-{index}", title, caption)
+        yield plot_of(figure, f"rho-{index}", title, caption)
 
 
 def _moves(weights: Sequence[float]) -> list[float]:
@@ -317,7 +309,7 @@ def _sizes(comparison: Comparison) -> Plot | None:
         caption += f" Not known: {', '.join(missing)}."
     student = comparison.runs[0].result.student
     figure = plots.size_plot(("student", student.parameters), known)
-    return _plot(figure, "sizes", "Sizes", caption)
+    return plot_of(figure, "sizes", "Sizes", caption)
 
 
 def _speed(comparison: Comparison) -> Speed | None:
@@ -333,10 +325,6 @@ def _speed(comparison: Comparison) -> Speed | None:
         facts.as_table(speed_columns(measured)),
         tuple(speed_notes(measured)),
     )
-
-
-def _plot(figure: Figure, name: str, title: str, caption: str) -> Plot:
-    return Plot(title, caption, inline_svg(figure, name=name, title=f"{title}. {caption}".rstrip()))
 
 
 def _config(row: Row) -> str:

@@ -3,12 +3,14 @@
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 import tutelage
 
 __all__ = ["fill_page"]
+
+STYLES = ("page.css", "work.css")
 
 
 def fill_page(name: str, **content: Any) -> str:
@@ -19,12 +21,15 @@ def fill_page(name: str, **content: Any) -> str:
         **content: What the template asks for, besides ``style`` and ``version``.
     """
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(_text),  # of the parts that a page includes
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     template = environment.from_string(_text("macros.html.jinja") + _text(f"{name}.html.jinja"))
-    page: str = template.render(
-        style=Markup(_text("page.css")), version=tutelage.__version__, **content
-    )
+    style = Markup("\n".join(map(_text, STYLES)))
+    page: str = template.render(style=style, version=tutelage.__version__, **content)
     return page
 
 
