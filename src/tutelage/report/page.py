@@ -12,6 +12,7 @@ from tutelage.errors import DataError
 from tutelage.files import write_atomically, writing_to
 from tutelage.report import facts, plots
 from tutelage.report.figures import Plot, plot_of
+from tutelage.report.learning import learning_curve
 from tutelage.report.search import view_of
 from tutelage.report.search_view import SearchView, search_plot
 from tutelage.report.speed import size_columns, speed_columns, speed_notes
@@ -160,6 +161,7 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
         work=work_of(comparison),
         search=search,
         searched=None if search is None else _search(search),
+        learning=learning_curve(comparison.search),
         runs=facts.run_table(comparison) if any(len(row.runs) > 1 for row in read) else None,
         curves=list(_curves(comparison)) if one_cell else [],
         rho=list(_rho(comparison)) if one_cell else [],
