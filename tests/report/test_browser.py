@@ -283,6 +283,23 @@ def test_the_page_of_many_classes_and_long_names_fits(
     assert browser.evaluate(STICKING_OUT) == []
 
 
+def test_a_printed_page_holds_the_matrix_and_names(
+    browser: Browser, tmp_path: Path, write_work, some_examples
+) -> None:
+    labels = torch.arange(600) % 60
+    outputs = torch.randn(600, 60, generator=torch.Generator().manual_seed(0))
+    names = [f"a class {number}" for number in range(60)]
+    run = write_work(tmp_path / "run", outputs, labels, names=names, examples=some_examples)
+    browser.visit(write_report([run]), width=700)
+    try:
+        browser.call("Emulation.setEmulatedMedia", media="print")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= 700
+        narrowest = "[...document.querySelectorAll('.cards tbody th')].map(one => one.clientWidth)"
+        assert min(width for width in browser.evaluate(narrowest) if width) >= 40
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
+
+
 def test_text_of_plots_is_readable_on_a_phone(browser: Browser, many_runs: Path) -> None:
     browser.visit(many_runs, width=400)
     heights = browser.evaluate(
