@@ -106,10 +106,9 @@ def write_work(write_run) -> Callable[..., Path]:
             folder,
             task=task,
             metric=metric,
-            metrics={"train": {metric: 0.9}, "test": {metric: 0.7}},
             classes=list(names),
             files={PREDICTIONS: "its digest is in the file"},
-            **changes,
+            **({"metrics": {"train": {metric: 0.9}, "test": {metric: 0.7}}} | changes),
         )
         ids = tuple(f"test/{row:05}.jpg" for row in range(len(labels)))
         write_predictions(run, Predictions("test", ids, outputs, labels, rows or len(labels)))

@@ -89,6 +89,21 @@ def test_targets(tmp_path, write_work):
     assert "Calibration" not in text
 
 
+def test_all_metrics_and_how_to_use_the_student(tmp_path, write_work):
+    outputs, labels = drawn(3, 50)
+    metrics = {
+        "train": {"accuracy": 0.9, "mcc": 0.8, "loss": 0.25},
+        "test": {"accuracy": 0.75, "loss": 0.5},
+    }
+    run = write_work(tmp_path / "run", outputs, labels, names=["a", "b", "c"], metrics=metrics)
+    text = words(write_report([run]))
+    assert "All metrics Metric On training rows On test rows" in text
+    for part in ("Accuracy 90.00 % 75.00 %", "MCC 0.800", "Loss, nats 0.25 0.5"):
+        assert part in text
+    assert "tutelage predict run DATA --out predictions.csv" in text
+    assert "tutelage.load('run').predict([...])" in text
+
+
 def test_a_draw_of_rows_is_called_so(tmp_path, write_work):
     outputs, labels = drawn(3, 50)
     run = write_work(tmp_path / "run", outputs, labels, names=["a", "b", "c"], rows=90_000)

@@ -17,6 +17,7 @@ __all__ = [
     "Table",
     "as_table",
     "method_table",
+    "metric_table",
     "run_table",
     "setup",
     "summary_table",
@@ -26,6 +27,7 @@ __all__ = [
 
 PHASES = ("extract", "prepare", "train", "evaluate")
 MOST_CLASSES = 12
+SPLIT_NAMES = {"train": "training", "holdout": "hold-out"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,24 @@ def summary_table(comparison: Comparison) -> Table | None:
         rows=tuple(zip(*(column.cells for column in content), strict=True)),
         numbers=len(content) - 1,
     )
+
+
+def metric_table(result: Result) -> Table:
+    """A row a metric of one run, with its value on each split; losses are in the task's unit."""
+    known = TASKS[result.task].metrics
+    names = list(dict.fromkeys(name for values in result.metrics.values() for name in values))
+    rows = []
+    for name in names:
+        metric = known.get(name)
+        label = f"loss, {TASKS[result.task].loss_unit}" if name == "loss" else name
+        cells = [
+            "" if value is None else score(_one(value), metric) if metric else f"{value:.4g}"
+            for value in (values.get(name) for values in result.metrics.values())
+        ]
+        rows.append((metric_capital(metric) if metric else label.capitalize(), *cells))
+    splits = (SPLIT_NAMES.get(split, split) for split in result.metrics)
+    head = ("Metric", *(f"On {split} rows" for split in splits))
+    return Table(head, tuple(rows), numbers=len(head) - 1)
 
 
 def run_table(comparison: Comparison) -> Table:

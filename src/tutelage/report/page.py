@@ -25,6 +25,7 @@ from tutelage.report.work import work_of
 from tutelage.results.comparison import Comparison, Row
 from tutelage.results.folders import read_comparison
 from tutelage.results.latency import read_latency
+from tutelage.results.shell import command_line
 from tutelage.results.statistics import SampleMean, sample_mean
 from tutelage.tasks import TASKS
 
@@ -170,6 +171,7 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
         speed=_speed(comparison) if one_cell else None,
         setup=facts.setup(comparison),
         times=facts.time_table(comparison),
+        use=_use(comparison),
         commands=first_commands,
         more_commands=[c for c in dict.fromkeys(commands) if c not in first_commands],
         configs=[(row.label, _config(row)) for row in read],
@@ -326,6 +328,18 @@ def _speed(comparison: Comparison) -> Speed | None:
         facts.as_table(size_columns(measured)),
         facts.as_table(speed_columns(measured)),
         tuple(speed_notes(measured)),
+    )
+
+
+def _use(comparison: Comparison) -> str:
+    """How the student of the run that the page is about is used: from a shell, and in Python."""
+    row = comparison.foremost or next(iter(comparison.finished), None)
+    if row is None or not row.runs or len(comparison.cells) > 1:
+        return ""
+    folder = row.runs[0].result.folder
+    return (
+        f"{command_line('tutelage', 'predict', folder, 'DATA', '--out', 'predictions.csv')}\n\n"
+        f"import tutelage\ntutelage.load({str(folder)!r}).predict([...])"
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from tutelage.report.class_scores import ClassBars, class_bars, target_table
 from tutelage.report.confusion import Matrix, matrix_view, pair_table
-from tutelage.report.facts import Table
+from tutelage.report.facts import Table, metric_table
 from tutelage.report.figures import Plot, plot_of
 from tutelage.report.gallery import Gallery, gallery
 from tutelage.report.row_plots import reliability_plot, scatter_plot
@@ -38,6 +38,7 @@ class Work:
 
     Attributes:
         about: Which run it is, on which rows.
+        metrics: All its metrics.
         matrix: Which classes are taken for which.
         pairs: The largest errors between two classes.
         bars: Recall and precision of each class or label.
@@ -49,6 +50,7 @@ class Work:
     """
 
     about: str = ""
+    metrics: Table | None = None
     matrix: Matrix | None = None
     pairs: Table | None = None
     bars: ClassBars | None = None
@@ -79,7 +81,8 @@ def work_of(comparison: Comparison) -> Work | None:
         return Work(notes=(OLD,))
     task = TASKS[run.result.task](tuple(run.result.classes), run.result.lead)
     several = len(comparison.runs) > 1
-    work = Work(_about(row, run, predictions, examples, named=several))
+    about = _about(row, run, predictions, examples, named=several)
+    work = Work(about, metric_table(run.result))
     if predictions is not None and bool(has_label(predictions.labels).any()):
         work = _measured(work, task, predictions)
     return work if examples is None else _shown(work, task, examples)
