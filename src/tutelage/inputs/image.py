@@ -214,10 +214,12 @@ class ImageInput:
         """Normalize on the batch's device: ``(pixels / 255 - mean) / std``.
 
         Args:
-            batch: From ``collate``.
+            batch: From ``collate``; images of floating-point numbers are normalized already.
             dtype: Data type of the result; the computation is in float32.
         """
         image = batch["image"]
+        if image.is_floating_point():
+            return {"image": image.to(dtype)}
         scale, shift = _scale_and_shift(self.mean, self.std, image.device)
         normal = torch.addcmul(shift, image.float(), scale)
         return {"image": normal.to(dtype)}
