@@ -23,6 +23,7 @@ def test_public_names():
         "auto",
         "check",
         "compare",
+        "export",
         "extract",
         "kernel_distance",
         "latency",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tutelage.config import ExperimentConfig
+    from tutelage.deploy.export import export
     from tutelage.deploy.latency import latency
     from tutelage.deploy.predict import load
     from tutelage.experiment.check import check
@@ -38,6 +39,7 @@ __all__ = [
     "auto",
     "check",
     "compare",
+    "export",
     "extract",
     "kernel_distance",
     "latency",
@@ -63,6 +65,7 @@ _HOMES = {
     "auto": "tutelage.sweeps.auto",
     "check": "tutelage.experiment.check",
     "compare": "tutelage.sweeps.compare",
+    "export": "tutelage.deploy.export",
     "extract": "tutelage.experiment.extract",
     "kernel_distance": "tutelage.regularizers",
     "latency": "tutelage.deploy.latency",

@@ -182,4 +182,52 @@ def latency(
     )
 
 
-VERBS: tuple[Callable[..., Any], ...] = (predict, evaluate, latency)
+def export(
+    run: RunArgument,
+    to: Annotated[str, typer.Option(help="onnx or torch-export", metavar="FORMAT")] = "onnx",
+    out_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Folder to write; by default exported/FORMAT in the run's", metavar="DIR"
+        ),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--input",
+            help="Of an image: pixels (uint8 of the student's size), normalized (float32), or picture "
+            "(one of any size)",
+            metavar="FORM",
+        ),
+    ] = "pixels",
+    half: Annotated[bool, typer.Option("--half", help="Write and measure float16, too")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Write and measure 8 bits, too")] = False,
+    temperature: Annotated[
+        float, typer.Option(help="Divide logits by it; see 'tutelage evaluate'", metavar="NUMBER")
+    ] = 1.0,
+    rows: Annotated[
+        int, typer.Option(min=1, help="Evaluated rows to compare on", metavar="N")
+    ] = 500,
+    tolerance: Annotated[
+        float, typer.Option(help="Allowed difference of outputs", metavar="NUMBER")
+    ] = 1e-4,
+) -> None:
+    """Write the student for another runtime, and compare it with the student on real rows."""
+    from tutelage.cli.export import export_and_print
+
+    export_and_print(
+        run,
+        to=to,
+        out=out_dir,
+        form=form,
+        half=half,
+        int8=int8,
+        temperature=temperature,
+        rows=rows,
+        tolerance=tolerance,
+        console=out,
+        progress=for_console(err),
+    )
+
+
+VERBS: tuple[Callable[..., Any], ...] = (predict, evaluate, export, latency)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -34,12 +34,13 @@ ABOUT = "preprocess.json"
 SIZES = (1, 3, 17)
 """Rows of the first batches that are compared; then as many as in training."""
 PIXEL_TOLERANCE = 100
-"""So many times the tolerance may outputs differ where resizing is in the graph: a pixel in ten thousand
-differs by one level of 255 there."""
+"""So many times the tolerance may outputs differ where resizing is in the graph: some values
+differ by one level of 255 there."""
 CALIBRATION = 200
 """Training rows that 8-bit numbers are calibrated with."""
 
 
+@runtime_checkable
 class ModelFile(Protocol):
     """A file that can be run."""
 
@@ -94,9 +95,9 @@ class Export:
 def export(
     run: str | PathLike[str],
     *,
-    to: Format = "onnx",
+    to: str = "onnx",
     out: str | PathLike[str] | None = None,
-    form: Form = "pixels",
+    form: str = "pixels",
     half: bool = False,
     int8: bool = False,
     temperature: float = 1.0,
@@ -137,7 +138,8 @@ def export(
         >>> done.file, done.difference  # doctest: +SKIP
     """
     progress = progress or Silent()
-    _refuse_options(to, form=form, half=half, int8=int8, temperature=temperature)
+    asked_to, asked_form = _known(to, form)
+    _refuse_options(asked_to, half=half, int8=int8, temperature=temperature)
     if to == "onnx":
         import tutelage.deploy.onnx_files  # noqa: F401 - the packages are looked for first
     saved = SavedRun.open(Path(run))
@@ -148,15 +150,15 @@ def export(
     folder = Path(out) if out is not None else saved.folder / "exported" / to
     _refuse_folder(folder)
     training, evaluated = _rows(saved)
-    graph = StudentGraph(saved.student, form=form, temperature=temperature)
+    graph = StudentGraph(saved.student, form=asked_form, temperature=temperature)
     compared = _Compared.of(graph, saved, evaluated, rows, temperature=temperature)
     with writing_to(folder), tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary) / to
         made.mkdir()
         progress.note(f"exporting {type(graph.model).__name__} to {to}")
-        file = made / FORMATS[to]
-        about = describe_preprocessing(saved, form=form, temperature=temperature)
-        model = _write(graph, file, to=to, about=about)
+        file = made / FORMATS[asked_to]
+        about = describe_preprocessing(saved, form=asked_form, temperature=temperature)
+        model = _write(graph, file, to=asked_to, about=about)
         allowed = tolerance * max(1.0, float(compared.expected.abs().max()))
         allowed *= PIXEL_TOLERANCE if graph.takes_one_row else 1
         difference = compared.difference(model)
@@ -308,9 +310,7 @@ def _save_tokenizer(run: SavedRun, folder: Path) -> None:
         text.save(folder)
 
 
-def _refuse_options(
-    to: str, *, form: str, half: bool, int8: bool, temperature: float
-) -> None:
+def _known(to: str, form: str) -> tuple[Format, Form]:
     if to == "executorch":
         raise ConfigError(
             "tutelage writes no ExecuTorch program; export --to torch-export, and lower the .pt2 file with "
@@ -320,6 +320,10 @@ def _refuse_options(
         raise ConfigError(f"--to {to} is not known; choose {' or '.join(FORMATS)}")
     if form not in FORMS:
         raise ConfigError(f"--input {form} is not known; choose {', '.join(FORMS)}")
+    return cast(Format, to), cast(Form, form)
+
+
+def _refuse_options(to: Format, *, half: bool, int8: bool, temperature: float) -> None:
     if (half or int8) and to != "onnx":
         raise ConfigError("--half and --int8 are for --to onnx")
     if not 0 < temperature < float("inf"):

@@ -63,8 +63,7 @@ class PictureSteps:
         number = Resampling[self.interpolation.upper()]
         resized = picture.resize((width, height), number)
         top, left = (
-            round((side - kept) / 2)
-            for side, kept in zip((height, width), self.crop, strict=True)
+            round((side - kept) / 2) for side, kept in zip((height, width), self.crop, strict=True)
         )
         box = (left, top, left + self.crop[1], top + self.crop[0])
         pixels: Tensor = pil_to_tensor(resized.crop(box))
@@ -141,9 +140,14 @@ def resized_in_graph(
     """
     pixels = picture.permute(2, 0, 1).float()
     down, across = _weights(picture, steps)
-    for product in (lambda x: x @ across.float().T, lambda x: down.float() @ x):
-        pixels = (product(pixels) + 0.5).floor().clamp(0, 255)
+    pixels = _rounded(pixels @ across.float().T)
+    pixels = _rounded(down.float() @ pixels)
     return pixels.to(torch.uint8)[None]
+
+
+def _rounded(pixels: Tensor) -> Tensor:
+    """Whole numbers from 0 to 255, halves upward as PIL does."""
+    return (pixels + 0.5).floor().clamp(0, 255)
 
 
 def _weights(

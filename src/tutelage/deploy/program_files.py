@@ -58,5 +58,12 @@ class ProgramFile:
     @torch.inference_mode()
     def outputs(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the outputs of some rows."""
-        outputs: Tensor = self._module(*(batch[name] for name in self._names))
+        try:
+            outputs: Tensor = self._module(*(batch[name] for name in self._names))
+        except AssertionError as error:
+            shapes = ", ".join(f"{name} {list(batch[name].shape)}" for name in self._names)
+            raise StudentError(
+                f"the program of torch.export refuses {shapes} ({first_line(error)}): an operation of the model "
+                "depends on the number of rows; export --to onnx, or replace it in the model"
+            ) from None
         return outputs
