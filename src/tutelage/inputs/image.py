@@ -218,7 +218,7 @@ class ImageInput:
             dtype: Data type of the result; the computation is in float32.
         """
         image = batch["image"]
-        if image.is_floating_point():
+        if image.dtype != torch.uint8:
             return {"image": image.to(dtype)}
         scale, shift = _scale_and_shift(self.mean, self.std, image.device)
         normal = torch.addcmul(shift, image.float(), scale)
