@@ -23,4 +23,6 @@ def test_a_repeat_holds_its_fold_out_and_adds_to_the_seed():
     assert (last.data.folds, last.data.fold, last.seed) == (3, 2, 8)
     assert last.data.evaluate == "holdout"
     (plain,) = repeats_of(TuneConfig())
-    assert plain.applied(config, folds=None) == config.replace({"data.evaluate": "holdout"})
+    assert plain.applied(config, folds=None) == config.replace(
+        {"data.evaluate": "holdout", "output.examples": 0}
+    )
