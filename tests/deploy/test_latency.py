@@ -5,13 +5,17 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
 from small_models import FAMILIES, SMALL_VIT, save_vision
 
 from tutelage import latency
 from tutelage.config.data import DataConfig
-from tutelage.deploy.contenders import student_of
+from tutelage.deploy.contenders import exported_file, student_of
+from tutelage.deploy.export import export
 from tutelage.deploy.sample_rows import sample_rows
+from tutelage.deploy.saved import SavedRun
 from tutelage.deploy.timing import Rounds, in_turn
+from tutelage.errors import SourceError
 from tutelage.report import write_report
 from tutelage.results.latency import read_latency
 from tutelage.students import limit_training, open_student
@@ -132,3 +136,19 @@ def test_the_command_prints_what_it_measured(command, digit_run, monkeypatch):
     assert "GFLOPs a row" in said
     assert "time / student" in said
     assert "Models take turns in each round" in said
+
+
+def test_exported_files_are_run_on_what_they_take(digit_run, tmp_path):
+    run = SavedRun.open(digit_run)
+    rows = [Image.effect_noise((40, 40), 60).convert("RGB") for _ in range(3)]
+    batch = run.student.input.collate([run.student.input.prepare(row) for row in rows])
+    with torch.inference_mode():
+        expected = run.student.outputs(batch)
+    for form in ("pixels", "normalized"):
+        file = export(digit_run, out=tmp_path / form, form=form, rows=3).file
+        opened = exported_file(file, run.student.input, name=form, threads=1)
+        (found,) = opened.forward(opened.batched(rows))
+        torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=1e-4)
+    file = export(digit_run, out=tmp_path / "picture", form="picture", rows=1).file
+    with pytest.raises(SourceError, match="takes one picture of any size"):
+        exported_file(file, run.student.input, name="picture", threads=1)

@@ -142,7 +142,7 @@ def exported_file(path: Path, model_input: ModelInput, *, name: str, threads: in
 
     Raises:
         MissingExtraError: If onnxruntime is not installed.
-        SourceError: If ONNX Runtime cannot run the file, or it has other inputs.
+        SourceError: If ONNX Runtime cannot run the file, it has other inputs, or takes one picture.
     """
     try:
         import onnxruntime
@@ -154,6 +154,8 @@ def exported_file(path: Path, model_input: ModelInput, *, name: str, threads: in
         return model_input.collate([model_input.prepare(row) for row in rows])
 
     def forward(batch: Prepared) -> object:
+        if session.normalizes:
+            return session.run(batch)
         return session.run(model_input.finish(batch, dtype=torch.float32))
 
     return Contender(
@@ -175,7 +177,17 @@ class _Session:
     def __init__(self, onnxruntime: Any, path: Path, threads: int) -> None:
         self._library, self._path, self._threads = onnxruntime, path, threads
         self._session = self._opened(["CPUExecutionProvider"])
-        self._types = {given.name: _NUMPY.get(given.type) for given in self._session.get_inputs()}
+        inputs = self._session.get_inputs()
+        self._types = {given.name: _NUMPY.get(given.type) for given in inputs}
+        if any(given.name == "image" and len(given.shape) == 3 for given in inputs):
+            raise SourceError(
+                f"{path} takes one picture of any size (--input picture), so it has no time for a batch"
+            )
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether the graph takes pixels as they are, and normalizes them itself."""
+        return self._types.get("image") is np.uint8
 
     def move(self, device: torch.device) -> bool:
         if device.type == "cpu":
