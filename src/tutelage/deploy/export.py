@@ -157,7 +157,9 @@ def export(
         made.mkdir()
         progress.note(f"exporting {type(graph.model).__name__} to {to}")
         file = made / FORMATS[asked_to]
-        about = describe_preprocessing(saved, form=asked_form, temperature=temperature)
+        about = describe_preprocessing(
+            saved, names=graph.names, form=asked_form, temperature=temperature
+        )
         model = _write(graph, file, to=asked_to, about=about)
         allowed = tolerance * max(1.0, float(compared.expected.abs().max()))
         allowed *= PIXEL_TOLERANCE if graph.takes_one_row else 1

@@ -1,5 +1,6 @@
 """What a program without tutelage must do before and after an exported student: ``preprocess.json``."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tutelage import __version__
@@ -12,7 +13,9 @@ from tutelage.inputs import ImageInput, PairInput, TextInput, padding_id
 __all__ = ["describe_preprocessing"]
 
 
-def describe_preprocessing(run: SavedRun, *, form: Form, temperature: float) -> dict[str, Any]:
+def describe_preprocessing(
+    run: SavedRun, *, names: Sequence[str], form: Form, temperature: float
+) -> dict[str, Any]:
     """Return the content of ``preprocess.json``.
 
     Keys:
@@ -24,6 +27,7 @@ def describe_preprocessing(run: SavedRun, *, form: Form, temperature: float) -> 
 
     Args:
         run: The run.
+        names: Names of the graph's tensors.
         form: What the graph takes of an image.
         temperature: By which logits are divided in the graph.
     """
@@ -40,7 +44,7 @@ def describe_preprocessing(run: SavedRun, *, form: Form, temperature: float) -> 
         described["image"] = _image(image, run, form)
     text = reads.text if isinstance(reads, PairInput) else reads
     if isinstance(text, TextInput):
-        described["text"] = _text(text, run)
+        described["text"] = _text(text, run, names=[name for name in names if name != "image"])
     return described
 
 
@@ -65,10 +69,10 @@ def _image(reads: ImageInput, run: SavedRun, form: Form) -> dict[str, Any]:
     }
 
 
-def _text(reads: TextInput, run: SavedRun) -> dict[str, Any]:
+def _text(reads: TextInput, run: SavedRun, *, names: list[str]) -> dict[str, Any]:
     columns = columns_of(run)
     return {
-        "tensors": sorted(reads.accepts),
+        "tensors": names,
         "max_length": reads.max_length,
         "cut_at": "start" if reads.tokenizer.truncation_side == "left" else "end",
         "pad_at": "end",
@@ -77,6 +81,7 @@ def _text(reads: TextInput, run: SavedRun) -> dict[str, Any]:
         "special_tokens_in_texts": "ordinary text" if reads.literal else "special tokens",
         "columns": list(columns.text or ()),
         "template": run.config.data.template,
+        "too_long_in_template": "the longest field is cut at its end; the words around stay",
     }
 
 
