@@ -1,8 +1,10 @@
 """Errors of worker processes come out as they were raised."""
 
+import os
 import pickle
 
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
 from tutelage.errors import DataError, MissingExtraError, TutelageError
 from tutelage.inputs.workers import Failure, raising
@@ -33,3 +35,18 @@ def test_items_pass_until_the_first_failure():
 
 def test_items_without_a_failure_all_pass():
     assert list(raising(range(3))) == [0, 1, 2]
+
+
+class Deadly(Dataset):
+    """Rows that kill the process that reads them."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, number: int) -> int:
+        os._exit(1)
+
+
+def test_a_worker_that_dies_is_one_message():
+    with pytest.raises(DataError, match=r"prepares rows died.*train.workers = 0"):
+        list(raising(DataLoader(Deadly(), num_workers=1)))

@@ -111,7 +111,7 @@ def stream_outputs(run: SavedRun, rows: Rows, computing: Computing) -> Iterator[
     )
     waiting: _Batch | None = None
     launched: Tensor | None = None
-    for batch in raising(_alive(loader)):  # a batch is computed while the one before it is used
+    for batch in raising(loader):  # a batch is computed while the one before it is used
         outputs = _forward(run, batch, computing)
         if waiting is not None:
             yield _piece(waiting, launched, run)
@@ -154,19 +154,6 @@ class _Batches(Dataset[Any]):
         except TutelageError as error:
             return Failure.of(error)
         return _Batch(tuple(prepared), inputs, unread)
-
-
-def _alive(loader: DataLoader[Any]) -> Iterator[Any]:
-    """The loader's batches, or one message if a worker process dies."""
-    try:
-        yield from loader
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise DataError(
-            "a worker process that prepares rows died, most often for lack of memory; try again with "
-            "--workers 0"
-        ) from error
 
 
 def _forward(run: SavedRun, batch: _Batch, computing: Computing) -> Tensor | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tutelage.errors import TutelageError
+from tutelage.errors import DataError, TutelageError
 
 __all__ = ["Failure", "raising"]
 
@@ -27,8 +27,20 @@ class Failure:
 
 
 def raising(items: Iterable[Any]) -> Iterator[Any]:
-    """Yield the items of workers, and raise the first failure."""
-    for item in items:
-        if isinstance(item, Failure):
-            raise item.error()
-        yield item
+    """Yield the items of workers, and raise the first failure.
+
+    Raises:
+        TutelageError: What a worker could not do; or that a worker died.
+    """
+    try:
+        for item in items:
+            if isinstance(item, Failure):
+                raise item.error()
+            yield item
+    except RuntimeError as error:  # of PyTorch's loader
+        if "DataLoader worker" not in str(error):
+            raise
+        raise DataError(
+            "a worker process that prepares rows died, most often for lack of memory; try again with none: "
+            "train.workers = 0 and cache.workers = 0, or --workers 0 where the command has it"
+        ) from error

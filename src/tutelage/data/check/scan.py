@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader, Dataset
 from tutelage.data.base import Rows, Side, TwoSided
 from tutelage.data.check.pictures import VIEW, PicturePrint, picture_print
 from tutelage.data.check.wording import SKETCH, sketch
-from tutelage.errors import DataError, first_line
+from tutelage.errors import first_line
 from tutelage.inputs import Prompt
+from tutelage.inputs.workers import raising
 from tutelage.progress import Progress, Silent
 
 __all__ = ["Scan", "scan_rows", "texts_of"]
@@ -106,7 +107,7 @@ def scan_rows(rows: Rows, *, workers: int | None = None, progress: Progress | No
     )
     scan, done = Scan.empty(rows), 0
     with (progress or Silent()).track("check", len(rows), unit="rows") as update:
-        for piece, prints in zip(pieces, _from_workers(loader), strict=True):
+        for piece, prints in zip(pieces, raising(loader), strict=True):
             for row, kept in zip(piece, prints, strict=True):
                 scan.keep(row, kept)
             done += len(piece)
@@ -162,15 +163,3 @@ def _side(rows: Rows, side: Side) -> Rows:
 
 def _unchanged(content: Any) -> Any:
     return content
-
-
-def _from_workers(loader: "DataLoader[Any]") -> Iterator[list[_RowPrint]]:
-    try:
-        yield from loader
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise DataError(
-            f"a worker process that decodes rows died ({error}); most often for lack of memory: check "
-            "with --workers 0"
-        ) from error
