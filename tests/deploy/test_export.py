@@ -1,6 +1,8 @@
 """Exports of finished runs: their outputs are the student's, and what is refused leaves nothing."""
 
 import json
+import sys
+import types
 
 import numpy as np
 import onnx
@@ -11,8 +13,12 @@ from PIL import Image
 
 import tutelage
 from tutelage.deploy.export import export
+from tutelage.deploy.graph import StudentGraph
+from tutelage.deploy.onnx_files import write_onnx
+from tutelage.deploy.program_files import write_program
 from tutelage.deploy.saved import SavedRun
 from tutelage.errors import ConfigError, StudentError
+from tutelage.students import open_student
 
 
 def answers(file, batch) -> torch.Tensor:
@@ -134,3 +140,36 @@ def test_refusals_leave_nothing(digit_run, tmp_path, monkeypatch):
         with pytest.raises(ConfigError, match=says):
             tutelage.export(digit_run, **{"out": tmp_path / "out"} | options)
     assert (tmp_path / "full" / "thesis.txt").read_text() == "precious"
+
+
+class Branching(torch.nn.Module):
+    """A model that decides by its numbers what it computes, which no graph can hold."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(3, num_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        means = images.mean(dim=(2, 3))
+        return self.head(means if means.sum() > 0 else -means)
+
+
+@pytest.mark.parametrize(
+    ("write", "advice"), [(write_onnx, "--to torch-export"), (write_program, "in the model")]
+)
+def test_a_model_that_cannot_be_exported(monkeypatch, tmp_path, write, advice):
+    module = types.ModuleType("branching")
+    module.make = Branching
+    monkeypatch.setitem(sys.modules, "branching", module)
+    student = open_student(
+        "python:branching:make",
+        output_names=("a", "b"),
+        modality="image",
+        model_input={"image_size": 8},
+    )
+    graph = StudentGraph(student, form="pixels")
+    with pytest.raises(StudentError, match="Branching cannot be exported") as told:
+        write(graph, tmp_path / "model", example=graph.batch([graph.example] * 2), about={})
+    assert "data-dependent" in str(told.value)
+    assert advice in str(told.value)
+    assert "\n" not in str(told.value)
