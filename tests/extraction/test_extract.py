@@ -195,7 +195,7 @@ def test_a_worker_that_dies_is_explained(tmp_path):
 
             os.kill(os.getpid(), 9)
 
-    with pytest.raises(SourceError, match="fewer workers"):
+    with pytest.raises(DataError, match="fewer workers"):
         extract_split(
             TextTeacher(),
             split_of(Deadly(["a"])),

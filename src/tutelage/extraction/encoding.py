@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -68,9 +69,9 @@ def encode_rows(
         workers: Processes that decode and tokenize; 0 decodes in this process.
 
     Raises:
-        SourceError: If the features' width is not the teacher's, a worker dies, or a single row does
+        SourceError: If the features' width is not the teacher's, or a single row does
             not fit in memory.
-        TutelageError: If a row cannot be prepared.
+        TutelageError: If a row cannot be prepared, or a worker process dies.
     """
     pieces = list(_pieces(source, parts, budget))
     loader: DataLoader[Any] = DataLoader(
@@ -82,7 +83,7 @@ def encode_rows(
     )
     forward = _Forward(source, device)
     in_flight: deque[tuple[InputBatch, Tensor, torch.cuda.Event | None]] = deque()
-    for batch in _batches(loader):
+    for batch in chain.from_iterable(raising(loader)):
         in_flight.append((batch, *_to_host(forward(batch.inputs, len(batch.rows)))))
         if len(in_flight) > _IN_FLIGHT or device.type == "cpu":
             yield _wait(in_flight.popleft())
@@ -131,19 +132,6 @@ class _InputBatches(Dataset[Any]):
 
 def _unchanged(content: Any) -> Any:
     return content
-
-
-def _batches(loader: "DataLoader[Any]") -> Iterator[InputBatch]:
-    try:
-        for batches in raising(loader):
-            yield from batches
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise SourceError(
-            f"a worker process that decodes rows died ({error}); most often for lack of memory, or "
-            "because /dev/shm is too small: set fewer workers, or 0"
-        ) from error
 
 
 class _Forward:

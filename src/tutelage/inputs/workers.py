@@ -41,6 +41,7 @@ def raising(items: Iterable[Any]) -> Iterator[Any]:
         if "DataLoader worker" not in str(error):
             raise
         raise DataError(
-            "a worker process that prepares rows died, most often for lack of memory; try again with none: "
-            "train.workers = 0 and cache.workers = 0, or --workers 0 where the command has it"
+            "a worker process that prepares rows died, most often for lack of memory, or because /dev/shm is "
+            "too small; try again with fewer workers or none: train.workers = 0 and cache.workers = 0, or "
+            "--workers 0 where the command has it"
         ) from error
