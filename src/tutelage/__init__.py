@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tutelage.experiment.probe import probe
     from tutelage.experiment.run import run
     from tutelage.objective import Objective, Terms
+    from tutelage.publish.card import card
+    from tutelage.publish.push import push
     from tutelage.recipes import recipe
     from tutelage.regularizers import AFTLoss, Regularizer, Standardized, kernel_distance
     from tutelage.results.result import Result
@@ -37,6 +39,7 @@ __all__ = [
     "Terms",
     "__version__",
     "auto",
+    "card",
     "check",
     "compare",
     "export",
@@ -45,6 +48,7 @@ __all__ = [
     "latency",
     "load",
     "probe",
+    "push",
     "rank",
     "recipe",
     "run",
@@ -63,6 +67,7 @@ _HOMES = {
     "Standardized": "tutelage.regularizers",
     "Terms": "tutelage.objective",
     "auto": "tutelage.sweeps.auto",
+    "card": "tutelage.publish.card",
     "check": "tutelage.experiment.check",
     "compare": "tutelage.sweeps.compare",
     "export": "tutelage.deploy.export",
@@ -71,6 +76,7 @@ _HOMES = {
     "latency": "tutelage.deploy.latency",
     "load": "tutelage.deploy.predict",
     "probe": "tutelage.experiment.probe",
+    "push": "tutelage.publish.push",
     "rank": "tutelage.sweeps.rank",
     "recipe": "tutelage.recipes",
     "run": "tutelage.experiment.run",

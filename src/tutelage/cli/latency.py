@@ -50,4 +50,5 @@ def latency_and_print(
     console.print()
     for sentence in speed_notes(measured):
         console.print(Text(ascii_only(sentence)), soft_wrap=not console.is_terminal)
-    console.print(f"written to {folder / FILE}", soft_wrap=True)
+    if (folder / FILE).is_file():
+        console.print(f"written to {folder / FILE}", soft_wrap=True)

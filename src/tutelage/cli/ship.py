@@ -230,4 +230,71 @@ def export(
     )
 
 
-VERBS: tuple[Callable[..., Any], ...] = (predict, evaluate, export, latency)
+LicenceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--license", help="The student's, as the hub names it: apache-2.0, mit", metavar="NAME"
+    ),
+]
+
+
+def card(
+    run: RunArgument,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="The student's name on the hub, for the lines that load it", metavar="USER/NAME"
+        ),
+    ] = None,
+    license: LicenceOption = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a card that was changed by hand")
+    ] = False,
+) -> None:
+    """Write the model card: README.md in the student's folder."""
+    from tutelage.cli.publish import write_card_and_print
+
+    write_card_and_print(run, name=name, license=license, overwrite=overwrite, console=out)
+
+
+def push(
+    run: RunArgument,
+    name: Annotated[str, typer.Argument(help="USER/NAME on the hub", metavar="NAME")],
+    private: Annotated[
+        bool, typer.Option("--private", help="Create a repository that only its owner sees")
+    ] = False,
+    exports: Annotated[
+        bool, typer.Option("--exports", help="Upload the run's exported files, too")
+    ] = False,
+    license: LicenceOption = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace whatever is in the repository")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be uploaded, and upload nothing")
+    ] = False,
+) -> None:
+    """Publish the student and its model card on the Hugging Face hub."""
+    from tutelage.cli.publish import push_and_print
+
+    push_and_print(
+        run,
+        name,
+        private=private,
+        exports=exports,
+        license=license,
+        overwrite=overwrite,
+        dry_run=dry_run,
+        console=out,
+        progress=for_console(err),
+    )
+
+
+VERBS: tuple[Callable[..., Any], ...] = (
+    predict,
+    evaluate,
+    export,
+    latency,
+    card,
+    push,
+)

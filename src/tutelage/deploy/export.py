@@ -142,11 +142,13 @@ def export(
     _refuse_options(asked_to, half=half, int8=int8, temperature=temperature)
     if to == "onnx":
         import tutelage.deploy.onnx_files  # noqa: F401 - the packages are looked for first
-    saved = SavedRun.open(Path(run))
+    saved = SavedRun.open(run)
     if temperature != 1 and not saved.task.has_classes:
         raise ConfigError("a temperature divides logits; this student predicts numbers")
     if form != "pixels" and image_of(saved.student.input) is None:
         raise ConfigError(f"--input {form} is for images; this student reads texts")
+    if out is None and saved.published:
+        raise ConfigError("the hub's cache is no place for an export; name a folder by --out")
     folder = Path(out) if out is not None else saved.folder / "exported" / to
     _refuse_folder(folder)
     training, evaluated = _rows(saved)

@@ -44,7 +44,7 @@ def latency(
     ratios are taken within a round.
 
     Args:
-        folder: The folder of a finished run.
+        folder: The folder of a finished run; of a published student, nothing is written.
         teachers: Whether the teachers are loaded and measured.
         batch_size: Rows of the largest batch: by default 32 on the CPU, 256 on other devices. It is
             halved until all models have room.
@@ -59,7 +59,7 @@ def latency(
     Raises:
         TutelageError: If the folder holds no finished run, or the device is not there.
     """
-    folder, rounds, progress = Path(folder), rounds or Rounds(), progress or Silent()
+    rounds, progress = rounds or Rounds(), progress or Silent()
     devices = _devices(device)
     _refuse_below_one(batch_size=batch_size, threads=threads)
     run = SavedRun.open(folder)
@@ -96,7 +96,8 @@ def latency(
             machine=_processor(),
             started=started,
         )
-    write_latency(folder, measurement)
+    if not run.published:
+        write_latency(run.folder, measurement)
     return measurement
 
 
@@ -104,7 +105,7 @@ def _contenders(
     run: SavedRun, *, teachers: bool, threads: int, progress: Progress
 ) -> tuple[list[Contender], list[str]]:
     """The student, its teachers and its exported files; and why others are left out."""
-    contenders = [student_of(run.student, name="student", files=run.folder / "student")]
+    contenders = [student_of(run.student, name="student", files=run.student_folder)]
     left_out = []
 
     def add(name: str, load: Callable[[], Contender]) -> None:

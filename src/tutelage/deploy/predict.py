@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from jaxtyping import Float32
@@ -101,20 +100,22 @@ class Predictor:
 
 
 def load(folder: str | PathLike[str], *, device: str | None = None) -> Predictor:
-    """Open the folder of a finished run, to predict with its student.
+    """Open the folder of a finished run, or a published student, to predict with it.
 
     No teacher is imported, and no training data is read.
 
     Args:
-        folder: The folder that ``tutelage train`` wrote.
+        folder: The folder that ``tutelage train`` wrote; or ``"hf:USER/NAME"`` on the Hugging Face hub,
+            as ``tutelage push`` published it, where ``@REVISION`` may follow.
         device: ``"auto"``, ``"cpu"``, or a device of PyTorch such as ``"cuda:1"``; by default as in
             training.
 
     Raises:
-        DataError: If it is not the folder of a finished run, or files are missing or damaged.
+        DataError: If it is not the folder of a finished run, files are missing or damaged, or the hub
+            cannot be reached.
         StudentError: If the student cannot be rebuilt, or there is no such device.
     """
-    return Predictor(SavedRun.open(Path(folder)), device=device)
+    return Predictor(SavedRun.open(folder), device=device)
 
 
 def columns_of(run: SavedRun) -> Columns:

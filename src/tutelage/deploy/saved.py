@@ -1,16 +1,18 @@
 """A finished run, opened again from its folder."""
 
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from tutelage.config import ExperimentConfig
 from tutelage.data import Modality
+from tutelage.deploy.hub import PUBLISHED, local_folder
 from tutelage.errors import DataError, StudentError, TutelageError, first_line
 from tutelage.files import file_digest
 from tutelage.inputs import ImageInput, PairInput
-from tutelage.results.result import Result, read_result
+from tutelage.results.result import RESULT, Result, read_result
 from tutelage.students import Student, open_saved
 from tutelage.tasks import TASKS, Task
 
@@ -24,7 +26,7 @@ class SavedRun:
     It is opened from the run's folder alone: no teacher is imported, no training data is read.
 
     Attributes:
-        folder: The run's folder.
+        folder: The run's folder, or that of a published student.
         result: The run's result.
         config: The run's settings.
         student: The student in evaluation mode on the CPU, with the input that it was trained with.
@@ -38,13 +40,14 @@ class SavedRun:
     task: Task
 
     @classmethod
-    def open(cls, folder: Path) -> "SavedRun":
-        """Open the folder of a finished run.
+    def open(cls, folder: str | PathLike[str]) -> "SavedRun":
+        """Open the folder of a finished run, or a student on the hub.
 
         A ``python:`` student's module must be importable, as in training.
 
         Args:
-            folder: The folder, which holds ``result.json`` and ``student/``.
+            folder: The folder, which holds ``result.json`` and ``student/``; or ``hf:USER/NAME``, as
+                ``tutelage push`` published it; or a folder with its files.
 
         Raises:
             DataError: If it is not the folder of a finished run, or files are missing or were changed.
@@ -54,20 +57,34 @@ class SavedRun:
             >>> run = SavedRun.open(Path("runs/flowers"))  # doctest: +SKIP
             >>> run.student.model  # doctest: +SKIP
         """
-        folder = Path(folder)
-        _refuse_other_folders(folder)
-        result = read_result(folder)
+        folder = local_folder(folder)
+        published = (folder / PUBLISHED).is_file()
+        if not published:
+            _refuse_other_folders(folder)
+        name = PUBLISHED if published else RESULT
+        result = read_result(folder, name=name)
         try:
             config = ExperimentConfig.model_validate(result.config)
         except ValidationError as error:
             raise DataError(
-                f"the settings in {folder / 'result.json'} are not those of this version of tutelage: "
+                f"the settings in {folder / name} are not those of this version of tutelage: "
                 f"{first_line(error)}"
             ) from None
-        _refuse_damaged(folder, result)
-        student = _open_student(folder, result, config)
+        place = folder if published else folder / "student"
+        _refuse_damaged(place, result)
+        student = _open_student(place, result, config)
         task = TASKS[result.task]
         return cls(folder, result, config, student, task(tuple(result.classes), result.lead))
+
+    @property
+    def published(self) -> bool:
+        """Whether it is a published student, whose folder holds nothing else of the run."""
+        return (self.folder / PUBLISHED).is_file()
+
+    @property
+    def student_folder(self) -> Path:
+        """The folder of the student's files."""
+        return self.folder if self.published else self.folder / "student"
 
     @property
     def modality(self) -> Modality:
@@ -78,11 +95,10 @@ class SavedRun:
         return "image" if isinstance(reads, ImageInput) else "text"
 
 
-def _open_student(folder: Path, result: Result, config: ExperimentConfig) -> Student:
+def _open_student(place: Path, result: Result, config: ExperimentConfig) -> Student:
     settings = config.student
     if settings is None:
-        raise DataError(f"{folder / 'result.json'} names no student")
-    place = folder / "student"
+        raise DataError(f"the result of the run of {place} names no student")
     try:
         return open_saved(
             place,
@@ -101,10 +117,10 @@ def _open_student(folder: Path, result: Result, config: ExperimentConfig) -> Stu
 
 def _refuse_other_folders(folder: Path) -> None:
     """Refuse what is no run's folder, naming the one that may be meant."""
-    if (folder / "result.json").is_file():
+    if (folder / RESULT).is_file():
         return
     for likely in (folder.parent, folder / "chosen"):
-        if (likely / "result.json").is_file():
+        if (likely / RESULT).is_file():
             raise DataError(f"{folder} is not the folder of a run; do you mean {likely}?")
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; give the folder of a finished run")
@@ -115,16 +131,16 @@ def _refuse_other_folders(folder: Path) -> None:
         )
 
 
-def _refuse_damaged(folder: Path, result: Result) -> None:
+def _refuse_damaged(place: Path, result: Result) -> None:
     """Compare the student's files with their digests in the result."""
-    if not (folder / "student").is_dir():
+    if not place.is_dir():
         raise DataError(
-            f"{folder} has no folder student/ with the trained model; put it back, or train again"
+            f"{place.parent} has no folder student/ with the trained model; put it back, or train again"
         )
     for name, digest in result.files.items():
         if not name.startswith("student/"):
             continue
-        path = folder / name
+        path = place / name.removeprefix("student/")
         if not path.is_file():
             raise DataError(f"{path} is missing; put it back, or train again")
         if file_digest(path) != digest:

@@ -16,6 +16,8 @@ __all__ = [
     "caption",
     "columns",
     "csv_text",
+    "markdown_escaped",
+    "markdown_table",
     "markdown_text",
     "point_title",
     "probe_correlation",
@@ -84,10 +86,10 @@ def markdown_text(comparison: Comparison) -> str:
         "student", "fraction", "method", "teachers", "settings", "seeds", "score",
         "relative error", "difference", "probe", "failed",
     )  # fmt: skip
-    parts = [_markdown(columns(comparison, names))]
+    parts = [markdown_table(columns(comparison, names))]
     if (summary := summary_columns(comparison)) is not None:
-        parts.append(_markdown(summary))
-    return "\n\n".join([*parts, _markdown_escaped(caption(comparison))]) + "\n"
+        parts.append(markdown_table(summary))
+    return "\n\n".join([*parts, markdown_escaped(caption(comparison))]) + "\n"
 
 
 def caption(comparison: Comparison) -> str:
@@ -235,13 +237,15 @@ def _line(row: Row, metric: Metric) -> dict[str, object]:
     }
 
 
-def _markdown(table: Sequence[Column]) -> str:
+def markdown_table(table: Sequence[Column]) -> str:
+    """Return columns as a table in GitHub's Markdown."""
     head = [column.head for column in table]
     rule = [":--" if column.text else "--:" for column in table]
     rows = zip(*(column.cells for column in table), strict=True)
-    lines = [head, rule, *([_markdown_escaped(cell) for cell in row] for row in rows)]
+    lines = [head, rule, *([markdown_escaped(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _markdown_escaped(text: str) -> str:
+def markdown_escaped(text: str) -> str:
+    """Return a text of one line that Markdown shows as it is."""
     return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(text.split()))

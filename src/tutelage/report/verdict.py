@@ -12,7 +12,7 @@ from tutelage.results.statistics import Difference, SampleMean
 from tutelage.results.tuning import Tuning
 from tutelage.tasks import TASKS, Metric, share_error
 
-__all__ = ["reasons", "verdict"]
+__all__ = ["cautions", "reasons", "verdict"]
 
 FEW_SEEDS = 5
 SPLITS = {"test": "test", "holdout": "hold-out"}
@@ -60,7 +60,7 @@ def reasons(comparison: Comparison) -> list[str]:
     """Return the sentences below the verdict: how sure it is, and what to make of it."""
     row = comparison.foremost
     sentences = [f"Left out: {reason}." for reason in comparison.left_out]
-    sentences += _cautions(comparison)
+    sentences += cautions(comparison)
     if comparison.search is not None:
         sentences += view_of(comparison.search).reasons
     if len(comparison.cells) > 1:
@@ -137,8 +137,8 @@ def _over_cells(comparison: Comparison) -> str:
     )
 
 
-def _cautions(comparison: Comparison) -> list[str]:
-    """Signs that scores say nothing: one class for every row, or equal scores everywhere."""
+def cautions(comparison: Comparison) -> list[str]:
+    """Return signs that scores say nothing: one class for every row, or equal scores everywhere."""
     rows = comparison.finished
     constant = [
         row.label

@@ -33,6 +33,7 @@ from tutelage.results.unlabelled import learns_from_unlabelled
 
 __all__ = [
     "CHOSEN",
+    "comparison_around",
     "labelled_beside",
     "read_comparison",
     "read_run",
@@ -44,6 +45,8 @@ __all__ = [
 COMPARISON = "compare.json"
 CHOSEN = "chosen"
 """Folder of a search's run on all training rows."""
+DEPTH = 8
+"""Folders above a run in which the comparison is looked for that it is part of."""
 
 
 def read_run(folder: Path) -> Run:
@@ -154,6 +157,25 @@ def read_comparison(
     tuned = isinstance(record, Choice)  # the baseline, too
     comparison = compare_runs(runs, picked=result, probes=probes, tuned=tuned)
     return comparison.model_copy(update={"left_out": tuple(left_out), "search": record})
+
+
+def comparison_around(folder: Path) -> Comparison:
+    """Read the comparison that a run is part of: of ``tutelage compare``, else of the runs next to it.
+
+    Args:
+        folder: The folder of a finished run.
+
+    Raises:
+        DataError: If it holds no result, or a comparison around it is damaged.
+    """
+    folder = folder.resolve()
+    for outer in folder.parents[:DEPTH]:
+        if (outer / COMPARISON).is_file():
+            comparison = _written(outer)
+            places = {outer / place for row in comparison.rows for place in row.folders.values()}
+            if folder in places:
+                return comparison
+    return read_comparison([folder])
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:

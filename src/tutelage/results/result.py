@@ -26,6 +26,7 @@ from tutelage.files.tensors import DamagedTensorsError, read_tensors
 from tutelage.tasks import TASKS, Kind, Metric
 
 __all__ = [
+    "RESULT",
     "InputColumns",
     "Result",
     "StudentInfo",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION: Literal[1] = 1
+RESULT = "result.json"
 
 
 class ResultPart(BaseModel):
@@ -163,13 +165,17 @@ class Result(ResultPart):
         return TASKS[self.task].metric(self.metric)
 
 
-def read_result(folder: Path) -> Result:
+def read_result(folder: Path, *, name: str = RESULT) -> Result:
     """Read the result in a run's folder.
+
+    Args:
+        folder: The folder.
+        name: Name of the file.
 
     Raises:
         DataError: If there is none, or it is not one of ours.
     """
-    path = folder / "result.json"
+    path = folder / name
     try:
         return Result.model_validate_json(json.dumps(without_digest(path.read_bytes())))
     except FileNotFoundError:

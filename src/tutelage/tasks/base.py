@@ -50,6 +50,10 @@ class Task(ABC):
     """The metrics that may lead, by name; the first is the default. Others may be measured, too."""
     outputs_word: ClassVar[str]
     """The plural noun for its outputs, such as ``"classes"``."""
+    answer: ClassVar[str]
+    """What the student gives for a row, such as ``"one of {} classes"``; ``{}`` is the number of outputs."""
+    outputs_are: ClassVar[str]
+    """What the numbers are that its model gives, as part of a sentence."""
     loss_unit: ClassVar[str]
     """The unit of its loss."""
     problem_type: ClassVar[str]

@@ -79,6 +79,8 @@ class MultiLabel(Task):
         Metric("subset_accuracy", "subset accuracy"),
     )
     outputs_word = "labels"
+    answer = "any of {} labels"
+    outputs_are = "logits; the sigmoid of each is the probability of its label"
     loss_unit = "nats"
     problem_type = "multi_label_classification"
     labels_are_binary = True

@@ -92,6 +92,8 @@ class Regression(Task):
         Metric("pearson", "Pearson correlation", percent=False),
     )
     outputs_word = "targets"
+    answer = "numbers for {} target(s)"
+    outputs_are = "the targets in their units"
     loss_unit = "squared deviations"
     problem_type = "regression"
     has_classes = False

@@ -79,6 +79,8 @@ class SingleLabel(Task):
         Metric("auroc", "AUROC"),
     )
     outputs_word = "classes"
+    answer = "one of {} classes"
+    outputs_are = "logits of the classes, in the order of `config.json`"
     loss_unit = "nats"
     problem_type = "single_label_classification"
     labels_are_classes = True

@@ -1,0 +1,1 @@
+"""Publishing of a finished run's student: its model card, and its upload to the Hugging Face hub."""
