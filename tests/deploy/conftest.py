@@ -11,9 +11,13 @@ from PIL import Image
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "teachers"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+
+from chromium import browser  # noqa: F401 - a fixture
 
 from tutelage import run
 from tutelage.config import load_config
+from tutelage.deploy.export import export
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +36,14 @@ def digit_run(digits, tmp_path_factory) -> Path:
     }
     run(load_config([settings]))
     return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def picture_export(digit_run, tmp_path_factory) -> Path:
+    """The digits' student as ONNX that resizes and normalizes by itself."""
+    return export(
+        digit_run, out=tmp_path_factory.mktemp("export") / "picture", form="picture", rows=3
+    ).folder
 
 
 TRAIN = {"steps": 12, "batch_size": 16, "lr": 3e-3, "workers": 0, "device": "cpu"}

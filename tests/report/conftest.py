@@ -2,12 +2,17 @@
 
 import base64
 import io
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from chromium import browser  # noqa: F401 - a fixture
 
 from tutelage.results.comparison import Comparison, Scores, compare_scores
 from tutelage.results.examples import Answer, Example, Examples, write_examples

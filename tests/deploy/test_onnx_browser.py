@@ -1,0 +1,175 @@
+"""The page that runs an export in the browser: its numbers are those of the student."""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from chromium import Browser
+from PIL import Image, ImageCms
+
+import tutelage
+from tutelage.data.decoding import Decoding
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_browser"
+PACKAGE = "onnxruntime-web"
+FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+CARDS = """
+    [...document.querySelectorAll("article")].map(card => ({
+        row: card.dataset.row,
+        said: card.querySelector("h2, .error").textContent,
+        scores: Object.fromEntries([...card.querySelectorAll("li")].map(
+            item => [item.querySelector("span").textContent, Number(item.querySelector("data").value)]
+        )),
+    }))
+"""
+PIXELS = """
+    (async () => {
+        const { pixels } = await import("./student.js");
+        const file = await (await fetch("NAME")).blob();
+        const { data, height, width } = await pixels(file, "white");
+        return [height, width, [...data]];
+    })()
+"""
+
+
+class Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def fetched(folder: Path) -> Path:
+    """The two files of onnxruntime-web that the page loads: as npm installed them, or packed by npm."""
+    installed = EXAMPLE / "node_modules" / PACKAGE / "dist"
+    if all((installed / name).is_file() for name in FILES):
+        return installed
+    if (npm := shutil.which("npm")) is None:
+        pytest.skip(f"npm is not installed, which fetches {PACKAGE}")
+    version = json.loads((EXAMPLE / "package.json").read_text())["dependencies"][PACKAGE]
+    limits = ("--fetch-retries=0", "--fetch-timeout=30000")
+    command = [npm, "pack", f"{PACKAGE}@{version}", "--silent", *limits]
+    packed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
+    if packed.returncode:
+        reason = f"npm cannot fetch {PACKAGE}: {packed.stderr.strip()}"
+        if os.environ.get("TUTELAGE_REQUIRE_BROWSER") == "1":
+            pytest.fail(f"{reason}; TUTELAGE_REQUIRE_BROWSER=1 asks for it")
+        pytest.skip(reason)
+    with tarfile.open(folder / packed.stdout.strip()) as archive:
+        for name in FILES:
+            archive.extract(f"package/dist/{name}", folder, filter="data")
+    return folder / "package" / "dist"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Iterator[tuple[str, Path]]:
+    """The address and folder of the example, served as a user serves it."""
+    folder = tmp_path_factory.mktemp("site")
+    dist = fetched(tmp_path_factory.mktemp("npm"))
+    for name in ("index.html", "page.js", "student.js", "style.css"):
+        shutil.copy(EXAMPLE / name, folder)
+    (folder / "node_modules" / PACKAGE).mkdir(parents=True)
+    (folder / "node_modules" / PACKAGE / "dist").symlink_to(dist)
+    handler = functools.partial(Silent, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", folder
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def pictures(digits, tmp_path) -> list[Path]:
+    """Ten pictures, each of another kind."""
+    draw = np.random.default_rng(0)
+    files = sorted(digits.glob("test/*/*.jpg"))
+    one, two, three = (Image.open(files[number]).convert("RGB") for number in (0, 9, 18))
+    tinted = Image.merge("RGB", [picture.convert("L") for picture in (one, two, three)])
+    clear = two.copy()
+    clear.putalpha(Image.fromarray(draw.integers(0, 256, (32, 32), np.uint8)))
+    turned = Image.Exif()
+    turned[274] = 6
+    wide = Image.fromarray(draw.integers(0, 256, (5, 900, 3), np.uint8))
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
+    profile[red : red + 4], profile[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    deep = Image.fromarray(np.asarray(three.convert("L")).astype(np.uint16) * 256 + 9)
+    made = {
+        "photo.jpg": (tinted.resize((640, 480)), {"quality": 70, "icc_profile": bytes(profile)}),
+        "progressive.jpg": (two, {"progressive": True}),
+        "turned.jpg": (three, {"exif": turned}),
+        "gray.jpg": (one.convert("L"), {}),
+        "clear.png": (clear, {}),
+        "palette.png": (two.quantize(16), {"transparency": 0}),
+        "deep.png": (deep, {}),
+        "clear.webp": (clear.transpose(Image.Transpose.ROTATE_90), {"quality": 60}),
+        "wide.png": (wide, {}),
+        "tiny.png": (one.crop((9, 9, 10, 10)), {}),
+    }
+    for name, (picture, options) in made.items():
+        picture.save(tmp_path / name, **options)
+    return [tmp_path / name for name in made]
+
+
+def test_ten_pictures(
+    browser: Browser, site, digit_run, picture_export, pictures, tmp_path
+) -> None:
+    address, folder = site
+    (folder / "model").symlink_to(picture_export)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(pictures[0].read_bytes()[:100])
+
+    visit = browser.visit(address, width=400)
+    browser.wait_until("!document.querySelector('main').hidden")
+    browser.choose_files("#files", [*pictures, broken])
+    browser.wait_until("document.querySelectorAll('article:not([aria-busy])').length === 11")
+    *cards, last = browser.evaluate(CARDS)
+
+    expected = tutelage.load(digit_run).predict(pictures)
+    assert len({one.answer for one in expected}) == 3
+    for card, path, one in zip(cards, pictures, expected, strict=True):
+        assert (card["row"], card["said"]) == (path.name, one.answer)
+        assert card["scores"] == pytest.approx(one.scores, abs=2e-3)
+    assert last["said"] == "This browser cannot decode it as a picture."
+    browser.listen(visit)
+    assert visit.complaints == []
+    outside = [url for url in visit.requests if not url.startswith((address, "data:", "blob:"))]
+    assert outside == []
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_pixels_are_those_of_pillow(browser: Browser, site, pictures) -> None:
+    address, folder = site
+    browser.visit(address, width=400)
+    for path in pictures:
+        shutil.copy(path, folder)
+        height, width, values = browser.evaluate(PIXELS.replace("NAME", path.name))
+        image = Decoding().decode(path.read_bytes(), name=path.name)
+        assert (width, height) == image.size
+        assert bytes(values) == image.tobytes(), path.name
+
+
+@pytest.mark.parametrize(
+    ("name", "about", "advice"),
+    [
+        ("none", None, "tutelage export RUN --input picture --out none"),
+        ("pixels", {"image": {"takes": "pixels"}}, "exported with --input picture"),
+        ("texts", {"text": {}}, "exported for texts"),
+    ],
+)
+def test_a_model_that_the_page_cannot_run(browser: Browser, site, name, about, advice) -> None:
+    address, folder = site
+    if about is not None:
+        (folder / name).mkdir()
+        (folder / name / "preprocess.json").write_text(json.dumps(about))
+    browser.visit(f"{address}?model={name}", width=400)
+    browser.wait_until("document.querySelector('.error')")
+    assert advice in browser.evaluate("document.querySelector('#status').textContent")
