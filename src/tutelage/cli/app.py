@@ -325,13 +325,52 @@ def compare(
         raise typer.Exit(1)
 
 
+@app.command(cls=Command, rich_help_panel=CHOOSE)
+def study(
+    place: Annotated[
+        str,
+        typer.Argument(
+            help="A study's file, or paper:NAME; 'tutelage list studies' lists these",
+            metavar="STUDY",
+        ),
+    ],
+    out_dir: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the study; by default runs/NAME", metavar="FOLDER"),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Runs of each combination, in place of the study's", metavar="N"),
+    ] = None,
+    jobs: JobsOption = 1,
+) -> None:
+    """Compare methods on several data sets: each method's error over all of them, and its picture.
+
+    Ends with status 1 if runs failed. Repeat the command to continue an interrupted study.
+    """
+    from tutelage.cli.study import default_folder, study_and_print
+
+    with interruptible(several=out_dir or default_folder(place)):
+        passed = study_and_print(
+            place,
+            out=out_dir,
+            seeds=seeds,
+            jobs=jobs,
+            console=out,
+            progress=for_console(err),
+        )
+    if not passed:
+        raise typer.Exit(1)
+
+
 @app.command(cls=Command, name="list", rich_help_panel=CHOOSE)
 def list_(
     what: Annotated[
-        str | None, typer.Argument(help="methods, recipes, schemes or families", metavar="TOPIC")
+        str | None,
+        typer.Argument(help="methods, recipes, studies, schemes or families", metavar="TOPIC"),
     ] = None,
 ) -> None:
-    """List methods, recipes, source strings and model families."""
+    """List methods, recipes, studies, source strings and model families."""
     from tutelage.cli.listing import print_listing
 
     print_listing(what, console=out)

@@ -1,4 +1,4 @@
-"""``tutelage list``: methods, recipes, source strings and model families."""
+"""``tutelage list``: methods, recipes, studies, source strings and model families."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,14 @@ from tutelage.recipes import SCHEME, recipes
 from tutelage.regularizers.catalogue import METHODS, PROBE
 from tutelage.report import print_table
 from tutelage.students import PAIR_STUDENTS, STUDENTS
+from tutelage.studies import SCHEME as STUDY
+from tutelage.studies import studies
 from tutelage.tasks.soft_labels import SoftLabels
 from tutelage.teachers import TEACHERS
 
 __all__ = ["print_listing"]
 
-TOPICS = ("methods", "recipes", "schemes", "families")
+TOPICS = ("methods", "recipes", "studies", "schemes", "families")
 
 
 def print_listing(what: str | None, console: Console) -> None:
@@ -32,6 +34,7 @@ def print_listing(what: str | None, console: Console) -> None:
     tables: dict[str, Callable[[], Table]] = {
         "methods": _methods,
         "recipes": _recipes,
+        "studies": _studies,
         "schemes": _schemes,
     }
     for topic in TOPICS if what is None else (what,):
@@ -65,6 +68,13 @@ def _recipes() -> Table:
     table = _table("recipes", "name", "task")
     for name, about in recipes().items():
         table.add_row(f"{SCHEME}{name}", about)
+    return table
+
+
+def _studies() -> Table:
+    table = _table("studies", "name", "what it repeats")
+    for name, title in studies().items():
+        table.add_row(f"{STUDY}{name}", title)
     return table
 
 

@@ -14,6 +14,7 @@ from tutelage.config.models import (
     short_name,
 )
 from tutelage.config.schema import CacheConfig, ExperimentConfig, OutputConfig
+from tutelage.config.study import StudyConfig, load_study
 from tutelage.config.sweeps import CompareConfig, TuneConfig
 from tutelage.config.training import TrainConfig, TransferConfig
 
@@ -26,11 +27,13 @@ __all__ = [
     "LoraSettings",
     "OutputConfig",
     "StudentConfig",
+    "StudyConfig",
     "TeacherConfig",
     "TrainConfig",
     "TransferConfig",
     "TuneConfig",
     "load_config",
+    "load_study",
     "read_toml",
     "short_name",
 ]

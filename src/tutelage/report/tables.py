@@ -15,19 +15,22 @@ __all__ = [
     "Column",
     "caption",
     "columns",
+    "csv_line",
     "csv_text",
     "markdown_escaped",
     "markdown_table",
     "markdown_text",
     "point_title",
     "probe_correlation",
+    "row_columns",
     "settings_text",
     "summary_columns",
+    "three",
 ]
 
 SETTINGS = ("beta", "mix", "temperature", "lr")
 SYMBOLS = {"beta": "β", "unlabelled_share": "unlabelled share", "augment": "augmentation"}
-VARYING = ("student", "fraction", "teachers")
+VARYING = ("data", "student", "fraction", "teachers")
 """Columns that are left out where they say the same in every row."""
 
 
@@ -49,7 +52,20 @@ def columns(comparison: Comparison, names: Sequence[str]) -> list[Column]:
             ``score``, ``relative error``, ``difference``, ``probe``, ``mean rho``, ``seconds``,
             ``failed``.
     """
-    found = [_column(name, comparison) for name in names]
+    return row_columns(comparison.rows, names, metrics=[comparison.metric] * len(comparison.rows))
+
+
+def row_columns(
+    rows: Sequence[Row], names: Sequence[str], *, metrics: Sequence[Metric]
+) -> list[Column]:
+    """Return columns of some rows, each with a metric of its own.
+
+    Args:
+        rows: Rows of one comparison, or of several.
+        names: As for ``columns``; ``data`` is the name of the data set.
+        metrics: The metric of each row's scores.
+    """
+    found = [_column(name, rows, metrics) for name in names]
     return [
         column
         for name, column in zip(names, found, strict=True)
@@ -68,7 +84,7 @@ def summary_columns(comparison: Comparison) -> list[Column] | None:
     ]
     return [
         Column("method", tuple(label_of(one.method) for one in methods), text=True),
-        Column("normalized error", tuple(_three(one.normalized_error) for one in methods)),
+        Column("normalized error", tuple(three(one.normalized_error) for one in methods)),
         Column("rows", tuple(map(str, counts))),
         Column("correlation", tuple(_number(one.correlation) for one in methods)),
     ]
@@ -76,7 +92,7 @@ def summary_columns(comparison: Comparison) -> list[Column] | None:
 
 def csv_text(comparison: Comparison) -> str:
     """A line a row, with every digit; cells without a value are empty."""
-    lines = [_line(row, comparison.metric) for row in comparison.rows]
+    lines = [csv_line(row, comparison.metric) for row in comparison.rows]
     return spreadsheet_text(list(lines[0]), lines)
 
 
@@ -125,10 +141,13 @@ def probe_correlation(comparison: Comparison) -> str:
     )
 
 
-def _column(name: str, comparison: Comparison) -> Column:
-    rows, metric = comparison.rows, comparison.metric
-    percent = " %" if metric.percent else ""
+def _column(name: str, rows: Sequence[Row], metrics: Sequence[Metric]) -> Column:
+    alike = len(set(metrics)) == 1
+    percent = " %" if alike and metrics[0].percent else ""
+    measured = list(zip(rows, metrics, strict=True))
     match name:
+        case "data":
+            return _of(name, (getattr(row, "data", "") for row in rows), text=True)
         case "student":
             return _of(name, (row.student for row in rows), text=True)
         case "fraction":
@@ -142,13 +161,16 @@ def _column(name: str, comparison: Comparison) -> Column:
         case "seeds":
             return _of(name, (str(len(row.values)) for row in rows))
         case "score":
-            return _of(metric_title(metric), (_score(row.score, metric) for row in rows))
+            head = metric_title(metrics[0]) if alike else "score"
+            return _of(head, (_score(row.score, metric) for row, metric in measured))
         case "relative error":
             return _of(name, (_number(row.relative_error) for row in rows))
         case "difference":
-            return _of(name, (gap(r.difference, metric) if r.difference else "" for r in rows))
+            return _of(
+                name, (gap(r.difference, metric) if r.difference else "" for r, metric in measured)
+            )
         case "probe":
-            return _of(name + percent, (_probe(row, metric) for row in rows))
+            return _of(name + percent, (_probe(row, metric) for row, metric in measured))
         case "mean rho":
             return _of(name, map(_rho, rows))
         case "seconds":
@@ -210,7 +232,8 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}".replace("-", MINUS)
 
 
-def _three(value: SampleMean | None) -> str:
+def three(value: SampleMean | None) -> str:
+    """Return a number with its standard error and three decimals: ``0.912 ± 0.034``; empty for None."""
     if value is None:
         return ""
     if value.error is None:
@@ -218,7 +241,8 @@ def _three(value: SampleMean | None) -> str:
     return f"{value.mean:.3f}{SPACE}±{SPACE}{value.error:.3f}"
 
 
-def _line(row: Row, metric: Metric) -> dict[str, object]:
+def csv_line(row: Row, metric: Metric) -> dict[str, object]:
+    """Return a row by names of columns, with every digit."""
     mean, difference = row.score, row.difference
     return {
         "student": row.student,

@@ -17,9 +17,9 @@ from tutelage.files import canonical, digest_of, writing_to
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.statistics import sample_mean
 from tutelage.results.tuning import Trial
+from tutelage.sweeps.optuna_study import open_study, using_study
 from tutelage.sweeps.repeats import repeats_of
 from tutelage.sweeps.search_space import Dimension, SearchPoint, SearchSpace
-from tutelage.sweeps.study import open_study, using_study
 
 __all__ = ["Search", "try_next"]
 

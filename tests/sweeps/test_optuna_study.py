@@ -13,7 +13,7 @@ import pytest
 from optuna.trial import TrialState
 
 from tutelage.errors import OutputError, TrainingError
-from tutelage.sweeps.study import _Journal, open_study, using_study
+from tutelage.sweeps.optuna_study import _Journal, open_study, using_study
 
 PRUNER = optuna.pruners.NopPruner()
 

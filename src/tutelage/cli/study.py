@@ -1,0 +1,58 @@
+"""``tutelage study``: comparisons on several data sets, as tables, a picture and a page."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from tutelage.config import load_study
+from tutelage.progress import Progress
+from tutelage.report.study_page import study_headline, write_study_files
+from tutelage.report.study_tables import normalized_columns, study_columns, study_notes
+from tutelage.report.terminal import column_table, print_table
+from tutelage.report.units import ascii_only
+from tutelage.studies import SCHEME, study_table
+from tutelage.sweeps.studies import study
+
+__all__ = ["study_and_print"]
+
+
+def study_and_print(
+    place: str,
+    *,
+    out: Path | None,
+    seeds: int | None,
+    jobs: int,
+    console: Console,
+    progress: Progress,
+) -> bool:
+    """Run a study, print its tables, and write them with picture and page.
+
+    Args:
+        place: ``paper:NAME``, or the study's file.
+        out: Its folder; by default named after the study, in ``runs``.
+        seeds: In place of ``compare.seeds``.
+        jobs: Runs trained in parallel.
+        console: Receives what is printed.
+        progress: Receives progress reports.
+
+    Returns:
+        Whether all runs finished on all data sets.
+    """
+    config = load_study(study_table(place))
+    packaged = place.startswith(SCHEME)
+    folder = out or default_folder(place)
+    beside = None if packaged else Path(place).parent
+    done = study(config, out=folder, beside=beside, seeds=seeds, jobs=jobs, progress=progress)
+    for columns in (study_columns(done), normalized_columns(done)):
+        print_table(column_table(columns, ruled=console.is_terminal), console=console)
+    for sentence in (study_headline(done), *study_notes(done)):
+        console.print(Text(ascii_only(sentence)), soft_wrap=not console.is_terminal)
+    for path in write_study_files(done, folder):
+        console.print(str(path), highlight=False, markup=False, soft_wrap=True)
+    return not done.failures
+
+
+def default_folder(place: str) -> Path:
+    """Return the folder of a study that names none: ``runs/NAME``."""
+    return Path("runs") / Path(place.removeprefix(SCHEME)).stem

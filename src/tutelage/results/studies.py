@@ -1,0 +1,228 @@
+"""A study: comparisons on several data sets, and each method's error over all of them.
+
+``Study`` is what the page, the terminal, CSV, Markdown, pictures and ``study.json`` show.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tutelage.config.study import Figure
+from tutelage.errors import DataError
+from tutelage.files import with_digest, without_digest, write_atomically, writing_to
+from tutelage.results.comparison import Comparison, Row
+from tutelage.results.statistics import SampleMean, correlation, sample_mean
+from tutelage.tasks import Metric
+
+__all__ = [
+    "STUDY",
+    "Cell",
+    "NormalizedError",
+    "Study",
+    "StudyRow",
+    "read_study",
+    "study_of",
+    "write_study",
+]
+
+STUDY = "study.json"
+SCHEMA_VERSION: Literal[1] = 1
+
+
+class Cell(NamedTuple):
+    """What rows must share to be compared: data set, student, share of the training rows."""
+
+    data: str
+    student: str
+    fraction: float
+
+
+class StudyPart(BaseModel):
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+
+class StudyRow(Row):
+    """A row of one data set's comparison.
+
+    Attributes:
+        data: Name of the data set.
+        metric: Metric of its scores and probes.
+    """
+
+    data: str
+    metric: Metric
+
+    @property
+    def place(self) -> Cell:
+        """Its cell."""
+        return Cell(self.data, self.student, self.fraction)
+
+
+class NormalizedError(StudyPart):
+    """The error of a method relative to standard fine-tuning, over data sets and students.
+
+        normalized error = mean_c (1 - score_c) / (1 - score of standard fine-tuning_c)
+
+    over cells ``c``, each a data set with a student; its standard error is that over cells. Scores are
+    means over seeds.
+
+    Attributes:
+        method: The method's name.
+        teachers: Names of its teachers; empty for a method without teachers.
+        fraction: Share of the training rows.
+        common: Over the cells that all methods of this share have; None where there is none.
+        own: Over all cells that this method has; None where it has none.
+        absent: Cells of other methods that this one lacks: failed, or without a relative error.
+    """
+
+    method: str
+    teachers: tuple[str, ...]
+    fraction: float
+    common: SampleMean | None
+    own: SampleMean | None
+    absent: tuple[Cell, ...] = ()
+
+
+class Study(StudyPart):
+    """Comparisons on several data sets.
+
+    Attributes:
+        title: Its name in words.
+        shows: What it shows.
+        source: The figure or table of a paper that it repeats.
+        figure: Kind of its picture.
+        scale: ``"full"``, or ``"tiny"`` with stand-ins, whose numbers mean nothing.
+        rows: Rows of all data sets.
+        methods: The normalized error of each method, set of teachers and share of the rows.
+        correlation: Correlation of scores with the teachers' probe, within each cell; None where it is
+            undefined.
+        missing: Data sets without any finished run, each with the reason.
+        perfect: Cells in which standard fine-tuning makes no error, so that nothing is relative to it.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    title: str
+    shows: str = ""
+    source: str = ""
+    figure: Figure = "normalized-error"
+    scale: Literal["full", "tiny"] = "full"
+    rows: tuple[StudyRow, ...]
+    methods: tuple[NormalizedError, ...]
+    correlation: float | None
+    missing: dict[str, str] = {}
+    perfect: tuple[Cell, ...] = ()
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Names of the data sets with a row."""
+        return tuple(dict.fromkeys(row.data for row in self.rows))
+
+    @property
+    def failures(self) -> bool:
+        """Whether a run failed or a data set is missing."""
+        return bool(self.missing) or any(row.failures for row in self.rows)
+
+
+def study_of(
+    comparisons: Mapping[str, Comparison],
+    *,
+    title: str,
+    shows: str = "",
+    source: str = "",
+    figure: Figure = "normalized-error",
+    scale: Literal["full", "tiny"] = "full",
+    missing: Mapping[str, str] | None = None,
+) -> Study:
+    """Gather the comparisons of several data sets.
+
+    Args:
+        comparisons: By the data set's name, in the order of tables.
+        title: Its name in words.
+        shows: What it shows.
+        source: What it repeats.
+        figure: Kind of its picture.
+        scale: Whether stand-ins took the place of models and data.
+        missing: Data sets without any finished run, each with the reason.
+    """
+    rows = tuple(
+        StudyRow(**dict(row), data=name, metric=comparison.metric)
+        for name, comparison in comparisons.items()
+        for row in comparison.rows
+    )
+    return Study(
+        title=title,
+        shows=shows,
+        source=source,
+        figure=figure,
+        scale=scale,
+        rows=rows,
+        methods=tuple(_normalized(rows)),
+        correlation=_with_probe(rows),
+        missing=dict(missing or {}),
+        perfect=tuple(dict.fromkeys(row.place for row in rows if _is_perfect(row))),
+    )
+
+
+def write_study(study: Study, folder: Path) -> None:
+    """Write ``study.json``.
+
+    Raises:
+        OutputError: If the folder cannot be written.
+    """
+    with writing_to(folder, name="the study"):
+        write_atomically(folder / STUDY, with_digest(json.loads(study.model_dump_json())))
+
+
+def read_study(folder: Path) -> Study:
+    """Read a study's folder.
+
+    Raises:
+        DataError: If it holds none, or a damaged one.
+    """
+    path = folder / STUDY
+    try:
+        return Study.model_validate(without_digest(path.read_bytes()))
+    except FileNotFoundError:
+        raise DataError(f"no study in {folder}; 'tutelage study' leaves one there") from None
+    except (OSError, ValueError, ValidationError) as error:
+        raise DataError(f"{path} is not a study of this version of tutelage: {error}") from None
+
+
+def _normalized(rows: Sequence[StudyRow]) -> Iterable[NormalizedError]:
+    groups: dict[tuple[float, str, tuple[str, ...]], dict[Cell, float]] = {}
+    for row in rows:
+        errors = groups.setdefault((row.fraction, row.method, row.teachers), {})
+        if row.relative_error is not None:
+            errors[row.place] = row.relative_error
+    for (fraction, method, teachers), errors in groups.items():
+        others = [cells for (share, *_), cells in groups.items() if share == fraction and cells]
+        everywhere = dict.fromkeys(cell for cells in others for cell in cells)
+        common = [cell for cell in everywhere if all(cell in cells for cells in others)]
+        yield NormalizedError(
+            method=method,
+            teachers=teachers,
+            fraction=fraction,
+            common=_mean(errors[cell] for cell in common) if errors else None,
+            own=_mean(errors.values()),
+            absent=tuple(cell for cell in everywhere if cell not in errors),
+        )
+
+
+def _mean(values: Iterable[float]) -> SampleMean | None:
+    numbers = list(values)
+    return sample_mean(numbers) if numbers else None
+
+
+def _with_probe(rows: Iterable[StudyRow]) -> float | None:
+    groups: dict[Cell, list[tuple[float, float]]] = {}
+    for row in rows:
+        if row.probe is not None and row.score is not None:
+            groups.setdefault(row.place, []).append((row.probe, row.score.mean))
+    return correlation(groups.values())
+
+
+def _is_perfect(row: StudyRow) -> bool:
+    return row.is_baseline and row.score is not None and row.score.mean >= 1

@@ -1,0 +1,119 @@
+"""Run a study: one comparison a data set, then each method's error over all of them.
+
+A study's folder:
+
+    study.toml     the study
+    NAME/          the comparison on the data set NAME, as ``tutelage compare`` leaves it
+    study.json     the finished study
+
+A data set on which nothing could be finished is missing in the study, with the reason. It is tried again
+when the study is started again.
+"""
+
+import json
+from pathlib import Path
+
+import tomli_w
+from filelock import FileLock
+
+from tutelage.config import StudyConfig, load_study, read_toml
+from tutelage.errors import ConfigError, TrainingError, TutelageError
+from tutelage.files import write_atomically, writing_to
+from tutelage.progress import Progress, Silent
+from tutelage.recipes import config_table
+from tutelage.results.comparison import Comparison
+from tutelage.results.studies import Study, study_of, write_study
+from tutelage.sweeps.compare import compare
+from tutelage.sweeps.processes import refuse_launchers
+
+__all__ = ["study"]
+
+
+def study(
+    config: StudyConfig,
+    *,
+    out: Path,
+    beside: Path | None = None,
+    seeds: int | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Study:
+    """Compare methods on every data set of a study, and gather the numbers.
+
+    An interrupted study resumes, and several processes may share its folder, as for ``compare``. The
+    settings of all data sets are checked before the first run.
+
+    Args:
+        config: The study.
+        out: Its folder.
+        beside: The folder that config files in ``data`` are relative to; by default the current one.
+        seeds: In place of ``compare.seeds``.
+        jobs: Runs trained in parallel.
+        progress: Receives progress reports. Silent by default.
+
+    Returns:
+        All rows, and the normalized error of each method; the same is written to ``study.json``.
+
+    Raises:
+        ConfigError: If a setting of a data set cannot be used, or the folder holds another study.
+        TrainingError: If no run could be finished on any data set.
+        OutputError: If the folder cannot be written.
+    """
+    refuse_launchers()
+    progress = progress or Silent()
+    configs = config.experiments(out, table_of=lambda place: _table(place, beside))
+    _begin(config, out)
+    comparisons: dict[str, Comparison] = {}
+    missing: dict[str, str] = {}
+    for number, (name, one) in enumerate(configs.items(), start=1):
+        progress.note(f"data set {number} of {len(configs)}: {name}")
+        try:
+            comparisons[name] = compare(one, seeds=seeds, jobs=jobs, progress=progress)
+        except TutelageError as error:
+            missing[name] = str(error)
+            progress.note(f"{name} is missing in the study: {error}")
+    if not comparisons:
+        raise TrainingError(
+            f"no run could be finished on any data set; {next(iter(missing))} said: "
+            f"{next(iter(missing.values()))}"
+        )
+    done = study_of(
+        comparisons,
+        title=config.title,
+        shows=config.shows,
+        source=config.source,
+        figure=config.figure,
+        missing=missing,
+    )
+    with FileLock(out / ".lock"):
+        write_study(done, out)
+    return done
+
+
+def _table(place: str, beside: Path | None) -> dict[str, object]:
+    if place.startswith("recipe:") or beside is None:
+        return config_table(place)
+    return config_table(beside / place)
+
+
+def _begin(config: StudyConfig, folder: Path) -> None:
+    """Take the folder, and keep there what is studied."""
+    path = folder / "study.toml"
+    with writing_to(folder, name="the study's folder", advice="choose another one (--out)"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            if path.is_file() and _about(load_study(read_toml(path))) != _about(config):
+                raise ConfigError(
+                    f"{folder} holds another study, that in {path}; choose another folder (--out), or "
+                    "remove that one"
+                )
+            write_atomically(path, tomli_w.dumps(config.model_dump(mode="json")))
+
+
+def _about(config: StudyConfig) -> str:
+    """All that decides numbers; data sets, methods and seeds may be added."""
+    settings = config.model_dump(mode="json", include={"experiment", "each"})
+    for table in (settings["experiment"], *settings["each"].values()):
+        for name in ("methods", "seeds"):
+            table.get("compare", {}).pop(name, None)
+    return json.dumps(settings, sort_keys=True)

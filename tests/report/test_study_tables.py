@@ -1,0 +1,128 @@
+"""Tables, pictures and page of a study say what is there and what is not."""
+
+import re
+
+import pytest
+
+from tutelage.report.study_page import study_headline, study_page, write_study_files
+from tutelage.report.study_plots import FIGURES, study_plot
+from tutelage.report.study_tables import (
+    normalized_columns,
+    study_columns,
+    study_csv,
+    study_markdown,
+    study_notes,
+)
+from tutelage.results.comparison import Scores, compare_scores
+from tutelage.results.studies import study_of
+from tutelage.tasks import Regression, SingleLabel
+
+
+def scores(method, values, *, teachers=(), probe=None, fraction=1.0) -> Scores:
+    return Scores(
+        student="small<b>",
+        fraction=fraction,
+        method=method,
+        teachers=teachers,
+        settings={"beta": 3} if teachers else {},
+        values=dict(enumerate(values)),
+        failures={} if values else {0: "it diverged"},
+        probe=probe,
+    )
+
+
+def comparison(*rows, metric=None):
+    metric = metric or SingleLabel.metric()
+    return compare_scores(list(rows), name="x", data="y", evaluated="test", metric=metric)
+
+
+@pytest.fixture
+def study():
+    return study_of(
+        {
+            "a": comparison(
+                scores("stl", [0.5, 0.6, 0.55]),
+                scores("aft", [0.7, 0.8, 0.75], teachers=("t",), probe=0.8),
+                scores("aft", [0.6, 0.7, 0.65], teachers=("u",), probe=0.7),
+                scores("kd", [], teachers=("t",)),
+            ),
+            "b": comparison(
+                scores("stl", [0.2, 0.3, 0.1]),
+                scores("aft", [0.4, 0.5, 0.3], teachers=("t",), probe=0.6),
+                scores("aft", [0.3, 0.4, 0.2], teachers=("u",), probe=0.5),
+                scores("kd", [0.2, 0.3, 0.4], teachers=("t",)),
+                metric=Regression.metric(),
+            ),
+        },
+        title="Two | sets",
+        missing={"c": "no such folder"},
+    )
+
+
+def test_rows_have_their_own_metric(study):
+    columns = {column.head: column.cells for column in study_columns(study)}
+    assert columns["data"] == ("a",) * 4 + ("b",) * 4
+    assert columns["score"][0].startswith("55.00")
+    assert columns["score"][4].startswith("0.200")
+    assert columns["failed"][3] == "it diverged"
+
+
+def test_what_is_not_there_is_said(study):
+    columns = {column.head: column.cells for column in normalized_columns(study)}
+    assert columns["method"] == ("Standard fine-tuning", "AFT", "AFT", "KD")
+    assert columns["cells"] == ("1", "1", "1", "1")  # where KD finished
+    assert columns["its cells"] == ("2", "2", "2", "1")
+    notes = " ".join(study_notes(study))
+    assert "c is missing, since nothing could be finished: no such folder" in notes
+    assert "KD with t has no relative error on a, small<b>" in notes
+    assert "correlation of scores with the teachers' probe is 1.000" in notes
+
+
+def test_the_headline_names_the_lowest_and_how_sure_it_is(study):
+    assert "over one data set, too few to tell" in study_headline(study)
+    whole = [
+        comparison(scores("stl", [0.5]), scores("aft", [0.75 + step / 100], teachers=("t",)))
+        for step in range(3)
+    ]
+    clear = study_of(dict(zip("abc", whole, strict=True)), title="x")
+    assert study_headline(clear) == (
+        "AFT with t has 0.48 ± 0.01 of the error of standard fine-tuning over 3 data sets and students."
+    )
+
+
+def test_numbers_at_the_tiny_scale_are_said_to_mean_nothing(study):
+    tiny = study.model_copy(update={"scale": "tiny"})
+    assert "mean nothing else" in study_notes(tiny)[0]
+    assert "mean nothing else" in study_page(tiny)
+
+
+def test_texts(study):
+    text = study_markdown(study)
+    assert text.startswith("# Two \\| sets\n")
+    assert "small\\<b\\>" in text
+    lines = study_csv(study).splitlines()
+    assert lines[0].startswith("data,student,fraction,method")
+    assert len(lines) == 9
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_every_picture_is_drawn(study, kind):
+    one = study.model_copy(update={"figure": kind})
+    assert study_plot(one) is not None
+    empty = one.model_copy(update={"rows": (), "methods": ()})
+    assert study_plot(empty) is None
+    page = study_page(one)
+    assert "small&lt;b&gt;" in page
+    assert page.count("<svg") == 1
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+
+
+def test_files_are_the_same_each_time(study, tmp_path):
+    written = write_study_files(study, tmp_path)
+    assert [path.name for path in written] == [
+        "study.csv", "study.md", "normalized-error.svg", "normalized-error.pdf",
+        "normalized-error.png", "study.html",
+    ]  # fmt: skip
+    before = [path.read_bytes() for path in written]
+    write_study_files(study, tmp_path)
+    assert [path.read_bytes() for path in written] == before

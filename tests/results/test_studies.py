@@ -1,0 +1,144 @@
+"""Studies: the normalized error against plain arithmetic; failed, missing and perfect cells."""
+
+import math
+import statistics
+
+import pytest
+
+from tutelage.errors import DataError
+from tutelage.results.comparison import Scores, compare_scores
+from tutelage.results.studies import Cell, read_study, study_of, write_study
+from tutelage.tasks import SingleLabel
+
+
+def scores(student, method, values, *, teachers=(), probe=None, fraction=1.0) -> Scores:
+    return Scores(
+        student=student,
+        fraction=fraction,
+        method=method,
+        teachers=teachers,
+        settings={},
+        values=dict(enumerate(values)),
+        failures={} if values else {0: "it diverged"},
+        probe=probe,
+    )
+
+
+def comparison(*rows: Scores):
+    return compare_scores(
+        list(rows), name="x", data="y", evaluated="test", metric=SingleLabel.metric()
+    )
+
+
+NUMBERS = {
+    ("a", "small"): {"stl": [0.5, 0.6], "aft": [0.7, 0.7], "kd": [0.5, 0.5]},
+    ("a", "large"): {"stl": [0.8, 0.8], "aft": [0.8, 0.8], "kd": [0.9, 0.7]},
+    ("b", "small"): {"stl": [0.25, 0.35], "aft": [0.6, 0.5], "kd": []},
+}
+
+
+def study():
+    data = {}
+    for (name, student), methods in NUMBERS.items():
+        data.setdefault(name, []).extend(
+            scores(student, method, values, teachers=("t",) if method != "stl" else ())
+            for method, values in methods.items()
+        )
+    return study_of({name: comparison(*rows) for name, rows in data.items()}, title="Three cells")
+
+
+def test_the_aggregate_against_plain_arithmetic():
+    relative = {
+        method: {
+            cell: (1 - sum(values[method]) / 2) / (1 - sum(values["stl"]) / 2)
+            for cell, values in NUMBERS.items()
+            if values[method]
+        }
+        for method in ("stl", "aft", "kd")
+    }
+    both = [("a", "small"), ("a", "large")]  # where KD finished, too
+    for one in study().methods:
+        common = [relative[one.method][cell] for cell in both]
+        assert one.common.mean == pytest.approx(sum(common) / 2)
+        assert one.common.error == pytest.approx(statistics.stdev(common) / math.sqrt(2))
+        own = list(relative[one.method].values())
+        assert one.own.mean == pytest.approx(sum(own) / len(own))
+        assert one.own.error == pytest.approx(statistics.stdev(own) / math.sqrt(len(own)))
+        assert one.own.count == len(own)
+        lacking = (Cell("b", "small", 1.0),) if one.method == "kd" else ()
+        assert one.absent == lacking
+
+
+def test_a_method_that_never_finished_takes_no_cell_from_the_others():
+    done = study_of(
+        {
+            "a": comparison(
+                scores("s", "stl", [0.5]),
+                scores("s", "aft", [0.75], teachers=("t",)),
+                scores("s", "kd", [], teachers=("t",)),
+            )
+        },
+        title="x",
+        missing={"b": "there is no folder b"},
+    )
+    known = {one.method: one for one in done.methods}
+    assert known["aft"].common.mean == 0.5
+    assert known["kd"].common is None
+    assert known["kd"].absent == (Cell("a", "s", 1.0),)
+    assert done.failures
+
+
+def test_perfect_fine_tuning_and_ties():
+    done = study_of(
+        {
+            "easy": comparison(
+                scores("s", "stl", [1.0]), scores("s", "aft", [1.0], teachers=("t",))
+            ),
+            "tied": comparison(
+                scores("s", "stl", [0.5]), scores("s", "aft", [0.5], teachers=("t",))
+            ),
+        },
+        title="x",
+    )
+    assert done.perfect == (Cell("easy", "s", 1.0),)
+    assert [one.common.mean for one in done.methods] == [1.0, 1.0]
+    assert not done.failures
+
+
+def test_shares_of_the_rows_and_teachers_are_apart():
+    rows = [
+        scores("s", method, [value], teachers=teachers, fraction=share)
+        for share, value in ((0.1, 0.2), (1.0, 0.5))
+        for method, teachers in (("stl", ()), ("aft", ("t",)), ("aft", ("u",)))
+    ]
+    done = study_of({"a": comparison(*rows)}, title="x")
+    assert [(one.fraction, one.method, one.teachers) for one in done.methods] == [
+        (0.1, "stl", ()), (0.1, "aft", ("t",)), (0.1, "aft", ("u",)),
+        (1.0, "stl", ()), (1.0, "aft", ("t",)), (1.0, "aft", ("u",)),
+    ]  # fmt: skip
+
+
+def test_correlation_with_the_probe_is_within_cells():
+    rows = {
+        name: comparison(
+            scores("s", "stl", [0.1]),
+            *(
+                scores("s", "aft", [base + gain], teachers=(f"t{gain}",), probe=0.5 + gain)
+                for gain in (0.0, 0.1, 0.2)
+            ),
+        )
+        for name, base in (("a", 0.2), ("b", 0.7))
+    }
+    assert study_of(rows, title="x").correlation == pytest.approx(1.0)
+
+
+def test_written_and_read(tmp_path):
+    done = study()
+    write_study(done, tmp_path)
+    assert read_study(tmp_path) == done
+    text = (tmp_path / "study.json").read_text()
+    (tmp_path / "study.json").write_text(text.replace("Three", "Four"))
+    with pytest.raises(DataError, match="it was changed"):
+        read_study(tmp_path)
+    with pytest.raises(DataError, match="no study in"):
+        read_study(tmp_path / "other")

@@ -1,0 +1,93 @@
+"""Studies end to end: each data set a comparison, resumed, and what is missing said."""
+
+import json
+
+import pytest
+
+from tutelage.config import load_study, read_toml
+from tutelage.results.studies import read_study
+from tutelage.sweeps.studies import study as run_study
+
+STUDY = """
+title = "Two sets of digits"
+data = ["one.toml", "two.toml", "none.toml"]
+
+[experiment.student]
+source = "timm:test_resnet"
+params = { weights = "random", image_size = 32 }
+
+[[experiment.teachers]]
+source = "timm:test_vit"
+params = { weights = "random", image_size = 32 }
+
+[experiment.train]
+steps = 3
+batch_size = 20
+workers = 0
+device = "cpu"
+
+[experiment.compare]
+methods = ["stl", "aft"]
+seeds = 1
+"""
+
+
+@pytest.fixture
+def place(digits, tmp_path):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    for name, source in (("one", digits), ("two", digits), ("none", tmp_path / "none")):
+        seed = len(name)
+        text = f'name = "{name}"\n[data]\nsource = "folder:{source}"\nsplit_seed = {seed}\n'
+        (folder / f"{name}.toml").write_text(text)
+    (folder / "digits.toml").write_text(STUDY)
+    return folder / "digits.toml"
+
+
+def test_a_study_resumes_and_says_what_is_missing(place, command, tmp_path):
+    code, out, err = command("study", place, "--out", tmp_path / "out")
+    assert code == 1  # of one data set nothing could be finished
+    assert "none is missing in the study" in err
+    study = read_study(tmp_path / "out")
+    assert study.data == ("one", "two")
+    assert set(study.missing) == {"none"}
+    rows = {(row.data, row.method): row for row in study.rows}
+    one = json.loads((tmp_path / "out/one/compare.json").read_text())
+    assert [row["values"] for row in one["rows"]] == [
+        {str(seed): value for seed, value in rows["one", method].values.items()}
+        for method in ("stl", "aft")
+    ]
+    normalized = next(one for one in study.methods if one.method == "aft")
+    wanted = [rows[name, "aft"].relative_error for name in ("one", "two")]
+    assert normalized.common.mean == pytest.approx(sum(wanted) / 2)
+    assert (tmp_path / "out/study.html").is_file()
+    assert "normalized error" in out
+
+    marks = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("result.json")}
+    assert len(marks) == 4
+    again = load_study(read_toml(place))
+    assert run_study(again, out=tmp_path / "out", beside=place.parent) == study
+    assert {path: path.stat().st_mtime_ns for path in marks} == marks
+
+    place.write_text(STUDY.replace("steps = 3", "steps = 4"))
+    code, _, err = command("study", place, "--out", tmp_path / "out")
+    assert code == 2
+    assert "holds another study" in err
+
+
+def test_mistakes_come_before_the_first_run(place, command, tmp_path):
+    place.write_text(STUDY.replace("steps = 3", "stebs = 3"))
+    code, _, err = command("study", place, "--out", tmp_path / "out")
+    assert code == 2
+    assert "one.toml: unknown setting train.stebs; did you mean 'steps'?" in err
+    assert "two.toml: unknown setting train.stebs" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_studies_that_there_are_not(command):
+    code, _, err = command("study", "paper:none")
+    assert code == 2
+    assert "there is no study 'none'" in err
+    code, _, err = command("study", "none.toml")
+    assert code == 2
+    assert "no config file none.toml" in err
