@@ -1,37 +1,40 @@
-// The page: takes pictures that are chosen, dropped or pasted, and shows what the student says.
+// The page: takes pictures or texts, and shows what the student says of each.
 
 const SHOWN = 5;
 const NAMED = { softmax: "classes", sigmoid: "labels", none: "targets" };
 const folder = new URLSearchParams(location.search).get("model") ?? "model/";
-const [status, main, drop, files, results] = ["#status", "main", "#drop", "#files", "#results"].map(
-  (selector) => document.querySelector(selector),
-);
+const [status, main, ask, drop, files, results] = [
+  "#status",
+  "main",
+  "#ask",
+  "#drop",
+  "#files",
+  "#results",
+].map((selector) => document.querySelector(selector));
 let queue = Promise.resolve();
 
 try {
   status.textContent = "Loading the student …";
   const { Student } = await import("./student.js").catch((error) => {
-    throw new Error(`onnxruntime-web did not load; run 'npm install' in this folder. (${error.message})`);
+    throw new Error(`A library did not load; run 'npm install' in this folder. (${error.message})`);
   });
   const student = await Student.load(folder.replace(/\/*$/, "/"));
-  listen(student);
+  const rows = student.readsTexts ? "texts" : "pictures";
+  (student.readsTexts ? takeTexts : takePictures)(student);
   const { activation, names } = student.about;
-  status.textContent = `${names.length} ${NAMED[activation]}; pictures stay on this device.`;
+  status.textContent = `${names.length} ${NAMED[activation]}; ${rows} stay on this device.`;
   main.hidden = false;
 } catch (error) {
   status.textContent = error.message;
   status.className = "error";
 }
 
-/** Classify whatever is given, one picture after another. */
-function listen(student) {
+/** Classify pictures that are chosen, dropped or pasted, one after another. */
+function takePictures(student) {
+  drop.hidden = false;
   const take = (given) => {
     const others = results.firstChild;
-    for (const file of given) {
-      const card = newCard(file);
-      results.insertBefore(card, others);
-      queue = queue.then(() => classify(student, file, card));
-    }
+    for (const file of given) add(student, file, newCard(file.name, picture(file)), others);
   };
   files.addEventListener("change", () => {
     take(files.files);
@@ -50,30 +53,55 @@ function listen(student) {
   });
 }
 
-async function classify(student, file, card) {
+/** Classify texts that are written. */
+function takeTexts(student) {
+  ask.hidden = false;
+  ask.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = ask.elements.text.value;
+    if (!text.trim()) return;
+    add(student, text, newCard(text, element("blockquote", text)), results.firstChild);
+    ask.reset();
+  });
+  ask.elements.text.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    ask.requestSubmit();
+  });
+}
+
+function add(student, row, card, others) {
+  results.insertBefore(card, others);
+  queue = queue.then(() => classify(student, row, card));
+}
+
+async function classify(student, row, card) {
   const begin = performance.now();
   try {
-    const found = await student.classify(file);
-    show(card, found, student.about.activation);
-    card.append(element("small", `${file.name}, ${Math.round(performance.now() - begin)} ms`));
+    show(card, await student.classify(row), student.about.activation);
+    const time = `${Math.round(performance.now() - begin)} ms`;
+    card.append(element("small", student.readsTexts ? time : `${row.name}, ${time}`));
   } catch (error) {
-    card.append(element("p", error.message, "error"), element("small", file.name));
+    card.append(element("p", error.message, "error"), element("small", row.name));
   }
   card.removeAttribute("aria-busy");
 }
 
-/** A card with the picture. */
-function newCard(file) {
+function newCard(name, content) {
   const card = element("article");
-  card.dataset.row = file.name;
+  card.dataset.row = name;
   card.setAttribute("aria-busy", "true");
-  const picture = new Image();
-  picture.alt = file.name;
-  picture.src = URL.createObjectURL(file);
-  picture.onload = () => URL.revokeObjectURL(picture.src);
-  picture.onerror = () => picture.remove();
-  card.append(picture);
+  card.append(content);
   return card;
+}
+
+function picture(file) {
+  const shown = new Image();
+  shown.alt = file.name;
+  shown.src = URL.createObjectURL(file);
+  shown.onload = () => URL.revokeObjectURL(shown.src);
+  shown.onerror = () => shown.remove();
+  return shown;
 }
 
 /** The answer, then the largest scores with bars; targets of a regression without. */
@@ -81,14 +109,14 @@ function show(card, { prediction, scores }, activation) {
   const list = element("ol");
   if (activation === "none") {
     for (const [name, value] of Object.entries(scores)) {
-      list.append(row(name, value, value.toPrecision(4)));
+      list.append(line(name, value, value.toPrecision(4)));
     }
   } else {
     const said = [prediction].flat().join(", ") || "none of the labels";
     card.append(element("h2", said));
     const ranked = Object.entries(scores).sort(([, left], [, right]) => right - left);
     for (const [name, value] of ranked.slice(0, SHOWN)) {
-      const item = row(name, value, `${(100 * value).toFixed(1)} %`);
+      const item = line(name, value, `${(100 * value).toFixed(1)} %`);
       item.style.setProperty("--share", value);
       list.append(item);
     }
@@ -96,7 +124,7 @@ function show(card, { prediction, scores }, activation) {
   card.append(list);
 }
 
-function row(name, value, text) {
+function line(name, value, text) {
   const item = element("li");
   const number = element("data", text);
   number.value = value;

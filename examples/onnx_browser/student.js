@@ -1,37 +1,69 @@
-// An exported student: from the bytes of a picture to named probabilities.
+// An exported student: from a picture or a text to named probabilities.
 // It does what preprocess.json says, as examples/onnx_alone/classify.py does it in Python.
 
 import * as ort from "onnxruntime-web";
+import { pixels } from "./pictures.js";
+import { Tokens } from "./texts.js";
 
 /** A student that `tutelage export RUN --input picture` wrote. */
 export class Student {
-  constructor(about, session) {
+  constructor(about, session, tokens) {
     this.about = about;
     this.session = session;
+    this.tokens = tokens;
   }
 
   /** Load the files of an export from the address of their folder, which ends in a slash. */
   static async load(folder) {
-    const about = JSON.parse(new TextDecoder().decode(await content(folder, "preprocess.json")));
-    if (about.image?.takes !== "picture" || about.text) {
-      const takes = [about.image?.takes, about.text && "texts"].filter(Boolean).join(" and ");
-      throw new Error(
-        `This student was exported for ${takes}; the page needs a student of one picture, ` +
-          "exported with --input picture.",
-      );
-    }
-    const session = await ort.InferenceSession.create(await content(folder, "model.onnx"));
-    return new Student(about, session);
+    const about = await json(folder, "preprocess.json");
+    refuseOthers(about);
+    const tokens = about.text
+      ? new Tokens(
+          about.text,
+          await json(folder, "tokenizer.json"),
+          await json(folder, "tokenizer_config.json"),
+        )
+      : null;
+    const model = await content(folder, "model.onnx");
+    return new Student(about, await ort.InferenceSession.create(model), tokens);
   }
 
-  /** Return `{prediction, scores}`, where `scores` has a number for each name. */
-  async classify(file) {
-    const { data, height, width } = await pixels(file, this.about.image.decode.background);
-    const image = new ort.Tensor("uint8", data, [height, width, 3]);
-    const { logits } = await this.session.run({ image });
+  /** Whether it reads texts, not pictures. */
+  get readsTexts() {
+    return this.tokens !== null;
+  }
+
+  /** Return `{prediction, scores}` of a file or a text; `scores` has a number for each name. */
+  async classify(row) {
+    const inputs = this.readsTexts ? this.textTensors(row) : await this.pictureTensor(row);
+    const { logits } = await this.session.run(inputs);
     const values = probabilities([...logits.data], this.about.activation);
     const scores = Object.fromEntries(this.about.names.map((name, at) => [name, values[at]]));
     return { prediction: answer(scores, this.about.activation), scores };
+  }
+
+  textTensors(text) {
+    const tensors = Object.entries(this.tokens.of(text)).map(([name, values]) => [
+      name,
+      new ort.Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length]),
+    ]);
+    return Object.fromEntries(tensors);
+  }
+
+  async pictureTensor(file) {
+    const { data, height, width } = await pixels(file, this.about.image.decode.background);
+    return { image: new ort.Tensor("uint8", data, [height, width, 3]) };
+  }
+}
+
+function refuseOthers(about) {
+  const { image, text } = about;
+  if (image && text) throw new Error("This student reads pictures with texts; the page shows one of both.");
+  if (image && image.takes !== "picture") {
+    throw new Error(`This student was exported for ${image.takes}; export it with --input picture.`);
+  }
+  if (text?.columns.length > 1) {
+    throw new Error(`This student reads several texts (${text.columns.join(", ")}); the page gives one.`);
   }
 }
 
@@ -46,39 +78,8 @@ async function content(folder, name) {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** Decode a file to upright RGB, to the very values that Pillow gives: without color management. */
-export async function pixels(file, background) {
-  const bitmap = await createImageBitmap(file, {
-    colorSpaceConversion: "none",
-    imageOrientation: "from-image",
-    premultiplyAlpha: "none",
-  }).catch(() => {
-    throw new Error("This browser cannot decode it as a picture.");
-  });
-  const { height, width } = bitmap;
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  if (background !== "none") {
-    context.fillStyle = background;
-    context.fillRect(0, 0, width, height);
-  }
-  context.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  const rgba = context.getImageData(0, 0, width, height).data;
-  const data = new Uint8Array(3 * height * width);
-  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
-    if (rgba[from + 3] !== 255) {
-      throw new Error(
-        background === "none"
-          ? "It has transparent pixels, and a browser does not tell the color hidden below them."
-          : `It is too large for this browser's canvas (${width} × ${height} pixels).`,
-      );
-    }
-    data[to] = rgba[from];
-    data[to + 1] = rgba[from + 1];
-    data[to + 2] = rgba[from + 2];
-  }
-  return { data, height, width };
+async function json(folder, name) {
+  return JSON.parse(new TextDecoder().decode(await content(folder, name)));
 }
 
 /** Softmax, sigmoid, or the numbers as they are. */

@@ -64,6 +64,13 @@ def review_run(reviews, small_bert, tmp_path_factory) -> Path:
     return folder / "run"
 
 
+@pytest.fixture(scope="session")
+def text_export(review_run, tmp_path_factory) -> Path:
+    """The snippets' student as ONNX, with its tokenizer."""
+    out = tmp_path_factory.mktemp("export") / "texts"
+    return export(review_run, out=out, rows=3).folder
+
+
 class Small(nn.Module):
     """A student of pictures and their captions, or of captions alone."""
 

@@ -44,10 +44,9 @@ def test_ten_pictures(digit_run, picture_export, digits, tmp_path, form):
         assert found["scores"] == pytest.approx(one.scores, abs=close)
 
 
-def test_texts(review_run, tmp_path):
-    folder = export(review_run, out=tmp_path / "out", rows=3).folder
+def test_texts(review_run, text_export):
     rows = ["fine", "a dull film without an end", "so so " * 40]
     expected = tutelage.load(review_run).predict(rows)
-    for found, one in zip(answers(folder, rows), expected, strict=True):
+    for found, one in zip(answers(text_export, rows), expected, strict=True):
         assert found["prediction"] == one.answer
         assert found["scores"] == pytest.approx(one.scores, abs=1e-4)

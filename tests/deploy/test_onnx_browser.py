@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import tarfile
@@ -20,8 +21,11 @@ import tutelage
 from tutelage.data.decoding import Decoding
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx_browser"
-PACKAGE = "onnxruntime-web"
-FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+PAGE = ("index.html", "page.js", "pictures.js", "student.js", "style.css", "texts.js")
+LIBRARIES = {
+    "onnxruntime-web": ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"),
+    "@huggingface/tokenizers": ("tokenizers.min.mjs",),
+}
 CARDS = """
     [...document.querySelectorAll("article")].map(card => ({
         row: card.dataset.row,
@@ -33,12 +37,30 @@ CARDS = """
 """
 PIXELS = """
     (async () => {
-        const { pixels } = await import("./student.js");
+        const { pixels } = await import("./pictures.js");
         const file = await (await fetch("NAME")).blob();
         const { data, height, width } = await pixels(file, "white");
         return [height, width, [...data]];
     })()
 """
+TOKENS = """
+    (async () => {
+        const { Tokens } = await import("./texts.js");
+        const json = async name => (await fetch("texts/" + name)).json();
+        const files = [await json("tokenizer.json"), await json("tokenizer_config.json")];
+        const tokens = new Tokens(ABOUT, ...files);
+        return TEXTS.map(text => tokens.of(text));
+    })()
+"""
+TEXTS = (
+    "",
+    "a fine film",
+    "so so " * 40,
+    "na\u00efve caf\u00e9, \u00dcn\u00efcode \u00df \u2167 \ufb01 e\u0301",
+    "\u4f60\u597d \u05e9\u05dc\u05d5\u05dd \ud55c\uad6d\uc5b4",
+    "\U0001f600 \U0001f3f3\ufe0f\u200d\U0001f308\tdon\u2019t\n[MASK] #a @b $5.00 x.y/z?q=1 \x07\u200b\xad",
+    "x" * 300,
+)
 
 
 class Silent(SimpleHTTPRequestHandler):
@@ -47,36 +69,37 @@ class Silent(SimpleHTTPRequestHandler):
 
 
 def fetched(folder: Path) -> Path:
-    """The two files of onnxruntime-web that the page loads: as npm installed them, or packed by npm."""
-    installed = EXAMPLE / "node_modules" / PACKAGE / "dist"
-    if all((installed / name).is_file() for name in FILES):
+    """A folder of the libraries that the page loads: as npm installed them, or packed by npm."""
+    installed = EXAMPLE / "node_modules"
+    if all((installed / library).is_dir() for library in LIBRARIES):
         return installed
     if (npm := shutil.which("npm")) is None:
-        pytest.skip(f"npm is not installed, which fetches {PACKAGE}")
-    version = json.loads((EXAMPLE / "package.json").read_text())["dependencies"][PACKAGE]
-    limits = ("--fetch-retries=0", "--fetch-timeout=30000")
-    command = [npm, "pack", f"{PACKAGE}@{version}", "--silent", *limits]
+        pytest.skip("npm is not installed, which fetches the page's libraries")
+    versions = json.loads((EXAMPLE / "package.json").read_text())["dependencies"]
+    wanted = [f"{library}@{versions[library]}" for library in LIBRARIES]
+    command = [npm, "pack", *wanted, "--silent", "--fetch-retries=0", "--fetch-timeout=30000"]
     packed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
     if packed.returncode:
-        reason = f"npm cannot fetch {PACKAGE}: {packed.stderr.strip()}"
+        reason = f"npm cannot fetch {', '.join(wanted)}: {packed.stderr.strip()}"
         if os.environ.get("TUTELAGE_REQUIRE_BROWSER") == "1":
             pytest.fail(f"{reason}; TUTELAGE_REQUIRE_BROWSER=1 asks for it")
         pytest.skip(reason)
-    with tarfile.open(folder / packed.stdout.strip()) as archive:
-        for name in FILES:
-            archive.extract(f"package/dist/{name}", folder, filter="data")
-    return folder / "package" / "dist"
+    archives = packed.stdout.split()
+    for (library, names), archive in zip(LIBRARIES.items(), archives, strict=True):
+        with tarfile.open(folder / archive) as opened:
+            for name in names:
+                opened.extract(f"package/dist/{name}", folder / library, filter="data")
+        (folder / library / "dist").symlink_to(folder / library / "package" / "dist")
+    return folder
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Iterator[tuple[str, Path]]:
     """The address and folder of the example, served as a user serves it."""
     folder = tmp_path_factory.mktemp("site")
-    dist = fetched(tmp_path_factory.mktemp("npm"))
-    for name in ("index.html", "page.js", "student.js", "style.css"):
+    (folder / "node_modules").symlink_to(fetched(tmp_path_factory.mktemp("npm")))
+    for name in PAGE:
         shutil.copy(EXAMPLE / name, folder)
-    (folder / "node_modules" / PACKAGE).mkdir(parents=True)
-    (folder / "node_modules" / PACKAGE / "dist").symlink_to(dist)
     handler = functools.partial(Silent, directory=folder)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -84,6 +107,13 @@ def site(tmp_path_factory) -> Iterator[tuple[str, Path]]:
         yield f"http://127.0.0.1:{server.server_port}/", folder
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def texts(site, text_export) -> Path:
+    """The folder of the students of texts, on the site under that name."""
+    (site[1] / "texts").symlink_to(text_export)
+    return text_export
 
 
 @pytest.fixture
@@ -157,12 +187,48 @@ def test_pixels_are_those_of_pillow(browser: Browser, site, pictures) -> None:
         assert bytes(values) == image.tobytes(), path.name
 
 
+def test_texts(browser: Browser, site, review_run, texts) -> None:
+    address, _ = site
+    rows = ["fine", "a dull film\nwithout an end", "so so " * 40]
+    visit = browser.visit(f"{address}?model=texts", width=400)
+    browser.wait_until("!document.querySelector('main').hidden")
+    for text in rows:
+        browser.evaluate(f"ask.elements.text.value = {json.dumps(text)}; ask.requestSubmit()")
+    browser.wait_until("document.querySelectorAll('article:not([aria-busy])').length === 3")
+    too_long, *cards = browser.evaluate(CARDS)
+    expected = tutelage.load(review_run).predict(rows[:2])
+    for card, text, one in zip(reversed(cards), rows, expected, strict=False):
+        assert (card["row"], card["said"]) == (text, one.answer)
+        assert card["scores"] == pytest.approx(one.scores, abs=1e-5)
+    assert "the student reads 40" in too_long["said"]
+    browser.listen(visit)
+    assert visit.complaints == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"cut_at": "start"}, {"fixed_length": True, "pad_id": 7}],
+    ids=["cut at the end", "cut at the start", "padded"],
+)
+def test_tokens_are_those_of_python(browser: Browser, site, texts, changes) -> None:
+    address, _ = site
+    about = json.loads((texts / "preprocess.json").read_text())["text"]
+    about |= {"template": None, **changes}
+    browser.visit(address, width=400)
+    page = TOKENS.replace("ABOUT", json.dumps(about)).replace("TEXTS", json.dumps(TEXTS))
+    program = runpy.run_path(str(EXAMPLE.parent / "onnx_alone" / "classify.py"))
+    for text, found in zip(TEXTS, browser.evaluate(page), strict=True):
+        expected = program["token_tensors"]([text], about, texts)
+        assert found == {name: values[0].tolist() for name, values in expected.items()}, text
+
+
 @pytest.mark.parametrize(
     ("name", "about", "advice"),
     [
         ("none", None, "tutelage export RUN --input picture --out none"),
-        ("pixels", {"image": {"takes": "pixels"}}, "exported with --input picture"),
-        ("texts", {"text": {}}, "exported for texts"),
+        ("pixels", {"image": {"takes": "pixels"}}, "export it with --input picture"),
+        ("pairs", {"image": {}, "text": {}}, "pictures with texts"),
+        ("columns", {"text": {"columns": ["a", "b"]}}, "several texts (a, b)"),
     ],
 )
 def test_a_model_that_the_page_cannot_run(browser: Browser, site, name, about, advice) -> None:
