@@ -51,7 +51,11 @@ def short_name(source: str) -> str:
     Example:
         >>> short_name("hf:google/flan-t5-large")
         'flan-t5-large'
+        >>> short_name("noise:2048")
+        'noise-2048'
     """
+    if source.startswith("noise:"):
+        return source.replace(":", "-")
     return source.rstrip("/").replace(":", "/").rpartition("/")[2]
 
 
@@ -60,7 +64,7 @@ class TeacherConfig(Section):
 
     Attributes:
         source: ``timm:NAME``, ``hf:NAME_OR_DIR``, ``openclip:ARCH/WEIGHTS``, ``onnx:FILE``,
-            ``features:FILE`` or ``python:module:factory``.
+            ``features:FILE``, ``noise:COLUMNS`` or ``python:module:factory``.
         name: Name in results; by default the last part of the source.
         params: Options of the source (for example ``weights = "random"``, ``pooling = "mean"``).
         input: Format of the input, for ``python:`` and ``onnx:``.

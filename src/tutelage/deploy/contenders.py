@@ -16,6 +16,7 @@ from tutelage.errors import MissingExtraError, SourceError, whole_message
 from tutelage.inputs import ModelInput
 from tutelage.students import Student
 from tutelage.teachers import Encoder, open_teacher
+from tutelage.teachers.build import LOOKED_UP
 from tutelage.teachers.sides import side_of
 
 __all__ = ["Contender", "exported_file", "student_of", "teacher_of"]
@@ -105,8 +106,8 @@ def teacher_of(config: TeacherConfig, *, name: str, rows: Modality) -> Contender
         params=config.params,
         model_input=model_input,
     )
-    if config.source.startswith("features:"):
-        raise SourceError("its features were computed elsewhere, so there is no model to run")
+    if config.source.startswith(LOOKED_UP):
+        raise SourceError("its features are looked up, so there is no model to run")
     teacher = open_teacher(
         config.source, modality=side, params=config.params, model_input=model_input
     )

@@ -13,6 +13,7 @@ from tutelage.registry import bind, problems
 from tutelage.regularizers.catalogue import MethodSpec
 from tutelage.students.build import student_problems
 from tutelage.tasks import TASKS, Task
+from tutelage.teachers.build import LOOKED_UP
 
 __all__ = [
     "Mistakes",
@@ -90,7 +91,7 @@ def view_problems(config: ExperimentConfig, *, taught: bool) -> list[str]:
         f"data.views needs a teacher that computes features of the views; {teacher.source} holds those "
         "of the rows as they are: set data.views = 0, or leave this teacher out"
         for teacher in config.teachers
-        if taught and teacher.source.startswith("features:")
+        if taught and teacher.source.startswith(LOOKED_UP)
     ]
     if config.train.augment == "invariant":
         wrong.append(

@@ -24,6 +24,8 @@ def label_doubts(teacher: TeacherPlan, features: Features, split: Split) -> tupl
         features: Its features, of these rows at least.
         split: The rows. Nothing is said about those without labels.
     """
+    if teacher.config.source.startswith("noise:"):
+        return ()  # that is what it is for
     rows = rows_at_chance(JoinedTable({teacher.name: features}, split.ids), split.labels)
     if rows is None:
         return ()

@@ -8,7 +8,7 @@ from tutelage.registry import build, build_problems
 from tutelage.teachers.base import Source
 from tutelage.teachers.features import FeaturesSource
 
-__all__ = ["TEACHERS", "open_teacher", "refuse_unmatched", "teacher_problems"]
+__all__ = ["LOOKED_UP", "TEACHERS", "open_teacher", "refuse_unmatched", "teacher_problems"]
 
 TEACHERS = {
     "timm": "tutelage.teachers.timm:TimmSource",
@@ -16,6 +16,7 @@ TEACHERS = {
     "openclip": "tutelage.teachers.openclip:OpenClipSource",
     "onnx": "tutelage.teachers.onnx:OnnxSource",
     "features": "tutelage.teachers.features:FeaturesSource",
+    "noise": "tutelage.teachers.noise:NoiseSource",
     "python": "tutelage.teachers.python:open_python",
 }
 CHECKS = {
@@ -24,8 +25,11 @@ CHECKS = {
     "openclip": "tutelage.teachers.openclip:mistakes",
     "onnx": "tutelage.teachers.onnx:mistakes",
     "features": "tutelage.teachers.features:mistakes",
+    "noise": "tutelage.teachers.noise:mistakes",
 }
 """Functions that check a name before anything is loaded."""
+LOOKED_UP = ("features:", "noise:")
+"""Beginnings of teachers that compute nothing of a row's content."""
 
 
 def open_teacher(
@@ -39,7 +43,7 @@ def open_teacher(
 
     Args:
         source: ``timm:NAME``, ``hf:NAME_OR_DIR``, ``openclip:ARCH/WEIGHTS``, ``onnx:FILE``,
-            ``features:FILE`` or ``python:module:factory``.
+            ``features:FILE``, ``noise:COLUMNS`` or ``python:module:factory``.
         modality: Modality of the rows.
         params: Options of the scheme (see its class); for ``python:``, those of the factory.
         model_input: Input of an ``onnx:`` or ``python:`` teacher.
