@@ -108,3 +108,14 @@ def test_what_is_missing_is_named():
         grid_of(config().replace({"student": None}), rows=9)
     with pytest.raises(ConfigError, match=r"'kd' needs at least one teacher"):
         grid_of(config((), methods=["stl", "kd"]), rows=9)
+
+
+def test_a_student_may_have_a_rate_of_its_own():
+    students = [{"source": "timm:small"}, {"source": "timm:large", "lr": 0.5}]
+    points = grid_of(config(students=students), rows=100)
+    rates = {point.student: point.config.train.lr for point in points}
+    assert rates == {"small": 1e-4, "large": 0.5}
+    assert type(points[-1].config.student).__name__ == "StudentConfig"
+    tuned = config(students=students, tune=True).replace({"tune.lr": (0.1, 0.2)})
+    with pytest.raises(ConfigError, match=r"tune.lr is tried for every student"):
+        grid_of(tuned, rows=100)

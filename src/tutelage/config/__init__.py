@@ -15,12 +15,13 @@ from tutelage.config.models import (
 )
 from tutelage.config.schema import CacheConfig, ExperimentConfig, OutputConfig
 from tutelage.config.study import StudyConfig, load_study
-from tutelage.config.sweeps import CompareConfig, TuneConfig
+from tutelage.config.sweeps import CompareConfig, ComparedStudent, TuneConfig
 from tutelage.config.training import TrainConfig, TransferConfig
 
 __all__ = [
     "CacheConfig",
     "CompareConfig",
+    "ComparedStudent",
     "DataConfig",
     "ExperimentConfig",
     "InputConfig",

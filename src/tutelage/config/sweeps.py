@@ -9,6 +9,7 @@ from tutelage.config.section import Positive, Section
 
 __all__ = [
     "CompareConfig",
+    "ComparedStudent",
     "TuneConfig",
 ]
 
@@ -48,6 +49,21 @@ class TuneConfig(Section):
     prune: bool = False
 
 
+class ComparedStudent(StudentConfig):
+    """A student of a comparison.
+
+    Attributes:
+        lr: Its learning rate; by default ``train.lr``.
+    """
+
+    lr: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def student(self) -> StudentConfig:
+        """The student's own settings."""
+        return StudentConfig.model_validate(self.model_dump(exclude={"lr"}))
+
+
 class CompareConfig(Section):
     """What ``tutelage compare`` runs: every combination of the lists below.
 
@@ -55,7 +71,8 @@ class CompareConfig(Section):
         methods: Names of methods; by default standard fine-tuning and the config's own.
         seeds: Runs of each combination, from ``seed`` up.
         tune: Choose each combination's settings by ``[tune]`` on a hold-out of its training rows first.
-        students: Students to train; by default the config's own.
+        students: Students to train, each with an ``lr`` of its own if need be; by default the
+            config's own student.
         teachers: Sets of teachers, each by names; by default all together.
         fractions: Shares of the training rows; by default all rows.
     """
@@ -63,6 +80,6 @@ class CompareConfig(Section):
     methods: tuple[str, ...] = ()
     seeds: Positive = 1
     tune: bool = False
-    students: tuple[StudentConfig, ...] = ()
+    students: tuple[ComparedStudent, ...] = ()
     teachers: tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...] = ()
     fractions: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from tutelage.config import CompareConfig, ExperimentConfig, StudentConfig
+from tutelage.config import CompareConfig, ComparedStudent, ExperimentConfig
 from tutelage.errors import ConfigError, did_you_mean
 from tutelage.regularizers.catalogue import BASELINE, parse_method
 from tutelage.results.names import student_labels
@@ -66,9 +66,14 @@ def grid_of(config: ExperimentConfig, *, rows: int) -> list[GridPoint]:
     methods = list(dict.fromkeys(asked.methods or (BASELINE, config.transfer.method)))
     needs_teachers = {method: parse_method(method).needs_teachers for method in methods}
     sets = _teacher_sets(config, asked)
-    students = asked.students or ((config.student,) if config.student else ())
+    students = asked.students or _own_student(config)
     if not students:
         raise ConfigError("setting student is missing; give --student, or [student] with a source")
+    if asked.tune and config.tune.lr and any(student.lr for student in students):
+        raise ConfigError(
+            "tune.lr is tried for every student, and compare.students gives one a rate of its own; leave "
+            "one of them out"
+        )
     for method in methods:
         if needs_teachers[method] and not config.teachers:
             raise ConfigError(
@@ -110,18 +115,29 @@ def _teacher_sets(config: ExperimentConfig, asked: CompareConfig) -> tuple[tuple
 
 
 def _point_config(
-    config: ExperimentConfig, student: StudentConfig, *, teachers: Sequence[str], limit: int | None
+    config: ExperimentConfig,
+    student: ComparedStudent,
+    *,
+    teachers: Sequence[str],
+    limit: int | None,
 ) -> ExperimentConfig:
     known = config.teacher_names
     chosen = tuple(config.teachers[known.index(name)] for name in teachers)
     return config.replace(
         {
-            "student": student,
+            "student": student.student,
+            "train.lr": student.lr or config.train.lr,
             "teachers": chosen or config.teachers,
             "data.limit": limit,
             "compare": CompareConfig(),
         }
     )
+
+
+def _own_student(config: ExperimentConfig) -> tuple[ComparedStudent, ...]:
+    if config.student is None:
+        return ()
+    return (ComparedStudent.model_validate(config.student.model_dump()),)
 
 
 def _limit(config: ExperimentConfig, fraction: float, rows: int) -> int | None:
