@@ -2,7 +2,8 @@
 
 const SHOWN = 5;
 const NAMED = { softmax: "classes", sigmoid: "labels", none: "targets" };
-const folder = new URLSearchParams(location.search).get("model") ?? "model/";
+const asked = new URLSearchParams(location.search);
+const folder = (asked.get("model") ?? "model").replace(/\/*$/, "/");
 const [status, main, ask, drop, files, results] = [
   "#status",
   "main",
@@ -18,7 +19,7 @@ try {
   const { Student } = await import("./student.js").catch((error) => {
     throw new Error(`A library did not load; run 'npm install' in this folder. (${error.message})`);
   });
-  const student = await Student.load(folder.replace(/\/*$/, "/"));
+  const student = await Student.load(folder, asked.get("file") ?? undefined);
   const rows = student.readsTexts ? "texts" : "pictures";
   (student.readsTexts ? takeTexts : takePictures)(student);
   const { activation, names } = student.about;

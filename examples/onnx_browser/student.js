@@ -5,7 +5,7 @@ import * as ort from "onnxruntime-web";
 import { pixels } from "./pictures.js";
 import { Tokens } from "./texts.js";
 
-/** A student that `tutelage export RUN --input picture` wrote. */
+/** A student that `tutelage export RUN` wrote, of pictures with `--input picture`. */
 export class Student {
   constructor(about, session, tokens) {
     this.about = about;
@@ -14,7 +14,7 @@ export class Student {
   }
 
   /** Load the files of an export from the address of their folder, which ends in a slash. */
-  static async load(folder) {
+  static async load(folder, file = "model.onnx") {
     const about = await json(folder, "preprocess.json");
     refuseOthers(about);
     const tokens = about.text
@@ -24,7 +24,7 @@ export class Student {
           await json(folder, "tokenizer_config.json"),
         )
       : null;
-    const model = await content(folder, "model.onnx");
+    const model = await content(folder, file);
     return new Student(about, await ort.InferenceSession.create(model), tokens);
   }
 
@@ -71,8 +71,8 @@ async function content(folder, name) {
   const response = await fetch(folder + name, { cache: "no-cache" }); // asks whether it is newer
   if (!response.ok) {
     throw new Error(
-      `There is no ${folder}${name} (${response.status}); write it here with ` +
-        `'tutelage export RUN --input picture --out ${folder.replace(/\/$/, "")}'.`,
+      `There is no ${folder}${name} (${response.status}); 'tutelage export RUN --out FOLDER' ` +
+        "writes it, for pictures with --input picture.",
     );
   }
   return new Uint8Array(await response.arrayBuffer());

@@ -261,7 +261,7 @@ def test_tokens_are_those_of_python(browser: Browser, site, texts, changes) -> N
 @pytest.mark.parametrize(
     ("name", "about", "advice"),
     [
-        ("none", None, "tutelage export RUN --input picture --out none"),
+        ("none", None, "'tutelage export RUN --out FOLDER' writes it"),
         ("pixels", {"image": {"takes": "pixels"}}, "export it with --input picture"),
         ("pairs", {"image": {}, "text": {}}, "pictures with texts"),
         ("columns", {"text": {"columns": ["a", "b"]}}, "several texts (a, b)"),
