@@ -1,0 +1,10 @@
+"""Stand-ins for models and data sets, so that an experiment runs offline on a CPU in seconds.
+
+Each teacher and student becomes a small random model of its own family, each data set of the hub a few
+generated rows with its columns and classes. They show that an experiment runs, and its numbers mean
+nothing.
+"""
+
+from tutelage.tiny.experiment import tiny_experiment
+
+__all__ = ["tiny_experiment"]
