@@ -15,6 +15,7 @@ from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import teacher_rows
 from tutelage.progress import Silent
 from tutelage.results.result import read_rho
+from tutelage.sweeps.compare import compare
 from tutelage.sweeps.rank import rank
 
 WORDS = {"three": "film of critics", "five": "music and plot", "eight": "acting in the story"}
@@ -206,3 +207,10 @@ def test_a_modality_is_for_rows_of_both(pairs, captioned, tmp_path):
 def test_bf16_and_accumulation(pairs):
     result = run(with_(pairs, "train.mixed_precision=bf16", "train.accumulate=2"))
     assert torch.tensor(result.metrics["test"]["loss"]).isfinite()
+
+
+def test_a_method_that_needs_teachers_of_both_modalities_is_compared(pairs):
+    """Its teachers are checked together, although each one's features are cached alone."""
+    one = load_config([pairs, {"train": {"steps": 1}, "output": {"examples": 0}}])
+    compared = compare(one, methods=["aft"], seeds=1)
+    assert [row.failures for row in compared.rows] == [{}]

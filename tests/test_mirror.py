@@ -36,6 +36,7 @@ ELSEWHERE: dict[str, str] = {
     "cli/rows.py": "test_rows.py",
     "cli/ship.py": "deploy/test_predict_source.py",
     "cli/tune.py": "sweeps/test_tune.py",
+    "tiny/columns.py": "tiny/test_rows.py",
     "deploy/contenders.py": "deploy/test_latency.py",
     "deploy/graph.py": "deploy/test_export.py",
     "deploy/hub.py": "publish/test_push.py",

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.text import Text
@@ -342,6 +342,13 @@ def study(
         int | None,
         typer.Option(min=1, help="Runs of each combination, in place of the study's", metavar="N"),
     ] = None,
+    scale: Annotated[
+        Literal["full", "tiny"],
+        typer.Option(
+            help="'tiny' puts small random models and generated rows in place of the study's, to try "
+            "it in minutes on a CPU, offline; its numbers mean nothing"
+        ),
+    ] = "full",
     jobs: JobsOption = 1,
 ) -> None:
     """Compare methods on several data sets: each method's error over all of them, and its picture.
@@ -350,11 +357,12 @@ def study(
     """
     from tutelage.cli.study import default_folder, study_and_print
 
-    with interruptible(several=out_dir or default_folder(place)):
+    with interruptible(several=out_dir or default_folder(place, scale=scale)):
         passed = study_and_print(
             place,
             out=out_dir,
             seeds=seeds,
+            scale=scale,
             jobs=jobs,
             console=out,
             progress=for_console(err),

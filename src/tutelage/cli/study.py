@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tutelage.config import load_study
+from tutelage.config.study import Scale
 from tutelage.progress import Progress
 from tutelage.report.study_page import study_headline, write_study_files
 from tutelage.report.study_tables import normalized_columns, study_columns, study_notes
@@ -22,6 +23,7 @@ def study_and_print(
     *,
     out: Path | None,
     seeds: int | None,
+    scale: Scale,
     jobs: int,
     console: Console,
     progress: Progress,
@@ -32,6 +34,7 @@ def study_and_print(
         place: ``paper:NAME``, or the study's file.
         out: Its folder; by default named after the study, in ``runs``.
         seeds: In place of ``compare.seeds``.
+        scale: ``"tiny"`` for stand-ins in place of models and data.
         jobs: Runs trained in parallel.
         console: Receives what is printed.
         progress: Receives progress reports.
@@ -39,9 +42,9 @@ def study_and_print(
     Returns:
         Whether all runs finished on all data sets.
     """
-    config = load_study(study_table(place))
+    config = load_study(study_table(place) | {"scale": scale})
     packaged = place.startswith(SCHEME)
-    folder = out or default_folder(place)
+    folder = out or default_folder(place, scale=scale)
     beside = None if packaged else Path(place).parent
     done = study(config, out=folder, beside=beside, seeds=seeds, jobs=jobs, progress=progress)
     for columns in (study_columns(done), normalized_columns(done)):
@@ -53,6 +56,7 @@ def study_and_print(
     return not done.failures
 
 
-def default_folder(place: str) -> Path:
-    """Return the folder of a study that names none: ``runs/NAME``."""
-    return Path("runs") / Path(place.removeprefix(SCHEME)).stem
+def default_folder(place: str, *, scale: Scale = "full") -> Path:
+    """Return the folder of a study that names none: ``runs/NAME``, or ``runs/NAME-tiny``."""
+    name = Path(place.removeprefix(SCHEME)).stem
+    return Path("runs") / (name if scale == "full" else f"{name}-{scale}")

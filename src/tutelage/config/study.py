@@ -12,10 +12,11 @@ from tutelage.config.schema import ExperimentConfig
 from tutelage.config.section import Section
 from tutelage.errors import ConfigError, did_you_mean
 
-__all__ = ["Figure", "StudyConfig", "load_study"]
+__all__ = ["Figure", "Scale", "StudyConfig", "load_study"]
 
 Figure = Literal["normalized-error", "scores", "probe", "fractions"]
 """Kinds of pictures; ``report.study_plots`` draws them."""
+Scale = Literal["full", "tiny"]
 
 
 class StudyConfig(Section):
@@ -32,6 +33,9 @@ class StudyConfig(Section):
         figure: The picture. ``normalized-error``: a bar a method, the mean over data sets and students;
             ``scores``: the metric, by data set; ``probe``: the metric against the probe of the teachers;
             ``fractions``: the normalized error by the share of the training rows.
+        tiny: Settings on top of all others at the tiny scale.
+        scale: ``"full"``, or ``"tiny"``: small random models and generated rows stand in for those of
+            the study, so that it runs in minutes on a CPU, offline; its numbers mean nothing.
     """
 
     title: Annotated[str, Field(min_length=1)]
@@ -41,6 +45,8 @@ class StudyConfig(Section):
     experiment: dict[str, Any] = Field(default_factory=dict)
     each: dict[str, dict[str, Any]] = Field(default_factory=dict)
     figure: Figure = "normalized-error"
+    tiny: dict[str, Any] = Field(default_factory=dict)
+    scale: Scale = "full"
 
     def experiments(
         self, folder: Path, *, table_of: Callable[[str], Mapping[str, Any]]

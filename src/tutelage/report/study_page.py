@@ -34,6 +34,8 @@ CLEARLY = 2.0
 
 def study_headline(study: Study) -> str:
     """Return one sentence: which method has the lowest normalized error, and how sure that is."""
+    if study.scale == "tiny":
+        return "Tiny scale: the study runs from end to end, and its numbers mean nothing."
     others = [one for one in study.methods if one.method != BASELINE and one.common is not None]
     if not others:
         return "Nothing can be compared with standard fine-tuning."

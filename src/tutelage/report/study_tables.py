@@ -13,7 +13,7 @@ from tutelage.report.tables import (
     three,
 )
 from tutelage.report.units import MINUS
-from tutelage.results.studies import Cell, NormalizedError, Study, StudyRow
+from tutelage.results.studies import MEANS_NOTHING, Cell, NormalizedError, Study, StudyRow
 
 __all__ = [
     "cell_title",
@@ -30,10 +30,6 @@ COLUMNS = (
     "relative error", "difference", "probe", "failed",
 )  # fmt: skip
 MOST_NAMED = 6
-TINY = (
-    "At the tiny scale small random models and generated rows stand in for those of the study: the "
-    "numbers show that it runs, and mean nothing else."
-)
 
 
 def study_columns(study: Study, rows: Sequence[StudyRow] | None = None) -> list[Column]:
@@ -72,7 +68,7 @@ def normalized_columns(study: Study) -> list[Column]:
 
 def study_notes(study: Study) -> list[str]:
     """Return what the tables are of, and what is missing in them."""
-    notes = [TINY] if study.scale == "tiny" else []
+    notes = [MEANS_NOTHING] if study.scale == "tiny" else []
     notes.append(
         "The normalized error is a method's error divided by that of standard fine-tuning of the same "
         "student on the same rows, the mean over data sets and students with its standard error; below "

@@ -18,6 +18,7 @@ from tutelage.results.statistics import SampleMean, correlation, sample_mean
 from tutelage.tasks import Metric
 
 __all__ = [
+    "MEANS_NOTHING",
     "STUDY",
     "Cell",
     "NormalizedError",
@@ -29,6 +30,10 @@ __all__ = [
 ]
 
 STUDY = "study.json"
+MEANS_NOTHING = (
+    "TINY SCALE: small random models and generated rows stand in for those of the study. The numbers "
+    "show that it runs, and mean nothing else."
+)
 SCHEMA_VERSION: Literal[1] = 1
 
 

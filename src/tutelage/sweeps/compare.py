@@ -35,7 +35,7 @@ from tutelage.sweeps.jobs import Failed, attempt, attempt_all, run_score
 from tutelage.sweeps.processes import Pool, process_pool, refuse_launchers
 from tutelage.sweeps.repeats import Repeat, repeats_of
 from tutelage.sweeps.search_space import SearchPoint, space_of
-from tutelage.sweeps.tune import extract_first
+from tutelage.sweeps.tune import check_first, extract_first
 
 __all__ = ["compare"]
 
@@ -165,18 +165,32 @@ def _about(config: ExperimentConfig) -> str:
 
 def _usable(points: Sequence[GridPoint], progress: Progress) -> list[Choice]:
     """Cache all features before any run; a point fails whose method or teachers cannot be used."""
-    tried: dict[tuple[str, float, str], Failed | None] = {}
+    checked: dict[tuple[tuple[str, ...], float, str], Failed | None] = {}
+    cached: dict[tuple[str, float], Failed | None] = {}
     choices: list[Choice] = []
     for point in points:
-        choice: Choice = SearchPoint(point.method)
+        failed: Failed | None = None
+        if point.teachers:
+            together = point.teachers, point.fraction, point.method
+            if together not in checked:
+                work = partial(_check, method=point.method)
+                checked[together] = attempt(work, point.config)
+            failed = checked[together]
         for name, teacher in zip(point.teachers, point.config.teachers, strict=False):
-            key = name, point.fraction, point.method
-            if key not in tried:
-                work = partial(extract_first, methods=[point.method], progress=progress)
-                tried[key] = attempt(work, point.config.replace({"teachers": (teacher,)}))
-            choice = tried[key] or choice
-        choices.append(choice)
+            alone = name, point.fraction
+            if failed is None and alone not in cached:
+                cached[alone] = attempt(
+                    partial(extract_first, method=point.method, progress=progress),
+                    point.config.replace({"teachers": (teacher,)}),
+                )
+            failed = failed or cached.get(alone)
+        choices.append(failed or SearchPoint(point.method))
     return choices
+
+
+def _check(config: ExperimentConfig, *, method: str) -> None:
+    """Check a method with all of its teachers: some need one of each modality."""
+    check_first(config, methods=[method])
 
 
 def _choose(

@@ -4,6 +4,7 @@ A study's folder:
 
     study.toml     the study
     NAME/          the comparison on the data set NAME, as ``tutelage compare`` leaves it
+    stand-ins/     small models and their cached features, at the tiny scale
     study.json     the finished study
 
 A data set on which nothing could be finished is missing in the study, with the reason. It is tried again
@@ -11,20 +12,23 @@ when the study is started again.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 from filelock import FileLock
 
-from tutelage.config import StudyConfig, load_study, read_toml
+from tutelage.config import ExperimentConfig, StudyConfig, load_study, read_toml
 from tutelage.errors import ConfigError, TrainingError, TutelageError
 from tutelage.files import write_atomically, writing_to
 from tutelage.progress import Progress, Silent
 from tutelage.recipes import config_table
 from tutelage.results.comparison import Comparison
-from tutelage.results.studies import Study, study_of, write_study
+from tutelage.results.studies import MEANS_NOTHING, Study, study_of, write_study
 from tutelage.sweeps.compare import compare
 from tutelage.sweeps.processes import refuse_launchers
+from tutelage.tiny import tiny_experiment
 
 __all__ = ["study"]
 
@@ -63,6 +67,9 @@ def study(
     progress = progress or Silent()
     configs = config.experiments(out, table_of=lambda place: _table(place, beside))
     _begin(config, out)
+    if config.scale == "tiny":
+        progress.note(MEANS_NOTHING)
+        configs = _tiny(configs, settings=config.tiny, folder=out / "stand-ins")
     comparisons: dict[str, Comparison] = {}
     missing: dict[str, str] = {}
     for number, (name, one) in enumerate(configs.items(), start=1):
@@ -83,11 +90,27 @@ def study(
         shows=config.shows,
         source=config.source,
         figure=config.figure,
+        scale=config.scale,
         missing=missing,
     )
     with FileLock(out / ".lock"):
         write_study(done, out)
     return done
+
+
+def _tiny(
+    configs: Mapping[str, ExperimentConfig], *, settings: Mapping[str, Any], folder: Path
+) -> dict[str, ExperimentConfig]:
+    """The same comparisons of stand-ins; what has none is told of all data sets at once."""
+    small, mistakes = {}, []
+    for name, config in configs.items():
+        try:
+            small[name] = tiny_experiment(config, folder=folder, settings=settings)
+        except ConfigError as error:
+            mistakes += str(error).splitlines()
+    if mistakes:
+        raise ConfigError("\n".join(dict.fromkeys(mistakes)))
+    return small
 
 
 def _table(place: str, beside: Path | None) -> dict[str, object]:
@@ -112,7 +135,9 @@ def _begin(config: StudyConfig, folder: Path) -> None:
 
 def _about(config: StudyConfig) -> str:
     """All that decides numbers; data sets, methods and seeds may be added."""
-    settings = config.model_dump(mode="json", include={"experiment", "each"})
+    settings = config.model_dump(mode="json", include={"experiment", "each", "tiny", "scale"})
+    if config.scale == "full":
+        del settings["tiny"]
     for table in (settings["experiment"], *settings["each"].values()):
         for name in ("methods", "seeds"):
             table.get("compare", {}).pop(name, None)

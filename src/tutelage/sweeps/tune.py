@@ -30,7 +30,7 @@ from tutelage.sweeps.processes import process_pool, refuse_launchers
 from tutelage.sweeps.search import Search, try_next
 from tutelage.sweeps.search_space import SearchPoint, space_of
 
-__all__ = ["AUTO", "extract_first", "tune"]
+__all__ = ["AUTO", "check_first", "extract_first", "tune"]
 
 AUTO = ("stl", "probe", "aft", "aft+probe", "kd", "rkd", "ft")
 """What ``--methods auto`` tries."""
@@ -128,14 +128,18 @@ def check_first(config: ExperimentConfig, *, methods: Sequence[str]) -> Plan:
         The plan of the first method that needs teachers, else of the first.
     """
     method = next(filter(lambda name: parse_method(name).needs_teachers, methods), methods[0])
-    if method != config.transfer.method:
-        config = config.replace({"transfer.method": method, "transfer.params": {}})
-    plan = Plan.of(config)
+    plan = Plan.of(_by(config, method))
     check_method(plan, build_student(plan))
     return plan
 
 
-def extract_first(config: ExperimentConfig, *, methods: Sequence[str], progress: Progress) -> None:
-    """Check the runs to come, and cache the teachers' features, so that no run waits for another."""
-    plan = check_first(config, methods=methods)
+def extract_first(config: ExperimentConfig, *, method: str, progress: Progress) -> None:
+    """Cache the features of a config's teachers, so that no run of a method waits for another."""
+    plan = Plan.of(_by(config, method))
     extract_features(plan, Runtime.of(plan.config, progress))
+
+
+def _by(config: ExperimentConfig, method: str) -> ExperimentConfig:
+    if method == config.transfer.method:
+        return config
+    return config.replace({"transfer.method": method, "transfer.params": {}})

@@ -1,5 +1,6 @@
 """Generated rows with the columns and classes of a data set."""
 
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -24,6 +25,7 @@ def vocabulary() -> tuple[str, ...]:
     return WORDS
 
 
+@cache
 def stand_in(of: str, rows: int = TRAIN_ROWS) -> dict[str, Dataset]:
     """Return rows in place of those of a data set of the hub, the same ones each time.
 

@@ -6,6 +6,7 @@
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from zlib import crc32
 
 import timm
 import torch
@@ -24,7 +25,7 @@ SMALL: dict[str, Callable[..., nn.Module]] = {
     "convnext": partial(ConvNeXt, depths=(1, 1, 1, 1), dims=(8, 8, 16, 32)),
     "mlp_mixer": partial(MlpMixer, img_size=32, patch_size=8, num_blocks=2, embed_dim=32),
     "resnet": partial(ResNet, Bottleneck, (1, 1, 1, 1), channels=(8, 8, 16, 16)),
-    "resnetv2": partial(ResNetV2, (1, 1, 1, 1), channels=(32, 32, 64, 64), stem_chs=32),
+    "resnetv2": partial(ResNetV2, (1, 1, 1, 1), channels=(128, 128, 128, 128), stem_chs=32),
     "vision_transformer": partial(
         VisionTransformer, img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=2
     ),
@@ -54,9 +55,8 @@ def build(name: str, *, num_classes: int = 0) -> nn.Module:
     for module, make in SMALL.items():
         if timm.is_model(name) and is_model_in_modules(name, [module]):
             # Models that share all but their size, as ViT-S and ViT-G, would else be equal.
-            seed = int.from_bytes(name.encode(), "little") % 2**32
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
+                torch.manual_seed(crc32(name.encode()))
                 return make(num_classes=num_classes)
     raise SourceError(
         f"timm:{name} has no small form; those of {', '.join(sorted(SMALL))} have one"

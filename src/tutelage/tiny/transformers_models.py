@@ -9,6 +9,7 @@ from filelock import FileLock
 
 from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES
 from tutelage.backbones.model_config import known_type
+from tutelage.backbones.transformers import quietly
 from tutelage.errors import ConfigError
 from tutelage.tiny.rows import SIDE, vocabulary
 
@@ -50,7 +51,6 @@ SIZES: dict[str, dict[str, Any]] = {
     "modernbert": _TEXT | {"cls_token_id": 0, "sep_token_id": 2},
     "mpnet": _TEXT,
     "opt": _TEXT | {"ffn_dim": 64, "word_embed_proj_dim": 32},
-    "qwen2": _TEXT | {"num_key_value_heads": 2},
     "roberta": _TEXT,
     "t5": {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2},
     "deit": _VISION,
@@ -117,7 +117,7 @@ def _write(folder: Path, kind: str, *, seed: int) -> None:
 
     takes = "both" if kind == "clip" else FAMILIES[kind].kind
     tokens = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
-    words = {"vocab_size": len(SPECIAL) + len(vocabulary()), **tokens}
+    words: dict[str, int | None] = {"vocab_size": len(SPECIAL) + len(vocabulary()), **tokens}
     if kind in WITHOUT_PADDING:
         words["pad_token_id"] = None
     if kind == "clip":
@@ -134,7 +134,8 @@ def _write(folder: Path, kind: str, *, seed: int) -> None:
         with torch.no_grad():  # fresh weights are so small that different rows look alike
             for parameter in model.parameters():
                 parameter.add_(0.1 * torch.randn_like(parameter))
-    model.save_pretrained(folder)
+    with quietly():
+        model.save_pretrained(folder)
     if takes == "both":
         sizes = {"size": {"shortest_edge": SIDE}, "crop_size": {"height": SIDE, "width": SIDE}}
         CLIPImageProcessor(**sizes).save_pretrained(folder)
