@@ -10,7 +10,7 @@ from typing import Any
 from optuna.pruners import NopPruner
 
 from tutelage.errors import TutelageError
-from tutelage.sweeps.study import open_study, using_study
+from tutelage.sweeps.optuna_study import open_study, using_study
 
 __all__ = ["Difference", "Facts", "difference", "facts"]
 
