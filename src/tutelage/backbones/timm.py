@@ -4,7 +4,6 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import timm
 from safetensors import SafetensorError
 from torch import nn
 
@@ -81,6 +80,8 @@ def timm_mistakes(name: str, *, weights: object = "pretrained") -> list[str]:
 
 
 def _create(name: str, *, overlay: dict[str, Any], trained: bool, **options: Any) -> Any:
+    import timm  # takes seconds; a run without its models needs none
+
     while True:
         try:
             return timm.create_model(
@@ -101,6 +102,8 @@ def _is_unknown(option: str, error: TypeError) -> bool:
 
 
 def _unknown(name: str, *, pretrained: bool) -> list[str]:
+    import timm
+
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         return [
@@ -123,6 +126,8 @@ def _unknown(name: str, *, pretrained: bool) -> list[str]:
 
 
 def _file(weights: str, name: str) -> dict[str, Any]:
+    import timm
+
     path = Path(weights).expanduser()
     try:
         state = timm.models.load_state_dict(str(path), weights_only=True)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import timm
 import yaml  # type: ignore[import-untyped]
 from huggingface_hub import HfApi, ModelCard, constants, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
@@ -30,6 +29,8 @@ def licence_of(source: str) -> str | None:
     """
     scheme, _, name = source.partition(":")
     if scheme == "timm" and not name.startswith(("hf_hub:", "hf-hub:", "local-dir:")):
+        import timm
+
         config = timm.get_pretrained_cfg(name, allow_unregistered=True)
         return getattr(config, "license", None) or None
     if scheme != "hf":
@@ -50,6 +51,8 @@ def hub_name(source: str) -> str | None:
     if scheme == "timm":
         if name.startswith(("hf_hub:", "hf-hub:")):
             return name[len("hf_hub:") :]
+        import timm
+
         config = timm.get_pretrained_cfg(name, allow_unregistered=True)
         return getattr(config, "hf_hub_id", None)
     is_name = scheme == "hf" and not name.startswith((".", "/", "~")) and name.count("/") <= 1
