@@ -16,9 +16,10 @@ STICKING_OUT = """
 """
 
 
-@pytest.fixture
-def many_runs(tmp_path: Path, write_run) -> Path:
+@pytest.fixture(scope="module")
+def many_runs(tmp_path_factory, write_run) -> Path:
     """Long names, two teachers, two methods, three seeds: all parts of the page at once."""
+    tmp_path = tmp_path_factory.mktemp("many-runs")
     folders = [
         write_run(
             tmp_path / f"{method}-{seed}",
