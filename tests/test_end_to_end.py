@@ -44,7 +44,10 @@ def images(digits, tmp_path) -> dict[str, object]:
         "teachers": [
             {"source": "timm:test_vit", "params": {"weights": "random", "image_size": 32}}
         ],
-        "student": {"source": "timm:test_resnet", "params": {"weights": "random"}},
+        "student": {
+            "source": "timm:test_resnet",
+            "params": {"weights": "random", "image_size": 32},
+        },
         "transfer": {"beta": 3.0},
         "train": settings(),
         "cache": {"dir": str(tmp_path / "cache"), "workers": 0},
@@ -90,6 +93,7 @@ def write_onnx(path: Path) -> None:
     "ignore::DeprecationWarning"
 )  # of the exporter that needs no more packages
 def test_images_under_three_kinds_of_teachers(images, tmp_path, monkeypatch):
+    del images["student"]["params"]["image_size"]  # it is the model's own
     write_onnx(tmp_path / "small.onnx")
     np.save(
         tmp_path / "emb_train.npy", np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
@@ -256,9 +260,11 @@ WORDS = [
     "--set", "train.steps=24", "--set", "train.checkpoint_every=3", "--set", "train.batch_size=16",
     "--set", "train.workers=0", "--set", "train.log_every=2", "--set", "train.device=cpu",
     "--student", "timm:test_resnet", "--set", "student.params.weights=random",
+    "--set", "student.params.image_size=32",
     "--set", "student.params.drop_rate=0.2", "--set", "train.augment=invariant",
     "--set", "train.warmup=2", "--set", "train.accumulate=2",
-    "--teacher", "timm:test_vit", "--set", "teachers.0.params.weights=random", "--set", "cache.workers=0",
+    "--teacher", "timm:test_vit", "--set", "teachers.0.params.weights=random",
+    "--set", "teachers.0.params.image_size=32", "--set", "cache.workers=0",
 ]  # fmt: skip
 
 
@@ -272,11 +278,10 @@ def start(*words: object, cache: Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def test_killed_in_training_and_resumed_it_ends_the_same(digits, tmp_path):
+def test_killed_in_training_and_resumed_it_ends_the_same(digits, tmp_path, command):
     words = ["train", "--data", f"folder:{digits}", *WORDS]
-    whole = start(*words, "--out", tmp_path / "whole", cache=tmp_path / "cache")
-    said, _ = whole.communicate(timeout=240)
-    assert whole.returncode == 0, said
+    status, _, said = command(*words, "--out", tmp_path / "whole")
+    assert status == 0, said
 
     checkpoint = tmp_path / "killed/checkpoint.safetensors"
     killed = start(*words, "--out", tmp_path / "killed", cache=tmp_path / "cache")
@@ -287,13 +292,10 @@ def test_killed_in_training_and_resumed_it_ends_the_same(digits, tmp_path):
     assert killed.returncode == -signal.SIGKILL, said
     assert not (tmp_path / "killed/result.json").exists()
 
-    refused = start(*words, "--out", tmp_path / "killed", cache=tmp_path / "cache")
-    said, _ = refused.communicate(timeout=240)
-    assert (refused.returncode, "--resume" in said) == (2, True), said
-
-    resumed = start(*words, "--out", tmp_path / "killed", "--resume", cache=tmp_path / "cache")
-    said, _ = resumed.communicate(timeout=240)
-    assert resumed.returncode == 0, said
+    status, _, said = command(*words, "--out", tmp_path / "killed")
+    assert (status, "--resume" in said) == (2, True), said
+    status, _, said = command(*words, "--out", tmp_path / "killed", "--resume")
+    assert status == 0, said
     for name in ("metrics.jsonl", "rho.safetensors", "student/model.safetensors"):
         assert (tmp_path / "killed" / name).read_bytes() == (
             tmp_path / "whole" / name
@@ -355,6 +357,8 @@ def test_verbs_around_a_run(digits, tmp_path, command):
         "teachers.0.source=timm:test_vit",
         "--set",
         "teachers.0.params.weights=random",
+        "--set",
+        "teachers.0.params.image_size=32",
     )
     status, said, refused = command("extract", tmp_path / "digits.toml", *options, "--dry-run")
     assert status == 0, refused

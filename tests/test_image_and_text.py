@@ -66,7 +66,10 @@ def pairs(captioned, small_bert, tmp_path):
         ],
         "student": {
             "source": f"timm:test_resnet+hf:{small_bert}",
-            "params": {"image": {"weights": "random"}, "text": {"layers": 1, "max_length": 16}},
+            "params": {
+                "image": {"weights": "random", "image_size": 32},
+                "text": {"layers": 1, "max_length": 16},
+            },
         },
         "transfer": {"beta": 3.0},
         "train": {

@@ -17,7 +17,10 @@ def config(digits, tmp_path) -> ExperimentConfig:
     return ExperimentConfig.model_validate(
         {
             "data": {"source": f"folder:{digits}"},
-            "student": {"source": "timm:test_vit2", "params": {"weights": "random"}},
+            "student": {
+                "source": "timm:test_vit2",
+                "params": {"weights": "random", "image_size": 32},
+            },
             "transfer": {"method": "stl"},
             "train": {"steps": 8, "batch_size": 16, "workers": 0, "device": "cpu"},
             "output": {"dir": str(tmp_path / "run")},
@@ -65,19 +68,31 @@ def test_features_of_another_precision_are_another_run(config):
     assert differing(config, changed) == ["cache.dtype = 'float16', now 'float32'"]
 
 
+CLAIMS_TWICE = """
+import sys
+from tutelage.config import ExperimentConfig
+from tutelage.errors import BusyError
+from tutelage.results.run_folder import RunFolder
+for _ in sys.stdin:
+    try:
+        with RunFolder.claim(ExperimentConfig.model_validate_json(sys.argv[1]), resume=True):
+            print("taken", flush=True)
+    except BusyError as error:
+        print(error, flush=True)
+"""
+
+
 def test_one_process_at_a_time(config):
-    program = (
-        "import sys; from tutelage.config import ExperimentConfig as C; "
-        "from tutelage.results.run_folder import RunFolder as F\n"
-        "with F.claim(C.model_validate_json(sys.argv[1]), resume=True): print('taken')"
-    )
-    words = [sys.executable, "-c", program, config.model_dump_json()]
-    with RunFolder.claim(config, resume=False):
-        refused = subprocess.run(words, capture_output=True, text=True)
-        assert "another process is training in" in refused.stderr
-        with pytest.raises(BusyError), RunFolder.claim(config, resume=True):
-            pass
-    assert subprocess.run(words, capture_output=True, text=True).stdout == "taken\n"
+    words = [sys.executable, "-c", CLAIMS_TWICE, config.model_dump_json()]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, **pipes) as other:
+        with RunFolder.claim(config, resume=False):
+            other.stdin.write("first\n")
+            other.stdin.flush()
+            assert "another process is training in" in other.stdout.readline()
+            with pytest.raises(BusyError), RunFolder.claim(config, resume=True):
+                pass
+        assert other.communicate("second\n")[0] == "taken\n"
 
 
 @pytest.mark.parametrize("content", [None, "steps = [", "steps = 3"])

@@ -34,7 +34,10 @@ def config(digits, tmp_path):
         "teachers": [
             {"source": "timm:test_vit", "params": {"weights": "random", "image_size": 32}}
         ],
-        "student": {"source": "timm:test_resnet", "params": {"weights": "random"}},
+        "student": {
+            "source": "timm:test_resnet",
+            "params": {"weights": "random", "image_size": 32},
+        },
         "transfer": {"beta": 3.0},
         "train": {"steps": 6, "batch_size": 16, "lr": 1e-2, "workers": 0, "device": "cpu"},
         "cache": {"dir": str(tmp_path / "cache"), "workers": 0},

@@ -78,7 +78,10 @@ def test_steps_alone_stay_as_they_are():
 def test_a_run_states_its_steps(digits, tmp_path):
     config = {
         "data": {"source": f"folder:{digits}"},
-        "student": {"source": "timm:test_resnet", "params": {"weights": "random"}},
+        "student": {
+            "source": "timm:test_resnet",
+            "params": {"weights": "random", "image_size": 32},
+        },
         "transfer": {"method": "stl"},
         "train": {"epochs": 2, "batch_size": 16, "workers": 0, "device": "cpu", "log_every": 1},
         "output": {"dir": str(tmp_path / "run")},
@@ -168,7 +171,10 @@ def test_a_length_that_is_given_is_followed():
 def test_a_run_follows_the_rule_and_says_so(digits, tmp_path):
     config = {
         "data": {"source": f"folder:{digits}"},
-        "student": {"source": "timm:test_resnet", "params": {"weights": "random"}},
+        "student": {
+            "source": "timm:test_resnet",
+            "params": {"weights": "random", "image_size": 32},
+        },
         "transfer": {"method": "stl"},
         "train": {"patience": 0.1, "batch_size": 15, "workers": 0, "device": "cpu"},
         "output": {"dir": str(tmp_path / "run")},
