@@ -176,21 +176,46 @@ def started(tmp_path: Path, config: dict[str, object]) -> subprocess.Popen[bytes
     return subprocess.Popen([sys.executable, tmp_path / "program.py", tmp_path / "config.toml"])
 
 
+FORKS = """
+import os, sys
+from pathlib import Path
+import datasets, torch._dynamo, transformers.models.bert.modeling_bert  # once for all children
+from tutelage.config import load_config, read_toml
+from tutelage.sweeps.tune import tune
+config = load_config([read_toml(Path(sys.argv[1]))])
+for _ in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        tune(config, methods=["stl", "aft", "probe"], retrain=False)
+        os._exit(0)
+    print(child, flush=True)
+    sys.stdin.readline()
+    os.waitpid(child, 0)
+"""
+
+
 def test_killed_three_times_the_table_is_the_same(table, tmp_path):
     table["train"] |= {"steps": 30, "checkpoint_every": 5}
     whole = dict(table, output={"dir": str(tmp_path / "whole")})
     expected = tune(with_(whole), methods=["stl", "aft", "probe"], retrain=False)
     trials = tmp_path / "search" / "trials"
-    for finished in (0, 1, 3):  # killed in the first run, and after one and three results
-        process = started(tmp_path, table)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and process.poll() is None:
-            done = len(find_files(trials, "result.json"))
-            if done > finished or (done == finished and find_files(trials, "checkpoint*")):
-                break
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+    (tmp_path / "config.toml").write_text(tomli_w.dumps(table))
+    words = [sys.executable, "-c", FORKS, str(tmp_path / "config.toml")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, **pipes) as forks:
+        for finished in (0, 1, 3):  # killed in the first run, and after one and three results
+            forks.stdin.write("start\n")
+            forks.stdin.flush()
+            child = int(forks.stdout.readline())
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                done = len(find_files(trials, "result.json"))
+                if done > finished or (done == finished and find_files(trials, "checkpoint*")):
+                    break
+                time.sleep(0.01)
+            os.kill(child, signal.SIGKILL)
+            forks.stdin.write("killed\n")
+            forks.stdin.flush()
     resumed = tune(with_(table), methods=["stl", "aft", "probe"], retrain=False)
     assert resumed.trials == expected.trials
     assert resumed.chosen == expected.chosen
