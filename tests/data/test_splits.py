@@ -177,6 +177,28 @@ def test_limit(limit):
     assert held.extracted.ids == splits.extracted.ids
 
 
+@pytest.mark.parametrize("most", [2, 10, 30, 1000])
+def test_limit_per_class(most):
+    data = data_of(split_of(LABELS), split_of([0, 1, 2], name="test"))
+    splits = chosen(data, limit_per_class=most)
+    assert counts(splits.training) == [min(most, count) for count in counts(chosen(data).training)]
+    assert splits.training.ids == [i for i in data.splits["train"].ids if i in splits.training.ids]
+    fewer = chosen(data, limit_per_class=max(2, most - 1))
+    assert set(fewer.training.ids) <= set(splits.training.ids)
+    other = chosen(data, limit_per_class=2, split_seed=1)
+    assert set(other.training.ids) != set(chosen(data, limit_per_class=2).training.ids)
+    held = chosen(data, limit_per_class=most, evaluate="holdout", holdout=0.3)
+    assert held.extracted.ids == splits.extracted.ids
+
+
+def test_a_limit_per_class_needs_classes_and_stands_alone():
+    with pytest.raises(ValueError, match="set one of them"):
+        DataConfig(source="", limit=5, limit_per_class=5)
+    for task in ("regression", "multi-label"):
+        with pytest.raises(ValueError, match=f"{task} rows have none; set limit"):
+            DataConfig(source="", limit_per_class=5, task=task)
+
+
 def test_many_small_classes_share_a_hold_out():
     labels = [label for label in range(40) for _ in range(5)]
     splits = chosen(

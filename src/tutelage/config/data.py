@@ -55,6 +55,7 @@ class DataConfig(Section):
         evaluate: ``"test"`` trains on all training rows and reports the test rows;
             ``"holdout"`` trains on the others and reports the hold-out: the test rows are not read.
         limit: Largest number of training rows, drawn by ``split_seed``.
+        limit_per_class: Largest number of training rows of each class, drawn likewise.
         split_seed: Seed of the hold-out, the test share and the limit; separate from ``seed``, so that
             runs with several seeds see the same rows.
         background: Color behind the transparent pixels of pictures, by name or as ``"#ffffff"``;
@@ -92,6 +93,7 @@ class DataConfig(Section):
     test_share: Share = 0.2
     evaluate: Literal["test", "holdout"] = "test"
     limit: Positive | None = None
+    limit_per_class: Annotated[int, Field(ge=2)] | None = None
     split_seed: int = 0
     background: Annotated[str, AfterValidator(_color)] = "white"
     white: Annotated[float, Field(gt=0)] | None = None
@@ -112,6 +114,20 @@ class DataConfig(Section):
         if self.fold and (self.folds is None or self.fold >= self.folds):
             known = "data.folds is not set" if self.folds is None else f"there are {self.folds}"
             raise ValueError(f"fold = {self.fold} counts folds from 0, and {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if self.limit_per_class is None:
+            return self
+        if self.limit is not None:
+            raise ValueError(
+                "limit counts all training rows, limit_per_class those of a class; set one of them"
+            )
+        if not TASKS[self.task].labels_are_classes:
+            raise ValueError(
+                f"limit_per_class counts rows of a class, and {self.task} rows have none; set limit"
+            )
         return self
 
     @model_validator(mode="after")

@@ -58,6 +58,10 @@ def choose_splits(data: Data, config: DataConfig, *, unlabelled: Split | None = 
     if config.limit is not None and config.limit < len(rows):
         drawn = _limited(rows, config.limit, seed=seed, data=data)
         rows = rows.select(drawn)
+    if config.limit_per_class is not None:
+        by_class = _by_class(rows, seed=seed, purpose="limit", data=data)
+        most = config.limit_per_class
+        rows = rows.select(sorted(row for kept in by_class.values() for row in kept[:most]))
     if config.evaluate == "test":
         if test is None:
             raise DataError("the test rows were not read, so nothing can be evaluated on them")

@@ -88,6 +88,11 @@ def _not_used(data: Data, splits: Splits, config: DataConfig) -> list[str]:
         notes.append(f"{count}: used only {when}")
     if config.limit is not None and len(splits.extracted) == config.limit:
         notes.append(f"data.limit keeps {config.limit} of the training rows")
+    if config.limit_per_class is not None:
+        kept = _count(len(splits.extracted), "training row")
+        notes.append(
+            f"data.limit_per_class keeps {kept}, at most {config.limit_per_class} of a class"
+        )
     return notes
 
 

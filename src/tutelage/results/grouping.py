@@ -24,6 +24,8 @@ __all__ = [
     "training_differences",
 ]
 
+LIMITS = ("limit", "limit_per_class")
+"""Settings that change the training rows alone."""
 IN_OTHER_FIELDS = {
     "unlabelled_share",  # of runs without unlabelled rows it decides nothing
     "epochs",  # the steps say what they came to
@@ -221,7 +223,7 @@ def _comparable(one: Result, other: Result) -> bool:
         one.metric == other.metric
         and split == evaluated_split(other)
         and one.rows.get(split) == other.rows.get(split)
-        and _without(_labelled(one.config), "limit") == _without(_labelled(other.config), "limit")
+        and _without(_labelled(one.config), *LIMITS) == _without(_labelled(other.config), *LIMITS)
     )
 
 

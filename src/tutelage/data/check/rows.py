@@ -127,13 +127,13 @@ def rows_to_check(config: DataConfig) -> RowsToCheck:
     """Read all splits of a data source, and the unlabelled rows; nothing is decoded.
 
     Args:
-        config: The settings under ``[data]``; ``limit`` and ``evaluate`` are ignored.
+        config: The settings under ``[data]``; limits and ``evaluate`` are ignored.
 
     Raises:
         ConfigError: If the source or an option cannot be understood.
         DataError: If files, columns, ids or labels cannot be used.
     """
-    config = config.model_copy(update={"evaluate": "test", "limit": None})
+    config = config.model_copy(update={"evaluate": "test", "limit": None, "limit_per_class": None})
     data = read_data(config, allow_faults=True)
     unlabelled = read_unlabelled(config, like=data, allow_faults=True)
     splits, note = dict(data.splits), ""
