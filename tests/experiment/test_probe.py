@@ -1,5 +1,6 @@
 """Probes on each teacher and on all together, plain or under a run's weights."""
 
+import statistics
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,23 @@ def test_each_probe_is_fitted_once_more_under_the_weights(small, tmp_path):
     assert [one.weighted for one in results] == [False, True] * 3
     for plain, weighted in zip(results[::2], results[1::2], strict=True):
         assert (weighted.score, weighted.c) == (plain.score, plain.c), "weights of 1 change nothing"
+
+
+def test_several_runs_give_a_mean_with_its_error(small, tmp_path):
+    draw = torch.Generator().manual_seed(0)
+    folders = [
+        weights(tmp_path / str(one), wide=torch.rand(9, generator=draw), narrow=torch.ones(4))
+        for one in range(3)
+    ]
+    together = probe(small, weighted=folders)
+    alone = [probe(small, weighted=folder) for folder in folders]
+    assert [one.runs for one in together] == [0, 3] * 3
+    for place in range(0, 6, 2):
+        assert together[place] == alone[0][place]
+        scores = [results[place + 1].score for results in alone]
+        assert together[place + 1].score == pytest.approx(statistics.mean(scores))
+        error = statistics.stdev(scores) / 3**0.5
+        assert together[place + 1].error == pytest.approx(error, abs=1e-12)
 
 
 def test_weights_are_those_of_the_teachers(small, tmp_path):

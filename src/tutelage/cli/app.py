@@ -237,10 +237,17 @@ def probe(
     data: DataOption = None,
     teacher: TeacherOption = None,
     weighted: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of a run: also probe the features under its learned weights; repeat it for the "
+            "mean over several",
+            metavar="FOLDER",
+        ),
+    ] = None,
+    picture: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of a run: also probe the features under its learned weights",
-            metavar="FOLDER",
+            "--out", help="With --weighted: draw the probes, as SVG, PDF and PNG", metavar="FILE"
         ),
     ] = None,
     settings: SetOption = None,
@@ -250,7 +257,13 @@ def probe(
 
     resolved = resolved_config(config, data=data, teacher=teacher, settings=settings)
     with interruptible():
-        probe_and_print(resolved, weighted=weighted, console=out, progress=for_console(err))
+        probe_and_print(
+            resolved,
+            weighted=weighted or (),
+            out=picture,
+            console=out,
+            progress=for_console(err),
+        )
 
 
 @app.command(cls=Command, rich_help_panel=CHOOSE)

@@ -1,6 +1,6 @@
 """Linear probes on each teacher's features and on all together, plain or under a run's weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,10 @@ from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import extract_features
 from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
+from tutelage.probes import Probe
 from tutelage.progress import Progress
 from tutelage.results.result import read_rho
+from tutelage.results.statistics import sample_mean
 from tutelage.tasks import Metric
 
 __all__ = ["ProbeResult", "probe"]
@@ -26,12 +28,16 @@ class ProbeResult:
 
     Attributes:
         teachers: Names of the teachers whose features were read side by side.
-        weighted: Whether columns were multiplied by a run's learned weights.
+        weighted: Whether columns were multiplied by a run's learned weights; of several runs, each has
+            a probe of its own.
         evaluated: The split that was scored.
         metric: The metric of the score.
-        score: Its value on the evaluated rows, at most 1.
-        error: Standard error of the score.
-        c: The inverse strength of the probe's penalty, chosen on training rows.
+        score: Its value on the evaluated rows, at most 1; the mean over runs where there are several.
+        error: Standard error of the score: over runs where there are several, else that which the
+            number of rows leaves.
+        c: The inverse strength of the probe's penalty, chosen on training rows; of several runs, that of
+            the first.
+        runs: Number of runs whose weights were used.
     """
 
     teachers: tuple[str, ...]
@@ -41,26 +47,30 @@ class ProbeResult:
     score: float
     error: float | None
     c: float
+    runs: int = 0
 
 
 def probe(
-    config: ExperimentConfig, *, weighted: Path | None = None, progress: Progress | None = None
+    config: ExperimentConfig,
+    *,
+    weighted: Path | Sequence[Path] = (),
+    progress: Progress | None = None,
 ) -> list[ProbeResult]:
     """Fit and score a linear probe on each teacher's features, and on all together.
 
     Args:
         config: Data and teachers; ``data.evaluate`` says which rows are scored.
-        weighted: Folder of a run; each probe is fitted once more with its columns multiplied by the
-            run's learned weights rho.
+        weighted: Folders of runs; each probe is fitted once more for each of them, with its columns
+            multiplied by the run's learned weights rho.
         progress: Receives progress reports. Silent by default.
 
     Returns:
         A result for each teacher, then one for all together where there are several; with
-        ``weighted``, each is followed by the result of its weighted probe.
+        ``weighted``, each is followed by the result of its weighted probes.
 
     Raises:
         ConfigError: If there is no teacher.
-        DataError: If the run has no weights, or those of other teachers.
+        DataError: If a run has no weights, or those of other teachers.
 
     Example:
         >>> config = ExperimentConfig.model_validate({
@@ -77,28 +87,43 @@ def probe(
     plan.tell(runtime.progress)
     teachers = extract_features(plan, runtime)
     rows = ProbedRows.of(plan, teachers, runtime)
-    rho = {} if weighted is None else _weights(weighted, rows.training.widths)
+    folders = [weighted] if isinstance(weighted, Path) else list(weighted)
+    rhos = [_weights(folder, rows.training.widths) for folder in folders]
     names = [teacher.name for teacher in teachers]
     sets = [(name,) for name in names] + ([tuple(names)] if len(names) > 1 else [])
-    wanted = [(chosen, use) for chosen in sets for use in ((False, True) if rho else (False,))]
-    results = []
-    with runtime.progress.track("probe", len(wanted), unit="probes") as update:
-        for chosen, use_rho in wanted:
-            weights = torch.cat([rho[name] for name in chosen]) if use_rho else None
-            fitted = teacher_probe(plan, rows, runtime, names=chosen, weights=weights)
-            results.append(
-                ProbeResult(
-                    teachers=chosen,
-                    weighted=use_rho,
-                    evaluated=plan.evaluated.name,
-                    metric=plan.task.lead,
-                    score=fitted.score,
-                    error=fitted.error,
-                    c=fitted.c,
-                )
-            )
-            update(len(results))
+    results, done = [], 0
+    with runtime.progress.track("probe", len(sets) * (1 + len(rhos)), unit="probes") as update:
+
+        def fitted(names: tuple[str, ...], rho: Mapping[str, Tensor] | None = None) -> Probe:
+            nonlocal done
+            weights = None if rho is None else torch.cat([rho[name] for name in names])
+            one = teacher_probe(plan, rows, runtime, names=names, weights=weights)
+            done += 1
+            update(done)
+            return one
+
+        for chosen in sets:
+            results.append(_result(plan, chosen, [fitted(chosen)]))
+            if rhos:
+                under = [fitted(chosen, rho) for rho in rhos]
+                results.append(_result(plan, chosen, under, runs=len(rhos)))
     return results
+
+
+def _result(
+    plan: Plan, names: tuple[str, ...], fitted: Sequence[Probe], *, runs: int = 0
+) -> ProbeResult:
+    mean = sample_mean(one.score for one in fitted)
+    return ProbeResult(
+        teachers=names,
+        weighted=runs > 0,
+        evaluated=plan.evaluated.name,
+        metric=plan.task.lead,
+        score=mean.mean,
+        error=mean.error if len(fitted) > 1 else fitted[0].error,
+        c=fitted[0].c,
+        runs=runs,
+    )
 
 
 def _weights(folder: Path, widths: Mapping[str, int]) -> dict[str, Tensor]:

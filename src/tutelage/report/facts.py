@@ -1,15 +1,16 @@
 """The tables of the page: scores, runs, teachers, setup, times."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tutelage.files import human_size
 from tutelage.report.tables import Column, columns, settings_text, summary_columns
 from tutelage.report.units import SPACE, duration, gap, metric_capital, parameters, percent, score
-from tutelage.results.comparison import Comparison
+from tutelage.results.comparison import Comparison, Row
 from tutelage.results.result import Result
+from tutelage.results.sparsity import Sparsity, sparsity
 from tutelage.results.statistics import SampleMean, sample_mean
 from tutelage.tasks import TASKS
 
@@ -134,6 +135,7 @@ def teacher_table(comparison: Comparison) -> Table | None:
             rhos = [t.rho_mean for t in alike if t.rho_mean is not None]
             shares = [t.share for t in alike if t.share is not None]
             alone = len(method.runs[0].result.teachers) == 1
+            sparse = list(_sparsities(method, teacher.name))
             rows.append(
                 (
                     teacher.name,
@@ -145,13 +147,26 @@ def teacher_table(comparison: Comparison) -> Table | None:
                     f"{teacher.width:,}",
                     human_size(teacher.bytes).replace(" ", SPACE),
                     _spread(rhos),
+                    percent(sample_mean(one.top for one in sparse), decimals=1) if sparse else "",
+                    f"{sample_mean(one.effective for one in sparse).mean:,.0f}" if sparse else "",
                     percent(sample_mean(shares), decimals=1) if shares and not alone else "",
                 )
             )
     if not rows:
         return None
-    head = ("Teacher", "Source", "Method", "Parameters", "Width", "Cache", "Mean ρ", "Share")
-    return _without_empty_columns(Table(head, tuple(rows), numbers=5))
+    head = (
+        "Teacher", "Source", "Method", "Parameters", "Width", "Cache", "Mean ρ", "ρ² in the top tenth",
+        "Effective columns", "Share",
+    )  # fmt: skip
+    return _without_empty_columns(Table(head, tuple(rows), numbers=7))
+
+
+def _sparsities(row: Row, teacher: str) -> Iterator[Sparsity]:
+    """How sparse the weights of a teacher's columns are, in each run."""
+    for run in row.runs:
+        rho = run.rho.get(teacher)
+        if rho is not None and rho.ndim == 1 and (found := sparsity(rho)) is not None:
+            yield found
 
 
 def time_table(comparison: Comparison) -> Table:
