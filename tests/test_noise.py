@@ -12,7 +12,7 @@ from tutelage import AFTLoss, FeatureTap, Objective
 from tutelage.regularizers import KD
 
 SEEDS = range(5)
-NOISE = 2048
+NOISE = 512
 LABELLED = 60
 
 
