@@ -8,7 +8,7 @@ from PIL import Image as Picture
 import tutelage
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.data import choose_splits, open_data
-from tutelage.errors import ConfigError
+from tutelage.errors import ConfigError, DataError
 from tutelage.recipes import recipe, recipes
 
 STUDENT = {"student": {"source": "hf:student"}, "teachers": [{"source": "hf:teacher"}]}
@@ -140,7 +140,7 @@ def test_all_are_whole_configs():
             assert config.train.epochs == 1
         else:
             assert (config.train.steps, config.train.whole_epochs) == (5000, True)
-            assert config.data.source.startswith("hub:")
+        assert config.data.source.startswith("hub:")
     pair = config_of("snli-ve").data
     assert (pair.image, pair.text) == ("image", "hypothesis")
 
@@ -204,3 +204,33 @@ def test_a_recipe_on_data_of_ones_own(command, reviews, small_bert, tmp_path):
     result = tutelage.results.result.read_result(tmp_path / "runs/imdb")
     assert (result.steps, result.method) == (6, "aft"), "two epochs of three batches"
     assert result.config["data"]["template"].endswith("the sentiment of my review is")
+
+
+@pytest.mark.parametrize("missing", [None, "hypothesis"])
+def test_pictures_with_sentences_are_read_from_parquet(tmp_path, missing):
+    """As the hub's card has them: pictures within the file, and columns that are not read."""
+    picture = Picture.new("RGB", (4, 4))
+    texts = {"filename": "1.jpg", "premise": "a premise", "hypothesis": "a sentence"}
+    texts.pop(missing, None)
+    names = ["entailment", "neutral", "contradiction"]
+    features = Features(
+        {
+            "image": Image(),
+            **dict.fromkeys(texts, Value("string")),
+            "label": ClassLabel(names=names),
+        }
+    )
+    for split, count in (("train", 40), ("validation", 9), ("test", 9)):
+        rows = {"image": [picture] * count, "label": [i % 3 for i in range(count)]}
+        rows |= {name: [text] * count for name, text in texts.items()}
+        datasets.Dataset.from_dict(rows, features).to_parquet(tmp_path / f"{split}.parquet")
+    config = config_of("snli-ve", f"data.source=table:{tmp_path}").data
+    if missing:
+        with pytest.raises(DataError, match=r"no column 'hypothesis' for data.text; it has: image"):
+            open_data(config)
+        return
+    data, splits = open_data(config)
+    assert (len(splits.training), len(splits.evaluated)) == (40, 9)
+    assert data.classes == tuple(names)
+    row = splits.training.rows[0]
+    assert (row.image.size, row.text) == ((4, 4), ("a sentence",))

@@ -24,7 +24,7 @@ def test_parts_keep_their_names(tmp_path):
         f"hf:{tmp_path}/Llama-2-13b-hf",
     ]
     assert config.student.source == f"hf:{tmp_path}/RN50"
-    assert config.data.params == {"of": "table:snli-ve"}
+    assert config.data.params == {"of": "hub:sedrickkeh/snli-ve"}
     assert (config.train.epochs, config.train.steps) == (None, 8)
 
 

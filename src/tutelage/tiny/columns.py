@@ -87,7 +87,7 @@ KNOWN: dict[str, Columns] = {
     ),
     "hub:nyu-mll/glue/qnli": _texts("question", "sentence", classes=_TWO),
     "hub:nyu-mll/glue/rte": _texts("sentence1", "sentence2", classes=_TWO),
-    "table:snli-ve": Columns(
+    "hub:sedrickkeh/snli-ve": Columns(
         "label", _THREE, images=("image",), texts=("hypothesis",), tested=_BOTH
     ),
 }
