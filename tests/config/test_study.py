@@ -52,8 +52,8 @@ def test_names_must_differ():
     [
         ({"data": ["recipe:dtd"]}, "setting title is missing"),
         ({"title": "x", "data": []}, "data = ()"),
-        ({"title": "x", "data": ["recipe:dtd"], "figur": "probe"}, "did you mean 'figure'?"),
-        ({"title": "x", "data": ["recipe:dtd"], "figure": "pie"}, "figure = 'pie'"),
+        ({"title": "x", "data": ["recipe:dtd"], "figur": "probe"}, "did you mean 'figures'?"),
+        ({"title": "x", "data": ["recipe:dtd"], "figures": ["pie"]}, "figures.0 = 'pie'"),
     ],
 )
 def test_mistakes_in_the_study_itself(table, said):

@@ -14,7 +14,17 @@ from tutelage.errors import ConfigError, did_you_mean
 
 __all__ = ["Figure", "Scale", "StudyConfig", "load_study"]
 
-Figure = Literal["normalized-error", "scores", "probe", "fractions"]
+Figure = Literal[
+    "normalized-error",
+    "students",
+    "scores",
+    "teachers",
+    "probe",
+    "fractions",
+    "noise",
+    "weights",
+    "epochs",
+]
 """Kinds of pictures; ``report.study_plots`` draws them."""
 Scale = Literal["full", "tiny"]
 
@@ -30,9 +40,12 @@ class StudyConfig(Section):
         experiment: Settings on top of each data set's: teachers, students, training, ``compare``,
             ``tune`` and others.
         each: Settings of single data sets on top of these, by the data set's name.
-        figure: The picture. ``normalized-error``: a bar a method, the mean over data sets and students;
-            ``scores``: the metric, by data set; ``probe``: the metric against the probe of the teachers;
-            ``fractions``: the normalized error by the share of the training rows.
+        figures: The pictures. ``normalized-error``: a bar a method, the mean over data sets and students;
+            ``students``: the same for each student; ``scores``: the metric, by data set; ``teachers``: the
+            metric by set of teachers; ``probe``: the metric against the probe of the teachers;
+            ``fractions``: the normalized error by the share of the training rows; ``noise``: the metric by
+            the number of columns of ``noise:`` teachers; ``weights``: the learned weights of each
+            teacher's columns; ``epochs``: seconds of an epoch.
         tiny: Settings on top of all others at the tiny scale.
         scale: ``"full"``, or ``"tiny"``: small random models and generated rows stand in for those of
             the study, so that it runs in minutes on a CPU, offline; its numbers mean nothing.
@@ -44,7 +57,7 @@ class StudyConfig(Section):
     data: Annotated[tuple[str, ...], Field(min_length=1)]
     experiment: dict[str, Any] = Field(default_factory=dict)
     each: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    figure: Figure = "normalized-error"
+    figures: Annotated[tuple[Figure, ...], Field(min_length=1)] = ("normalized-error",)
     tiny: dict[str, Any] = Field(default_factory=dict)
     scale: Scale = "full"
 
@@ -95,8 +108,8 @@ def load_study(table: Mapping[str, Any]) -> StudyConfig:
         ConfigError: All mistakes at once, each with its path and the closest known key.
 
     Example:
-        >>> load_study({"title": "Two sets", "data": ["recipe:dtd", "recipe:pets"]}).figure
-        'normalized-error'
+        >>> load_study({"title": "Two sets", "data": ["recipe:dtd", "recipe:pets"]}).figures
+        ('normalized-error',)
     """
     try:
         return StudyConfig.model_validate(table)

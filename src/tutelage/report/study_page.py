@@ -24,9 +24,22 @@ __all__ = ["study_headline", "write_study_files"]
 
 TITLES = {
     "normalized-error": "Error relative to standard fine-tuning",
+    "students": "Error relative to standard fine-tuning, by student",
     "scores": "Scores by data set",
+    "teachers": "Scores by teachers",
     "probe": "Scores against the teachers' probe",
     "fractions": "Error relative to standard fine-tuning, by the share of the rows",
+    "noise": "Scores by columns of noise",
+    "weights": "Learned weights of the teachers' columns",
+    "epochs": "Time of an epoch",
+}
+CAPTIONS = {
+    "students": "Bars end at the mean over data sets, below 1 where the method is better, with one "
+    "standard error.",
+    "teachers": "Points with one standard error over seeds; the dashed line is standard fine-tuning.",
+    "noise": "Points with one standard error over seeds; the dashed line is standard fine-tuning.",
+    "weights": "Share of a teacher's columns by weight, the mean over seeds.",
+    "epochs": "Training alone, with one standard error over seeds; extraction is done once before.",
 }
 CLEARLY = 2.0
 """Standard errors from 1 beyond which a normalized error counts."""
@@ -42,11 +55,11 @@ def study_headline(study: Study) -> str:
     best = min(others, key=lambda one: one.common.mean if one.common else 1.0)
     mean = best.common
     assert mean is not None
-    error = "" if mean.error is None else f" ± {mean.error:.2f}"
+    error = "" if mean.error is None else f" ± {mean.error:.3f}"
     cells = f"{mean.count} data sets and students" if mean.count > 1 else "one data set"
     lowest = " is lowest: it" if len(others) > 1 else ""
     text = (
-        f"{method_title(best)}{lowest} has {mean.mean:.2f}{error} of the error of standard fine-tuning "
+        f"{method_title(best)}{lowest} has {mean.mean:.3f}{error} of the error of standard fine-tuning "
         f"over {cells}"
     )
     if mean.error is None or mean.count < 3:
@@ -56,12 +69,12 @@ def study_headline(study: Study) -> str:
 
 
 def write_study_files(study: Study, folder: Path) -> list[Path]:
-    """Write ``study.csv`` and ``.md``, the picture as SVG, PDF and PNG, and the page ``study.html``.
+    """Write ``study.csv`` and ``.md``, the pictures as SVG, PDF and PNG, and the page ``study.html``.
 
     The same study gives the same bytes.
 
     Returns:
-        What was written; the picture is left out where there are no numbers for it.
+        What was written; pictures are left out where there are no numbers for it.
 
     Raises:
         OutputError: If the folder cannot be written.
@@ -70,24 +83,33 @@ def write_study_files(study: Study, folder: Path) -> list[Path]:
     with writing_to(folder, name="the study's folder", advice="choose another one (--out)"):
         for path, text in zip(written, (study_csv(study), study_markdown(study)), strict=True):
             path.write_text(text, encoding="utf-8", newline="")
-        if (drawing := study_plot(study, palette=light())) is not None:
-            written += save_figure(drawing, folder / study.figure)
+        for kind in study.figures:
+            if (drawing := study_plot(study, kind, palette=light())) is not None:
+                written += save_figure(drawing, folder / kind)
         page = folder / "study.html"
         write_atomically(page, study_page(study))
     return [*written, page]
 
 
+def _data_sets(count: int) -> str:
+    return "1 data set" if count == 1 else f"{count} data sets"
+
+
 def study_page(study: Study) -> str:
     """Return the page as text."""
-    drawing = study_plot(study)
-    title = TITLES[study.figure]
+    drawn = [(kind, study_plot(study, kind)) for kind in study.figures]
+    pictures = [
+        plot_of(drawing, kind, TITLES[kind], CAPTIONS.get(kind, ""))
+        for kind, drawing in drawn
+        if drawing is not None
+    ]
     return fill_page(
         "study",
         title=study.title,
-        source=" · ".join(filter(None, (study.source, f"{len(study.data)} data sets"))),
+        source=" · ".join(filter(None, (study.source, _data_sets(len(study.data))))),
         headline=study_headline(study),
         notes=[*filter(None, [study.shows]), *study_notes(study)],
-        picture=None if drawing is None else plot_of(drawing, "study", title, ""),
+        pictures=pictures,
         methods=as_table(normalized_columns(study)),
         data=[
             (name, as_table(study_columns(study, [row for row in study.rows if row.data == name])))

@@ -2,30 +2,37 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from tutelage.config.study import Figure as Kind
 from tutelage.regularizers.catalogue import label_of
-from tutelage.report.plots import clipped, ticks
+from tutelage.report.plots import ticks
+from tutelage.report.study_axes import (
+    legend,
+    marker_of,
+    point,
+    row_title,
+    score_label,
+    unit_of,
+    whisker,
+    written_names,
+)
+from tutelage.report.study_groups import by_noise, by_student, by_teachers, epochs, weights
 from tutelage.report.study_tables import cell_title, method_title
-from tutelage.report.style import FONT, PAGE, Palette, figure
+from tutelage.report.style import PAGE, Palette, figure
 from tutelage.results.statistics import SampleMean, sample_mean
 from tutelage.results.studies import Cell, Study, StudyRow
 
 __all__ = ["FIGURES", "study_plot"]
 
-LONGEST = 46
 LINE = 44
 """Height of a row in CSS pixels."""
-TITLE_ABOVE = 0.4
 
 
-def study_plot(study: Study, *, palette: Palette = PAGE) -> Figure | None:
-    """Return the study's picture; None where the study has no numbers for it."""
-    return FIGURES[study.figure](study, palette)
+def study_plot(study: Study, kind: Kind, *, palette: Palette = PAGE) -> Figure | None:
+    """Return a picture of a study; None where the study has no numbers for it."""
+    return FIGURES[kind](study, palette)
 
 
 def _normalized_errors(study: Study, palette: Palette) -> Figure | None:
@@ -38,8 +45,8 @@ def _normalized_errors(study: Study, palette: Palette) -> Figure | None:
     for place, (one, mean) in enumerate(bars):
         color = palette.method(one.method)
         axes.barh(-place, mean.mean, height=0.34, color=color, alpha=0.85)
-        _error(axes, mean, -place, color=palette.ink)
-        _title(axes, method_title(one), -place, palette)
+        whisker(axes, mean, -place, color=palette.ink)
+        row_title(axes, method_title(one), -place, palette)
     axes.axvline(1, color=palette.muted, lw=1, dashes=(3, 3))
     axes.set_ylim(-len(bars) + 0.6, 0.75)
     axes.set_yticks([])
@@ -54,20 +61,20 @@ def _scores(study: Study, palette: Palette) -> Figure | None:
     cells = dict.fromkeys(row.place for row in study.rows if row.score is not None)
     if not cells:
         return None
-    methods = _methods(study.rows)
+    methods = written_names(study.rows)
     drawing, axes = figure(height=84 + LINE * len(cells) + 15 * len(methods), palette=palette)
     for place, cell in enumerate(cells):
-        _title(axes, cell_title(cell), -place, palette)
+        row_title(axes, cell_title(cell), -place, palette)
         rows = [row for row in study.rows if row.place == cell and row.score is not None]
         for level, row in enumerate(rows):
             shift = 0.16 - 0.36 * level / max(len(rows) - 1, 1)
-            _point(axes, row, -place + shift, palette)
-    _legend(axes, methods, palette)
+            point(axes, row, -place + shift, palette)
+    legend(axes, methods, palette)
     axes.set_ylim(-len(cells) + 0.6, 0.75)
     axes.set_yticks([])
     axes.margins(x=0.06)
     axes.xaxis.set_major_locator(ticks(5))
-    axes.set_xlabel(_score_label(study))
+    axes.set_xlabel(score_label(study))
     return drawing
 
 
@@ -89,20 +96,29 @@ def _against_probe(study: Study, palette: Palette) -> Figure | None:
                 factor * ((row.probe or 0) - middle[0]),
                 factor * (row.score.mean - middle[1]),
                 yerr=None if row.score.error is None else factor * row.score.error,
-                fmt="o",
+                fmt=marker_of(row.method),
                 color=palette.method(row.method),
                 markersize=6.5,
                 mec=palette.paper,
                 mew=0.8,
                 lw=1.2,
             )
-    _legend(axes, _methods(rows), palette)
+    names = written_names(rows)
+    known = study.correlations
+    legend(
+        axes,
+        {
+            f"{label}, r = {known[method]:.2f}" if method in known else label: method
+            for label, method in names.items()
+        },
+        palette,
+    )
     than = ", above its mean" if len(cells) > 1 else ""
     axes.margins(0.1)
     axes.xaxis.set_major_locator(ticks(5))
     axes.yaxis.set_major_locator(ticks(5))
-    axes.set_xlabel(f"probe of the teachers{than}{_unit(rows)}")
-    axes.set_ylabel(f"{_score_label(study, unit=False)}{than}{_unit(rows)}")
+    axes.set_xlabel(f"probe of the teachers{than}{unit_of(rows)}")
+    axes.set_ylabel(f"{score_label(study, unit=False)}{than}{unit_of(rows)}")
     return drawing
 
 
@@ -122,13 +138,13 @@ def _by_fraction(study: Study, palette: Palette) -> Figure | None:
             [100 * share for share in shares],
             [mean.mean for mean in means],
             yerr=[mean.error or 0.0 for mean in means],
-            fmt="o-",
+            fmt=f"{marker_of(method)}-",
             color=palette.method(method),
             markersize=5,
             lw=1.5,
         )
     names = {_line_title(method, teachers, lines): method for method, teachers in lines}
-    _legend(axes, names, palette)
+    legend(axes, names, palette)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -142,10 +158,16 @@ def _by_fraction(study: Study, palette: Palette) -> Figure | None:
 
 FIGURES: Mapping[Kind, Callable[[Study, Palette], Figure | None]] = {
     "normalized-error": _normalized_errors,
+    "students": by_student,
     "scores": _scores,
+    "teachers": by_teachers,
     "probe": _against_probe,
     "fractions": _by_fraction,
+    "noise": by_noise,
+    "weights": weights,
+    "epochs": epochs,
 }
+"""By the names that ``figures`` of a study takes."""
 
 
 def _line_title(
@@ -155,64 +177,7 @@ def _line_title(
     return label_of(method) + (f", {'+'.join(teachers)}" if several else "")
 
 
-def _methods(rows: Iterable[StudyRow]) -> dict[str, str]:
-    """Written names with their methods."""
-    return {label_of(row.method): row.method for row in rows}
-
-
-def _legend(axes: Axes, methods: Mapping[str, str], palette: Palette) -> None:
-    handles = [
-        Line2D(
-            [], [], marker="o", ls="", color=palette.method(method), label=clipped(name, LONGEST)
-        )
-        for name, method in methods.items()
-    ]
-    axes.figure.legend(
-        handles=handles,
-        loc="outside lower left",
-        frameon=False,
-        fontsize=FONT - 1,
-        labelcolor=palette.ink,
-        ncols=2 if all(len(name) < 24 for name in methods) else 1,
-    )
-
-
-def _point(axes: Axes, row: StudyRow, place: float, palette: Palette) -> None:
-    assert row.score is not None
-    factor, color = row.metric.display_factor, palette.method(row.method)
-    mean, error = factor * row.score.mean, factor * (row.score.error or 0.0)
-    axes.plot([mean - error, mean + error], [place, place], color=color, lw=1.6)
-    axes.plot([mean], [place], "o", color=color, markersize=6, mec=palette.paper, mew=0.8)
-
-
-def _error(axes: Axes, mean: SampleMean, place: float, *, color: str) -> None:
-    if mean.error:
-        ends = [mean.mean - mean.error, mean.mean + mean.error]
-        axes.plot(ends, [place, place], color=color, lw=1.4)
-
-
-def _title(axes: Axes, text: str, place: float, palette: Palette) -> None:
-    axes.annotate(
-        clipped(text, LONGEST),
-        (0, place + TITLE_ABOVE),
-        xycoords=("axes fraction", "data"),
-        va="center",
-        color=palette.ink,
-        fontsize=FONT,
-    )
-
-
 def _middle(rows: Sequence[StudyRow]) -> tuple[float, float]:
     probes = sample_mean(row.probe or 0.0 for row in rows)
     scores = sample_mean(row.score.mean for row in rows if row.score is not None)
     return probes.mean, scores.mean
-
-
-def _score_label(study: Study, *, unit: bool = True) -> str:
-    labels = {row.metric.label for row in study.rows}
-    name = labels.pop() if len(labels) == 1 else "score"
-    return name + (_unit(study.rows) if unit else "")
-
-
-def _unit(rows: Iterable[StudyRow]) -> str:
-    return ", %" if all(row.metric.percent for row in rows) else ""

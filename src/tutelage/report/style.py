@@ -14,7 +14,17 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from tutelage.regularizers.catalogue import BASELINE, PROBE
 from tutelage.results.comparison import Row
 
-__all__ = ["FONT", "PAGE", "PLACEHOLDERS", "Palette", "Stroke", "figure", "light", "strokes"]
+__all__ = [
+    "FONT",
+    "PAGE",
+    "PLACEHOLDERS",
+    "Palette",
+    "Stroke",
+    "figure",
+    "light",
+    "panels",
+    "strokes",
+]
 
 INCH = 72
 FONT = 11
@@ -102,15 +112,31 @@ def strokes(rows: Iterable[Row], palette: Palette = PAGE) -> dict[str, Stroke]:
 
 def figure(*, height: float, width: float = WIDTH, palette: Palette = PAGE) -> tuple[Figure, Axes]:
     """Return an empty figure in CSS pixels; its default is as wide as a phone's column."""
+    drawing, axes = panels(1, height=height, width=width, palette=palette)
+    return drawing, axes[0]
+
+
+def panels(
+    count: int, *, height: float, width: float = WIDTH, palette: Palette = PAGE
+) -> tuple[Figure, list[Axes]]:
+    """Return an empty figure of several panels, one below another, with one x axis.
+
+    Args:
+        count: Number of panels.
+        height: Of the whole figure in CSS pixels.
+        width: In CSS pixels.
+        palette: Its colors.
+    """
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
     drawing = Figure(figsize=(width / INCH, height / INCH), layout=layout)
-    axes = drawing.add_subplot()
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(palette.rule)
-    axes.tick_params(length=0, labelsize=FONT, labelcolor=palette.muted, pad=5)
-    axes.grid(color=palette.rule, lw=0.8)
-    axes.set_axisbelow(True)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.label.set(color=palette.muted, fontsize=FONT)
-    return drawing, axes
+    grid = drawing.subplots(count, 1, sharex=True, squeeze=False)
+    for axes in grid[:, 0]:
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+        axes.spines["bottom"].set_color(palette.rule)
+        axes.tick_params(length=0, labelsize=FONT, labelcolor=palette.muted, pad=5)
+        axes.grid(color=palette.rule, lw=0.8)
+        axes.set_axisbelow(True)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.label.set(color=palette.muted, fontsize=FONT)
+    return drawing, list(grid[:, 0])

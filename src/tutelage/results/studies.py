@@ -4,16 +4,18 @@
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor
 
 from tutelage.config.study import Figure
 from tutelage.errors import DataError
 from tutelage.files import with_digest, without_digest, write_atomically, writing_to
-from tutelage.results.comparison import Comparison, Row
+from tutelage.results.comparison import Comparison, Row, Run
 from tutelage.results.statistics import SampleMean, correlation, sample_mean
 from tutelage.tasks import Metric
 
@@ -24,6 +26,7 @@ __all__ = [
     "NormalizedError",
     "Study",
     "StudyRow",
+    "normalized_errors",
     "read_study",
     "study_of",
     "write_study",
@@ -35,6 +38,7 @@ MEANS_NOTHING = (
     "show that it runs, and mean nothing else."
 )
 SCHEMA_VERSION: Literal[1] = 1
+BINS = 40
 
 
 class Cell(NamedTuple):
@@ -55,10 +59,18 @@ class StudyRow(Row):
     Attributes:
         data: Name of the data set.
         metric: Metric of its scores and probes.
+        noise: Columns of its teachers that are ``noise:``.
+        epoch_seconds: Seconds of training for a pass over the labelled rows, over the seeds; None where
+            no run was read.
+        weights: Share of each teacher's columns in each of ``BINS`` equal ranges of the learned weight,
+            from 0 to 1, the mean over seeds; empty where no weights are learned.
     """
 
     data: str
     metric: Metric
+    noise: int = 0
+    epoch_seconds: SampleMean | None = None
+    weights: dict[str, tuple[float, ...]] = Field(default_factory=dict)
 
     @property
     def place(self) -> Cell:
@@ -98,12 +110,13 @@ class Study(StudyPart):
         title: Its name in words.
         shows: What it shows.
         source: The figure or table of a paper that it repeats.
-        figure: Kind of its picture.
+        figures: Kinds of its pictures.
         scale: ``"full"``, or ``"tiny"`` with stand-ins, whose numbers mean nothing.
         rows: Rows of all data sets.
         methods: The normalized error of each method, set of teachers and share of the rows.
         correlation: Correlation of scores with the teachers' probe, within each cell; None where it is
             undefined.
+        correlations: The same for each method alone, where it is defined.
         missing: Data sets without any finished run, each with the reason.
         perfect: Cells in which standard fine-tuning makes no error, so that nothing is relative to it.
     """
@@ -112,11 +125,12 @@ class Study(StudyPart):
     title: str
     shows: str = ""
     source: str = ""
-    figure: Figure = "normalized-error"
+    figures: tuple[Figure, ...] = ("normalized-error",)
     scale: Literal["full", "tiny"] = "full"
     rows: tuple[StudyRow, ...]
     methods: tuple[NormalizedError, ...]
     correlation: float | None
+    correlations: dict[str, float] = {}
     missing: dict[str, str] = {}
     perfect: tuple[Cell, ...] = ()
 
@@ -137,7 +151,7 @@ def study_of(
     title: str,
     shows: str = "",
     source: str = "",
-    figure: Figure = "normalized-error",
+    figures: Sequence[Figure] = ("normalized-error",),
     scale: Literal["full", "tiny"] = "full",
     missing: Mapping[str, str] | None = None,
 ) -> Study:
@@ -148,12 +162,19 @@ def study_of(
         title: Its name in words.
         shows: What it shows.
         source: What it repeats.
-        figure: Kind of its picture.
+        figures: Kinds of its pictures.
         scale: Whether stand-ins took the place of models and data.
         missing: Data sets without any finished run, each with the reason.
     """
     rows = tuple(
-        StudyRow(**dict(row), data=name, metric=comparison.metric)
+        StudyRow(
+            **dict(row),
+            data=name,
+            metric=comparison.metric,
+            noise=_noise(row.runs),
+            epoch_seconds=_mean(map(_epoch_seconds, row.runs)),
+            weights=_weights(row.runs),
+        )
         for name, comparison in comparisons.items()
         for row in comparison.rows
     )
@@ -161,11 +182,12 @@ def study_of(
         title=title,
         shows=shows,
         source=source,
-        figure=figure,
+        figures=tuple(figures),
         scale=scale,
         rows=rows,
-        methods=tuple(_normalized(rows)),
+        methods=tuple(normalized_errors(rows)),
         correlation=_with_probe(rows),
+        correlations=_by_method(rows),
         missing=dict(missing or {}),
         perfect=tuple(dict.fromkeys(row.place for row in rows if _is_perfect(row))),
     )
@@ -196,7 +218,12 @@ def read_study(folder: Path) -> Study:
         raise DataError(f"{path} is not a study of this version of tutelage: {error}") from None
 
 
-def _normalized(rows: Sequence[StudyRow]) -> Iterable[NormalizedError]:
+def normalized_errors(rows: Sequence[StudyRow]) -> Iterator[NormalizedError]:
+    """Return the normalized error of each method, set of teachers and share of the rows.
+
+    Args:
+        rows: Rows of a study, or of one student.
+    """
     groups: dict[tuple[float, str, tuple[str, ...]], dict[Cell, float]] = {}
     for row in rows:
         errors = groups.setdefault((row.fraction, row.method, row.teachers), {})
@@ -214,6 +241,35 @@ def _normalized(rows: Sequence[StudyRow]) -> Iterable[NormalizedError]:
             own=_mean(errors.values()),
             absent=tuple(cell for cell in everywhere if cell not in errors),
         )
+
+
+def _noise(runs: Sequence[Run]) -> int:
+    teachers = runs[0].result.teachers if runs else []
+    return sum(teacher.width for teacher in teachers if teacher.source.startswith("noise:"))
+
+
+def _epoch_seconds(run: Run) -> float:
+    result = run.result
+    batches = max(result.rows["train"] / result.config["train"]["batch_size"], 1.0)
+    return float(result.seconds["train"] * batches / result.steps)
+
+
+def _weights(runs: Sequence[Run]) -> dict[str, tuple[float, ...]]:
+    shares: dict[str, list[Tensor]] = {}
+    for run in runs:
+        for teacher, rho in run.rho.items():
+            if rho.ndim == 1:
+                counts = torch.histc(rho.float(), bins=BINS, min=0.0, max=1.0)
+                shares.setdefault(teacher, []).append(counts / len(rho))
+    return {teacher: tuple(torch.stack(each).mean(0).tolist()) for teacher, each in shares.items()}
+
+
+def _by_method(rows: Sequence[StudyRow]) -> dict[str, float]:
+    alone = {
+        method: _with_probe(row for row in rows if row.method == method)
+        for method in dict.fromkeys(row.method for row in rows)
+    }
+    return {method: number for method, number in alone.items() if number is not None}
 
 
 def _mean(values: Iterable[float]) -> SampleMean | None:

@@ -89,7 +89,7 @@ def study(
         title=config.title,
         shows=config.shows,
         source=config.source,
-        figure=config.figure,
+        figures=config.figures,
         scale=config.scale,
         missing=missing,
     )
