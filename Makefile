@@ -2,13 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check docs clean
+.PHONY: demo test studies check docs clean
 
 demo: .venv/ready
 	$(BIN)/tutelage demo --out demo
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+studies: .venv/ready
+	for name in $$($(BIN)/python -c 'from tutelage.studies import studies; print(*studies())'); do \
+	  $(BIN)/tutelage study paper:$$name --scale tiny || exit 1; \
+	done
 
 check: .venv/ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./check

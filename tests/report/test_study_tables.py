@@ -113,7 +113,7 @@ def test_every_picture_is_drawn(study, kind):
             update={
                 "noise": 8 * number,
                 "epoch_seconds": sample_mean([1.5, 2.0 + number]),
-                "weights": {name: (1 / BINS,) * BINS for name in (*row.teachers, "noise-8")},
+                "weights": dict.fromkeys((*row.teachers, "noise-8"), (1 / BINS,) * BINS),
             }
         )
         for number, row in enumerate(study.rows)

@@ -1,5 +1,6 @@
 """Studies: the normalized error against plain arithmetic; failed, missing and perfect cells."""
 
+import dataclasses
 import math
 import statistics
 
@@ -7,7 +8,8 @@ import pytest
 
 from tutelage.errors import DataError
 from tutelage.results.comparison import Scores, compare_scores
-from tutelage.results.studies import Cell, read_study, study_of, write_study
+from tutelage.results.folders import read_run
+from tutelage.results.studies import BINS, Cell, read_study, study_of, write_study
 from tutelage.tasks import SingleLabel
 
 
@@ -142,3 +144,45 @@ def test_written_and_read(tmp_path):
         read_study(tmp_path)
     with pytest.raises(DataError, match="no study in"):
         read_study(tmp_path / "other")
+
+
+def test_time_noise_and_weights_are_those_of_the_runs(write_run, tmp_path):
+    """Against plain arithmetic: a run of 400 steps of 64 rows sees 1,000 rows 25.6 times."""
+    teachers = {"mpnet": (16, 1000), "noise-8": (8, 0)}
+    folders = [write_run(tmp_path / f"{seed}", seed=seed, teachers=teachers) for seed in (0, 1)]
+    runs = []
+    for folder in folders:
+        run = read_run(folder)
+        named = [
+            one.model_copy(update={"source": "noise:8"}) if one.name == "noise-8" else one
+            for one in run.result.teachers
+        ]
+        result = run.result.model_copy(update={"teachers": named})
+        runs.append(dataclasses.replace(run, result=result))
+    row = scores("small", "aft", [0.7, 0.8], teachers=("mpnet", "noise-8"), probe=0.9)
+    one = study_of(
+        {"a": comparison(row.model_copy(update={"runs": tuple(runs)}))}, title="Two runs"
+    ).rows[0]
+    assert one.noise == 8
+    assert one.epoch_seconds.mean == pytest.approx((48 + 49) / 2 * 1000 / 64 / 400)
+    for teacher, width in (("mpnet", 16), ("noise-8", 8)):
+        counts = [0.0] * BINS
+        for run in runs:
+            for weight in run.rho[teacher].tolist():
+                counts[min(int(weight * BINS), BINS - 1)] += 1 / width / len(runs)
+        assert one.weights[teacher] == pytest.approx(counts, abs=1e-6)
+
+
+def test_correlations_by_method():
+    probes = [0.5, 0.6, 0.8]
+    values = {"aft": [0.60, 0.63, 0.66], "kd": [0.65, 0.62, 0.64]}
+    rows = [
+        scores("small", method, [value], teachers=(f"t{probe}",), probe=probe)
+        for method, each in values.items()
+        for probe, value in zip(probes, each, strict=True)
+    ]
+    found = study_of({"a": comparison(*rows)}, title="x").correlations
+    assert found == {
+        method: pytest.approx(statistics.correlation(probes, each))
+        for method, each in values.items()
+    }
