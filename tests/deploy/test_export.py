@@ -131,8 +131,9 @@ def test_refusals_leave_nothing(digit_run, tmp_path, monkeypatch):
     (tmp_path / "full" / "thesis.txt").write_text("precious")
     for options, says in (
         ({"out": tmp_path / "full"}, "holds other files; choose a new folder"),
-        ({"to": "caffe"}, "--to caffe is not known; choose onnx or torch-export"),
-        ({"to": "executorch"}, "lower the .pt2 file"),
+        ({"to": "caffe"}, "--to caffe is not known; choose one of onnx, torch-export, executorch"),
+        ({"to": "executorch", "form": "picture"}, "one size of pictures; choose --input pixels"),
+        ({"to": "executorch", "half": True}, "are for --to onnx"),
         ({"to": "torch-export", "int8": True}, "are for --to onnx"),
         ({"form": "jpeg"}, "--input jpeg is not known"),
         ({"temperature": 0.0}, "must be a number above 0"),
@@ -154,22 +155,41 @@ class Branching(torch.nn.Module):
         return self.head(means if means.sum() > 0 else -means)
 
 
+class Eigen(Branching):
+    """A model with an operator that ONNX does not have."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        means = images.mean(dim=(2, 3))
+        return self.head(means) * torch.linalg.eigvals(means.T @ means).real.sum()
+
+
 @pytest.mark.parametrize(
-    ("write", "advice"), [(write_onnx, "--to torch-export"), (write_program, "in the model")]
+    ("factory", "write", "says"),
+    [
+        (
+            Branching,
+            write_onnx,
+            r"to onnx: .* values of its input at .*py:\d+ \(return .* torch.where",
+        ),
+        (Branching, write_program, r"to torch-export: .* at .*test_export.py:\d+ .* torch.where"),
+        (Eigen, write_onnx, r"to onnx: .* no counterpart of aten.linalg_eig; .* --to torch-export"),
+    ],
 )
-def test_a_model_that_cannot_be_exported(monkeypatch, tmp_path, write, advice):
-    module = types.ModuleType("branching")
-    module.make = Branching
-    monkeypatch.setitem(sys.modules, "branching", module)
-    student = open_student(
-        "python:branching:make",
+def test_a_model_that_cannot_be_exported(monkeypatch, tmp_path, factory, write, says):
+    graph = StudentGraph(image_student(monkeypatch, factory), form="pixels")
+    with pytest.raises(StudentError, match=f"{factory.__name__} cannot be exported {says}") as told:
+        write(graph, tmp_path / "model", example=graph.example_batch(), about={})
+    assert "\n" not in str(told.value)
+    assert ("--to" in str(told.value)) == (factory is Eigen)  # no format holds a branch
+
+
+def image_student(monkeypatch, factory):
+    module = types.ModuleType("factories")
+    module.make = factory
+    monkeypatch.setitem(sys.modules, "factories", module)
+    return open_student(
+        "python:factories:make",
         output_names=("a", "b"),
         modality="image",
         model_input={"image_size": 8},
     )
-    graph = StudentGraph(student, form="pixels")
-    with pytest.raises(StudentError, match="Branching cannot be exported") as told:
-        write(graph, tmp_path / "model", example=graph.batch([graph.example] * 2), about={})
-    assert "data-dependent" in str(told.value)
-    assert advice in str(told.value)
-    assert "\n" not in str(told.value)

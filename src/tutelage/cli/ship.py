@@ -184,7 +184,9 @@ def latency(
 
 def export(
     run: RunArgument,
-    to: Annotated[str, typer.Option(help="onnx or torch-export", metavar="FORMAT")] = "onnx",
+    to: Annotated[
+        str, typer.Option(help="onnx, torch-export or executorch", metavar="FORMAT")
+    ] = "onnx",
     out_dir: Annotated[
         Path | None,
         typer.Option(

@@ -3,70 +3,38 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast, runtime_checkable
-
-import torch
-from jaxtyping import Float
-from torch import Tensor
+from typing import Any, Literal, cast
 
 from tutelage.data import Split, open_data
+from tutelage.deploy.compared_rows import ComparedRows, ModelFile
 from tutelage.deploy.graph import FORMS, Form, StudentGraph, image_of
 from tutelage.deploy.preprocessing import describe_preprocessing
 from tutelage.deploy.program_files import ProgramFile, write_program
 from tutelage.deploy.saved import SavedRun
+from tutelage.deploy.smaller_files import Smaller, smaller_file
 from tutelage.errors import ConfigError, DataError, StudentError, TutelageError, first_line
 from tutelage.files import writing_to
 from tutelage.inputs import PairInput, TextInput
 from tutelage.progress import Progress, Silent
-from tutelage.tasks import Task
 
 __all__ = ["FORMATS", "Export", "Smaller", "export"]
 
-Format = Literal["onnx", "torch-export"]
-FORMATS: Mapping[Format, str] = {"onnx": "model.onnx", "torch-export": "model.pt2"}
+Format = Literal["onnx", "torch-export", "executorch"]
+FORMATS: Mapping[Format, str] = {
+    "onnx": "model.onnx",
+    "torch-export": "model.pt2",
+    "executorch": "model.pte",
+}
 """Formats, and the name of their file."""
 ABOUT = "preprocess.json"
 """File that says how rows become tensors; a folder that has it is an earlier export."""
-SIZES = (1, 3, 17)
-"""Rows of the first batches that are compared; then as many as in training."""
 PIXEL_TOLERANCE = 100
 """So many times the tolerance may outputs differ where resizing is in the graph: some values
 differ by one level of 255 there."""
-CALIBRATION = 200
-"""Training rows that 8-bit numbers are calibrated with."""
-
-
-@runtime_checkable
-class ModelFile(Protocol):
-    """A file that can be run."""
-
-    def outputs(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Return the outputs of some rows."""
-
-
-@dataclass(frozen=True)
-class Smaller:
-    """A file of lower precision.
-
-    Attributes:
-        file: Its path.
-        bytes: Its size.
-        difference: Largest difference of an output from the student's.
-        agreement: Share of the compared rows with the same predicted class; None for other tasks.
-        before: The leading metric of the student on these rows.
-        after: The same of this file.
-    """
-
-    file: Path
-    bytes: int
-    difference: float
-    agreement: float | None
-    before: float
-    after: float
 
 
 @dataclass(frozen=True)
@@ -113,9 +81,9 @@ def export(
 
     Args:
         run: The folder of a finished run.
-        to: ``"onnx"`` (by PyTorch's exporter, run by ONNX Runtime), or ``"torch-export"`` (a ``.pt2`` file
-            that PyTorch runs).
-        out: Folder to write; by default ``exported/onnx`` or ``exported/torch-export`` in the run's.
+        to: ``"onnx"`` (by PyTorch's exporter, run by ONNX Runtime), ``"torch-export"`` (a ``.pt2`` file
+            that PyTorch runs), or ``"executorch"`` (a ``.pte`` file for small devices, of at most 32 rows).
+        out: Folder to write; by default ``exported/`` and the format in the run's.
         form: What is taken of an image: ``"pixels"`` (uint8, of the student's size, normalized inside),
             ``"normalized"`` (float32), or ``"picture"`` (one uint8 picture of any size, resized, cropped
             and normalized inside).
@@ -140,8 +108,7 @@ def export(
     progress = progress or Silent()
     asked_to, asked_form = _known(to, form)
     _refuse_options(asked_to, half=half, int8=int8, temperature=temperature)
-    if to == "onnx":
-        import tutelage.deploy.onnx_files  # noqa: F401 - the packages are looked for first
+    most_rows = _most_rows(asked_to, asked_form)
     saved = SavedRun.open(run)
     if temperature != 1 and not saved.task.has_classes:
         raise ConfigError("a temperature divides logits; this student predicts numbers")
@@ -153,7 +120,9 @@ def export(
     _refuse_folder(folder)
     training, evaluated = _rows(saved)
     graph = StudentGraph(saved.student, form=asked_form, temperature=temperature)
-    compared = _Compared.of(graph, saved, evaluated, rows, temperature=temperature)
+    compared = ComparedRows.of(
+        graph, saved, evaluated, rows, temperature=temperature, at_once=most_rows
+    )
     with writing_to(folder), tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary) / to
         made.mkdir()
@@ -162,6 +131,8 @@ def export(
         about = describe_preprocessing(
             saved, names=graph.names, form=asked_form, temperature=temperature
         )
+        if most_rows is not None:
+            about["most_rows"] = most_rows
         model = _write(graph, file, to=asked_to, about=about)
         allowed = tolerance * max(1.0, float(compared.expected.abs().max()))
         allowed *= PIXEL_TOLERANCE if graph.takes_one_row else 1
@@ -169,10 +140,18 @@ def export(
         if not difference <= allowed:
             raise StudentError(
                 f"the exported outputs differ by {difference:.2g} from the student's on {len(compared)} rows, "
-                f"above {allowed:.2g}; nothing is written. Try another --to, or allow more by --tolerance"
+                f"above {allowed:.2g}; nothing is written. {_advice(file, compared, allowed, to=asked_to)}"
             )
         smaller = [
-            _smaller(kind, file, compared, saved.task, graph, training, progress=progress)
+            smaller_file(
+                kind,
+                file,
+                compared,
+                task=saved.task,
+                graph=graph,
+                training=training,
+                progress=progress,
+            )
             for kind, asked in (("half", half), ("int8", int8))
             if asked
         ]
@@ -192,107 +171,33 @@ def export(
     )
 
 
-@dataclass(frozen=True)
-class _Compared:
-    """Rows on which files are compared: their batches, the student's outputs, their labels."""
-
-    batches: Sequence[Mapping[str, Tensor]]
-    expected: Float[Tensor, "rows outputs"]
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.expected)
-
-    @classmethod
-    def of(
-        cls, graph: StudentGraph, run: SavedRun, split: Split, most: int, *, temperature: float
-    ) -> "_Compared":
-        count = min(most, len(split))
-        numbers = [index * len(split) // count for index in range(count)]
-        sizes = _sizes(count, run.config.train.batch_size, single=graph.takes_one_row)
-        reads, batches, expected = run.student.input, [], []
-        left = iter(numbers)
-        for size in sizes:
-            rows = [split.rows[number] for _, number in zip(range(size), left, strict=False)]
-            batches.append(graph.batch(rows))
-            with torch.inference_mode():
-                plain = reads.collate([reads.prepare(row) for row in rows])
-                expected.append(run.student.outputs(plain).float() / temperature)
-        return cls(batches, torch.cat(expected), split.labels[numbers])
-
-    def outputs(self, model: ModelFile) -> Tensor:
-        return torch.cat([model.outputs(batch).float() for batch in self.batches])
-
-    def difference(self, model: ModelFile) -> float:
-        return float((self.outputs(model) - self.expected).abs().max())
-
-
-def _sizes(count: int, batch_size: int, *, single: bool) -> list[int]:
-    """Sizes of the batches that ``count`` rows are compared in."""
-    if single:
-        return [1] * count
-    sizes: list[int] = []
-    for size in (*SIZES, *[batch_size] * count):
-        if (left := count - sum(sizes)) <= 0:
-            break
-        sizes.append(min(size, left))
-    return sizes
-
-
 def _write(graph: StudentGraph, file: Path, *, to: Format, about: Mapping[str, Any]) -> ModelFile:
-    example = graph.batch([graph.example] * (1 if graph.takes_one_row else 2))
     if to == "torch-export":
-        write_program(graph, file, example=example, about=about)
+        write_program(graph, file, example=graph.example_batch(), about=about)
         return ProgramFile(file, graph.names)
+    if to == "executorch":
+        from tutelage.deploy.executorch_files import ExecutorchFile, write_executorch
+
+        write_executorch(graph, file)
+        return ExecutorchFile(file, graph.names)
     from tutelage.deploy.onnx_files import OnnxFile, write_onnx
 
-    write_onnx(graph, file, example=example, about=about)
+    write_onnx(graph, file, example=graph.example_batch(), about=about)
     return OnnxFile(file)
 
 
-def _smaller(
-    kind: str,
-    file: Path,
-    compared: _Compared,
-    task: Task,
-    graph: StudentGraph,
-    training: Split,
-    *,
-    progress: Progress,
-) -> Smaller:
-    """Write a file of lower precision, and measure it beside the student."""
-    from tutelage.deploy.onnx_files import OnnxFile, halve, quantize
+def _advice(file: Path, compared: ComparedRows, allowed: float, *, to: Format) -> str:
+    """What to do about an export that differs by more than is allowed."""
+    if to == "onnx":
+        from tutelage.deploy.onnx_files import OnnxFile
 
-    path = file.with_name(f"{file.stem}-{kind}{file.suffix}")
-    progress.note(f"writing and measuring {path.name}")
-    if kind == "half":
-        halve(file, path)
-    else:
-        quantize(file, path, batches=list(_calibration(graph, training)))
-    outputs = compared.outputs(OnnxFile(path))
-    if not bool(outputs.isfinite().all()):
-        raise StudentError(
-            f"the outputs of {path.name} are not finite numbers: float16 does not hold what this model "
-            "computes; leave --half out"
-        )
-    same = (outputs.argmax(1) == compared.expected.argmax(1)).double().mean()
-    lead = task.lead.name
-    return Smaller(
-        file=path,
-        bytes=path.stat().st_size,
-        difference=float((outputs - compared.expected).abs().max()),
-        agreement=float(same) if task.labels_are_classes else None,
-        before=task.scores(compared.expected, compared.labels).get(lead, float("nan")),
-        after=task.scores(outputs, compared.labels).get(lead, float("nan")),
-    )
-
-
-def _calibration(graph: StudentGraph, training: Split) -> Iterator[Mapping[str, Tensor]]:
-    count = min(CALIBRATION, len(training))
-    numbers = [index * len(training) // count for index in range(count)]
-    size = 1 if graph.takes_one_row else 20
-    for first in range(0, count, size):
-        yield graph.batch([training.rows[number] for number in numbers[first : first + size]])
+        plain = compared.difference(OnnxFile(file, optimized=False))
+        if plain <= allowed:
+            return (
+                f"Without ONNX Runtime's optimizations the file differs by {plain:.2g}, so one of these is "
+                "wrong for this model; try another version of onnxruntime, or --to torch-export"
+            )
+    return "Try another --to, or allow more by --tolerance"
 
 
 def _rows(run: SavedRun) -> tuple[Split, Split]:
@@ -314,14 +219,24 @@ def _save_tokenizer(run: SavedRun, folder: Path) -> None:
         text.save(folder)
 
 
-def _known(to: str, form: str) -> tuple[Format, Form]:
-    if to == "executorch":
+def _most_rows(to: Format, form: Form) -> int | None:
+    """The most rows that a file takes at once; a missing package is told here, before any work."""
+    if to == "onnx":
+        import tutelage.deploy.onnx_files  # noqa: F401
+    if to != "executorch":
+        return None
+    if form == "picture":
         raise ConfigError(
-            "tutelage writes no ExecuTorch program; export --to torch-export, and lower the .pt2 file with "
-            "executorch.exir.to_edge_transform_and_lower for your device's backend"
+            "--to executorch plans its memory for one size of pictures; choose --input pixels"
         )
+    from tutelage.deploy.executorch_files import MOST_ROWS
+
+    return MOST_ROWS
+
+
+def _known(to: str, form: str) -> tuple[Format, Form]:
     if to not in FORMATS:
-        raise ConfigError(f"--to {to} is not known; choose {' or '.join(FORMATS)}")
+        raise ConfigError(f"--to {to} is not known; choose one of {', '.join(FORMATS)}")
     if form not in FORMS:
         raise ConfigError(f"--input {form} is not known; choose {', '.join(FORMS)}")
     return cast(Format, to), cast(Form, form)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tutelage.deploy.picture_steps import PictureSteps, resized_in_graph
 from tutelage.errors import ConfigError
-from tutelage.inputs import ImageInput, ModelInput, PairInput
+from tutelage.inputs import ImageInput, ModelInput, PairInput, TextInput
 from tutelage.students import Student
 
 __all__ = ["FORMS", "Form", "StudentGraph", "image_of"]
@@ -86,6 +86,13 @@ class StudentGraph(nn.Module):
             batch["image"] = _pixels(picture)
         return batch
 
+    def example_batch(self, rows: int = 2) -> dict[str, Tensor]:
+        """Return the tensors to trace the graph with; a single row where it takes a picture.
+
+        A text has at least 3 tokens: with 2, exporters take the length of a T5 for fixed.
+        """
+        return self.batch([self.example] * (1 if self.takes_one_row else rows))
+
     @property
     def takes_one_row(self) -> bool:
         """Whether a batch is a single row."""
@@ -95,9 +102,26 @@ class StudentGraph(nn.Module):
     def dynamic(self) -> tuple[dict[int, Any], ...]:
         """The dimensions of each tensor that may differ from call to call, as torch.export takes them."""
         free = torch.export.Dim.DYNAMIC
-        rows = {} if self.takes_one_row else {0: free}
-        shapes = {"image": {0: free, 1: free} if self.takes_one_row else rows}
-        return tuple(shapes.get(name, {**rows, 1: free}) for name in self.names)
+        if self.takes_one_row:
+            return tuple(
+                {0: free, 1: free} if name == "image" else {1: free} for name in self.names
+            )
+        return self._dimensions(rows=free, tokens=free)
+
+    def bounded(self, rows: int) -> tuple[dict[int, Any], ...]:
+        """The same with a greatest number of rows, and of tokens the one that the student reads.
+
+        Args:
+            rows: The greatest number of rows.
+        """
+        reads = self._student[0].input
+        text = reads.text if isinstance(reads, PairInput) else reads
+        dim = torch.export.Dim
+        tokens = dim("tokens", min=1, max=text.max_length) if isinstance(text, TextInput) else None
+        return self._dimensions(rows=dim("rows", min=1, max=rows), tokens=tokens)
+
+    def _dimensions(self, *, rows: Any, tokens: Any) -> tuple[dict[int, Any], ...]:
+        return tuple({0: rows} if name == "image" else {0: rows, 1: tokens} for name in self.names)
 
     def axes(self, name: str) -> list[str | int]:
         """The names or sizes of a tensor's dimensions."""

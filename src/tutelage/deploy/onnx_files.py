@@ -1,11 +1,7 @@
 """ONNX files of students: written by PyTorch's exporter, run by ONNX Runtime, made smaller."""
 
-import contextlib
-import io
 import json
-import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tutelage.deploy.export_errors import cannot_export
 from tutelage.deploy.graph import StudentGraph
-from tutelage.errors import MissingExtraError, StudentError, first_line
+from tutelage.errors import MissingExtraError
 
 try:
     import onnx
@@ -24,6 +21,9 @@ except ImportError as error:
     raise MissingExtraError(
         "onnx, onnxruntime and onnxscript", extra="onnx", purpose="tutelage export --to onnx"
     ) from error
+
+from tutelage.deploy.onnx_padding import keep_padding
+from tutelage.deploy.quiet import quietly
 
 __all__ = ["OUTPUT", "OnnxFile", "halve", "quantize", "write_onnx"]
 
@@ -48,7 +48,7 @@ def write_onnx(
         StudentError: If the model has an operation that cannot be exported.
     """
     try:
-        with _quietly(), torch.inference_mode():
+        with quietly(), torch.inference_mode():
             program = torch.onnx.export(
                 graph,
                 tuple(example.values()),
@@ -59,28 +59,19 @@ def write_onnx(
                 verbose=False,
             )
     except Exception as error:  # noqa: BLE001 - the exporter raises errors of any type
-        raise StudentError(
-            f"{type(graph.model).__name__} cannot be exported to ONNX: {reason_of(error)}; replace that operation "
-            "in the model, or export it with --to torch-export, which PyTorch runs"
-        ) from None
+        raise cannot_export(graph.model, error, to="onnx") from None
     assert program is not None
     model = program.model_proto
     _name_axes(model, graph)
+    keep_padding(model)
     _write(model, path, about=about)
-
-
-def reason_of(error: BaseException) -> str:
-    """Return the line of an exporter's error that says what is wrong: that of its first cause."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return f"{first_line(error)} ({type(error).__name__})"
 
 
 def halve(source: Path, path: Path) -> None:
     """Write a file with weights and computing in float16; its inputs and outputs keep their types."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    with _quietly():
+    with quietly():
         model = onnx.load(source)
         about = {entry.key: entry.value for entry in model.metadata_props}
         small = convert_float_to_float16(model, keep_io_types=True)
@@ -116,7 +107,7 @@ def quantize(source: Path, path: Path, *, batches: Sequence[Mapping[str, Tensor]
 
     prepared = path.with_name(f"{path.name}.prepared")
     try:
-        with _quietly():
+        with quietly():
             quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
             quantize_static(
                 str(prepared),
@@ -140,10 +131,13 @@ class OnnxFile:
 
     Args:
         path: The file.
+        optimized: Whether ONNX Runtime may rewrite the graph.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, optimized: bool = True) -> None:
         options = onnxruntime.SessionOptions()
+        if not optimized:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
@@ -178,17 +172,3 @@ def _write(
     onnx.helper.set_model_props(model, texts)
     model.producer_name = "tutelage"
     onnx.save(model, path)
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep the words of exporters and quantizers, which are for their developers, from the screen."""
-    root = logging.getLogger()
-    before = root.level
-    root.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        root.setLevel(before)

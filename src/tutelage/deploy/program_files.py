@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tutelage.deploy.export_errors import cannot_export
 from tutelage.deploy.graph import StudentGraph
 from tutelage.errors import StudentError, first_line
 
@@ -37,10 +38,7 @@ def write_program(
             )
             torch.export.save(program, path, extra_files={"preprocess.json": json.dumps(about)})
     except Exception as error:  # noqa: BLE001 - the exporter raises errors of any type
-        raise StudentError(
-            f"{type(graph.model).__name__} cannot be exported by torch.export: {first_line(error)}; replace that "
-            "operation in the model"
-        ) from None
+        raise cannot_export(graph.model, error, to="torch-export") from None
 
 
 class ProgramFile:
