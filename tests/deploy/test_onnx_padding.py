@@ -43,6 +43,7 @@ def test_zeros_win_over_negative_numbers(value, node):
     model = padded(value, node=node)
     assert keep_padding(model) == 1
     onnx.checker.check_model(model)
+    assert [one.name for one in model.graph.initializer] == ["pads", "padded_almost_zero"]
     assert pooled(model) == pytest.approx([0, 0, 0, -3], abs=1e-29)
     assert keep_padding(model) == 0
 

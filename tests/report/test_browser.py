@@ -6,7 +6,10 @@ import pytest
 import torch
 from chromium import Browser
 
+from tutelage.deploy.evaluate import Evaluation
 from tutelage.report import write_report
+from tutelage.report.evaluation_page import write_evaluation_page
+from tutelage.tasks import SingleLabel, bootstrap_scores
 
 STICKING_OUT = """
     [...document.querySelectorAll("body *")]
@@ -100,6 +103,44 @@ def test_the_page_of_many_classes_and_long_names_fits(
     browser.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
     assert browser.evaluate(STICKING_OUT) == []
+
+
+def test_the_page_of_an_evaluation_fits(browser: Browser, tmp_path: Path) -> None:
+    names = ("<b>bold</b>", *(f"{'unbroken' * 8} {number}" for number in range(1, 60)))
+    task = SingleLabel(names, SingleLabel.metric())
+    labels = torch.arange(600) % 60
+    outputs = torch.randn(600, 60, generator=torch.Generator().manual_seed(0))
+    evaluation = Evaluation(
+        folder=tmp_path,
+        name="a-run-with-a-name-that-is-much-longer-than-a-telephone-is-wide" * 2,
+        source="folder:" + "a/very/long/path" * 12,
+        split="test",
+        task=task,
+        ids=[str(number) for number in range(600)],
+        outputs=outputs,
+        labels=labels,
+        metrics=bootstrap_scores(task, outputs, labels, draws=3),
+        draws=3,
+    )
+    page = tmp_path / "evaluation.html"
+    write_evaluation_page(evaluation, page)
+    papers = set()
+    for width, scheme in ((1280, "light"), (400, "dark")):
+        visit = browser.visit(page, width=width, scheme=scheme)
+        assert visit.complaints == []
+        assert [one for one in visit.requests if not one.startswith("data:")] == [page.as_uri()]
+        browser.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+        assert browser.evaluate(STICKING_OUT) == []
+        assert browser.evaluate("document.querySelectorAll('.matrix tbody tr').length") == 21
+        papers.add(browser.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(papers) == 2
+    try:
+        browser.visit(page, width=700)
+        browser.call("Emulation.setEmulatedMedia", media="print")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= 700
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
 
 
 def test_a_printed_page_holds_the_matrix_and_names(

@@ -121,9 +121,15 @@ def test_the_page_stands_alone(classes, tmp_path):
     assert "<b>bold</b>" in page.words
     assert "script" not in page.tags
     assert set(page.sources) <= {"data:,"}
-    assert page.headings == ["Reliability", "Metrics", "Classes", "Most confused"] + (
-        ["Rows by class and predicted class"] if classes == 3 else []
-    )
+    assert page.headings == [
+        *("Reliability", "Metrics", "Classes", "Errors between classes", "Confusion"),
+        "Taken for each other most",
+    ]
+    assert page.tags.count("details") == (1 if classes == 3 else 2)
+    if classes == 3:  # of more, the most confused are shown
+        right, rows = int(made.confusion[0, 0]), int(made.confusion[0].sum())
+        cell = f"&lt;b&gt;bold&lt;/b&gt;, given &lt;b&gt;bold&lt;/b&gt;: {right} of {rows}"
+        assert cell in (tmp_path / "e.html").read_text()
     write_evaluation_page(made, tmp_path / "again.html")
     assert (tmp_path / "again.html").read_bytes() == (tmp_path / "e.html").read_bytes()
 

@@ -42,6 +42,12 @@ def keep_padding(model: Any) -> int:
         given = [pad.input[0], pad.input[1], value, *rest]
         del pad.input[:]
         pad.input.extend(given)
+    if not pads:
+        return 0
+    used = {name for node in graph.node for name in node.input}
+    unused = [one for one in graph.initializer if one.name not in used]
+    for one in unused:
+        graph.initializer.remove(one)
     return len(pads)
 
 

@@ -4,16 +4,17 @@ from pathlib import Path
 
 from tutelage.deploy.evaluate import Evaluation
 from tutelage.files import write_atomically, writing_to
+from tutelage.report.class_scores import class_bars
+from tutelage.report.confusion import matrix_view, pair_table
 from tutelage.report.evaluation import (
     class_columns,
     headline,
     in_percent,
     metric_columns,
-    pair_columns,
     sentences,
     teacher_columns,
 )
-from tutelage.report.facts import Table, as_table
+from tutelage.report.facts import as_table
 from tutelage.report.figures import Plot
 from tutelage.report.row_plots import reliability_plot
 from tutelage.report.svg import inline_svg
@@ -22,9 +23,6 @@ from tutelage.tasks import Calibration
 
 __all__ = ["write_evaluation_page"]
 
-MATRIX = 12
-"""Classes up to which the matrix is written out."""
-
 
 def write_evaluation_page(evaluation: Evaluation, path: Path) -> None:
     """Write a self-contained page; the same evaluation gives the same bytes.
@@ -32,10 +30,10 @@ def write_evaluation_page(evaluation: Evaluation, path: Path) -> None:
     Raises:
         OutputError: If it cannot be written.
     """
+    task, matrix = evaluation.task, evaluation.confusion
     tables = {
         "metrics": metric_columns(evaluation),
         "classes": class_columns(evaluation),
-        "pairs": pair_columns(evaluation),
         "teachers": teacher_columns(evaluation),
     }
     page = fill_page(
@@ -45,23 +43,18 @@ def write_evaluation_page(evaluation: Evaluation, path: Path) -> None:
         headline=headline(evaluation),
         sentences=sentences(evaluation),
         reliability=_reliability(evaluation.calibration),
-        matrix=_matrix(evaluation),
-        outputs_word=evaluation.task.outputs_word.capitalize(),
+        shares=class_bars(evaluation.classes, word=task.outputs_word)
+        if evaluation.classes
+        else None,
+        matrix=None if matrix is None else matrix_view(matrix, task.names),
+        pairs=None if matrix is None or task.outputs == 2 else pair_table(matrix, task.names),
+        outputs_word=task.outputs_word.capitalize(),
         about_metrics=f"Intervals hold 95 % of {evaluation.draws:,} draws of the rows with replacement: what "
         "other rows of the same kind would change, not what another training would.",
         **{name: as_table(content) if content else None for name, content in tables.items()},
     )
     with writing_to(path, name="the page", advice="choose another path (--out)"):
         write_atomically(path, page)
-
-
-def _matrix(evaluation: Evaluation) -> Table | None:
-    matrix, names = evaluation.confusion, evaluation.task.names
-    if matrix is None or len(names) > MATRIX:
-        return None
-    counts = [[f"{int(count):,}" for count in row] for row in matrix]
-    rows = tuple((name, *cells) for name, cells in zip(names, counts, strict=True))
-    return Table(head=("Class", *names), rows=rows, numbers=len(names))
 
 
 def _reliability(calibration: Calibration | None) -> Plot | None:
