@@ -103,7 +103,8 @@ def _hub() -> str:
 
 
 def _devices() -> str:
-    devices = [f"cpu ({torch.get_num_threads()} threads)"]
+    count = torch.get_num_threads()
+    devices = [f"cpu ({count} thread{'' if count == 1 else 's'})"]
     if torch.cuda.is_available():
         devices += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     elif torch.accelerator.is_available():
