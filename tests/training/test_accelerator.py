@@ -50,7 +50,11 @@ def test_a_tracker_that_is_not_installed_is_named(monkeypatch):
 
 
 def test_what_results_say_of_the_machine():
-    assert device_name(torch.device("cpu")) == f"cpu, {torch.get_num_threads()} threads"
+    cpu, before = torch.device("cpu"), torch.get_num_threads()
+    for count, words in ((1, "cpu, 1 thread"), (2, "cpu, 2 threads")):
+        torch.set_num_threads(count)
+        assert device_name(cpu) == words
+    torch.set_num_threads(before)
     stated = versions()
     assert stated["python"] == platform.python_version()
     assert stated["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
