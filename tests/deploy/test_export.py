@@ -18,6 +18,8 @@ from tutelage.deploy.onnx_files import write_onnx
 from tutelage.deploy.program_files import write_program
 from tutelage.deploy.saved import SavedRun
 from tutelage.errors import ConfigError, StudentError
+from tutelage.files import without_digest
+from tutelage.results.exports import ExportRecord
 from tutelage.students import open_student
 
 
@@ -108,8 +110,13 @@ def test_smaller_files_are_measured(digit_run, tmp_path):
         assert 0 < one.difference < 1
         assert one.before == pytest.approx(one.after, abs=0.2)
         assert one.agreement > 0.8
+    record = ExportRecord.model_validate(without_digest((tmp_path / "out/export.json").read_text()))
+    assert [one.name for one in record.files] == ["model.onnx", half.file.name, int8.file.name]
+    assert (record.files[0].difference, record.files[2].after) == (done.difference, int8.after)
     again = export(digit_run, out=tmp_path / "out", rows=5)
-    assert {one.name for one in again.folder.iterdir()} == {"model.onnx", "preprocess.json"}
+    assert {one.name for one in again.folder.iterdir()} == {
+        *("model.onnx", "preprocess.json", "export.json"),
+    }
 
 
 def test_programs_of_torch_export(digit_run, labels_run, pictures, tmp_path):

@@ -1,6 +1,7 @@
 """Export of a finished run's student: a file that runs without tutelage, compared with the student."""
 
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from tutelage.errors import ConfigError, DataError, StudentError, TutelageError,
 from tutelage.files import writing_to
 from tutelage.inputs import PairInput, TextInput
 from tutelage.progress import Progress, Silent
+from tutelage.results.exports import ExportedFile, ExportRecord, write_export
 
 __all__ = ["FORMATS", "Export", "Smaller", "export"]
 
@@ -157,6 +159,17 @@ def export(
         ]
         (made / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         _save_tokenizer(saved, made)
+        record = ExportRecord(
+            format=to,
+            takes=form,
+            rows=len(compared),
+            tolerance=allowed,
+            files=(
+                ExportedFile(name=file.name, bytes=file.stat().st_size, difference=difference),
+                *(_recorded(one) for one in smaller),
+            ),
+        )
+        write_export(made, record)
         if folder.is_dir():
             shutil.rmtree(folder)  # an earlier export; none of its files may stay beside these
         shutil.copytree(made, folder)
@@ -256,6 +269,18 @@ def _refuse_folder(folder: Path) -> None:
         return
     if any(folder.iterdir()):
         raise ConfigError(f"{folder} holds other files; choose a new folder, or an empty one")
+
+
+def _recorded(one: Smaller) -> ExportedFile:
+    measured = [None if math.isnan(value) else value for value in (one.before, one.after)]
+    return ExportedFile(
+        name=one.file.name,
+        bytes=one.bytes,
+        difference=one.difference,
+        agreement=one.agreement,
+        before=measured[0],
+        after=measured[1],
+    )
 
 
 def _moved(one: Smaller, folder: Path) -> Smaller:

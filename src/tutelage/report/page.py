@@ -11,6 +11,7 @@ import tomli_w
 from tutelage.errors import DataError
 from tutelage.files import write_atomically, writing_to
 from tutelage.report import facts, plots
+from tutelage.report.exports import exported_files
 from tutelage.report.figures import Plot, plot_of
 from tutelage.report.learning import learning_curve
 from tutelage.report.search import view_of
@@ -169,6 +170,7 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
         teachers=facts.teacher_table(comparison) if one_cell else None,
         sizes=_sizes(comparison) if one_cell else None,
         speed=_speed(comparison) if one_cell else None,
+        exported=exported_files(comparison) if one_cell else None,
         setup=facts.setup(comparison),
         times=facts.time_table(comparison),
         use=_use(comparison),

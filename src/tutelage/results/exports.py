@@ -1,0 +1,100 @@
+"""Exported files of a run's student, and how near they are to it, as ``tutelage export`` leaves them."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tutelage.errors import DataError
+from tutelage.files import with_digest, without_digest, write_atomically, writing_to
+
+__all__ = ["EXPORT", "ExportRecord", "ExportedFile", "read_exports", "write_export"]
+
+EXPORT = "export.json"
+"""File beside the exported ones that says how near they are to the student."""
+SCHEMA_VERSION: Literal[1] = 1
+
+
+class ExportPart(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ExportedFile(ExportPart):
+    """A file made of the student.
+
+    Attributes:
+        name: Its name in the folder.
+        bytes: Its size.
+        difference: Largest difference of an output from the student's.
+        agreement: Share of the compared rows with the same predicted class; None where it was not
+            measured.
+        before: The leading metric of the student on these rows; None where it was not measured.
+        after: The same of this file.
+    """
+
+    name: str
+    bytes: int
+    difference: float
+    agreement: float | None = None
+    before: float | None = None
+    after: float | None = None
+
+
+class ExportRecord(ExportPart):
+    """What one export left, and the rows that it was compared on.
+
+    Attributes:
+        schema_version: Version of this schema.
+        format: ``"onnx"``, ``"torch-export"`` or ``"executorch"``.
+        takes: What is taken of an image: ``"pixels"``, ``"normalized"`` or ``"picture"``.
+        rows: Number of rows.
+        tolerance: The difference that was allowed of the first file.
+        files: The file, then those of lower precision.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    format: str
+    takes: str
+    rows: int
+    tolerance: float
+    files: tuple[ExportedFile, ...]
+
+
+def write_export(folder: Path, record: ExportRecord) -> Path:
+    """Write ``export.json`` to the folder of an export, and return its path.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
+    path = folder / EXPORT
+    with writing_to(path):
+        write_atomically(path, with_digest(json.loads(record.model_dump_json())))
+    return path
+
+
+def read_exports(folder: Path) -> dict[str, ExportRecord]:
+    """Read what lies in the run's folder of exports, by the path of their folders in it.
+
+    Files that are gone are left out, and exports of which nothing is left.
+
+    Args:
+        folder: The run's folder.
+
+    Raises:
+        DataError: If a record is damaged, or of another version.
+    """
+    records = {}
+    for path in sorted(folder.glob(f"exported/*/{EXPORT}")):
+        try:
+            record = ExportRecord.model_validate(without_digest(path.read_bytes()))
+        except (OSError, ValueError, ValidationError) as error:
+            raise DataError(
+                f"{path} is not the record of an export by this version of tutelage: {error}; remove it, or "
+                "run 'tutelage export' again"
+            ) from None
+        there = tuple(one for one in record.files if (path.parent / one.name).is_file())
+        if there:
+            name = path.parent.relative_to(folder).as_posix()
+            records[name] = record.model_copy(update={"files": there})
+    return records
