@@ -186,3 +186,17 @@ def test_correlations_by_method():
         method: pytest.approx(statistics.correlation(probes, each))
         for method, each in values.items()
     }
+
+
+def test_teachers_that_are_not_compared_do_not_part_a_method():
+    """Images and texts have teachers of their own; the mean of a method is over both."""
+    rows = {
+        name: comparison(
+            scores("small", "stl", [0.5]), scores("small", "aft", [score], teachers=(teacher,))
+        )
+        for name, teacher, score in (("pictures", "dino", 0.7), ("texts", "t5", 0.6))
+    }
+    aft = next(one for one in study_of(rows, title="x").methods if one.method == "aft")
+    assert (aft.teachers, aft.absent) == ((), ())
+    assert aft.common.mean == pytest.approx((0.3 / 0.5 + 0.4 / 0.5) / 2)
+    assert aft.common.count == 2

@@ -25,7 +25,7 @@ def test_parts_keep_their_names(tmp_path):
     ]
     assert config.student.source == f"hf:{tmp_path}/RN50"
     assert config.data.params == {"of": "hub:sedrickkeh/snli-ve"}
-    assert (config.train.epochs, config.train.steps) == (None, 8)
+    assert (config.train.epochs, config.train.steps) == (None, 20)
 
 
 def test_settings_on_top(tmp_path):

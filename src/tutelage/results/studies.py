@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -88,7 +88,8 @@ class NormalizedError(StudyPart):
 
     Attributes:
         method: The method's name.
-        teachers: Names of its teachers; empty for a method without teachers.
+        teachers: Names of its teachers; empty for a method without teachers, and where each data set has
+            its own.
         fraction: Share of the training rows.
         common: Over the cells that all methods of this share have; None where there is none.
         own: Over all cells that this method has; None where it has none.
@@ -221,12 +222,16 @@ def read_study(folder: Path) -> Study:
 def normalized_errors(rows: Sequence[StudyRow]) -> Iterator[NormalizedError]:
     """Return the normalized error of each method, set of teachers and share of the rows.
 
+    Where no cell compares sets of teachers, a method's cells are one group although each data set may
+    have teachers of its own, as images and texts must.
+
     Args:
         rows: Rows of a study, or of one student.
     """
+    named = _teachers_to_name(rows)
     groups: dict[tuple[float, str, tuple[str, ...]], dict[Cell, float]] = {}
     for row in rows:
-        errors = groups.setdefault((row.fraction, row.method, row.teachers), {})
+        errors = groups.setdefault((row.fraction, row.method, named(row)), {})
         if row.relative_error is not None:
             errors[row.place] = row.relative_error
     for (fraction, method, teachers), errors in groups.items():
@@ -241,6 +246,18 @@ def normalized_errors(rows: Sequence[StudyRow]) -> Iterator[NormalizedError]:
             own=_mean(errors.values()),
             absent=tuple(cell for cell in everywhere if cell not in errors),
         )
+
+
+def _teachers_to_name(rows: Sequence[StudyRow]) -> Callable[[StudyRow], tuple[str, ...]]:
+    """The teachers by which rows are told apart: none where they are not compared, but differ."""
+    sets: dict[tuple[Cell, str], set[tuple[str, ...]]] = {}
+    by_method: dict[str, set[tuple[str, ...]]] = {}
+    for row in rows:
+        sets.setdefault((row.place, row.method), set()).add(row.teachers)
+        by_method.setdefault(row.method, set()).add(row.teachers)
+    if any(len(teachers) > 1 for teachers in sets.values()):
+        return lambda row: row.teachers
+    return lambda row: row.teachers if len(by_method[row.method]) == 1 else ()
 
 
 def _noise(runs: Sequence[Run]) -> int:
@@ -258,7 +275,9 @@ def _weights(runs: Sequence[Run]) -> dict[str, tuple[float, ...]]:
     shares: dict[str, list[Tensor]] = {}
     for run in runs:
         for teacher, rho in run.rho.items():
-            if rho.ndim == 1:
+            if rho.ndim == 1 and float(rho.min()) < float(
+                rho.max()
+            ):  # those of an identity are not learned
                 counts = torch.histc(rho.float(), bins=BINS, min=0.0, max=1.0)
                 shares.setdefault(teacher, []).append(counts / len(rho))
     return {teacher: tuple(torch.stack(each).mean(0).tolist()) for teacher, each in shares.items()}

@@ -20,9 +20,9 @@ SETTINGS: dict[str, Any] = {
         "batch_size": 32,
         "checkpoint_every": 0,
         "device": "cpu",
-        "lr": 1e-3,
+        "lr": 3e-3,
         "patience": 1.0,
-        "steps": 8,
+        "steps": 20,
         "warmup": 0,
         "whole_epochs": False,
         "workers": 0,
@@ -32,7 +32,7 @@ SETTINGS: dict[str, Any] = {
     "cache": {"workers": 0},
     "output": {"examples": 0},
 }
-"""What is set for every experiment at this scale."""
+"""What is set for every experiment at this scale, whatever the rates of single students."""
 
 
 def tiny_experiment(
@@ -103,7 +103,7 @@ def _teacher(teacher: TeacherConfig, folder: Path, mistakes: list[str]) -> dict[
 
 
 def _student(student: StudentConfig, folder: Path, mistakes: list[str]) -> dict[str, Any]:
-    table = student.model_dump(mode="json", exclude_none=True)
+    table = student.model_dump(mode="json", exclude_none=True, exclude={"lr"})
     towers = student.source.split("+")
     if len(towers) == 2:
         return table | _towers(towers, student.params, folder, mistakes)

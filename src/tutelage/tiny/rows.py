@@ -29,8 +29,8 @@ def vocabulary() -> tuple[str, ...]:
 def stand_in(of: str, rows: int = TRAIN_ROWS) -> dict[str, Dataset]:
     """Return rows in place of those of a data set of the hub, the same ones each time.
 
-    A picture is the pattern of its class under noise; of the 12 words of a text, half are of the 4
-    that its class prefers, so that there is something to learn, but not everything.
+    A picture is the pattern of its class under noise; of the 12 words of a text, a quarter are of the
+    4 that its class prefers, so that there is something to learn, but not everything.
 
     Args:
         of: The data string that they stand in for.
@@ -58,15 +58,17 @@ def picture(label: int, draw: np.random.Generator) -> UInt8[np.ndarray, "32 32 3
     """Return a picture of a class: its 4 x 4 patches of color, and noise."""
     pattern = np.random.default_rng(label).uniform(40, 215, (4, 4, 3))
     pixels = np.kron(pattern, np.ones((SIDE // 4, SIDE // 4, 1)))
-    noisy = pixels + draw.normal(0, 40, pixels.shape)
+    noisy = pixels + draw.normal(0, 60, pixels.shape)
     return noisy.clip(0, 255).astype(np.uint8)
 
 
 def sentence(label: int, draw: np.random.Generator, *, words: int = 12) -> str:
-    """Return a sentence of invented words, half of them from those that its class prefers."""
+    """Return a sentence of invented words, a quarter of them from those that its class prefers."""
     preferred = np.random.default_rng(label).permutation(len(WORDS))[:4]
     chosen = np.where(
-        draw.random(words) < 0.5, draw.choice(preferred, words), draw.integers(0, len(WORDS), words)
+        draw.random(words) < 0.25,
+        draw.choice(preferred, words),
+        draw.integers(0, len(WORDS), words),
     )
     return " ".join(WORDS[number] for number in chosen)
 
