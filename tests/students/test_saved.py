@@ -153,15 +153,16 @@ def test_the_same_to_the_bit(kind, begin, tmp_path, monkeypatch):
     shutil.rmtree(mine)
 
     torch.manual_seed(5)
-    again = open_saved(
-        tmp_path / "a #1+b" / "student",
-        source,
-        output_names=CLASSES,
-        task="single-label",
-        params=options.get("params", {}),
-        model_input=options.get("model_input"),
-        tap=student.tap.path,
-    )
+    with torch.inference_mode():  # as a caller may be in, too
+        again = open_saved(
+            tmp_path / "a #1+b" / "student",
+            source,
+            output_names=CLASSES,
+            task="single-label",
+            params=options.get("params", {}),
+            model_input=options.get("model_input"),
+            tap=student.tap.path,
+        )
     assert torch.initial_seed() == 5
     assert torch.equal(torch.rand(3), torch.rand(3, generator=torch.Generator().manual_seed(5)))
     assert not again.model.training

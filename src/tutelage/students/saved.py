@@ -55,7 +55,8 @@ def open_saved(
         ConfigError: If a factory cannot be imported.
     """
     outputs: dict[str, Any] = {"output_names": output_names}
-    with torch.random.fork_rng(devices=[]):
+    # A head is found by gradients, so none of this may be in inference mode.
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
         if (pair := _pair(folder, source, params=params, model_input=model_input)) is not None:
             student: Student = PairStudent(pair, **outputs)
             _load_state(student.model.head, folder / "head.safetensors", of=source)  # type: ignore[arg-type]
