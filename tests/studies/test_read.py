@@ -24,8 +24,8 @@ def experiments(name):
 
 def test_there_is_one_for_each_figure_and_table():
     assert NAMES == [
-        "fig2a", "fig2c", "fig3", "fig4a", "fig5", "fig6a", "fig6b", "fig7", "scarce", "table1",
-        "table3",
+        "fig1b", "fig2a", "fig2c", "fig3", "fig4a", "fig5", "fig6a", "fig6b", "fig7", "scarce",
+        "table1", "table3",
     ]  # fmt: skip
 
 
@@ -59,6 +59,11 @@ def test_the_paper_where_it_is_known():
     language = experiments("fig4a")
     assert len(language) == 8
     assert len(language["rte"].compare.students) == 2
+    both = experiments("fig1b")
+    for name, config in (vision | language).items():
+        for part in ("data", "teachers", "train", "compare", "tune", "transfer"):
+            assert getattr(both[name], part) == getattr(config, part)
+    assert len(both) == 14
     scarce = experiments("scarce")
     assert scarce["cifar100"].data.limit_per_class == 10
     assert scarce["boolq"].data.limit_per_class == 100

@@ -92,3 +92,35 @@ def test_studies_that_there_are_not(command):
     code, _, err = command("study", "none.toml")
     assert code == 2
     assert "no config file none.toml" in err
+
+
+def test_the_tiny_scale(command, tmp_path):
+    """A study of the hub's data and models, offline; its folder is not that of the full scale."""
+    (tmp_path / "rte.toml").write_text(
+        """
+title = "RTE"
+data = ["recipe:rte"]
+
+[experiment]
+teachers = [{ source = "hf:google/flan-t5-large" }]
+student = { source = "hf:prajjwal1/bert-small", params = { model_type = "bert" } }
+
+[experiment.compare]
+methods = ["stl", "aft"]
+tune = false
+
+[tiny.compare]
+seeds = 1
+"""
+    )
+    code, out, err = command("study", "rte.toml", "--scale", "tiny")
+    assert code == 0, err
+    assert err.startswith("TINY SCALE")
+    assert "its numbers mean nothing" in out
+    study = read_study(tmp_path / "runs/rte-tiny")
+    assert (study.scale, study.data) == ("tiny", ("rte",))
+    assert [row.method for row in study.rows] == ["stl", "aft"]
+    assert study.rows[1].teachers == ("flan-t5-large",)
+    code, _, err = command("study", "rte.toml", "--out", "runs/rte-tiny")
+    assert code == 2
+    assert "holds another study" in err
