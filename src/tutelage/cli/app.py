@@ -388,10 +388,12 @@ def study(
 def list_(
     what: Annotated[
         str | None,
-        typer.Argument(help="methods, recipes, studies, schemes or families", metavar="TOPIC"),
+        typer.Argument(
+            help="methods, recipes, studies, models, schemes or families", metavar="TOPIC"
+        ),
     ] = None,
 ) -> None:
-    """List methods, recipes, studies, source strings and model families."""
+    """List methods, recipes, studies, the paper's models, source strings and model families."""
     from tutelage.cli.listing import print_listing
 
     print_listing(what, console=out)

@@ -1,4 +1,4 @@
-"""``tutelage list``: methods, recipes, studies, source strings and model families."""
+"""``tutelage list``: methods, recipes, studies, the paper's models, source strings and model families."""
 
 from collections.abc import Callable
 
@@ -12,13 +12,13 @@ from tutelage.regularizers.catalogue import METHODS, PROBE
 from tutelage.report import print_table
 from tutelage.students import PAIR_STUDENTS, STUDENTS
 from tutelage.studies import SCHEME as STUDY
-from tutelage.studies import studies
+from tutelage.studies import paper_models, studies
 from tutelage.tasks.soft_labels import SoftLabels
 from tutelage.teachers import TEACHERS
 
 __all__ = ["print_listing"]
 
-TOPICS = ("methods", "recipes", "studies", "schemes", "families")
+TOPICS = ("methods", "recipes", "studies", "models", "schemes", "families")
 
 
 def print_listing(what: str | None, console: Console) -> None:
@@ -35,6 +35,7 @@ def print_listing(what: str | None, console: Console) -> None:
         "methods": _methods,
         "recipes": _recipes,
         "studies": _studies,
+        "models": _models,
         "schemes": _schemes,
     }
     for topic in TOPICS if what is None else (what,):
@@ -75,6 +76,13 @@ def _studies() -> Table:
     table = _table("studies", "name", "what it repeats")
     for name, title in studies().items():
         table.add_row(f"{STUDY}{name}", title)
+    return table
+
+
+def _models() -> Table:
+    table = _table("models of the paper", "source", "role", "studies")
+    for model in paper_models():
+        table.add_row(model.source, model.role, " ".join(model.studies))
     return table
 
 
