@@ -26,7 +26,7 @@ def test_family(module):
         whole = timm.create_model(name)
     assert type(small) is type(whole)
     assert sum(p.numel() for p in small.parameters()) < 300_000
-    assert small(torch.zeros(2, 3, 32, 32)).shape == (2, 3)
+    assert small.eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 3)
 
 
 def test_weights_are_those_of_the_name():

@@ -84,16 +84,19 @@ def study_notes(study: Study) -> list[str]:
         f"{name} is missing, since nothing could be finished: {why}"
         for name, why in study.missing.items()
     ]
+    absent: dict[tuple[Cell, ...], list[str]] = {}
     for one in study.methods:
         if one.absent:
-            notes.append(
-                f"{method_title(one)} has no relative error on {_named(one.absent)}; they are left out of "
-                "the mean of all methods."
-            )
+            absent.setdefault(one.absent, []).append(method_title(one))
+    notes += [
+        f"{_listed(methods)} {'has' if len(methods) == 1 else 'have'} no relative error on "
+        f"{_listed(list(map(cell_title, lacking)))}, left out of the mean of all methods."
+        for lacking, methods in absent.items()
+    ]
     if study.perfect:
+        cells = _listed(list(map(cell_title, study.perfect)))
         notes.append(
-            f"Standard fine-tuning makes no error on {_named(study.perfect)}, so nothing is relative to it "
-            "there."
+            f"Standard fine-tuning makes no error on {cells}, so nothing is relative to it there."
         )
     return notes
 
@@ -129,7 +132,6 @@ def _count(one: NormalizedError) -> str:
     return str(one.common.count) if one.common else "0"
 
 
-def _named(cells: Sequence[Cell]) -> str:
-    named = "; ".join(map(cell_title, cells[:MOST_NAMED]))
-    more = len(cells) - MOST_NAMED
-    return f"{named} and {more} more" if more > 0 else named
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return "; ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

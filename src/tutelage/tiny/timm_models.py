@@ -25,7 +25,7 @@ SMALL: dict[str, Callable[..., nn.Module]] = {
     "convnext": partial(ConvNeXt, depths=(1, 1, 1, 1), dims=(8, 8, 16, 32)),
     "mlp_mixer": partial(MlpMixer, img_size=32, patch_size=8, num_blocks=2, embed_dim=32),
     "resnet": partial(ResNet, Bottleneck, (1, 1, 1, 1), channels=(8, 8, 16, 16)),
-    "resnetv2": partial(ResNetV2, (1, 1, 1, 1), channels=(128, 128, 128, 128), stem_chs=32),
+    "resnetv2": partial(ResNetV2, (1, 1, 1, 1), channels=(128, 128, 128, 256), stem_chs=32),
     "vision_transformer": partial(
         VisionTransformer, img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=2
     ),
