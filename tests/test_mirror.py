@@ -19,6 +19,7 @@ ELSEWHERE: dict[str, str] = {
     "cli/auto.py": "sweeps/test_auto.py",
     "cli/cache.py": "test_cli.py",
     "cli/check.py": "test_check.py",
+    "cli/choose.py": "test_cli.py sweeps/test_compare.py",
     "cli/compare.py": "sweeps/test_compare.py",
     "cli/doctor.py": "test_cli.py",
     "cli/evaluate.py": "deploy/test_evaluate.py",

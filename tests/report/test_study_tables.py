@@ -97,20 +97,6 @@ def test_numbers_at_the_tiny_scale_are_said_to_mean_nothing(study):
     assert "mean nothing else" in study_page(tiny)
 
 
-def test_seconds_of_an_epoch_are_in_the_table_that_they_are_drawn_from(study):
-    timed = tuple(
-        row.model_copy(update={"epoch_seconds": sample_mean([1.0, 3.0])}) for row in study.rows
-    )
-    one = study.model_copy(update={"figures": ("epochs",), "rows": timed})
-    columns = {column.head: column.cells for column in study_columns(one)}
-    assert {cell.split() == ["2.000", "±", "1.000"] for cell in columns["seconds an epoch"]} == {
-        True
-    }
-    assert study_csv(one).splitlines()[0].endswith("seconds_an_epoch")
-    assert study_csv(one).splitlines()[1].endswith(",2.0")
-    assert "seconds an epoch" not in {column.head for column in study_columns(study)}
-
-
 def test_texts(study):
     text = study_markdown(study)
     assert text.startswith("# Two \\| sets\n")

@@ -3,13 +3,14 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.text import Text
 
 from tutelage import __version__
 from tutelage.cli.cache import cache_app
+from tutelage.cli.choose import add_choose_verbs
 from tutelage.cli.console import err, out
 from tutelage.cli.encoding import print_to_any_terminal, refuse_paths_that_are_no_text
 from tutelage.cli.interrupt import interruptible
@@ -18,7 +19,6 @@ from tutelage.cli.options import (
     DataArgument,
     DataOption,
     JobsOption,
-    MethodsOption,
     OutOption,
     SetOption,
     StudentOption,
@@ -34,7 +34,7 @@ from tutelage.files import is_of_the_disk
 
 __all__ = ["app", "main"]
 
-DO, CHOOSE, LOOK, KEEP = "Do the job", "Choose", "Look", "Keep house"
+DO, LOOK, KEEP = "Do the job", "Look", "Keep house"
 
 app = typer.Typer(
     cls=Group,
@@ -212,191 +212,7 @@ def extract(
         extract_all(given, dry_run=dry_run, console=out, progress=for_console(err))
 
 
-@app.command(cls=Command, rich_help_panel=CHOOSE)
-def rank(
-    config: ConfigFile = None,
-    data: DataOption = None,
-    student: StudentOption = None,
-    teacher: TeacherOption = None,
-    settings: SetOption = None,
-) -> None:
-    """Rank teachers and estimate whether transfer will help, before training."""
-    from tutelage.cli.rank import print_ranking
-    from tutelage.sweeps.rank import rank as rank_teachers
-
-    resolved = resolved_config(
-        config, data=data, student=student, teacher=teacher, settings=settings
-    )
-    with interruptible():
-        print_ranking(rank_teachers(resolved, progress=for_console(err)), console=out)
-
-
-@app.command(cls=Command, rich_help_panel=CHOOSE)
-def probe(
-    config: ConfigFile = None,
-    data: DataOption = None,
-    teacher: TeacherOption = None,
-    weighted: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Folder of a run: also probe the features under its learned weights; repeat it for the "
-            "mean over several",
-            metavar="FOLDER",
-        ),
-    ] = None,
-    picture: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", help="With --weighted: draw the probes, as SVG, PDF and PNG", metavar="FILE"
-        ),
-    ] = None,
-    settings: SetOption = None,
-) -> None:
-    """Fit linear probes on the teachers' features and score them on the evaluated rows."""
-    from tutelage.cli.probe import probe_and_print
-
-    resolved = resolved_config(config, data=data, teacher=teacher, settings=settings)
-    with interruptible():
-        probe_and_print(
-            resolved,
-            weighted=weighted or (),
-            out=picture,
-            console=out,
-            progress=for_console(err),
-        )
-
-
-@app.command(cls=Command, rich_help_panel=CHOOSE)
-def tune(
-    config: ConfigFile = None,
-    data: DataOption = None,
-    student: StudentOption = None,
-    teacher: TeacherOption = None,
-    methods: MethodsOption = None,
-    out_dir: OutOption = None,
-    jobs: JobsOption = 1,
-    settings: SetOption = None,
-) -> None:
-    """Choose beta and other settings on a hold-out, then train on all training rows.
-
-    The config's section "tune" lists what is tried.
-    """
-    from tutelage.cli.tune import tune_and_print
-
-    resolved = resolved_config(
-        config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
-    )
-    with interruptible(several=resolved.output.dir):
-        tune_and_print(resolved, methods=methods, jobs=jobs, console=out, progress=for_console(err))
-
-
-@app.command(cls=Command, rich_help_panel=CHOOSE)
-def compare(
-    config: ConfigFile = None,
-    data: DataOption = None,
-    student: StudentOption = None,
-    teacher: TeacherOption = None,
-    methods: MethodsOption = None,
-    seeds: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Runs of each combination, counted from the config's seed", metavar="N"
-        ),
-    ] = None,
-    choose: Annotated[
-        bool | None,
-        typer.Option(
-            "--tune", help="Choose each method's settings on a hold-out first (section tune)"
-        ),
-    ] = None,
-    out_dir: OutOption = None,
-    jobs: JobsOption = 1,
-    settings: SetOption = None,
-) -> None:
-    """Train several methods over several seeds and put them in one table.
-
-    The config's section "compare" adds students, teacher sets and shares of the rows.
-
-    Ends with status 1 if runs failed. Repeat the command to continue an interrupted comparison.
-    """
-    from tutelage.cli.compare import compare_and_print
-
-    resolved = resolved_config(
-        config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
-    )
-    with interruptible(several=resolved.output.dir):
-        passed = compare_and_print(
-            resolved,
-            methods=methods,
-            seeds=seeds,
-            tune=choose,
-            jobs=jobs,
-            console=out,
-            progress=for_console(err),
-        )
-    if not passed:
-        raise typer.Exit(1)
-
-
-@app.command(cls=Command, rich_help_panel=CHOOSE)
-def study(
-    place: Annotated[
-        str,
-        typer.Argument(
-            help="A study's file, or paper:NAME; 'tutelage list studies' lists these",
-            metavar="STUDY",
-        ),
-    ],
-    out_dir: Annotated[
-        Path | None,
-        typer.Option("--out", help="Folder of the study; by default runs/NAME", metavar="FOLDER"),
-    ] = None,
-    seeds: Annotated[
-        int | None,
-        typer.Option(min=1, help="Runs of each combination, in place of the study's", metavar="N"),
-    ] = None,
-    scale: Annotated[
-        Literal["full", "tiny"],
-        typer.Option(
-            help="'tiny' puts small random models and generated rows in place of the study's, to try "
-            "it in minutes on a CPU, offline; its numbers mean nothing"
-        ),
-    ] = "full",
-    jobs: JobsOption = 1,
-) -> None:
-    """Compare methods on several data sets: each method's error over all of them, and its picture.
-
-    Ends with status 1 if runs failed. Repeat the command to continue an interrupted study.
-    """
-    from tutelage.cli.study import default_folder, study_and_print
-
-    with interruptible(several=out_dir or default_folder(place, scale=scale)):
-        passed = study_and_print(
-            place,
-            out=out_dir,
-            seeds=seeds,
-            scale=scale,
-            jobs=jobs,
-            console=out,
-            progress=for_console(err),
-        )
-    if not passed:
-        raise typer.Exit(1)
-
-
-@app.command(cls=Command, name="list", rich_help_panel=CHOOSE)
-def list_(
-    what: Annotated[
-        str | None,
-        typer.Argument(
-            help="methods, recipes, studies, models, schemes or families", metavar="TOPIC"
-        ),
-    ] = None,
-) -> None:
-    """List methods, recipes, studies, the paper's models, source strings and model families."""
-    from tutelage.cli.listing import print_listing
-
-    print_listing(what, console=out)
+add_choose_verbs(app)
 
 
 @app.command(cls=Command, rich_help_panel=LOOK)
