@@ -1,5 +1,6 @@
 """Tables, pictures and page of a study say what is there and what is not."""
 
+import csv
 import re
 
 import pytest
@@ -95,6 +96,19 @@ def test_numbers_at_the_tiny_scale_are_said_to_mean_nothing(study):
     tiny = study.model_copy(update={"scale": "tiny"})
     assert "mean nothing else" in study_notes(tiny)[0]
     assert "mean nothing else" in study_page(tiny)
+
+
+def test_seconds_of_an_epoch_are_in_the_table_that_they_are_drawn_from(study):
+    timed = tuple(
+        row.model_copy(update={"epoch_seconds": sample_mean([1.0, 3.0])}) for row in study.rows
+    )
+    one = study.model_copy(update={"figures": ("epochs",), "rows": timed})
+    columns = {column.head: column.cells for column in study_columns(one)}
+    for cell in columns["seconds an epoch"]:
+        assert cell.split() == ["2.000", "±", "1.000"]
+    lines = list(csv.DictReader(study_csv(one).splitlines()))
+    assert {line["seconds_an_epoch"] for line in lines} == {"2.0"}
+    assert "seconds an epoch" not in {column.head for column in study_columns(study)}
 
 
 def test_texts(study):
