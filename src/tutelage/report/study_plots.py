@@ -21,6 +21,7 @@ from tutelage.report.study_axes import (
 from tutelage.report.study_groups import by_noise, by_student, by_teachers, epochs, weights
 from tutelage.report.study_tables import cell_title, method_title
 from tutelage.report.style import PAGE, Palette, figure
+from tutelage.report.units import MINUS
 from tutelage.results.statistics import SampleMean, sample_mean
 from tutelage.results.studies import Cell, Study, StudyRow
 
@@ -107,10 +108,7 @@ def _against_probe(study: Study, palette: Palette) -> Figure | None:
     known = study.correlations
     legend(
         axes,
-        {
-            f"{label}, r = {known[method]:.2f}" if method in known else label: method
-            for label, method in names.items()
-        },
+        {f"{label}{_correlation(known.get(method))}": method for label, method in names.items()},
         palette,
     )
     than = ", above its mean" if len(cells) > 1 else ""
@@ -175,6 +173,10 @@ def _line_title(
 ) -> str:
     several = len({names for other, names in lines if other == method}) > 1
     return label_of(method) + (f", {'+'.join(teachers)}" if several else "")
+
+
+def _correlation(known: float | None) -> str:
+    return "" if known is None else f", r = {known:.2f}".replace("-", MINUS)
 
 
 def _middle(rows: Sequence[StudyRow]) -> tuple[float, float]:

@@ -40,7 +40,11 @@ def study_columns(study: Study, rows: Sequence[StudyRow] | None = None) -> list[
         rows: Some of its rows; all by default.
     """
     given = study.rows if rows is None else rows
-    return row_columns(given, COLUMNS, metrics=[row.metric for row in given])
+    columns = row_columns(given, COLUMNS, metrics=[row.metric for row in given])
+    if "epochs" in study.figures and any(row.epoch_seconds for row in given):
+        seconds = tuple(three(row.epoch_seconds) for row in given)
+        columns.append(Column("seconds an epoch", seconds))
+    return columns
 
 
 def normalized_columns(study: Study) -> list[Column]:
@@ -110,7 +114,12 @@ def study_markdown(study: Study) -> str:
 
 def study_csv(study: Study) -> str:
     """Return a line a row, with every digit; cells without a value are empty."""
-    lines = [{"data": row.data} | csv_line(row, row.metric) for row in study.rows]
+    lines = [
+        {"data": row.data}
+        | csv_line(row, row.metric)
+        | {"seconds_an_epoch": row.epoch_seconds and row.epoch_seconds.mean}
+        for row in study.rows
+    ]
     heads = list(dict.fromkeys(head for line in lines for head in line))
     return spreadsheet_text(heads, [{head: line.get(head) for head in heads} for line in lines])
 
