@@ -1,6 +1,7 @@
 """ExecuTorch programs of students: for phones and small devices, run on the CPU by XNNPACK."""
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -11,22 +12,24 @@ from tutelage.deploy.graph import StudentGraph
 from tutelage.deploy.quiet import quietly
 from tutelage.errors import MissingExtraError, StudentError, first_line
 
-try:
-    with quietly():
-        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-        from executorch.exir import to_edge_transform_and_lower
-        from executorch.runtime import Runtime
-except ImportError as error:
-    raise MissingExtraError(
-        "executorch", extra="executorch", purpose="tutelage export --to executorch"
-    ) from error
-
-__all__ = ["MOST_ROWS", "ExecutorchFile", "write_executorch"]
+__all__ = ["MOST_ROWS", "ExecutorchFile", "refuse_without_executorch", "write_executorch"]
 
 MOST_ROWS = 32
 """Rows that a program takes at most: its memory is planned when it is written."""
 TRACED_ROWS = 17
 """Rows to trace with. With fewer than 16, PyTorch may bound the rows of convolutions by 15."""
+
+
+def refuse_without_executorch() -> None:
+    """Refuse to go on where the package is not installed.
+
+    Raises:
+        MissingExtraError: If it is not.
+    """
+    if find_spec("executorch") is None:
+        raise MissingExtraError(
+            "executorch", extra="executorch", purpose="tutelage export --to executorch"
+        )
 
 
 def write_executorch(graph: StudentGraph, path: Path) -> None:
@@ -42,6 +45,9 @@ def write_executorch(graph: StudentGraph, path: Path) -> None:
     Raises:
         StudentError: If the model has an operation that cannot be exported.
     """
+    with quietly():
+        from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+        from executorch.exir import to_edge_transform_and_lower
     try:
         with quietly(), torch.no_grad():
             program = torch.export.export(
@@ -64,6 +70,8 @@ class ExecutorchFile:
     """
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
+        with quietly():
+            from executorch.runtime import Runtime
         self._program = Runtime.get().load_program(path)  # the method needs it
         self._method = self._program.load_method("forward")
         self._names = names

@@ -242,8 +242,9 @@ def _most_rows(to: Format, form: Form) -> int | None:
         raise ConfigError(
             "--to executorch plans its memory for one size of pictures; choose --input pixels"
         )
-    from tutelage.deploy.executorch_files import MOST_ROWS
+    from tutelage.deploy.executorch_files import MOST_ROWS, refuse_without_executorch
 
+    refuse_without_executorch()
     return MOST_ROWS
 
 
