@@ -111,7 +111,7 @@ def test_a_budget_that_is_used_up_ends_with_the_best_so_far(table, command, tmp_
     status, _, told = command("train", config, "--budget", "6")
     assert status == 2
     assert "--budget and --jobs are for --auto" in told
-    choice = auto(with_(table, f"output.dir={tmp_path / 'time'}"), budget="3s")
+    choice = auto(with_(table, f"output.dir={tmp_path / 'time'}"), budget="1s")
     assert choice.spent.used_up
     assert choice.tried[0].method == "stl"
     assert choice.result.method == choice.named(choice.chosen).method
