@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tutelage.deploy.export_errors import cannot_export
 from tutelage.deploy.graph import StudentGraph
+from tutelage.deploy.traces import strip_onnx
 from tutelage.errors import MissingExtraError
 
 try:
@@ -171,4 +172,5 @@ def _write(
     texts = dict(raw or {}) | {key: json.dumps(value) for key, value in about.items()}
     onnx.helper.set_model_props(model, texts)
     model.producer_name = "tutelage"
+    strip_onnx(model)
     onnx.save(model, path)

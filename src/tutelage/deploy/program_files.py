@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tutelage.deploy.export_errors import cannot_export
 from tutelage.deploy.graph import StudentGraph
+from tutelage.deploy.traces import strip_program
 from tutelage.errors import StudentError, first_line
 
 __all__ = ["ProgramFile", "write_program"]
@@ -36,6 +37,7 @@ def write_program(
             program = torch.export.export(
                 graph, tuple(example.values()), dynamic_shapes=(graph.dynamic,)
             )
+            strip_program(program)
             torch.export.save(program, path, extra_files={"preprocess.json": json.dumps(about)})
     except Exception as error:  # noqa: BLE001 - the exporter raises errors of any type
         raise cannot_export(graph.model, error, to="torch-export") from None
