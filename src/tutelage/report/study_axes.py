@@ -1,4 +1,4 @@
-"""Parts of a study's pictures: legends, points, labels of rows and axes."""
+"""Parts of pictures with a line for each row: legends, points, labels of rows and axes."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,8 +10,10 @@ from tutelage.report.plots import clipped
 from tutelage.report.style import FONT, Palette
 from tutelage.results.statistics import SampleMean
 from tutelage.results.studies import Study, StudyRow
+from tutelage.tasks import Metric
 
 __all__ = [
+    "LINE",
     "LONGEST",
     "legend",
     "marker_of",
@@ -23,6 +25,8 @@ __all__ = [
     "written_names",
 ]
 
+LINE = 44
+"""Height of a row in CSS pixels."""
 LONGEST = 46
 TITLE_ABOVE = 0.4
 
@@ -66,14 +70,16 @@ def legend(axes: Axes, methods: Mapping[str, str], palette: Palette) -> None:
     )
 
 
-def point(axes: Axes, row: StudyRow, place: float, palette: Palette) -> None:
-    """A score with a standard error to both sides, in a horizontal line."""
-    assert row.score is not None
-    factor, color = row.metric.display_factor, palette.method(row.method)
-    mean, error = factor * row.score.mean, factor * (row.score.error or 0.0)
+def point(
+    axes: Axes, score: SampleMean, place: float, palette: Palette, *, metric: Metric, method: str
+) -> None:
+    """A score with a standard error to both sides, in a horizontal line, in the method's color."""
+    factor, color = metric.display_factor, palette.method(method)
+    mean, error = factor * score.mean, factor * (score.error or 0.0)
     axes.plot([mean - error, mean + error], [place, place], color=color, lw=1.6)
-    marker = marker_of(row.method)
-    axes.plot([mean], [place], marker, color=color, markersize=6, mec=palette.paper, mew=0.8)
+    axes.plot(
+        [mean], [place], marker_of(method), color=color, markersize=6, mec=palette.paper, mew=0.8
+    )
 
 
 def whisker(axes: Axes, mean: SampleMean, place: float, *, color: str) -> None:

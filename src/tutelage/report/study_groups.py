@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from tutelage.regularizers.catalogue import BASELINE, label_of
 from tutelage.report.plots import clipped, ticks
 from tutelage.report.study_axes import (
+    LINE,
     LONGEST,
     legend,
     marker_of,
@@ -126,7 +127,7 @@ def epochs(study: Study, palette: Palette) -> Figure | None:
     if not rows:
         return None
     several = len({row.place for row in rows}) > 1
-    drawing, axes = figure(height=52 + 44 * len(rows), palette=palette)
+    drawing, axes = figure(height=52 + LINE * len(rows), palette=palette)
     for number, row in enumerate(rows):
         assert row.epoch_seconds is not None
         color = palette.method(row.method)

@@ -9,6 +9,7 @@ from tutelage.config.study import Figure as Kind
 from tutelage.regularizers.catalogue import label_of
 from tutelage.report.plots import ticks
 from tutelage.report.study_axes import (
+    LINE,
     legend,
     marker_of,
     point,
@@ -26,9 +27,6 @@ from tutelage.results.statistics import SampleMean, sample_mean
 from tutelage.results.studies import Cell, Study, StudyRow
 
 __all__ = ["FIGURES", "study_plot"]
-
-LINE = 44
-"""Height of a row in CSS pixels."""
 
 
 def study_plot(study: Study, kind: Kind, *, palette: Palette = PAGE) -> Figure | None:
@@ -69,7 +67,9 @@ def _scores(study: Study, palette: Palette) -> Figure | None:
         rows = [row for row in study.rows if row.place == cell and row.score is not None]
         for level, row in enumerate(rows):
             shift = 0.16 - 0.36 * level / max(len(rows) - 1, 1)
-            point(axes, row, -place + shift, palette)
+            assert row.score is not None
+            at = -place + shift
+            point(axes, row.score, at, palette, metric=row.metric, method=row.method)
     legend(axes, methods, palette)
     axes.set_ylim(-len(cells) + 0.6, 0.75)
     axes.set_yticks([])

@@ -3,21 +3,25 @@
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from tutelage.experiment.probe import ProbeResult
-from tutelage.report.plots import clipped, ticks
-from tutelage.report.style import FONT, PAGE, Palette, figure
+from tutelage.regularizers.catalogue import BASELINE
+from tutelage.report.plots import ticks
+from tutelage.report.study_axes import LINE, legend, point, row_title
+from tutelage.report.style import PAGE, Palette, figure
 from tutelage.report.units import metric_axis
+from tutelage.results.statistics import SampleMean
 
 __all__ = ["weighted_plot"]
 
-LINE = 44
-LONGEST = 46
+METHODS = {False: BASELINE, True: "aft"}
+"""Methods whose colors stand for features as they are, and under weights."""
 
 
 def weighted_plot(probes: Sequence[ProbeResult], *, palette: Palette = PAGE) -> Figure:
-    """A line for each set of teachers: its probe, and that under learned weights with its error.
+    """A line for each set of teachers: its probe, and the mean over runs of that under their weights.
+
+    Lines to both sides are the standard error over runs.
 
     Args:
         probes: Of each set of teachers one as it is, and one under weights.
@@ -25,33 +29,27 @@ def weighted_plot(probes: Sequence[ProbeResult], *, palette: Palette = PAGE) -> 
     """
     sets = list(dict.fromkeys(one.teachers for one in probes))
     drawing, axes = figure(height=100 + LINE * len(sets), palette=palette)
-    colors = {False: palette.method("stl"), True: palette.method("aft")}
     for place, names in enumerate(sets):
-        axes.annotate(
-            clipped(" + ".join(names), LONGEST),
-            (0, -place + 0.4),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            color=palette.ink,
-            fontsize=FONT,
-        )
+        row_title(axes, " + ".join(names), -place, palette)
         for one in (one for one in probes if one.teachers == names):
-            factor, level = one.metric.display_factor, -place - 0.14 * one.weighted + 0.08
-            mean, color = factor * one.score, colors[one.weighted]
-            if one.error is not None and (one.runs > 1 or not one.weighted):
-                error = factor * one.error
-                axes.plot([mean - error, mean + error], [level, level], color=color, lw=1.6)
-            axes.plot([mean], [level], "o", color=color, markersize=6.5, mec=palette.paper, mew=0.8)
-    handles = [
-        Line2D([], [], marker="o", ls="", color=colors[weighted], label=label)
-        for weighted, label in ((False, "features as they are"), (True, "under learned weights ρ"))
-    ]
-    axes.figure.legend(
-        handles=handles,
-        loc="outside lower left",
-        frameon=False,
-        fontsize=FONT - 1,
-        labelcolor=palette.ink,
+            over_runs = one.error if one.runs > 1 else None
+            point(
+                axes,
+                SampleMean(one.score, over_runs, one.runs),
+                -place - 0.14 * one.weighted + 0.08,
+                palette,
+                metric=one.metric,
+                method=METHODS[one.weighted],
+            )
+    runs = max(one.runs for one in probes)
+    several = f", mean of {runs} runs" if runs > 1 else ""
+    legend(
+        axes,
+        {
+            "features as they are": METHODS[False],
+            f"under learned weights ρ{several}": METHODS[True],
+        },
+        palette,
     )
     axes.set_ylim(-len(sets) + 0.6, 0.75)
     axes.set_yticks([])
