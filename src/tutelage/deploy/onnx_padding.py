@@ -35,6 +35,7 @@ def keep_padding(model: Any) -> int:
         and pad.op_type == "Pad"
         and _constant_value(graph, makers, pad) == 0
     }
+    replaced = {pad.input[2] for pad in pads.values() if len(pad.input) > 2}
     for name, pad in pads.items():
         value = f"{name}_almost_zero"
         graph.initializer.append(onnx.numpy_helper.from_array(np.float32(ALMOST_ZERO), value))
@@ -42,11 +43,8 @@ def keep_padding(model: Any) -> int:
         given = [pad.input[0], pad.input[1], value, *rest]
         del pad.input[:]
         pad.input.extend(given)
-    if not pads:
-        return 0
     used = {name for node in graph.node for name in node.input}
-    unused = [one for one in graph.initializer if one.name not in used]
-    for one in unused:
+    for one in [one for one in graph.initializer if one.name in replaced - used]:
         graph.initializer.remove(one)
     return len(pads)
 

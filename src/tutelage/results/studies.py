@@ -275,9 +275,7 @@ def _weights(runs: Sequence[Run]) -> dict[str, tuple[float, ...]]:
     shares: dict[str, list[Tensor]] = {}
     for run in runs:
         for teacher, rho in run.rho.items():
-            if rho.ndim == 1 and float(rho.min()) < float(
-                rho.max()
-            ):  # those of an identity are not learned
+            if rho.ndim == 1 and rho.min() < rho.max():  # those of an identity are not learned
                 counts = torch.histc(rho.float(), bins=BINS, min=0.0, max=1.0)
                 shares.setdefault(teacher, []).append(counts / len(rho))
     return {teacher: tuple(torch.stack(each).mean(0).tolist()) for teacher, each in shares.items()}
