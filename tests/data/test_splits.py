@@ -192,6 +192,8 @@ def test_limit_per_class(most):
 
 
 def test_a_limit_per_class_needs_classes_and_stands_alone():
+    with pytest.raises(ValueError, match="leaves no row of a class to train on beside a hold-out"):
+        DataConfig(source="", limit_per_class=1)
     with pytest.raises(ValueError, match="set one of them"):
         DataConfig(source="", limit=5, limit_per_class=5)
     for task in ("regression", "multi-label"):

@@ -119,3 +119,11 @@ def test_a_student_may_have_a_rate_of_its_own():
     tuned = config(students=students, tune=True).replace({"tune.lr": (0.1, 0.2)})
     with pytest.raises(ConfigError, match=r"tune.lr is tried for every student"):
         grid_of(tuned, rows=100)
+
+
+def test_shares_of_the_rows_do_not_go_with_a_limit_of_each_class():
+    limited = config(fractions=[0.5, 1.0]).replace({"data.limit_per_class": 10})
+    with pytest.raises(ConfigError, match=r"compare.fractions are shares .* data.limit_per_class"):
+        grid_of(limited, rows=100)
+    whole = config(fractions=[1.0]).replace({"data.limit_per_class": 10})
+    assert {point.config.data.limit_per_class for point in grid_of(whole, rows=100)} == {10}

@@ -55,7 +55,8 @@ class DataConfig(Section):
         evaluate: ``"test"`` trains on all training rows and reports the test rows;
             ``"holdout"`` trains on the others and reports the hold-out: the test rows are not read.
         limit: Largest number of training rows, drawn by ``split_seed``.
-        limit_per_class: Largest number of training rows of each class, drawn likewise.
+        limit_per_class: Largest number of training rows of each class, at least 2, drawn likewise.
+            Rows beyond a limit are dropped; they are not used as unlabelled rows.
         split_seed: Seed of the hold-out, the test share and the limit; separate from ``seed``, so that
             runs with several seeds see the same rows.
         background: Color behind the transparent pixels of pictures, by name or as ``"#ffffff"``;
@@ -93,7 +94,7 @@ class DataConfig(Section):
     test_share: Share = 0.2
     evaluate: Literal["test", "holdout"] = "test"
     limit: Positive | None = None
-    limit_per_class: Annotated[int, Field(ge=2)] | None = None
+    limit_per_class: Positive | None = None
     split_seed: int = 0
     background: Annotated[str, AfterValidator(_color)] = "white"
     white: Annotated[float, Field(gt=0)] | None = None
@@ -120,6 +121,10 @@ class DataConfig(Section):
     def _one_limit(self) -> Self:
         if self.limit_per_class is None:
             return self
+        if self.limit_per_class < 2:
+            raise ValueError(
+                "limit_per_class = 1 leaves no row of a class to train on beside a hold-out; set 2 or more"
+            )
         if self.limit is not None:
             raise ValueError(
                 "limit counts all training rows, limit_per_class those of a class; set one of them"

@@ -80,6 +80,11 @@ def grid_of(config: ExperimentConfig, *, rows: int) -> list[GridPoint]:
                 f"method {method!r} needs at least one teacher; add [[teachers]] with a source"
             )
     fractions = tuple(dict.fromkeys(asked.fractions)) or (1.0,)
+    if config.data.limit_per_class is not None and fractions != (1.0,):
+        raise ConfigError(
+            "compare.fractions are shares of all training rows, and data.limit_per_class keeps some of each "
+            "class; leave one of them out"
+        )
     several = {"student": students, "fraction": fractions, "teachers": sets}
     distinguishing = {part for part, values in several.items() if len(values) > 1} | {"method"}
     points = [
