@@ -235,6 +235,18 @@ def test_a_run_folder_stands_in_for_its_config(digits, command, tmp_path):
     assert "runs is a folder, not a config file" in refused
 
 
+def test_rates_of_fine_tuning_are_tuned_without_a_teacher(digits, command, tmp_path):
+    config = tmp_path / "c.toml"
+    config.write_text(
+        f'[data]\nsource = "folder:{digits}"\n[student]\nsource = "timm:test_vit"\n'
+        'params = { weights = "random" }\n[tune]\nlr = [1e-4, 1e-3]\n'
+        '[train]\nsteps = 1\nbatch_size = 8\nworkers = 0\ndevice = "cpu"\n'
+    )
+    status, said, refused = command("tune", config, "--methods", "stl", "--out", "tuned")
+    assert status == 0, refused
+    assert "the highest accuracy of 2 points" in said
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EROFS])
 def test_a_failing_disk_is_one_message_wherever_it_fails(number, command, monkeypatch):
     def fail(**_):

@@ -102,7 +102,13 @@ def tune(
     from tutelage.cli.tune import tune_and_print
 
     resolved = resolved_config(
-        config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
+        config,
+        data=data,
+        student=student,
+        teacher=teacher,
+        method="stl" if methods == "stl" else None,  # the one method that needs no teacher
+        out_dir=out_dir,
+        settings=settings,
     )
     with interruptible(several=resolved.output.dir):
         tune_and_print(resolved, methods=methods, jobs=jobs, console=out, progress=for_console(err))
