@@ -32,11 +32,12 @@ def interrupt(rows: int) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.fixture(params=["mapped", "read", "sharded"])
+@pytest.fixture(params=["mapped", "read", "sharded", "sharded and read"])
 def store(request, tmp_path) -> FeatureStore:
     options = {
         "mapped": {},
-        "read": {"map_up_to": 0},
+        "read": {"mapped": False},
         "sharded": {"shard_bytes": 3000},
+        "sharded and read": {"shard_bytes": 3000, "mapped": False},
     }[request.param]
     return FeatureStore(tmp_path / "cache", **options)

@@ -1,16 +1,17 @@
 """Rows are read as they were written: gathered, in blocks, by threads and other processes."""
 
+import errno
+import mmap
 import multiprocessing
 import pickle
 import threading
-import weakref
 
 import pytest
 import torch
 from small_rows import IDS, ROWS, WIDTH, fill, key_of, rows_of
 
 from tutelage.cache import FeatureStore
-from tutelage.cache import features as features_module
+from tutelage.errors import CacheError
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
@@ -56,7 +57,7 @@ def test_features_are_pickled_without_what_belongs_to_a_process(store):
 
 
 def test_features_go_to_a_spawned_process(tmp_path):
-    store = FeatureStore(tmp_path, map_up_to=0)
+    store = FeatureStore(tmp_path, mapped=False)
     fill(store, key_of(), rows_of())
     features = store.open(key_of())
     features.gather(torch.tensor([0]))
@@ -87,19 +88,22 @@ def test_threads_may_read_at_once(store):
     assert not wrong
 
 
-def test_maps_of_all_features_share_one_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        features_module, "_MAPPED", weakref.WeakKeyDictionary()
-    )  # of this test alone
-    size = ROWS * WIDTH * 2
-    store = FeatureStore(tmp_path, map_up_to=size + size // 2)
+def test_files_that_cannot_be_mapped_are_read(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.ENODEV, "no maps here")
+
+    store = FeatureStore(tmp_path)
     fill(store, key_of(), rows_of())
-    first, second = store.open(key_of()), store.open(key_of())
-    for opened in (first, second):
-        opened.gather(torch.tensor([4]))
-    assert first._mapped is not None
-    assert second._mapped is None
-    second.close()
-    first.close()
-    second.gather(torch.tensor([4]))
-    assert second._mapped is not None
+    monkeypatch.setattr(mmap, "mmap", refuse)
+    assert torch.equal(
+        store.open(key_of()).gather(torch.tensor([4, 0])), rows_of().half()[[4, 0]]
+    )
+
+
+def test_a_file_that_became_shorter_is_refused(store):
+    fill(store, key_of(), rows_of())
+    features = store.open(key_of())
+    last = max(features.folder.glob("features-*"))
+    last.write_bytes(last.read_bytes()[:-WIDTH])
+    with pytest.raises(CacheError, match="became shorter while it was read"):
+        features.gather(torch.tensor([0, ROWS - 1]))

@@ -1,5 +1,6 @@
 """Cached features of one teacher and split: rows and blocks, read from disk."""
 
+import mmap
 import os
 import weakref
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int64
-from safetensors import safe_open
 from torch import Tensor
 
 from tutelage.cache.key import FeatureKey
@@ -20,20 +20,18 @@ from tutelage.cache.precision import JITTER
 from tutelage.cache.statistics import RowCounts
 from tutelage.errors import CacheError
 
-__all__ = ["MAP_UP_TO", "Features"]
-
-MAP_UP_TO = 2**30
-"""Features of at most this many bytes in all are mapped per process; others are read by ``preadv``."""
+__all__ = ["Features"]
 
 
 class Features:
     """Features of one split by one teacher, on disk.
 
-    Features are memory-mapped as long as all mapped features of the process stay within
-    ``map_up_to``; a gather then takes as long as from a tensor in memory. Mapped pages count as
-    resident memory, although the kernel may drop them at any time. Larger features are read row by
-    row into the result: about four times slower (0.3 to 0.4 ms for 128 rows of 1,536 columns), but
-    nothing stays resident. ``blocks`` never reads through the map.
+    Their files are memory-mapped, so a gather copies rows as from a tensor in memory, and several
+    processes share one copy of them. Mapped pages count as resident, but the kernel drops them
+    whenever memory is wanted for something else: features of any size fit. Where a file cannot be
+    mapped (a limit on address space, a file system without maps), rows are read one by one: about
+    four times slower, 0.3 to 0.4 ms for 128 rows of 1,536 columns. ``blocks`` never reads through
+    the map.
 
     Safe to read from several threads, and from forked or spawned processes.
 
@@ -59,7 +57,7 @@ class Features:
         std: Float64[Tensor, " width"],
         row_counts: RowCounts | None = None,
         bytes: int,
-        map_up_to: int | None = MAP_UP_TO,
+        mapped: bool = True,
     ) -> None:
         self.folder = folder
         self.key = key
@@ -71,7 +69,7 @@ class Features:
         self.row_counts = row_counts
         self.bytes = bytes
         self._layout = layout
-        self._map_up_to = map_up_to
+        self._may_map = mapped
 
     def __len__(self) -> int:
         return self._layout.rows
@@ -89,7 +87,7 @@ class Features:
 
     def __getstate__(self) -> dict[str, Any]:
         # Maps and descriptors belong to one process; a copy opens new ones.
-        hidden = ("_mapped", "_opened")
+        hidden = ("_maps", "_opened")
         return {name: value for name, value in self.__dict__.items() if name not in hidden}
 
     def gather(self, indices: Int64[Tensor, " batch"]) -> Float[Tensor, "batch width"]:
@@ -99,16 +97,27 @@ class Features:
             IndexError: If a row number is negative or too large.
             CacheError: If the file became shorter since it was opened.
         """
-        if self._mapped is not None:
-            return self._mapped.index_select(0, indices)
+        if self._maps is None:
+            return self._read_rows(indices)
+        if len(self._maps) == 1:
+            return self._maps[0].index_select(0, indices)
+        self._refuse_unknown(indices.numpy())
+        shards = indices.div(self._layout.shard_rows, rounding_mode="floor")
+        rows = indices - shards * self._layout.shard_rows
+        out = torch.empty(len(indices), self.width, dtype=self.dtype)
+        for shard in shards.unique().tolist():
+            places = (shards == shard).nonzero().squeeze(1)
+            out[places] = self._maps[shard].index_select(0, rows[places])
+        return out
+
+    def _read_rows(self, indices: Int64[Tensor, " batch"]) -> Float[Tensor, "batch width"]:
         numbers = indices.numpy()
         if not len(numbers):
             return torch.empty(0, self.width, dtype=self.dtype)
         first, last = int(numbers[0]), int(numbers[-1])
         if last - first == len(numbers) - 1 and bool((np.diff(numbers) == 1).all()):
             return self.read(first, last + 1)
-        if int(numbers.min()) < 0 or int(numbers.max()) >= len(self):
-            raise IndexError(f"rows are numbered 0 to {len(self) - 1}")
+        self._refuse_unknown(numbers)
         out = torch.empty(len(numbers), self.width, dtype=self.dtype)
         opened, row_bytes = self._opened, self._layout.row_bytes
         if len(opened.files) == 1:
@@ -152,39 +161,38 @@ class Features:
         opened = self.__dict__.pop("_opened", None)
         if opened is not None:
             opened.close()
-        self.__dict__.pop("_mapped", None)
-        _MAPPED.pop(self, None)
+        self.__dict__.pop("_maps", None)
 
     @cached_property
-    def _mapped(self) -> Tensor | None:
-        size = len(self) * self._layout.row_bytes
-        others = sum(_MAPPED.values())
-        if self._layout.shards > 1 or (
-            self._map_up_to is not None and others + size > self._map_up_to
-        ):
+    def _maps(self) -> "list[Tensor] | None":
+        """A view of each file's numbers, or None where they cannot be mapped."""
+        if not self._may_map or not len(self):
             return None
-        _MAPPED[self] = size
-        with safe_open(self.folder / self._layout.name(0), framework="pt") as file:
-            features: Tensor = file.get_tensor("features")
-        return features
+        try:
+            return [self._map(shard) for shard in range(self._layout.shards)]
+        except OSError:
+            return None
+
+    def _map(self, shard: int) -> Float[Tensor, "rows width"]:
+        rows = len(self._layout.shard(shard))
+        start = int(self._opened.starts[shard])
+        # Copy-on-write, since PyTorch has no read-only tensors; nothing writes, so nothing is copied.
+        pages = mmap.mmap(self._opened.files[shard], 0, access=mmap.ACCESS_COPY)
+        self._refuse_short(len(pages) - start, rows * self._layout.row_bytes)
+        numbers = torch.frombuffer(pages, dtype=self.dtype, count=rows * self.width, offset=start)
+        return numbers.view(rows, self.width)
 
     @cached_property
     def _opened(self) -> "_Opened":
         return _Opened(self.folder, layout=self._layout, key=self.key.digest)
 
+    def _refuse_unknown(self, numbers: "np.ndarray[Any, np.dtype[np.int64]]") -> None:
+        if len(numbers) and (int(numbers.min()) < 0 or int(numbers.max()) >= len(self)):
+            raise IndexError(f"rows are numbered 0 to {len(self) - 1}")
+
     def _refuse_short(self, done: int, expected: int) -> None:
         if done < expected:
             raise CacheError(f"a features file in {self.folder} became shorter while it was read")
-
-
-_MAPPED: "weakref.WeakKeyDictionary[Features, int]" = weakref.WeakKeyDictionary()
-"""Bytes that each object maps, of the whole process.
-
-A module global on purpose: resident memory belongs to the process, so the limit must count the features
-of all stores. If each store counted for itself, a run with two stores could map twice the limit. The
-consequence is that features opened later are not mapped once the limit is reached; that changes their
-speed, never their numbers. Entries disappear with their object or with ``close``.
-"""
 
 
 class _Opened:

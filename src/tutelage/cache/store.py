@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tutelage.cache.digests import refuse_changed_files
 from tutelage.cache.entries import CacheEntry, DamagedFile, list_entries, verify_entry
-from tutelage.cache.features import MAP_UP_TO, Features
+from tutelage.cache.features import Features
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import SHARD_BYTES, Layout
 from tutelage.cache.locks import hold_lock
@@ -44,8 +44,7 @@ class FeatureStore:
 
     Args:
         root: The folder. It is created at the first write.
-        map_up_to: Features of at most this many bytes in all are mapped per process; None maps all. See
-            ``Features``.
+        mapped: Whether features are read through memory maps; see ``Features``.
         shard_bytes: Largest size of a file.
     """
 
@@ -53,11 +52,11 @@ class FeatureStore:
         self,
         root: str | os.PathLike[str],
         *,
-        map_up_to: int | None = MAP_UP_TO,
+        mapped: bool = True,
         shard_bytes: int = SHARD_BYTES,
     ) -> None:
         self.root = Path(root)
-        self.map_up_to = map_up_to
+        self.mapped = mapped
         self.shard_bytes = shard_bytes
 
     def open(self, key: FeatureKey, ids: Sequence[str] | None = None) -> Features | None:
@@ -104,7 +103,7 @@ class FeatureStore:
             std=std,
             row_counts=row_counts,
             bytes=manifest.bytes,
-            map_up_to=self.map_up_to,
+            mapped=self.mapped,
         )
 
     def may_hold(self, source: Mapping[str, str], *, split: str, rows: int) -> bool:
