@@ -131,7 +131,9 @@ def main() -> None:
         report["large_MB_shuffled_anonymous_growth"] = growth(shuffled(features))
         memory = torch.cat(list(features.blocks()))
         report["large"] = compare(features, memory)
-        report["large_read"] = compare(FeatureStore(folder, mapped=False).open(features.key), memory)
+        report["large_read"] = compare(
+            FeatureStore(folder, mapped=False).open(features.key), memory
+        )
         features.close()
     print(json.dumps(report, indent=1))
 

@@ -95,9 +95,7 @@ def test_files_that_cannot_be_mapped_are_read(tmp_path, monkeypatch):
     store = FeatureStore(tmp_path)
     fill(store, key_of(), rows_of())
     monkeypatch.setattr(mmap, "mmap", refuse)
-    assert torch.equal(
-        store.open(key_of()).gather(torch.tensor([4, 0])), rows_of().half()[[4, 0]]
-    )
+    assert torch.equal(store.open(key_of()).gather(torch.tensor([4, 0])), rows_of().half()[[4, 0]])
 
 
 def test_a_file_that_became_shorter_is_refused(store):

@@ -94,6 +94,32 @@ def test_a_containers_limit_counts(tmp_path: Path):
     assert free_memory(tmp_path) > 500_000
 
 
+@pytest.mark.parametrize(
+    ("line", "root", "names"),
+    [
+        ("0::/jobs/7", "", ("memory.max", "memory.current", "inactive_file")),
+        (
+            "4:memory:/jobs/7",
+            "memory",
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ),
+    ],
+)
+def test_the_strictest_limit_of_a_process_own_groups_counts(tmp_path: Path, line, root, names):
+    own = tmp_path / "own"
+    own.write_text(f"9:pids:/other\n{line}\n")
+    limit, used, cached = names
+    for folder, most in (("jobs", 9000), ("jobs/7", 5000), ("other", 10)):
+        group = tmp_path / root / folder
+        group.mkdir(parents=True, exist_ok=True)
+        (group / limit).write_text(f"{most}\n")
+        (group / used).write_text("1500\n")
+        (group / "memory.stat").write_text(f"{cached} 500\n")
+    assert free_memory(tmp_path, own) == 4000
+    (tmp_path / root / "jobs" / limit).write_text("3000\n")
+    assert free_memory(tmp_path, own) == 2000
+
+
 def test_a_folder_of_temporary_files_that_lies_in_memory_is_no_disk(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     disk = SimpleNamespace(mountpoint="/", fstype="ext4")

@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -28,10 +29,10 @@ class Features:
 
     Their files are memory-mapped, so a gather copies rows as from a tensor in memory, and several
     processes share one copy of them. Mapped pages count as resident, but the kernel drops them
-    whenever memory is wanted for something else: features of any size fit. Where a file cannot be
-    mapped (a limit on address space, a file system without maps), rows are read one by one: about
-    four times slower, 0.3 to 0.4 ms for 128 rows of 1,536 columns. ``blocks`` never reads through
-    the map.
+    whenever memory is wanted for something else: features of any size fit. A gather takes about four
+    times as long from several files, and five times where a file cannot be mapped (a limit on
+    address space, a file system without maps) and rows are read one by one: 0.2 ms for 128 rows of
+    1,536 columns. ``blocks`` never reads through the map.
 
     Safe to read from several threads, and from forked or spawned processes.
 
@@ -176,10 +177,14 @@ class Features:
     def _map(self, shard: int) -> Float[Tensor, "rows width"]:
         rows = len(self._layout.shard(shard))
         start = int(self._opened.starts[shard])
-        # Copy-on-write, since PyTorch has no read-only tensors; nothing writes, so nothing is copied.
-        pages = mmap.mmap(self._opened.files[shard], 0, access=mmap.ACCESS_COPY)
+        # Not copy-on-write: the kernel would have to promise memory for all of it.
+        pages = mmap.mmap(self._opened.files[shard], 0, access=mmap.ACCESS_READ)
         self._refuse_short(len(pages) - start, rows * self._layout.row_bytes)
-        numbers = torch.frombuffer(pages, dtype=self.dtype, count=rows * self.width, offset=start)
+        with warnings.catch_warnings():  # that it is read-only; every gather copies from it
+            warnings.simplefilter("ignore", UserWarning)
+            numbers = torch.frombuffer(
+                pages, dtype=self.dtype, count=rows * self.width, offset=start
+            )
         return numbers.view(rows, self.width)
 
     @cached_property

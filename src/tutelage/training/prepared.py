@@ -16,6 +16,7 @@ from tutelage.inputs.workers import Failure, raising
 from tutelage.progress import Progress
 from tutelage.training.samplers import RowView
 from tutelage.training.storage import Keep
+from tutelage.training.token_store import TokenStore
 
 __all__ = ["PreparedPairs", "PreparedRows", "prepare_rows"]
 
@@ -26,7 +27,7 @@ class PreparedRows:
     Args:
         model_input: Decodes and collates rows.
         rows: The rows to decode; or, where ``decode`` is ``"stored"``, decoded rows. Stored images are
-            one uint8 tensor, in memory or mapped from a file; stored texts are a list of token ids.
+            one uint8 tensor, in memory or mapped from a file; stored texts are a ``TokenStore``.
         decode: ``"stored"``: nothing is to be decoded. ``"plain"``: decode without augmentation.
             ``"augmented"``: decode images to an augmented view.
         workers: Processes that decode.
@@ -118,7 +119,7 @@ def prepare_rows(
         collate_fn=list,
         generator=torch.Generator(),
     )
-    texts_stored: list[Any] = []
+    texts_stored = TokenStore()
     images_stored: Tensor | None = None
     done, cuts = 0, Cuts()
     with progress.track(f"prepare {split.name}", len(split), unit="rows") as update:
