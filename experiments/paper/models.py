@@ -47,7 +47,7 @@ class MobileNetV2(nn.Module):
 
 
 class Lite(nn.Module):
-    """EfficientNet-Lite (0: 4.7 M, 2: 6.1 M parameters) with ImageNet weights; 1,280 features, the mean over places."""
+    """EfficientNet-Lite (0: 4.7 M, 2: 6.1 M parameters) with ImageNet weights; 1,280 features."""
 
     def __init__(self, size: int = 0) -> None:
         super().__init__()
