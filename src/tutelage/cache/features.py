@@ -106,7 +106,7 @@ class Features:
         shards = indices.div(self._layout.shard_rows, rounding_mode="floor")
         rows = indices - shards * self._layout.shard_rows
         out = torch.empty(len(indices), self.width, dtype=self.dtype)
-        for shard in shards.unique().tolist():
+        for shard in sorted(set(shards.tolist())):
             places = (shards == shard).nonzero().squeeze(1)
             out[places] = self._maps[shard].index_select(0, rows[places])
         return out
