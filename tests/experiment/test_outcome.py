@@ -7,6 +7,8 @@ import pytest
 from tutelage import run
 from tutelage.experiment import outcome
 from tutelage.experiment.outcome import Clock
+from tutelage.results.result import read_rho
+from tutelage.results.sparsity import sparsity
 
 
 def test_a_clock_adds_what_a_phase_takes(monkeypatch):
@@ -35,6 +37,18 @@ def test_shares_are_those_of_the_weighted_variance(small):
     assert sum(teacher.share for teacher in result.teachers) == pytest.approx(1)
 
 
+def test_how_sparse_the_weights_are_is_in_the_result(small):
+    result = run(small)
+    weights = read_rho(small.output.dir)
+    for teacher in result.teachers:
+        found = sparsity(weights[teacher.name])
+        assert (teacher.rho_top, teacher.rho_effective) == (
+            pytest.approx(found.top),
+            pytest.approx(found.effective),
+        )
+        assert 1 < teacher.rho_effective <= teacher.width
+
+
 def test_standardized_columns_count_alike(small):
     result = run(small.replace({"transfer.standardize": True, "transfer.lr": 1e-12}))
     shares = {teacher.name: teacher.share for teacher in result.teachers}
@@ -44,5 +58,8 @@ def test_standardized_columns_count_alike(small):
 @pytest.mark.parametrize("method", ["stl", "kd"])
 def test_a_method_without_weights_has_no_shares(small, method):
     result = run(small.replace({"transfer.method": method}))
-    assert all(teacher.share is None and teacher.rho_mean is None for teacher in result.teachers)
+    assert all(
+        teacher.share is None and teacher.rho_mean is teacher.rho_top is None
+        for teacher in result.teachers
+    )
     assert (result.beta == 0) == (method == "stl")

@@ -10,6 +10,7 @@ from tutelage.errors import ConfigError, did_you_mean
 from tutelage.recipes import SCHEME, recipes
 from tutelage.regularizers.catalogue import METHODS, PROBE
 from tutelage.report import print_table
+from tutelage.report.units import parameters
 from tutelage.students import PAIR_STUDENTS, STUDENTS
 from tutelage.studies import SCHEME as STUDY
 from tutelage.studies import paper_models, studies
@@ -80,9 +81,18 @@ def _studies() -> Table:
 
 
 def _models() -> Table:
-    table = _table("models of the paper", "source", "role", "studies")
+    titles = ("source", "role", "family", "parameters", "columns", "section", "studies")
+    table = _table("models of the paper", *titles)
     for model in paper_models():
-        table.add_row(model.source, model.role, " ".join(model.studies))
+        table.add_row(
+            model.source,
+            model.role,
+            model.family,
+            parameters(model.parameters),
+            str(model.width),
+            model.section,
+            " ".join(model.studies),
+        )
     return table
 
 

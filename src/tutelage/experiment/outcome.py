@@ -20,6 +20,7 @@ from tutelage.results.predictions import Predictions
 from tutelage.results.result import InputColumns, Result, StudentInfo, TeacherInfo
 from tutelage.results.run_folder import RunFolder
 from tutelage.results.shell import command_line
+from tutelage.results.sparsity import sparsity
 from tutelage.students import Student, fold_target_scaling
 from tutelage.training.accelerator import device_name, versions
 from tutelage.training.batches import BatchSource
@@ -165,6 +166,7 @@ def _teacher_infos(
     """The teachers as results describe them, with their share of the weighted features' energy."""
     deviations = {teacher.name: teacher.features.std for teacher in teachers}
     shares = variance_shares(deviations, standardized=plan.standardized, weights=rho)
+    spread = {name: sparsity(weights) for name, weights in rho.items() if weights.ndim == 1}
     return [
         TeacherInfo(
             name=teacher.name,
@@ -174,6 +176,8 @@ def _teacher_infos(
             cache_key={"train": teacher.features.key.digest},
             bytes=teacher.bytes,
             rho_mean=float(rho[teacher.name].mean()) if teacher.name in rho else None,
+            rho_top=found.top if (found := spread.get(teacher.name)) else None,
+            rho_effective=found.effective if found else None,
             share=shares.get(teacher.name),
             doubts=teacher.doubts,
         )

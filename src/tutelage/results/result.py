@@ -69,6 +69,9 @@ class TeacherInfo(ResultPart):
         cache_key: Keys of its cached features, by split.
         bytes: Size of those on disk.
         rho_mean: Mean weight over its columns; None where the method has no weights.
+        rho_top: Share of the weights' energy in the tenth of its columns that has most of it, 0.1 (all
+            alike) to 1; see ``results.sparsity``.
+        rho_effective: Number of columns that as many equal weights would have, 1 to ``width``.
         share: Its part of the weighted features' energy, sum_k rho_k² var_k over all teachers'; 0 to 1.
         doubts: Sentences that say why its features may tell nothing, or be those of other rows.
     """
@@ -80,6 +83,8 @@ class TeacherInfo(ResultPart):
     cache_key: dict[str, str]
     bytes: int
     rho_mean: float | None
+    rho_top: float | None = None
+    rho_effective: float | None = None
     share: float | None
     doubts: tuple[str, ...] = ()
 
