@@ -11,6 +11,7 @@ from tutelage.training.accelerator import (
     accelerator_for,
     computing_device,
     device_name,
+    unwrapped,
     versions,
 )
 
@@ -41,6 +42,15 @@ def test_one_process_may_run_experiments_of_different_settings():
     assert (first.mixed_precision, first.gradient_accumulation_steps) == ("bf16", 3)
     second = accelerator_for(config(mixed_precision="no", device="cpu"))
     assert (second.mixed_precision, second.gradient_accumulation_steps) == ("no", 1)
+
+
+def test_an_optimizer_is_stepped_by_a_wrapper_only_where_gradients_are_scaled():
+    accelerator = accelerator_for(config(device="cpu"))
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    wrapper = accelerator.prepare(optimizer)
+    assert unwrapped(wrapper, accelerator) is optimizer
+    accelerator.scaler = torch.amp.GradScaler("cpu")
+    assert unwrapped(wrapper, accelerator) is wrapper
 
 
 def test_a_tracker_that_is_not_installed_is_named(monkeypatch):

@@ -15,6 +15,7 @@ from tutelage.progress import Progress
 from tutelage.results.run_folder import RunFolder
 from tutelage.students import Student
 from tutelage.tasks import Task, right_rows
+from tutelage.training.accelerator import unwrapped
 from tutelage.training.batches import Batch, BatchSource
 from tutelage.training.inference import evaluate
 from tutelage.training.lengths import batch_sizes
@@ -136,7 +137,8 @@ def fit(
             batches, labelled, unlabelled, start=state.step, config=config, accelerator=accelerator
         )
     )
-    module, optimizer, loader = accelerator.prepare(learner, optimizers.main, loader)
+    module, wrapped, loader = accelerator.prepare(learner, optimizers.main, loader)
+    optimizer = unwrapped(wrapped, accelerator)
     _to_training(module)
 
     with progress.track("train", settings.known_steps, unit="steps", done=state.step) as update:
@@ -150,12 +152,12 @@ def fit(
                     terms = objective.combined(terms.task, transfer)
                 accelerator.backward(terms.total)
                 log.add(terms, right)
-                if accelerator.sync_gradients and settings.clip_norm is not None:
+                if not accelerator.sync_gradients:
+                    continue
+                if settings.clip_norm is not None:
                     accelerator.clip_grad_norm_(student.model.parameters(), settings.clip_norm)
                 optimizer.step()
                 optimizer.zero_grad()
-            if not accelerator.sync_gradients:
-                continue
             state.advance()
             due = _Due.at(state.step, settings)
             if due.log:
