@@ -36,7 +36,8 @@ from tutelage.cache import FeatureStore
 from tutelage.data.base import Split
 from tutelage.extraction import ExtractionSettings, extract_split
 from tutelage.extraction.batching import choose_budget, cut
-from tutelage.extraction.extract import compute_dtype, part_rows
+from tutelage.extraction.parts import part_rows
+from tutelage.extraction.settings import compute_dtype
 from tutelage.inputs import ImageInput, TextInput
 from tutelage.teachers.module import ModuleEncoder
 

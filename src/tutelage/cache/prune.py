@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tutelage.cache.entries import CacheEntry, list_entries, verify_entry
+from tutelage.cache.handover import Handover
 from tutelage.cache.locks import try_lock
 from tutelage.cache.manifest import IDS, JOURNAL, KEY, MANIFEST, STATISTICS
 from tutelage.errors import CacheError
@@ -108,6 +109,7 @@ def prune_entries(root: Path, rule: PruneRule, *, dry_run: bool = False) -> Prun
             deleted.append(entry)
             if not dry_run:
                 _delete(entry.folder)
+                Handover(entry.folder).clear()
     if not dry_run:
         for leftover in root.glob(f"{_TRASH}*"):
             shutil.rmtree(leftover, ignore_errors=True)

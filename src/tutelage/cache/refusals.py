@@ -22,6 +22,7 @@ def note_refusal(folder: Path, reason: str) -> None:
         CacheError: If the disk is full.
     """
     with writing_features(folder, needed=lambda: len(reason)):
+        folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / REFUSED, reason.encode())
 
 

@@ -150,13 +150,7 @@ class FeatureStore:
             raise CacheError(f"{len(ids)} ids were given for a key of {key.rows} rows")
         if not ids or width < 1:
             raise CacheError(f"there is nothing to cache: {len(ids)} rows, {width} columns")
-        layout = Layout.plan(
-            key.rows,
-            width,
-            dtype=key.dtype,
-            part_rows=part_rows,
-            shard_bytes=self.shard_bytes,
-        )
+        layout = self.layout(key, width=width, part_rows=part_rows)
 
         def note_waiting() -> None:
             (progress or Silent()).note("waiting for another process that extracts these features")
@@ -170,6 +164,12 @@ class FeatureStore:
                 yield writer
             finally:
                 writer.close()
+
+    def layout(self, key: FeatureKey, *, width: int, part_rows: int) -> Layout:
+        """Return the parts and files of a key's features; see ``Layout.plan``."""
+        return Layout.plan(
+            key.rows, width, dtype=key.dtype, part_rows=part_rows, shard_bytes=self.shard_bytes
+        )
 
     def folder(self, key: FeatureKey) -> Path:
         """Return the folder of a key, whether it exists or not."""

@@ -1,5 +1,6 @@
 """``tutelage extract``: tables of the extracted features, or of the estimated extraction."""
 
+import os
 from datetime import timedelta
 
 from rich.console import Console
@@ -29,10 +30,16 @@ def extract_all(
     table.add_column("teacher")
     for name in ("rows", "columns", "size"):
         table.add_column(name, justify="right")
+    first = os.environ.get("RANK", "0") == "0"  # of several processes the first speaks
     if dry_run:
+        if not first:
+            return
         _estimates(config, table, console=console, progress=progress)
         return
-    for teacher in extract(config, progress=progress):
+    teachers = extract(config, progress=progress)
+    if not first:
+        return
+    for teacher in teachers:
         size = human_size(teacher.bytes)
         table.add_row(teacher.name, str(teacher.rows), str(teacher.features.width), size)
     print_table(table, console=console)

@@ -11,7 +11,8 @@ from tutelage.experiment.plan import Plan, TeacherPlan
 from tutelage.experiment.runtime import Runtime
 from tutelage.extraction import ExtractionSettings, extract_split
 from tutelage.extraction.doubts import doubts
-from tutelage.extraction.extract import cached_features, is_encoder
+from tutelage.extraction.extract import cached_features
+from tutelage.extraction.parts import is_encoder
 from tutelage.teachers import Source
 
 __all__ = [

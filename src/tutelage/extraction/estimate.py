@@ -15,7 +15,8 @@ from tutelage.data.base import Split
 from tutelage.errors import CacheError
 from tutelage.extraction.batching import Budget, choose_budget
 from tutelage.extraction.encoding import encode_rows
-from tutelage.extraction.extract import cached_features, feature_key, is_encoder, part_rows
+from tutelage.extraction.extract import cached_features, feature_key
+from tutelage.extraction.parts import is_encoder, part_rows
 from tutelage.extraction.settings import ExtractionSettings, compute_dtype
 from tutelage.teachers.base import Encoder, Source
 

@@ -1,16 +1,14 @@
 """Extraction of a teacher's features of a split: read from the cache, or computed and cached."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
-from typing import Any, TypeGuard
-
-import torch
-from jaxtyping import Float
-from torch import Tensor
+from typing import Any
 
 from tutelage.cache.digests import CHECK_UP_TO
 from tutelage.cache.features import Features
+from tutelage.cache.handover import Handover
 from tutelage.cache.key import Dtype, FeatureKey, rows_digest
 from tutelage.cache.precision import refuse_loss
 from tutelage.cache.refusals import note_refusal, refusal
@@ -18,21 +16,16 @@ from tutelage.cache.store import FeatureStore
 from tutelage.cache.writer import FeatureWriter
 from tutelage.data.base import Split
 from tutelage.errors import CacheError, PrecisionError, SourceError
-from tutelage.extraction.batching import choose_budget
 from tutelage.extraction.doubts import doubts
-from tutelage.extraction.encoding import Encoded, encode_rows
+from tutelage.extraction.parts import PartComputer, is_encoder, part_rows
+from tutelage.extraction.ranks import computed_by_all, help_leader, processes, rank
 from tutelage.extraction.settings import ExtractionSettings, compute_dtype
 from tutelage.files import human_size
 from tutelage.inputs import Cuts
 from tutelage.progress import Progress, Silent
-from tutelage.teachers.base import Encoder, Precomputed, Source, checked
+from tutelage.teachers.base import Source
 
-__all__ = ["cached_features", "extract_split", "feature_key", "is_encoder", "part_rows"]
-
-_PART_ROWS = {"image": 512, "text": 2048}
-"""Rows of a part. Texts are sorted by length inside a part, so larger parts mean less padding."""
-_READ_ROWS = 4096
-"""Rows of a part of precomputed features."""
+__all__ = ["cached_features", "extract_split", "feature_key"]
 
 
 def feature_key(source: Source, split: Split, *, dtype: Dtype = "float16") -> FeatureKey:
@@ -59,7 +52,8 @@ def extract_split(
     """Return a teacher's features of a split, computing what is not cached yet.
 
     An interrupted extraction is continued; if another process extracts the same features, this waits
-    for it. On a CPU the result is the same, bit for bit, however often it was interrupted. Teachers
+    for it, and the processes of one job, as torchrun starts them, share the work. On a CPU the result
+    is the same, bit for bit, however often it was interrupted and whoever computed it. Teachers
     compute in bfloat16 or float16 if the device does so fast and features are stored as float16.
     Features that float16 cannot hold are stored as float32, and this is noted; so are features that
     tell little, see ``doubts``.
@@ -154,20 +148,34 @@ def _extract(
 ) -> Features:
     """Compute and cache the features of a split; ``refused`` is why float16 does not hold them."""
     key = feature_key(source, split, dtype=settings.dtype)
+    layout = store.layout(key, width=source.width, part_rows=part_rows(source))
+    computer = PartComputer(source, split, layout, settings)
+    wide = store.folder(feature_key(source, split, dtype="float32"))
+    handover = Handover(store.folder(key))
+
+    def refuse_as_another_did() -> None:
+        if settings.dtype != "float32" and (reason := refusal(wide)) is not None:
+            raise PrecisionError(reason, advice="another process found this")
+
+    if rank() and processes() > 1 and is_encoder(source):
+        help_leader(computer, store.folder(key), ended=refuse_as_another_did)
     with store.writer(
         key, ids=split.ids, width=source.width, part_rows=part_rows(source), progress=progress
     ) as writer:
         if refused is not None:
             note_refusal(writer.folder, refused)
         if not writer.complete:
-            device = settings.pick_device()
+            refuse_as_another_did()
             with progress.track(f"extract {name}, {split.name}", len(split), unit="rows") as update:
                 try:
-                    cuts = _write_missing(
-                        writer, source, split, settings, device=device, update=update
-                    )
-                except PrecisionError:
+                    cuts = _write_missing(writer, computer, update=update)
+                except PrecisionError as error:
+                    note_refusal(wide, error.reason)  # before others can hold the lock
+                    handover.clear()
                     writer.discard()
+                    raise
+                except SourceError:
+                    handover.clear()  # a part of it may hold what cannot be written
                     raise
             if cuts.cut:
                 progress.note(f"{name}: {cuts.words(split.name)}")
@@ -177,110 +185,40 @@ def _extract(
                     f"beside the others that {settings.dtype} rounds them away (column "
                     f"{int(writer.rounded.nonzero()[0])}); cache.dtype = 'float32' would keep them"
                 )
-            precision = str(compute_dtype(device, settings.dtype)).removeprefix("torch.")
-            computed = f"{precision} on {device.type}" if is_encoder(source) else ""
+            precision = str(compute_dtype(computer.device, settings.dtype)).removeprefix("torch.")
+            computed = f"{precision} on {computer.device.type}" if is_encoder(source) else ""
             writer.finish(computed, source=spec)
+        handover.clear()
     if (features := store.open(key, split.ids)) is None:
         raise CacheError(f"{store.folder(key)} was deleted while it was written")
     return features
 
 
-def part_rows(source: Source) -> int:
-    """Return the number of rows of a part, which is what a killed process loses."""
-    return _PART_ROWS[source.modality] if is_encoder(source) else _READ_ROWS
-
-
-def is_encoder(source: Source) -> TypeGuard[Encoder]:
-    """Whether a teacher computes its features, rather than reading them."""
-    return hasattr(source, "encode")
-
-
-def _is_precomputed(source: Source) -> TypeGuard[Precomputed]:
-    return hasattr(source, "read")
-
-
 def _write_missing(
-    writer: FeatureWriter,
-    source: Source,
-    split: Split,
-    settings: ExtractionSettings,
-    *,
-    device: torch.device,
-    update: Callable[[int], None],
+    writer: FeatureWriter, computer: PartComputer, *, update: Callable[[int], None]
 ) -> Cuts:
     """Compute and write the parts that are missing; return how many rows were cut."""
-    layout = writer.layout
-    missing = list(writer.missing)
-    parts = [layout.part(number) for number in missing]
-    done, cuts = len(split) - sum(map(len, parts)), Cuts()
+    layout, missing = writer.layout, list(writer.missing)
+    done, cuts = layout.rows - sum(len(layout.part(part)) for part in missing), Cuts()
 
     def advance(rows: int) -> None:
         nonlocal done
         done += rows
         update(done)
 
-    def counted(batches: Iterator[Encoded]) -> Iterator[Encoded]:
-        nonlocal cuts
-        for batch in batches:
-            cuts += batch.cuts
-            yield batch
-
     advance(0)
-    if is_encoder(source):
-        source.to(device, compute_dtype(device, layout.dtype))
-        with torch.inference_mode():
-            budget = choose_budget(
-                source, split.rows, batch_size=settings.batch_size, device=device
-            )
-        encoded = encode_rows(
-            source,
-            split.rows,
-            parts=parts,
-            budget=budget,
-            device=device,
-            workers=settings.workers,
-        )
-        blocks = _assembled(counted(encoded), parts, width=layout.width, advance=advance)
-    elif _is_precomputed(source):
-        blocks = _read(source, split, parts, advance=advance)
+    if processes() > 1 and is_encoder(computer.source):
+        computed = computed_by_all(computer, writer, advance=advance)
     else:
-        raise SourceError(f"{type(source).__name__} has neither encode() nor read()")
+        computed = computer.compute(missing, advance=advance)
     # One part is written while the next is computed.
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, closing(computed):
         writing: Future[None] | None = None
-        for number, block in zip(missing, blocks, strict=True):
+        for block in computed:
+            cuts += block.cuts
             if writing is not None:
                 writing.result()
-            writing = pool.submit(writer.write, number, block)
+            writing = pool.submit(writer.write, block.part, block.features)
         if writing is not None:
             writing.result()
     return cuts
-
-
-def _assembled(
-    encoded: Iterator[Encoded],
-    parts: Sequence[range],
-    *,
-    width: int,
-    advance: Callable[[int], None],
-) -> Iterator[Float[Tensor, "rows width"]]:
-    """Yield each part's features in the order of its rows; batches are sorted by length."""
-    for part in parts:
-        block, remaining = torch.empty(0, width), len(part)
-        while remaining:
-            batch = next(encoded)
-            if remaining == len(part):
-                block = batch.features.new_empty(remaining, width)
-            block[batch.rows - part.start] = batch.features
-            remaining -= len(batch.rows)
-            advance(len(batch.rows))
-        yield block
-
-
-def _read(
-    source: Precomputed, split: Split, parts: Sequence[range], *, advance: Callable[[int], None]
-) -> Iterator[Float[Tensor, "rows width"]]:
-    """Yield each part's precomputed features."""
-    for part in parts:
-        yield checked(source.read(split, part), rows=len(part), width=source.width)
-        advance(len(part))

@@ -1,6 +1,7 @@
 """Accelerator setup and software versions of a run."""
 
 import importlib.util
+import os
 import platform
 from importlib.metadata import version
 from typing import Literal
@@ -22,7 +23,10 @@ def computing_device(choice: Literal["auto", "cpu"]) -> torch.device:
     """Return the device of ``train.device``: the accelerator that is there, unless it is ``cpu``."""
     if choice == "cpu" or not torch.accelerator.is_available():
         return torch.device("cpu")
-    return torch.accelerator.current_accelerator() or torch.device("cpu")
+    device = torch.accelerator.current_accelerator() or torch.device("cpu")
+    if device.type == "cuda" and "LOCAL_RANK" in os.environ:  # each process of a job has its own
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+    return device
 
 
 def accelerator_for(config: ExperimentConfig) -> Accelerator:
