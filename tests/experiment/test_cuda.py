@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 
 @pytest.fixture
 def on_gpu(small):
-    return small.replace({"train.device": "auto", "train.steps": 6})
+    return small.replace({"train.device": "auto", "train.steps": 6, "train.mixed_precision": "no"})
 
 
 def weights(config):
@@ -35,6 +35,24 @@ def test_a_run_repeats_and_agrees_with_the_cpu(on_gpu, tmp_path):
     )
     for name, value in weights(on_cpu).items():
         torch.testing.assert_close(weights(on_gpu)[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_the_precision_is_bf16_by_default_and_compilation_changes_little(on_gpu, tmp_path):
+    weights_of = {}
+    for name, settings in {
+        "auto": {"train.mixed_precision": "auto"},
+        "bf16": {"train.mixed_precision": "bf16"},
+        "compiled": {"train.compile": "inductor"},
+    }.items():
+        one = on_gpu.replace(settings | {"output.dir": tmp_path / name})
+        run(one)
+        weights_of[name] = weights(one)
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        for name, value in weights_of["auto"].items():
+            assert torch.equal(weights_of["bf16"][name], value), name
+    run(on_gpu)
+    for name, value in weights(on_gpu).items():
+        torch.testing.assert_close(weights_of["compiled"][name], value, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

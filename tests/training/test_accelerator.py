@@ -11,6 +11,7 @@ from tutelage.training.accelerator import (
     accelerator_for,
     computing_device,
     device_name,
+    precision_on,
     unwrapped,
     versions,
 )
@@ -35,6 +36,22 @@ def test_the_cpu_where_there_is_nothing_else():
 def test_half_precision_needs_a_gpu():
     with pytest.raises(ConfigError, match="'fp16' needs a GPU"):
         accelerator_for(config(mixed_precision="fp16", device="cpu"))
+
+
+def test_automatic_precision_is_bf16_only_where_a_gpu_computes_in_it(monkeypatch):
+    assert accelerator_for(config(device="cpu")).mixed_precision == "no"
+    gpu = torch.device("cuda")
+    for has_it, precision in ((True, "bf16"), (False, "no")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda has=has_it, **_: has)
+        assert precision_on(gpu, "auto") == precision
+        assert precision_on(torch.device("cpu"), "auto") == "no"
+    assert precision_on(gpu, "no") == "no"
+
+
+def test_compilation_without_a_compiler_is_refused(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(ConfigError, match=r"C\+\+ compiler.*leave train.compile out"):
+        accelerator_for(config(compile="inductor", device="cpu"))
 
 
 def test_one_process_may_run_experiments_of_different_settings():

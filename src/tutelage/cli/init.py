@@ -145,7 +145,7 @@ batch_size = {batch:<21}# larger is better: the kernel compares the rows of a ba
 lr = 1e-4
 optimizer = "adam"                # adam, adamw or sgd
 warmup = 0                        # steps of linear warm-up
-mixed_precision = "no"            # "bf16" on a recent GPU
+mixed_precision = "auto"          # bf16 on a GPU that has it
 augment = "none"                  # "invariant": the student sees augmented images
 
 [output]

@@ -64,7 +64,11 @@ class TrainConfig(Section):
         schedule: Learning rate after the warm-up: ``cosine`` to 0, or ``constant``.
         warmup: Steps of linear warm-up of the learning rate.
         clip_norm: Maximum norm of the student's gradient; not clipped by default.
-        mixed_precision: ``no``, ``fp16`` (GPU only) or ``bf16``.
+        mixed_precision: ``no``, ``fp16`` (GPU only) or ``bf16``: the student computes under autocast,
+            the transfer term in float32. ``auto``: ``bf16`` on a CUDA device that has it, else ``no``.
+        compile: Backend of ``torch.compile`` for student and loss during training: ``inductor``, which
+            needs a C++ compiler on the CPU and Triton on a GPU; ``aot_eager``, which compiles nothing
+            and shows whether a student can be traced; or ``none``. Changes numbers by rounding alone.
         device: ``auto`` (an accelerator if there is one) or ``cpu``; also for teachers and probes.
         inputs: Keep decoded inputs in ``memory`` or on ``disk``, or decode them each time (``none``, which
             augmentation implies). ``auto``: the first of these that takes at most half of what is
@@ -101,7 +105,8 @@ class TrainConfig(Section):
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: Annotated[int, Field(ge=0)] = 0
     clip_norm: Annotated[float, Field(gt=0)] | None = None
-    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
+    mixed_precision: Literal["auto", "no", "fp16", "bf16"] = "auto"
+    compile: Annotated[Literal["none", "inductor", "aot_eager"], NoEffect] = "none"
     device: Literal["auto", "cpu"] = "auto"
     inputs: Annotated[Literal["auto", "memory", "disk", "none"], NoEffect] = "auto"
     augment: Literal["none", "invariant"] = "none"

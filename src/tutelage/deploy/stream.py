@@ -15,7 +15,7 @@ from tutelage.deploy.saved import SavedRun
 from tutelage.errors import DataError, StudentError, TutelageError, out_of_memory
 from tutelage.inputs import ModelInput
 from tutelage.inputs.workers import Failure, raising
-from tutelage.training.accelerator import computing_device
+from tutelage.training.accelerator import computing_device, precision_on
 
 __all__ = ["Computing", "Piece", "stream_outputs"]
 
@@ -59,7 +59,7 @@ class Computing:
         """
         train = run.config.train
         chosen = _device(device or train.device)
-        precision = train.mixed_precision
+        precision = precision_on(chosen, train.mixed_precision)
         if precision == "fp16" and chosen.type == "cpu":
             precision = "no"
         if workers is None:

@@ -153,6 +153,10 @@ class Plan:
             mistakes.tell(partial(check_loss, config, task, splits))
             if config.train.augment == "invariant" and data.modality == "text":
                 mistakes.add("train.augment = 'invariant' changes images; for texts choose 'none'")
+            if config.train.compile != "none" and data.modality == "image+text":
+                mistakes.add(
+                    "train.compile is for students of images or of texts; for both choose 'none'"
+                )
             counts = {
                 "labelled": len(splits.training),
                 "unlabelled": sum(map(len, unlabelled)),

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import platform
+import shutil
 from importlib.metadata import version
 from typing import Literal
 
@@ -16,7 +17,14 @@ from torch.optim import Optimizer
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, MissingExtraError
 
-__all__ = ["accelerator_for", "computing_device", "device_name", "unwrapped", "versions"]
+__all__ = [
+    "accelerator_for",
+    "computing_device",
+    "device_name",
+    "precision_on",
+    "unwrapped",
+    "versions",
+]
 
 
 def computing_device(choice: Literal["auto", "cpu"]) -> torch.device:
@@ -29,15 +37,34 @@ def computing_device(choice: Literal["auto", "cpu"]) -> torch.device:
     return device
 
 
+def precision_on(
+    device: torch.device, choice: Literal["auto", "no", "fp16", "bf16"]
+) -> Literal["no", "fp16", "bf16"]:
+    """Return the precision of autocast: ``auto`` is bf16 on a CUDA device that computes in it, else none.
+
+    Example:
+        >>> precision_on(torch.device("cpu"), "auto")
+        'no'
+    """
+    if choice != "auto":
+        return choice
+    has_it = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if has_it else "no"
+
+
 def accelerator_for(config: ExperimentConfig) -> Accelerator:
     """Return devices, processes, precision and trackers as a config asks for them.
 
     Raises:
-        ConfigError: If the device does not know the precision.
+        ConfigError: If the device does not know the precision, or there is no compiler for
+            ``train.compile``.
         MissingExtraError: If the tracker is not installed.
     """
     settings = config.train
-    if settings.mixed_precision == "fp16" and computing_device(settings.device).type == "cpu":
+    device = computing_device(settings.device)
+    if settings.compile == "inductor":
+        _refuse_without_compiler(device)
+    if settings.mixed_precision == "fp16" and device.type == "cpu":
         raise ConfigError(
             "train.mixed_precision = 'fp16' needs a GPU; choose 'bf16' or 'no' on the CPU"
         )
@@ -51,12 +78,26 @@ def accelerator_for(config: ExperimentConfig) -> Accelerator:
         raise MissingExtraError(tracker, extra=tracker, purpose=f"train.tracker = {tracker!r}")
     return Accelerator(
         cpu=settings.device == "cpu",
-        mixed_precision=settings.mixed_precision,
+        mixed_precision=precision_on(device, settings.mixed_precision),
         gradient_accumulation_steps=settings.accumulate,
         log_with=tracker,
         project_dir=config.output.dir,
         dataloader_config=DataLoaderConfiguration(non_blocking=True),
     )
+
+
+def _refuse_without_compiler(device: torch.device) -> None:
+    """Refuse ``train.compile = 'inductor'`` where the first step would fail."""
+    if device.type == "cpu":
+        names = [os.environ.get("CXX", "g++"), "clang++", "cl"]
+        missing = None if any(map(shutil.which, names)) else "a C++ compiler (g++ or clang++)"
+    else:
+        missing = None if importlib.util.find_spec("triton") else "the package triton"
+    if missing:
+        raise ConfigError(
+            f"train.compile = 'inductor' needs {missing} for {device.type}; install it, or leave "
+            "train.compile out"
+        )
 
 
 def unwrapped(optimizer: AcceleratedOptimizer, accelerator: Accelerator) -> Optimizer:

@@ -17,6 +17,7 @@ from tutelage.students import Student
 from tutelage.tasks import Task, right_rows
 from tutelage.training.accelerator import unwrapped
 from tutelage.training.batches import Batch, BatchSource
+from tutelage.training.compiled import compiled
 from tutelage.training.inference import evaluate
 from tutelage.training.lengths import batch_sizes
 from tutelage.training.log import TrainLog
@@ -141,7 +142,10 @@ def fit(
     optimizer = unwrapped(wrapped, accelerator)
     _to_training(module)
 
-    with progress.track("train", settings.known_steps, unit="steps", done=state.step) as update:
+    with (
+        compiled(student.model, objective, backend=settings.compile),
+        progress.track("train", settings.known_steps, unit="steps", done=state.step) as update,
+    ):
         for batch in raising(loader):
             with accelerator.accumulate(module):
                 terms, right, features = module(batch)

@@ -64,7 +64,9 @@ class Optimizers:
             case "adamw":
                 main = AdamW(groups, fused=True)
             case "sgd":
-                main = SGD(groups, lr=settings.lr, momentum=settings.momentum)
+                # On a CPU the fused form rounds otherwise.
+                fused = True if trained and trained[0].is_cuda else None
+                main = SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=fused)
         return cls(main, Adam(own, lr=own_lr) if bilevel else None)
 
     @property
