@@ -2,6 +2,7 @@
 
 import csv
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -140,6 +141,52 @@ def test_every_picture_is_drawn(study, kind):
     assert "small&lt;b&gt;" in page
     assert page.count("<svg") == 1
     assert not re.search(r'(src|href)="(?!data:|#)', page)
+
+
+def test_points_of_many_rows_do_not_overlap():
+    """Their lines are farther apart than a point is high, in both blocks."""
+    methods = ("aft", "aft-identity", "aft-dense", "aft-rbf", "kd", "rkd", "ft")
+    rows = [scores("stl", [0.5]), *(scores(one, [0.5], teachers=("t",)) for one in methods)]
+    many = study_of({"a": comparison(*rows), "b": comparison(*rows)}, title="x")
+    drawing = study_plot(many, "scores")
+    assert drawing is not None
+    drawing.draw_without_rendering()
+    (axes,) = drawing.axes
+    points = [line for line in axes.lines if line.get_marker() in ("o", "s")]
+    assert len(points) == 2 * len(rows)
+    heights = sorted(axes.transData.transform(line.get_xydata())[0, 1] for line in points)
+    apart = min(high - low for low, high in pairwise(heights)) * 72 / drawing.dpi
+    assert apart > max(line.get_markersize() for line in points)
+
+
+def test_a_variant_is_not_drawn_as_kd():
+    """Neither in color nor, where lines may lie on each other, in dashes."""
+    rows = [
+        scores("stl", [0.5]),
+        *(
+            scores(method, [0.4], teachers=("t",), fraction=fraction)
+            for method in ("kd", "aft", "aft-identity")
+            for fraction in (0.5, 1.0)
+        ),
+        scores("stl", [0.5], fraction=0.5),
+    ]
+    drawing = study_plot(study_of({"a": comparison(*rows)}, title="x"), "fractions")
+    assert drawing is not None
+    lines = [each.lines[0] for each in drawing.axes[0].containers]
+    colors, dashes = zip(*((one.get_color(), one.get_linestyle()) for one in lines), strict=True)
+    assert len(set(colors)) == len(lines) == 4
+    assert sorted(dashes) == ["-", "-", "-", "--"]
+
+
+def test_teachers_that_all_methods_share_are_not_on_each_bar(study):
+    def titles(one):
+        drawing = study_plot(one, "normalized-error")
+        assert drawing is not None
+        return [text.get_text() for text in drawing.axes[0].texts]
+
+    assert "AFT with t" in titles(study)
+    same = comparison(scores("stl", [0.5]), scores("aft", [0.6], teachers=("t",)))
+    assert titles(study_of({"a": same}, title="x")) == ["Standard fine-tuning", "AFT"]
 
 
 def test_files_are_the_same_each_time(study, tmp_path):

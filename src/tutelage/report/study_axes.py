@@ -15,6 +15,7 @@ from tutelage.tasks import Metric
 __all__ = [
     "LINE",
     "LONGEST",
+    "dashes_of",
     "legend",
     "marker_of",
     "point",
@@ -39,6 +40,11 @@ def written_names(rows: Iterable[StudyRow]) -> dict[str, str]:
 def marker_of(method: str) -> str:
     """Return a disc, or a square for a variant, whose color may be that of another method."""
     return "s" if "-" in method else "o"
+
+
+def dashes_of(method: str) -> str:
+    """Return a full line, or dashes for a variant, which may lie on the line of its method."""
+    return "--" if "-" in method else "-"
 
 
 def legend(axes: Axes, methods: Mapping[str, str], palette: Palette) -> None:
@@ -66,6 +72,7 @@ def legend(axes: Axes, methods: Mapping[str, str], palette: Palette) -> None:
         frameon=False,
         fontsize=FONT - 1,
         labelcolor=palette.ink,
+        borderpad=0.8,
         ncols=2 if all(len(name) < 24 for name in methods) else 1,
     )
 

@@ -12,6 +12,7 @@ from tutelage.report.plots import clipped, ticks
 from tutelage.report.study_axes import (
     LINE,
     LONGEST,
+    dashes_of,
     legend,
     marker_of,
     row_title,
@@ -117,6 +118,7 @@ def weights(study: Study, palette: Palette) -> Figure | None:
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_locator(ticks(3))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+    grid[-1].tick_params(axis="x", pad=9)
     grid[-1].set_xlabel("learned weight ρ of a column; all start at 0.5")
     return drawing
 
@@ -164,7 +166,9 @@ def _panels_of(
             shift = 0.16 * (level - (len(taught) - 1) / 2) if dodge else 0.0
             own = sorted((row for row in rows if row.method == method), key=place)
             marker = marker_of(method)
-            options = {"fmt": marker} if dodge else {"fmt": f"{marker}-", "lw": 1.5}
+            options = (
+                {"fmt": marker} if dodge else {"fmt": marker, "ls": dashes_of(method), "lw": 1.5}
+            )
             _points(axes, [(place(row) + shift, row) for row in own], palette, options)
         for row in rows:
             if row.is_baseline:

@@ -34,6 +34,11 @@ TITLES = {
     "epochs": "Time of an epoch",
 }
 CAPTIONS = {
+    "normalized-error": "Means over data sets and students with one standard error; the dashed line "
+    "is standard fine-tuning.",
+    "scores": "Points with one standard error over seeds.",
+    "probe": "A point is a set of teachers, with one standard error over seeds; r is the correlation.",
+    "fractions": "Means over data sets and students with one standard error.",
     "students": "Bars end at the mean over data sets, below 1 where the method is better, with one "
     "standard error.",
     "teachers": "Points with one standard error over seeds; the dashed line is standard fine-tuning.",

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from tutelage.config.study import Figure as Kind
 from tutelage.regularizers.catalogue import label_of
 from tutelage.report.plots import ticks
 from tutelage.report.study_axes import (
     LINE,
+    dashes_of,
     legend,
     marker_of,
     point,
@@ -28,6 +28,9 @@ from tutelage.results.studies import Cell, Study, StudyRow
 
 __all__ = ["FIGURES", "study_plot"]
 
+CLOSEST = 0.18
+"""Distance of two points' lines in a block, in heights of a row; less and they overlap."""
+
 
 def study_plot(study: Study, kind: Kind, *, palette: Palette = PAGE) -> Figure | None:
     """Return a picture of a study; None where the study has no numbers for it."""
@@ -40,12 +43,13 @@ def _normalized_errors(study: Study, palette: Palette) -> Figure | None:
     bars = [(one, mean) for one, mean in known if mean is not None]
     if not bars:
         return None
+    several = len({one.teachers for one, _ in bars if one.teachers}) > 1
     drawing, axes = figure(height=52 + LINE * len(bars), palette=palette)
     for place, (one, mean) in enumerate(bars):
         color = palette.method(one.method)
         axes.barh(-place, mean.mean, height=0.34, color=color, alpha=0.85)
         whisker(axes, mean, -place, color=palette.ink)
-        row_title(axes, method_title(one), -place, palette)
+        row_title(axes, method_title(one, teachers=several), -place, palette)
     axes.axvline(1, color=palette.muted, lw=1, dashes=(3, 3))
     axes.set_ylim(-len(bars) + 0.6, 0.75)
     axes.set_yticks([])
@@ -56,22 +60,28 @@ def _normalized_errors(study: Study, palette: Palette) -> Figure | None:
 
 
 def _scores(study: Study, palette: Palette) -> Figure | None:
-    """A line for each data set and student, a point with one standard error for each row."""
-    cells = dict.fromkeys(row.place for row in study.rows if row.score is not None)
+    """A block for each data set and student: a point with one standard error for each row."""
+    cells: dict[Cell, list[StudyRow]] = {}
+    for row in study.rows:
+        if row.score is not None:
+            cells.setdefault(row.place, []).append(row)
     if not cells:
         return None
     methods = written_names(study.rows)
-    drawing, axes = figure(height=84 + LINE * len(cells) + 15 * len(methods), palette=palette)
-    for place, cell in enumerate(cells):
-        row_title(axes, cell_title(cell), -place, palette)
-        rows = [row for row in study.rows if row.place == cell and row.score is not None]
+    blocks = [max(1.0, 0.64 + CLOSEST * (len(rows) - 1)) for rows in cells.values()]
+    height = 84 + LINE * sum(blocks) + 15 * len(methods)
+    drawing, axes = figure(height=height, palette=palette)
+    place = 0.0
+    for (cell, rows), block in zip(cells.items(), blocks, strict=True):
+        row_title(axes, cell_title(cell), place, palette)
+        step = max(CLOSEST, 0.36 / max(len(rows) - 1, 1))
         for level, row in enumerate(rows):
-            shift = 0.16 - 0.36 * level / max(len(rows) - 1, 1)
             assert row.score is not None
-            at = -place + shift
+            at = place + 0.16 - level * step
             point(axes, row.score, at, palette, metric=row.metric, method=row.method)
+        place -= block
     legend(axes, methods, palette)
-    axes.set_ylim(-len(cells) + 0.6, 0.75)
+    axes.set_ylim(place + 0.6, 0.75)
     axes.set_yticks([])
     axes.margins(x=0.06)
     axes.xaxis.set_major_locator(ticks(5))
@@ -136,7 +146,8 @@ def _by_fraction(study: Study, palette: Palette) -> Figure | None:
             [100 * share for share in shares],
             [mean.mean for mean in means],
             yerr=[mean.error or 0.0 for mean in means],
-            fmt=f"{marker_of(method)}-",
+            fmt=marker_of(method),
+            ls=dashes_of(method),
             color=palette.method(method),
             markersize=5,
             lw=1.5,
@@ -145,7 +156,7 @@ def _by_fraction(study: Study, palette: Palette) -> Figure | None:
     legend(axes, names, palette)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.minorticks_off()
     axes.set_xticks(sorted({100 * one.fraction for one in study.methods}))
     axes.yaxis.set_major_locator(ticks(5))
     axes.margins(0.08)

@@ -124,9 +124,9 @@ def study_csv(study: Study) -> str:
     return spreadsheet_text(heads, [{head: line.get(head) for head in heads} for line in lines])
 
 
-def method_title(one: NormalizedError) -> str:
+def method_title(one: NormalizedError, *, teachers: bool = True) -> str:
     """A method with its teachers and share of the rows, as far as they say something."""
-    under = f" with {'+'.join(one.teachers)}" if one.teachers else ""
+    under = f" with {'+'.join(one.teachers)}" if teachers and one.teachers else ""
     share = f" at {one.fraction:.4g} of the rows" if one.fraction != 1 else ""
     return f"{label_of(one.method)}{under}{share}"
 

@@ -42,7 +42,7 @@ SERIES = {
     "btuning": 8,
     "cka": 9,
     "cospress": 10,
-    "aft-identity": 4,
+    "aft-identity": 3,
     "aft-dense": 5,
     "aft-nokernel": 7,
     "aft-bilevel": 8,
