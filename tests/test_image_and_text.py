@@ -194,6 +194,8 @@ def test_who_reads_what_must_be_clear(pairs, tmp_path):
         run(with_(unclear, f"output.dir={tmp_path}/unclear"))
     with pytest.raises(ConfigError, match="FactorTransfer learns from the training rows"):
         run(with_(pairs, "transfer.method=ft", f"output.dir={tmp_path}/ft"))
+    with pytest.raises(ConfigError, match=r"train\.compile is for students of images or of texts"):
+        run(with_(pairs, "train.compile=aot_eager", f"output.dir={tmp_path}/compiled"))
 
 
 def test_a_modality_is_for_rows_of_both(pairs, captioned, tmp_path):
