@@ -16,8 +16,9 @@ from tutelage.report.study_tables import (
     study_notes,
 )
 from tutelage.results.comparison import Scores, compare_scores
+from tutelage.results.learned_weights import BINS, WeightLevel
 from tutelage.results.statistics import sample_mean
-from tutelage.results.studies import BINS, study_of
+from tutelage.results.studies import study_of
 from tutelage.tasks import Regression, SingleLabel
 
 
@@ -176,6 +177,17 @@ def test_a_variant_is_not_drawn_as_kd():
     colors, dashes = zip(*((one.get_color(), one.get_linestyle()) for one in lines), strict=True)
     assert len(set(colors)) == len(lines) == 4
     assert sorted(dashes) == ["-", "-", "-", "--"]
+
+
+def test_weights_are_drawn_with_their_mean_and_sparsity(study):
+    level = WeightLevel(mean=sample_mean([0.5, 0.7]), top=sample_mean([0.2, 0.3]))
+    row = study.rows[1].model_copy(
+        update={"weights": {"t": (1 / BINS,) * BINS}, "weight_levels": {"t": level}}
+    )
+    drawing = study_plot(study.model_copy(update={"rows": (row,)}), "weights")
+    assert drawing is not None
+    (text,) = drawing.axes[0].get_legend().get_texts()
+    assert " ".join(text.get_text().split()) == "t 0.600 ± 0.100, 25 %"
 
 
 def test_teachers_that_all_methods_share_are_not_on_each_bar(study):

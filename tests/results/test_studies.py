@@ -9,7 +9,8 @@ import pytest
 from tutelage.errors import DataError
 from tutelage.results.comparison import Scores, compare_scores
 from tutelage.results.folders import read_run
-from tutelage.results.studies import BINS, Cell, read_study, study_of, write_study
+from tutelage.results.learned_weights import BINS
+from tutelage.results.studies import Cell, read_study, study_of, write_study
 from tutelage.tasks import SingleLabel
 
 

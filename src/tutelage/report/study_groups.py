@@ -22,8 +22,10 @@ from tutelage.report.study_axes import (
 )
 from tutelage.report.study_tables import cell_title
 from tutelage.report.style import FONT, Palette, figure, panels
+from tutelage.report.tables import three
+from tutelage.results.learned_weights import BINS, WeightLevel
 from tutelage.results.statistics import SampleMean
-from tutelage.results.studies import BINS, Cell, Study, StudyRow, normalized_errors
+from tutelage.results.studies import Cell, Study, StudyRow, normalized_errors
 
 __all__ = ["by_noise", "by_student", "by_teachers", "epochs", "weights"]
 
@@ -110,10 +112,18 @@ def weights(study: Study, palette: Palette) -> Figure | None:
             color = palette.series[number % len(palette.series)]
             values = [100 * share for share in shares]
             axes.stairs(values, edges, fill=True, color=color, alpha=0.25, lw=0)
-            axes.stairs(values, edges, color=color, lw=1.4, label=clipped(teacher, LONGEST))
+            label = f"{clipped(teacher, LONGEST)}{_level(row.weight_levels.get(teacher))}"
+            axes.stairs(values, edges, color=color, lw=1.4, label=label)
         of = f"{cell_title(row.place)}: " if several else ""
         _heading(axes, f"{of}{label_of(row.method)} with {'+'.join(row.teachers)}", palette)
-        axes.legend(frameon=False, fontsize=FONT - 1, labelcolor=palette.ink, loc="best")
+        axes.legend(
+            frameon=False,
+            fontsize=FONT - 1,
+            labelcolor=palette.ink,
+            loc="best",
+            handlelength=1,
+            borderaxespad=0,
+        )
         axes.set_xlim(0, 1)
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_locator(ticks(3))
@@ -228,6 +238,13 @@ def _wrapped(name: str, letters: int) -> str:
             lines.append("")
         lines[-1] += part
     return "\n".join(lines)
+
+
+def _level(known: WeightLevel | None) -> str:
+    if known is None:
+        return ""
+    top = "" if known.top is None else f", {100 * known.top.mean:.0f} %"
+    return f"\n{three(known.mean).strip()}{top}"
 
 
 def _heading(axes: Axes, text: str, palette: Palette) -> None:

@@ -43,7 +43,9 @@ CAPTIONS = {
     "standard error.",
     "teachers": "Points with one standard error over seeds; the dashed line is standard fine-tuning.",
     "noise": "Points with one standard error over seeds; the dashed line is standard fine-tuning.",
-    "weights": "Share of a teacher's columns by weight, the mean over seeds.",
+    "weights": "Share of a teacher's columns by weight, the mean over seeds. Numbers are the mean weight "
+    "with one standard error over seeds, and the share of ρ² in the top tenth of the columns, 10 % "
+    "where all are alike.",
     "epochs": "Training alone, with one standard error over seeds; extraction is done once before.",
 }
 CLEARLY = 2.0

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from torch import Tensor
 
 from tutelage.config.study import Figure
 from tutelage.errors import DataError
 from tutelage.files import with_digest, without_digest, write_atomically, writing_to
 from tutelage.results.comparison import Comparison, Row, Run
+from tutelage.results.learned_weights import WeightLevel, histograms, weight_levels
 from tutelage.results.statistics import SampleMean, correlation, sample_mean
 from tutelage.tasks import Metric
 
@@ -38,7 +37,6 @@ MEANS_NOTHING = (
     "show that it runs, and mean nothing else."
 )
 SCHEMA_VERSION: Literal[1] = 1
-BINS = 40
 
 
 class Cell(NamedTuple):
@@ -64,6 +62,7 @@ class StudyRow(Row):
             no run was read.
         weights: Share of each teacher's columns in each of ``BINS`` equal ranges of the learned weight,
             from 0 to 1, the mean over seeds; empty where no weights are learned.
+        weight_levels: Mean and sparsity of the same weights, by teacher.
     """
 
     data: str
@@ -71,6 +70,7 @@ class StudyRow(Row):
     noise: int = 0
     epoch_seconds: SampleMean | None = None
     weights: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    weight_levels: dict[str, WeightLevel] = Field(default_factory=dict)
 
     @property
     def place(self) -> Cell:
@@ -174,7 +174,8 @@ def study_of(
             metric=comparison.metric,
             noise=_noise(row.runs),
             epoch_seconds=_mean(map(_epoch_seconds, row.runs)),
-            weights=_weights(row.runs),
+            weights=histograms([run.rho for run in row.runs]),
+            weight_levels=weight_levels([run.rho for run in row.runs]),
         )
         for name, comparison in comparisons.items()
         for row in comparison.rows
@@ -269,16 +270,6 @@ def _epoch_seconds(run: Run) -> float:
     result = run.result
     batches = max(result.rows["train"] / result.config["train"]["batch_size"], 1.0)
     return float(result.seconds["train"] * batches / result.steps)
-
-
-def _weights(runs: Sequence[Run]) -> dict[str, tuple[float, ...]]:
-    shares: dict[str, list[Tensor]] = {}
-    for run in runs:
-        for teacher, rho in run.rho.items():
-            if rho.ndim == 1 and rho.min() < rho.max():  # those of an identity are not learned
-                counts = torch.histc(rho.float(), bins=BINS, min=0.0, max=1.0)
-                shares.setdefault(teacher, []).append(counts / len(rho))
-    return {teacher: tuple(torch.stack(each).mean(0).tolist()) for teacher, each in shares.items()}
 
 
 def _by_method(rows: Sequence[StudyRow]) -> dict[str, float]:
