@@ -32,11 +32,14 @@ class CacheConfig(Section):
         dir: Cache folder; by default ``$TUTELAGE_CACHE``, else ``~/.cache/tutelage``.
         dtype: Precision of stored features: ``float16`` (half the size) or ``float32``.
         workers: Worker processes that decode images during extraction.
+        engine: Who computes missing features: ``local``, the processes of this job, or ``ray``, a cluster
+            (``$RAY_ADDRESS``, else this machine).
     """
 
     dir: Annotated[FolderPath | None, NoEffect] = None
     dtype: Literal["float16", "float32"] = "float16"
     workers: Annotated[int, Field(ge=0), NoEffect] = 2
+    engine: Annotated[Literal["local", "ray"], NoEffect] = "local"
 
 
 class OutputConfig(Section):

@@ -7,6 +7,7 @@ import torch
 from tutelage.cache import FeatureStore
 from tutelage.cache.place import default_root
 from tutelage.config import ExperimentConfig
+from tutelage.extraction.ray_engine import check_ray
 from tutelage.progress import Progress, Silent
 from tutelage.training.accelerator import computing_device
 
@@ -30,6 +31,11 @@ class Runtime:
 
     @classmethod
     def of(cls, config: ExperimentConfig, progress: Progress | None = None) -> "Runtime":
-        """Take device and cache from a config; progress is silent by default."""
+        """Take device and cache from a config; progress is silent by default.
+
+        Raises:
+            MissingExtraError: If the engine of the extraction is not installed.
+        """
+        check_ray(config.cache.engine)
         store = FeatureStore(config.cache.dir or default_root())
         return cls(computing_device(config.train.device), store, progress or Silent())

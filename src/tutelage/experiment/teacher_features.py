@@ -251,9 +251,12 @@ class _Extractor:
 
 def extraction_settings(plan: Plan, teacher: TeacherPlan, runtime: Runtime) -> ExtractionSettings:
     """Return the settings of one teacher's extraction."""
+    cache = plan.config.cache
+    by_ray = cache.engine == "ray" and plan.config.train.device != "cpu"
     return ExtractionSettings(
-        dtype=plan.config.cache.dtype,
-        workers=plan.config.cache.workers,
+        dtype=cache.dtype,
+        workers=cache.workers,
         batch_size=teacher.config.batch_size,
-        device=runtime.device,
+        device=None if by_ray else runtime.device,  # each machine of a cluster has its own
+        engine=cache.engine,
     )

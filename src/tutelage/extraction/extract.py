@@ -19,7 +19,8 @@ from tutelage.errors import CacheError, PrecisionError, SourceError
 from tutelage.extraction.doubts import doubts
 from tutelage.extraction.parts import PartComputer, is_encoder, part_rows
 from tutelage.extraction.ranks import computed_by_all, help_leader, processes, rank
-from tutelage.extraction.settings import ExtractionSettings, compute_dtype
+from tutelage.extraction.ray_engine import computed_by_ray
+from tutelage.extraction.settings import ExtractionSettings
 from tutelage.files import human_size
 from tutelage.inputs import Cuts
 from tutelage.progress import Progress, Silent
@@ -157,7 +158,8 @@ def _extract(
         if settings.dtype != "float32" and (reason := refusal(wide)) is not None:
             raise PrecisionError(reason, advice="another process found this")
 
-    if rank() and processes() > 1 and is_encoder(source):
+    shared = settings.engine == "local" and is_encoder(source)
+    if shared and rank() and processes() > 1:
         help_leader(computer, store.folder(key), ended=refuse_as_another_did)
     with store.writer(
         key, ids=split.ids, width=source.width, part_rows=part_rows(source), progress=progress
@@ -185,9 +187,7 @@ def _extract(
                     f"beside the others that {settings.dtype} rounds them away (column "
                     f"{int(writer.rounded.nonzero()[0])}); cache.dtype = 'float32' would keep them"
                 )
-            precision = str(compute_dtype(computer.device, settings.dtype)).removeprefix("torch.")
-            computed = f"{precision} on {computer.device.type}" if is_encoder(source) else ""
-            writer.finish(computed, source=spec)
+            writer.finish(computer.computed, source=spec)
         handover.clear()
     if (features := store.open(key, split.ids)) is None:
         raise CacheError(f"{store.folder(key)} was deleted while it was written")
@@ -207,7 +207,9 @@ def _write_missing(
         update(done)
 
     advance(0)
-    if processes() > 1 and is_encoder(computer.source):
+    if computer.settings.engine == "ray" and is_encoder(computer.source):
+        computed = computed_by_ray(computer, missing, advance=advance)
+    elif processes() > 1 and is_encoder(computer.source):
         computed = computed_by_all(computer, writer, advance=advance)
     else:
         computed = computer.compute(missing, advance=advance)

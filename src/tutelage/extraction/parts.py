@@ -50,6 +50,9 @@ class PartComputer:
         split: The rows.
         layout: The parts.
         settings: Batch size, workers and device.
+
+    Attributes:
+        computed: Precision and kind of device that compute; empty if nothing is computed.
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class PartComputer:
         self.layout = layout
         self.settings = settings
         self.device = settings.pick_device()
+        precision = str(compute_dtype(self.device, layout.dtype)).removeprefix("torch.")
+        self.computed = f"{precision} on {self.device.type}" if is_encoder(source) else ""
         self._encode: Callable[[Sequence[range]], Iterator[Encoded]] | None = None
 
     def compute(

@@ -22,6 +22,7 @@ class ExtractionSettings:
         batch_size: Rows per batch, or ``"auto"``: as many as fit in free memory. Batches that do not
             fit after all are halved.
         device: Where the teacher computes; by default CUDA, then MPS, then the CPU.
+        engine: Who computes: the processes of this job, or actors of a Ray cluster.
 
     Raises:
         CacheError: If features cannot be stored in ``dtype``.
@@ -31,6 +32,7 @@ class ExtractionSettings:
     workers: int = 0
     batch_size: int | Literal["auto"] = "auto"
     device: torch.device | str | None = None
+    engine: Literal["local", "ray"] = "local"
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:

@@ -1,0 +1,168 @@
+"""Extraction on a Ray cluster: actors hold the teacher and compute parts, this process writes them."""
+
+import importlib.util
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tutelage.errors import ConfigError, MissingExtraError, SourceError, TutelageError
+from tutelage.extraction.parts import ComputedPart, PartComputer
+from tutelage.inputs.workers import Failure
+
+__all__ = ["check_ray", "computed_by_ray", "connect"]
+
+_RESTARTS = 3
+"""How often a lost actor is started again, on any machine, before the others take its parts."""
+_QUEUED = 2
+"""Tasks that an actor has: one that it computes, and the next."""
+_LARGEST_TASK = 8
+"""Parts of a task."""
+
+
+def check_ray(engine: str) -> None:
+    """Refuse the engine ``"ray"`` where it is not installed.
+
+    Raises:
+        MissingExtraError: If so.
+    """
+    if engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise MissingExtraError("ray", extra="ray", purpose="the engine 'ray'")
+
+
+def connect() -> Any:
+    """Connect to the cluster at ``$RAY_ADDRESS``, else start one on this machine; return ``ray``.
+
+    Ray's usage reports are switched off.
+
+    Raises:
+        MissingExtraError: If Ray is not installed.
+        ConfigError: If the cluster cannot be reached.
+    """
+    check_ray("ray")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Else the next version's rule for CUDA_VISIBLE_DEVICES is announced as a warning.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    if not ray.is_initialized():
+        try:
+            ray.init(log_to_driver=False, include_dashboard=False, logging_level="ERROR")
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            address = os.environ.get("RAY_ADDRESS", "this machine")
+            raise ConfigError(
+                f"no Ray cluster at {address}: {error}; start one with 'ray start --head', or unset "
+                "RAY_ADDRESS to use this machine alone"
+            ) from error
+    return ray
+
+
+class _Worker:
+    """A process of the cluster that holds the teacher."""
+
+    def __init__(self, computer: PartComputer) -> None:
+        self._computer = PartComputer(
+            computer.source, computer.split, computer.layout, computer.settings
+        )
+
+    def computed(self) -> str:
+        """Return precision and kind of device."""
+        return self._computer.computed
+
+    def compute(self, parts: Sequence[int]) -> list[ComputedPart] | Failure:
+        """Return the features of parts."""
+        try:
+            return list(self._computer.compute(parts))
+        except TutelageError as error:
+            return Failure.of(error)
+
+
+@dataclass(eq=False)
+class _Actor:
+    """A worker with the tasks that it was given; none before it is ready."""
+
+    handle: Any
+    ready: Any
+    tasks: dict[Any, list[int]] = field(default_factory=dict)
+
+
+def computed_by_ray(
+    computer: PartComputer, missing: Sequence[int], *, advance: Callable[[int], None]
+) -> Generator[ComputedPart, None, None]:
+    """Yield parts that the actors of a cluster compute, in any order.
+
+    An actor takes a GPU where the cluster has some and the device is not the CPU, else a core, and the
+    cores of the processes that decode. It has at most two tasks, so that no more waits in the
+    cluster's memory than this process can write. A lost actor is started again three times; then
+    the others compute its parts.
+
+    Args:
+        computer: The teacher, the rows and the settings; computes nothing in this process.
+        missing: Numbers of the parts.
+        advance: Receives the number of rows of each part.
+
+    Raises:
+        SourceError: If all actors died.
+        TutelageError: What an actor could not do.
+    """
+    ray = connect()
+    gpus, cores = _resources(ray, computer)
+    have = ray.cluster_resources()
+    fit = int(have.get("GPU", 0) / gpus) if gpus else int(have.get("CPU", 1) / cores)
+    count = max(1, min(fit, len(missing)))
+    kind = ray.remote(_Worker).options(
+        num_gpus=gpus, num_cpus=cores, max_restarts=_RESTARTS, max_task_retries=_RESTARTS
+    )
+    teacher = ray.put(computer)
+    actors = [_start(kind.remote(teacher)) for _ in range(count)]
+    waiting = deque(missing)
+    try:
+        while waiting or any(actor.tasks for actor in actors):
+            for actor in actors:
+                while actor.ready is None and waiting and len(actor.tasks) < _QUEUED:
+                    size = max(1, min(_LARGEST_TASK, len(waiting) // (2 * count)))
+                    parts = [waiting.popleft() for _ in range(min(size, len(waiting)))]
+                    actor.tasks[actor.handle.compute.remote(parts)] = parts
+            pending = [task for actor in actors for task in (actor.tasks or [actor.ready]) if task]
+            (first,), _ = ray.wait(pending, num_returns=1)
+            actor = next(one for one in actors if first in one.tasks or first is one.ready)
+            try:
+                given = ray.get(first)
+            except ray.exceptions.RayError as error:
+                actors.remove(actor)
+                waiting.extendleft(part for parts in actor.tasks.values() for part in parts)
+                if not actors:
+                    raise SourceError(
+                        "all processes of the Ray cluster that held the teacher died, most often for "
+                        f"want of memory; parts that are written are kept: {error}"
+                    ) from error
+                continue
+            if first is actor.ready:
+                actor.ready, computer.computed = None, given
+                continue
+            del actor.tasks[first]
+            if isinstance(given, Failure):
+                raise given.error()
+            for part in given:
+                advance(len(part.features))
+                yield part
+    finally:
+        for actor in actors:
+            ray.kill(actor.handle)
+
+
+def _start(handle: Any) -> _Actor:
+    return _Actor(handle, ready=handle.computed.remote())
+
+
+def _resources(ray: Any, computer: PartComputer) -> tuple[float, int]:
+    """Return the GPUs and cores of an actor."""
+    device = computer.settings.device
+    on_cpu = device is not None and computer.device.type == "cpu"
+    gpus = 0.0 if on_cpu or not ray.cluster_resources().get("GPU") else 1.0
+    cores = 1 + computer.settings.workers
+    most = max(
+        (node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"]), default=1
+    )
+    return gpus, int(max(1, min(cores, most)))

@@ -1,0 +1,107 @@
+"""Extraction by two actors of a Ray cluster: the bytes of one process, and the same if one is killed."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tutelage.cache import FeatureStore
+from tutelage.errors import MissingExtraError, SourceError
+from tutelage.extraction import ExtractionSettings, extract_split
+from tutelage.extraction.ray_engine import check_ray
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "cache"))
+from small_teachers import TextTeacher, Watch, texts
+
+ROWS = 20_000
+
+
+def files_of(root: Path) -> dict[str, bytes]:
+    """All files but the locks, by their path under the cache."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and ".locks" not in path.parts
+    }
+
+
+class NotedTeacher(TextTeacher):
+    """Notes the processes that compute."""
+
+    def __init__(self, folder: Path, **options) -> None:
+        super().__init__(**options)
+        self.folder = folder
+
+    def encode(self, batch):
+        (self.folder / str(os.getpid())).touch()
+        return super().encode(batch)
+
+
+class WrongTeacher(TextTeacher):
+    """Gives a column less than it says."""
+
+    def encode(self, batch):
+        return super().encode(batch)[:, 1:]
+
+
+def extract(root: Path, teacher: TextTeacher, *, engine: str, progress: Watch | None = None):
+    return extract_split(
+        teacher,
+        texts(ROWS),
+        store=FeatureStore(root),
+        settings=ExtractionSettings(device="cpu", engine=engine),
+        progress=progress,
+    )
+
+
+def test_ray_is_named_where_it_is_missing(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    check_ray("local")
+    with pytest.raises(MissingExtraError, match=r"the engine 'ray' needs ray.*\[ray\]"):
+        check_ray("ray")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A cluster of this machine with two cores, whose processes import the small teachers."""
+    pytest.importorskip("ray", reason="ray is not installed")
+    patch = pytest.MonkeyPatch()
+    here = Path(__file__).parent
+    paths = [here, here.parent / "cache", os.environ.get("PYTHONPATH", "")]
+    patch.setenv("PYTHONPATH", os.pathsep.join(map(str, paths)))
+    patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+    patch.undo()
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_killed_actor_changes_no_byte(cluster, tmp_path):
+    extract(tmp_path / "one", TextTeacher(), engine="local")
+    (notes := tmp_path / "notes").mkdir()
+    killed: list[int] = []
+
+    def kill_one(rows: int) -> None:
+        if not killed and rows > ROWS // 4:
+            killed.append(min(int(path.name) for path in notes.iterdir()))
+            os.kill(killed[0], signal.SIGKILL)
+
+    teacher = NotedTeacher(notes, pause=0.01)
+    extract(tmp_path / "ray", teacher, engine="ray", progress=Watch(kill_one))
+    assert files_of(tmp_path / "ray") == files_of(tmp_path / "one")
+    assert killed
+    assert len(list(notes.iterdir())) >= 2
+    assert str(os.getpid()) not in {path.name for path in notes.iterdir()}
+
+
+@pytest.mark.filterwarnings("default")
+def test_an_error_of_an_actor_is_the_users(cluster, tmp_path):
+    with pytest.raises(SourceError, match="23"):
+        extract(tmp_path, WrongTeacher(), engine="ray")
