@@ -59,23 +59,29 @@ def connect() -> Any:
 
 
 class _Worker:
-    """A process of the cluster that holds the teacher."""
+    """A process of the cluster that holds the teacher, which it fetches again if it is restarted."""
 
-    def __init__(self, computer: PartComputer) -> None:
-        self._computer = PartComputer(
-            computer.source, computer.split, computer.layout, computer.settings
-        )
+    def __init__(self) -> None:
+        self._computer: PartComputer | None = None
 
-    def computed(self) -> str:
+    def computed(self, teacher: list[Any]) -> str:
         """Return precision and kind of device."""
-        return self._computer.computed
+        return self._load(teacher).computed
 
-    def compute(self, parts: Sequence[int]) -> list[ComputedPart] | Failure:
+    def compute(self, teacher: list[Any], parts: Sequence[int]) -> list[ComputedPart] | Failure:
         """Return the features of parts."""
         try:
-            return list(self._computer.compute(parts))
+            return list(self._load(teacher).compute(parts))
         except TutelageError as error:
             return Failure.of(error)
+
+    def _load(self, teacher: list[Any]) -> PartComputer:
+        if self._computer is None:
+            import ray
+
+            sent = ray.get(teacher[0])
+            self._computer = PartComputer(sent.source, sent.split, sent.layout, sent.settings)
+        return self._computer
 
 
 @dataclass(eq=False)
@@ -114,8 +120,13 @@ def computed_by_ray(
     kind = ray.remote(_Worker).options(
         num_gpus=gpus, num_cpus=cores, max_restarts=_RESTARTS, max_task_retries=_RESTARTS
     )
-    teacher = ray.put(computer)
-    actors = [_start(kind.remote(teacher)) for _ in range(count)]
+    teacher = [
+        ray.put(computer)
+    ]  # in a list, so that an actor fetches it once and not for each task
+    actors = []
+    for _ in range(count):
+        handle = kind.remote()
+        actors.append(_Actor(handle, ready=handle.computed.remote(teacher)))
     waiting = deque(missing)
     try:
         while waiting or any(actor.tasks for actor in actors):
@@ -123,7 +134,7 @@ def computed_by_ray(
                 while actor.ready is None and waiting and len(actor.tasks) < _QUEUED:
                     size = max(1, min(_LARGEST_TASK, len(waiting) // (2 * count)))
                     parts = [waiting.popleft() for _ in range(min(size, len(waiting)))]
-                    actor.tasks[actor.handle.compute.remote(parts)] = parts
+                    actor.tasks[actor.handle.compute.remote(teacher, parts)] = parts
             pending = [task for actor in actors for task in (actor.tasks or [actor.ready]) if task]
             (first,), _ = ray.wait(pending, num_returns=1)
             actor = next(one for one in actors if first in one.tasks or first is one.ready)
@@ -150,10 +161,6 @@ def computed_by_ray(
     finally:
         for actor in actors:
             ray.kill(actor.handle)
-
-
-def _start(handle: Any) -> _Actor:
-    return _Actor(handle, ready=handle.computed.remote())
 
 
 def _resources(ray: Any, computer: PartComputer) -> tuple[float, int]:
