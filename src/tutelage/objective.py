@@ -1,11 +1,13 @@
 """The training objective: the loss of the task plus the weighted loss of a regularizer."""
 
+from collections.abc import Mapping
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tutelage.ranks import gather_rows, process_count
 from tutelage.regularizers.base import Regularizer
 from tutelage.regularizers.columns import TeacherFeatures
 
@@ -31,10 +33,14 @@ class Objective(nn.Module):
         task: Called with outputs and labels, for example ``nn.CrossEntropyLoss()``.
         regularizer: Called with student and teacher features, for example ``AFTLoss``.
         beta: Strength of the transfer; 0 or more.
+        batch: Rows that the loss is taken over in a distributed run: ``"local"``, those of each
+            process, or ``"global"``, those of all processes, so that kernels see every pair. With
+            gradients averaged over processes, as ``DistributedDataParallel`` does, ``"global"``
+            gives the loss and the gradients of one process with all rows.
 
     Raises:
         TypeError: If task and regularizer are swapped, or beta is no number.
-        ValueError: If beta is negative or not finite.
+        ValueError: If beta is negative or not finite, or batch is neither of the two.
 
     Example:
         >>> import torch
@@ -46,7 +52,14 @@ class Objective(nn.Module):
         True
     """
 
-    def __init__(self, task: nn.Module, regularizer: Regularizer, *, beta: float) -> None:
+    def __init__(
+        self,
+        task: nn.Module,
+        regularizer: Regularizer,
+        *,
+        beta: float,
+        batch: Literal["local", "global"] = "local",
+    ) -> None:
         super().__init__()
         if isinstance(task, Regularizer):
             raise TypeError(
@@ -60,7 +73,10 @@ class Objective(nn.Module):
             raise ValueError(f"beta must be a finite number from 0 up, got {beta}")
         self.task = task
         self.regularizer: Regularizer = regularizer
+        if batch not in ("local", "global"):
+            raise ValueError(f"batch must be 'local' or 'global', got {batch!r}")
         self.beta = beta
+        self.batch = batch
 
     def extra_repr(self) -> str:
         """Return the strength, and what it is called with, for ``repr``."""
@@ -135,13 +151,38 @@ class Objective(nn.Module):
             raise TypeError(
                 f"expected outputs as a tensor, got a {type(outputs).__name__}; give outputs.logits"
             )
+        if self._gathers:
+            outputs, labels, *others = gather_rows(
+                outputs, labels, *(() if soft is None else (soft,))
+            )
+            soft = others[0] if others else None
         task = self.task(outputs, labels) if soft is None else self.task(outputs, labels, soft)
         if task.numel() != 1:
             raise ValueError(
                 f"the task's loss has shape {tuple(task.shape)}, not one number for the batch; "
                 "use reduction='mean', or return the mean"
             )
-        return self.combined(task, self.regularizer(student, teacher))
+        return self.combined(task, self.regularizer(*self.compared(student, teacher)))
+
+    def compared(
+        self, student: Float[Tensor, "batch student"], teacher: TeacherFeatures
+    ) -> tuple[Float[Tensor, "rows student"], TeacherFeatures]:
+        """Return the features that the regularizer compares: with ``batch="global"``, of all processes."""
+        alone = isinstance(teacher, Mapping) and not teacher  # nothing is compared
+        if not self._gathers or alone:
+            return student, teacher
+        if isinstance(teacher, Tensor):
+            student, teacher = gather_rows(student, teacher)
+        elif isinstance(teacher, Mapping):
+            student, *others = gather_rows(student, *teacher.values())
+            teacher = dict(zip(teacher, others, strict=True))
+        else:
+            student, *teacher = gather_rows(student, *teacher)
+        return student, teacher
+
+    @property
+    def _gathers(self) -> bool:
+        return self.batch == "global" and process_count() > 1
 
     def combined(self, task: Float[Tensor, ""], transfer: Float[Tensor, ""]) -> Terms:
         """Return ``task + beta * transfer`` and both."""

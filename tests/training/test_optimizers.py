@@ -7,7 +7,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from tutelage import AFTLoss
+from tutelage import AFTLoss, Objective
 from tutelage.config import TrainConfig
 from tutelage.regularizers import KD, AFTWithoutKernel, FactorTransfer, Standardized
 from tutelage.regularizers.none import NoTransfer
@@ -77,7 +77,10 @@ def test_inner_updates_are_steps_of_adam_on_the_regularizer_alone():
     regularizer = AFTLoss(3, columns_of(columns), inner_steps=3)
     expected = AFTLoss(3, columns_of(columns))
     value = optimizers(regularizer).inner_updates(
-        regularizer, features, columns, accelerator=Accelerator(cpu=True)
+        Objective(nn.MSELoss(), regularizer, beta=1.0),
+        features,
+        columns,
+        accelerator=Accelerator(cpu=True),
     )
     adam = torch.optim.Adam(expected.parameters(), lr=0.01)
     for _ in range(3):

@@ -27,6 +27,9 @@ class TransferConfig(Section):
         standardize: Bring each teacher's columns to mean 0 and deviation 1 (from cached statistics),
             so that all count alike. ``"auto"``: where several teachers are compared with the same
             features of the student, for else the one with the largest numbers decides.
+        batch: Rows that a pass compares where several processes train: ``global``, those of all
+            processes, so that N processes with ``batch_size`` rows each train as one with N times as
+            many; or ``local``, those of each process. The task's loss is taken over the same rows.
         params: Options of the method.
     """
 
@@ -36,6 +39,7 @@ class TransferConfig(Section):
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     lr: Annotated[float, Field(gt=0)] | None = None
     standardize: bool | Literal["auto"] = "auto"
+    batch: Literal["global", "local"] = "global"
     params: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -50,7 +54,8 @@ class TrainConfig(Section):
         epochs: Number of whole epochs, instead of ``steps``.
         whole_epochs: Round ``steps`` up to whole epochs. An epoch is ``rows // batch`` batches of
             labelled rows; the result states the number of steps.
-        batch_size: Examples in one pass; the kernel is taken over these.
+        batch_size: Examples in one pass of a process; the kernel is taken over those of all
+            processes, see ``transfer.batch``.
         unlabelled_share: Share of unlabelled rows in a batch, if there are such rows and the method
             learns from them; the rest are labelled rows.
         class_weights: Weight of each class in the loss: ``"balanced"``, so that all count alike, or a

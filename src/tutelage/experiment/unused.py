@@ -4,6 +4,7 @@ from tutelage.config import ExperimentConfig
 from tutelage.config.training import TrainConfig, TransferConfig
 from tutelage.experiment.plan import Plan
 from tutelage.objective import Objective
+from tutelage.ranks import process_count
 
 __all__ = ["unused_settings"]
 
@@ -52,6 +53,8 @@ def _of_the_transfer(
         )
     if asked.lr is not None and not list(objective.regularizer.parameters()):
         found.append(("transfer.lr", asked.lr, f"{method.name} learns no parameters of its own"))
+    if asked.batch != default.batch and process_count() == 1:
+        found.append(("transfer.batch", asked.batch, "one process trains"))
     if not method.uses_soft_labels:
         why = f"{method.name} learns no soft labels; a method with +probe does"
         if asked.mix != default.mix:

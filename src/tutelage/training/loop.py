@@ -151,7 +151,7 @@ def fit(
                 terms, right, features = module(batch)
                 if optimizers.inner is not None and accelerator.sync_gradients:
                     transfer = optimizers.inner_updates(
-                        objective.regularizer, features, batch.teacher, accelerator=accelerator
+                        objective, features, batch.teacher, accelerator=accelerator
                     )
                     terms = objective.combined(terms.task, transfer)
                 accelerator.backward(terms.total)

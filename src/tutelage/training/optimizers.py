@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from tutelage.config import TrainConfig
+from tutelage.objective import Objective
 from tutelage.regularizers import Regularizer
 
 __all__ = ["Optimizers", "learning_rate"]
@@ -76,7 +77,7 @@ class Optimizers:
 
     def inner_updates(
         self,
-        regularizer: Regularizer,
+        objective: Objective,
         features: Tensor,
         teacher: Mapping[str, Tensor],
         *,
@@ -85,21 +86,23 @@ class Optimizers:
         """Update the regularizer's own parameters with the student held; return its new value.
 
         Args:
-            regularizer: A bi-level method; takes ``inner_steps`` steps.
+            objective: Its regularizer is a bi-level method, which takes ``inner_steps`` steps.
             features: The student's features of a batch.
             teacher: The teachers' features of the batch.
             accelerator: Averages gradients over processes.
         """
         assert self.inner is not None
+        regularizer = objective.regularizer
+        features, columns = objective.compared(features, teacher)
         parameters = list(regularizer.parameters())
         for _ in range(regularizer.inner_steps):
-            value = regularizer(features.detach(), teacher)
+            value = regularizer(features.detach(), columns)
             gradients = torch.autograd.grad(value, parameters)
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = accelerator.reduce(gradient, "mean")
             self.inner.step()
         self.inner.zero_grad()
-        updated: Tensor = regularizer(features, teacher)
+        updated: Tensor = regularizer(features, columns)
         return updated
 
 
