@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tutelage import KD, Objective
+from tutelage import AFTLoss, Objective
 from tutelage.ranks import gather_rows, process_count
 
 
@@ -42,6 +42,7 @@ def test_tensors_of_other_rows_are_refused():
         gather_rows(torch.ones(3, 2), torch.ones(2))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_the_batch_of_an_objective_is_one_of_two():
     with pytest.raises(ValueError, match="'local' or 'global', got 'all'"):
-        Objective(torch.nn.CrossEntropyLoss(), KD(2, [3]), beta=1.0, batch="all")
+        Objective(torch.nn.CrossEntropyLoss(), AFTLoss(2, [3]), beta=1.0, batch="all")

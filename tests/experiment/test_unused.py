@@ -36,6 +36,7 @@ TRANSFER = {
     "temperature": 3.0,
     "lr": 0.3,
     "standardize": True,
+    "batch": "local",
 }
 PARAMS: dict[str, tuple[Any, ...]] = {
     "weights": ("diagonal", "identity", "dense"),
