@@ -16,7 +16,7 @@ def process_count() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
-@torch.compiler.disable  # messages between processes are no part of a graph
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # messages are no part of a graph
 def gather_rows(*tensors: Tensor) -> tuple[Tensor, ...]:
     """Return each tensor with the rows of all processes, those of the first process first.
 
