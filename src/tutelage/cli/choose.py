@@ -10,6 +10,7 @@ from tutelage.cli.interrupt import interruptible
 from tutelage.cli.options import (
     ConfigFile,
     DataOption,
+    EngineOption,
     JobsOption,
     MethodsOption,
     OutOption,
@@ -93,6 +94,7 @@ def tune(
     methods: MethodsOption = None,
     out_dir: OutOption = None,
     jobs: JobsOption = 1,
+    engine: EngineOption = "local",
     settings: SetOption = None,
 ) -> None:
     """Choose beta and other settings on a hold-out, then train on all training rows.
@@ -111,7 +113,14 @@ def tune(
         settings=settings,
     )
     with interruptible(several=resolved.output.dir):
-        tune_and_print(resolved, methods=methods, jobs=jobs, console=out, progress=for_console(err))
+        tune_and_print(
+            resolved,
+            methods=methods,
+            jobs=jobs,
+            engine=engine,
+            console=out,
+            progress=for_console(err),
+        )
 
 
 def compare(
@@ -134,6 +143,7 @@ def compare(
     ] = None,
     out_dir: OutOption = None,
     jobs: JobsOption = 1,
+    engine: EngineOption = "local",
     settings: SetOption = None,
 ) -> None:
     """Train several methods over several seeds and put them in one table.
@@ -154,6 +164,7 @@ def compare(
             seeds=seeds,
             tune=choose,
             jobs=jobs,
+            engine=engine,
             console=out,
             progress=for_console(err),
         )
@@ -185,6 +196,7 @@ def study(
         ),
     ] = "full",
     jobs: JobsOption = 1,
+    engine: EngineOption = "local",
 ) -> None:
     """Compare methods on several data sets: each method's error over all of them, and its picture.
 
@@ -199,6 +211,7 @@ def study(
             seeds=seeds,
             scale=scale,
             jobs=jobs,
+            engine=engine,
             console=out,
             progress=for_console(err),
         )

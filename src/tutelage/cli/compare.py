@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
@@ -23,6 +24,7 @@ def compare_and_print(
     seeds: int | None,
     tune: bool | None,
     jobs: int,
+    engine: Literal["local", "ray"],
     console: Console,
     progress: Progress,
 ) -> bool:
@@ -37,6 +39,7 @@ def compare_and_print(
         seeds=seeds,
         tune=tune,
         jobs=jobs,
+        engine=engine,
         progress=progress,
     )
     folder = config.output.dir

@@ -1,7 +1,7 @@
 """Options that several verbs share, and the config that they, a file and settings come to."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ __all__ = [
     "ConfigFile",
     "DataArgument",
     "DataOption",
+    "EngineOption",
     "JobsOption",
     "MethodsOption",
     "OutOption",
@@ -67,6 +68,10 @@ MethodsOption = Annotated[
     typer.Option(
         help="Comma-separated methods, such as stl,kd,aft+probe, or auto", metavar="NAMES"
     ),
+]
+EngineOption = Annotated[
+    Literal["local", "ray"],
+    typer.Option(help="'ray': one task a run on the cluster at $RAY_ADDRESS, or on this machine"),
 ]
 JobsOption = Annotated[int, typer.Option(min=1, help="Runs trained in parallel", metavar="N")]
 OutOption = Annotated[

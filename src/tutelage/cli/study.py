@@ -1,6 +1,7 @@
 """``tutelage study``: comparisons on several data sets, as tables, a picture and a page."""
 
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 from rich.text import Text
@@ -25,6 +26,7 @@ def study_and_print(
     seeds: int | None,
     scale: Scale,
     jobs: int,
+    engine: Literal["local", "ray"],
     console: Console,
     progress: Progress,
 ) -> bool:
@@ -36,6 +38,7 @@ def study_and_print(
         seeds: In place of ``compare.seeds``.
         scale: ``"tiny"`` for stand-ins in place of models and data.
         jobs: Runs trained in parallel.
+        engine: ``"ray"`` for the tasks of a Ray cluster in place of processes.
         console: Receives what is printed.
         progress: Receives progress reports.
 
@@ -46,7 +49,9 @@ def study_and_print(
     packaged = place.startswith(SCHEME)
     folder = out or default_folder(place, scale=scale)
     beside = None if packaged else Path(place).parent
-    done = study(config, out=folder, beside=beside, seeds=seeds, jobs=jobs, progress=progress)
+    done = study(
+        config, out=folder, beside=beside, seeds=seeds, jobs=jobs, engine=engine, progress=progress
+    )
     for columns in (study_columns(done), normalized_columns(done)):
         print_table(column_table(columns, ruled=console.is_terminal), console=console)
     for sentence in (study_headline(done), *study_notes(done)):

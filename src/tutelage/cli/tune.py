@@ -1,6 +1,7 @@
 """``tutelage tune``: the search's table, and the run with what it chose."""
 
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
@@ -33,13 +34,16 @@ def tune_and_print(
     *,
     methods: str | None,
     jobs: int,
+    engine: Literal["local", "ray"],
     console: Console,
     progress: Progress,
 ) -> None:
     """Search, print what was tried, and report the run on all training rows."""
     if methods is not None and "auto" in methods:
         config = config.replace({"tune.prune": True})
-    tuning = tune(config, methods=method_names(methods), jobs=jobs, progress=progress)
+    tuning = tune(
+        config, methods=method_names(methods), jobs=jobs, engine=engine, progress=progress
+    )
     print_chosen(config.output.dir, f"{tuning.chosen}, by the hold-out", console=console)
 
 

@@ -15,6 +15,7 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import PurePath
+from typing import Literal
 
 import tomli_w
 from filelock import FileLock
@@ -32,7 +33,7 @@ from tutelage.results.names import strengths
 from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.grid import GridPoint, grid_of
 from tutelage.sweeps.jobs import Failed, attempt, attempt_all, run_score
-from tutelage.sweeps.processes import Pool, process_pool, refuse_launchers
+from tutelage.sweeps.processes import Pool, process_pool, refuse_jobs, refuse_launchers
 from tutelage.sweeps.repeats import Repeat, repeats_of
 from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.tune import check_first, extract_first
@@ -49,6 +50,7 @@ def compare(
     seeds: int | None = None,
     tune: bool | None = None,
     jobs: int = 1,
+    engine: Literal["local", "ray"] = "local",
     progress: Progress | None = None,
 ) -> Comparison:
     """Run every combination that ``[compare]`` asks for over several seeds, and gather the numbers.
@@ -63,6 +65,7 @@ def compare(
         seeds: In place of ``compare.seeds``.
         tune: In place of ``compare.tune``.
         jobs: Processes.
+        engine: ``"ray"`` for the tasks of a Ray cluster in place of processes.
         progress: Receives progress reports. Silent by default.
 
     Returns:
@@ -85,6 +88,7 @@ def compare(
         ['stl', 'aft']
     """
     refuse_launchers()
+    refuse_jobs(jobs, engine)
     progress = progress or Silent()
     given = {"methods": methods, "seeds": seeds, "tune": tune}
     config = load_config(
@@ -98,7 +102,7 @@ def compare(
         progress.note(line)
     _begin(config)
     choices = _usable(points, progress)
-    with process_pool(jobs) as processes:
+    with process_pool(jobs, engine=engine) as processes:
         if config.compare.tune:
             choices = _choose(points, choices, processes=processes, progress=progress)
         seeds = config.compare.seeds

@@ -6,14 +6,15 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 
 from tutelage.errors import ConfigError, TrainingError
+from tutelage.extraction.ray_engine import check_ray
 from tutelage.training.storage import share_memory
 
-__all__ = ["Pool", "cores", "process_pool", "refuse_launchers"]
+__all__ = ["Pool", "cores", "process_pool", "refuse_jobs", "refuse_launchers"]
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -37,6 +38,21 @@ def refuse_launchers() -> None:
             "this starts its runs itself, and was started in several processes (WORLD_SIZE = "
             f"{os.environ['WORLD_SIZE']}); start it once, without torchrun or accelerate launch, and with "
             "--jobs for several runs at once"
+        )
+
+
+def refuse_jobs(jobs: int, engine: Literal["local", "ray"]) -> None:
+    """Refuse a number of processes together with Ray, and Ray where it is not installed.
+
+    Raises:
+        ConfigError: If both are asked for.
+        MissingExtraError: If Ray is not installed.
+    """
+    check_ray(engine)
+    if engine == "ray" and jobs > 1:
+        raise ConfigError(
+            f"--jobs {jobs} is for one machine; with --engine ray the cluster's cores and GPUs say how "
+            "many runs there are at once: leave --jobs out"
         )
 
 
@@ -75,11 +91,25 @@ class Pool:
 
 
 @contextmanager
-def process_pool(jobs: int) -> Iterator[Pool]:
+def process_pool(jobs: int, *, engine: Literal["local", "ray"] = "local") -> Iterator[Pool]:
     """Open a pool of ``jobs`` processes; with one, all is done in this process.
 
     Small runs gain more from parallel runs than from threads, so the cores are divided.
+
+    Args:
+        jobs: Processes on this machine.
+        engine: ``"ray"`` for the tasks of a cluster in place of them.
+
+    Raises:
+        ConfigError: If both are asked for, or the cluster cannot be reached.
+        MissingExtraError: If Ray is not installed.
     """
+    if engine == "ray":
+        from tutelage.sweeps.ray_pool import RayPool
+
+        refuse_jobs(jobs, engine)
+        yield RayPool()
+        return
     if jobs == 1:
         yield Pool(None)
         return

@@ -14,7 +14,7 @@ when the study is started again.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tomli_w
 from filelock import FileLock
@@ -27,7 +27,7 @@ from tutelage.recipes import config_table
 from tutelage.results.comparison import Comparison
 from tutelage.results.studies import MEANS_NOTHING, Study, study_of, write_study
 from tutelage.sweeps.compare import compare
-from tutelage.sweeps.processes import refuse_launchers
+from tutelage.sweeps.processes import refuse_jobs, refuse_launchers
 from tutelage.tiny import tiny_experiment
 
 __all__ = ["study"]
@@ -40,6 +40,7 @@ def study(
     beside: Path | None = None,
     seeds: int | None = None,
     jobs: int = 1,
+    engine: Literal["local", "ray"] = "local",
     progress: Progress | None = None,
 ) -> Study:
     """Compare methods on every data set of a study, and gather the numbers.
@@ -53,6 +54,7 @@ def study(
         beside: The folder that config files in ``data`` are relative to; by default the current one.
         seeds: In place of ``compare.seeds``.
         jobs: Runs trained in parallel.
+        engine: ``"ray"`` for the tasks of a Ray cluster in place of processes.
         progress: Receives progress reports. Silent by default.
 
     Returns:
@@ -64,6 +66,7 @@ def study(
         OutputError: If the folder cannot be written.
     """
     refuse_launchers()
+    refuse_jobs(jobs, engine)
     progress = progress or Silent()
     configs = config.experiments(out, table_of=lambda place: _table(place, beside))
     _begin(config, out)
@@ -75,7 +78,9 @@ def study(
     for number, (name, one) in enumerate(configs.items(), start=1):
         progress.note(f"data set {number} of {len(configs)}: {name}")
         try:
-            comparisons[name] = compare(one, seeds=seeds, jobs=jobs, progress=progress)
+            comparisons[name] = compare(
+                one, seeds=seeds, jobs=jobs, engine=engine, progress=progress
+            )
         except TutelageError as error:
             missing[name] = str(error)
             progress.note(f"{name} is missing in the study: {error}")

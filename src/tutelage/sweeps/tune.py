@@ -11,6 +11,7 @@ A search's folder:
 import json
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from filelock import FileLock
 
@@ -26,7 +27,7 @@ from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.folders import CHOSEN
 from tutelage.results.tuning import TUNING, Tuning
-from tutelage.sweeps.processes import process_pool, refuse_launchers
+from tutelage.sweeps.processes import process_pool, refuse_jobs, refuse_launchers
 from tutelage.sweeps.search import Search, try_next
 from tutelage.sweeps.search_space import SearchPoint, space_of
 
@@ -43,6 +44,7 @@ def tune(
     *,
     methods: Sequence[str] | None = None,
     jobs: int = 1,
+    engine: Literal["local", "ray"] = "local",
     retrain: bool = True,
     progress: Progress | None = None,
 ) -> Tuning:
@@ -55,6 +57,7 @@ def tune(
         config: What to train; ``output.dir`` receives the search.
         methods: Methods to try; by default the config's own.
         jobs: Processes.
+        engine: ``"ray"`` for the tasks of a Ray cluster in place of processes.
         retrain: Whether to train with the best point on all training rows at the end.
         progress: Receives progress reports. Silent by default.
 
@@ -80,6 +83,7 @@ def tune(
         'aft'
     """
     refuse_launchers()
+    refuse_jobs(jobs, engine)
     progress = progress or Silent()
     folder = config.output.dir
     search = Search(config, space_of(config, methods))
@@ -88,7 +92,7 @@ def tune(
     plan.tell(progress)
     extract_features(plan, Runtime.of(plan.config, progress))
     with (
-        process_pool(jobs) as processes,
+        process_pool(jobs, engine=engine) as processes,
         progress.track("tune", search.total, unit="points", done=search.done) as update,
     ):
         for _ in processes.run(try_next, [search] * search.total):

@@ -1,0 +1,69 @@
+"""A pool of tasks on a Ray cluster for parallel runs; the task of a lost worker is started again."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from tutelage.errors import TrainingError
+from tutelage.extraction.ray_engine import connect
+from tutelage.sweeps.processes import Pool
+from tutelage.training.storage import share_memory
+
+__all__ = ["RayPool"]
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+_RETRIES = 3
+"""How often the task of a lost worker is started again; a run continues from its checkpoint."""
+
+
+class RayPool(Pool):
+    """Tasks of a cluster, each with a core, and a GPU where the cluster has some.
+
+    The cluster is that at ``$RAY_ADDRESS``, else one of this machine. All machines need the folders of
+    runs and cache at the same paths.
+
+    Raises:
+        MissingExtraError: If Ray is not installed.
+        ConfigError: If the cluster cannot be reached.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self._ray = connect()
+
+    def run(
+        self, work: Callable[[Item], Made], items: Iterable[Item]
+    ) -> Iterator[tuple[int, Made]]:
+        """Yield each item's number and result, in the order in which they finish.
+
+        Raises:
+            TrainingError: If a worker was lost again and again, for example for want of memory.
+        """
+        ray = self._ray
+        gpus = 1.0 if ray.cluster_resources().get("GPU") else 0.0
+        task = ray.remote(_work).options(num_cpus=1, num_gpus=gpus, max_retries=_RETRIES)
+        cores = max(
+            (int(n["Resources"].get("CPU", 1)) for n in ray.nodes() if n["Alive"]), default=1
+        )
+        waiting: dict[Any, int] = {
+            task.remote(work, item, cores): number for number, item in enumerate(items)
+        }
+        try:
+            while waiting:
+                (done,), _ = ray.wait(list(waiting), num_returns=1)
+                result = ray.get(done)
+                yield waiting.pop(done), result
+        except ray.exceptions.WorkerCrashedError as error:
+            raise TrainingError(
+                f"a worker that trained was lost {_RETRIES + 1} times, most often for want of memory; what "
+                "is finished is kept: run the same command again"
+            ) from error
+        finally:
+            for one in waiting:
+                ray.cancel(one, force=True)
+
+
+def _work(work: Callable[[Item], Made], item: Item, cores: int) -> Made:
+    share_memory(cores)  # as many may run on a machine
+    return work(item)

@@ -1,0 +1,114 @@
+"""Runs as tasks of a Ray cluster of two cores: a lost worker's run is taken up again."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tutelage.config import ExperimentConfig
+from tutelage.errors import ConfigError, MissingExtraError
+from tutelage.sweeps.compare import compare
+from tutelage.sweeps.jobs import run_score
+from tutelage.sweeps.processes import process_pool, refuse_jobs
+
+
+def test_ray_takes_no_jobs_and_is_named_where_it_is_missing(monkeypatch):
+    monkeypatch.setattr("tutelage.sweeps.processes.check_ray", lambda engine: None)
+    refuse_jobs(4, "local")
+    refuse_jobs(1, "ray")
+    with pytest.raises(ConfigError, match="--jobs 4 is for one machine"):
+        refuse_jobs(4, "ray")
+    monkeypatch.undo()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"\[ray\]"):
+        refuse_jobs(1, "ray")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """A cluster of this machine with two cores."""
+    pytest.importorskip("ray", reason="ray is not installed")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+    patch.undo()
+
+
+def once_killed(folder: Path) -> int:
+    """Kill the own process at the first call; return its id at the second."""
+    if not (folder / "killed").exists():
+        (folder / "killed").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_lost_task_is_started_again(cluster, tmp_path):
+    with process_pool(1, engine="ray") as pool:
+        ((number, process),) = pool.run(once_killed, [tmp_path])
+    assert (tmp_path / "killed").exists()
+    assert number == 0
+    assert process != os.getpid()
+
+
+def pictures(folder: Path) -> Path:
+    for label, color in (("dark", 40), ("light", 200)):
+        (folder / label).mkdir(parents=True)
+        for number in range(20):
+            Image.new("RGB", (8, 8), (color + number, 90, 90)).save(
+                folder / label / f"{number}.png"
+            )
+    return folder
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_comparison_of_eight_runs_has_the_same_table(cluster, tmp_path, monkeypatch):
+    """One worker is killed while it trains; its run continues from its checkpoint."""
+    table = {
+        "data": {"source": f"folder:{pictures(tmp_path / 'pictures')}"},
+        "student": {"source": "timm:test_vit", "params": {"weights": "random"}},
+        "transfer": {"method": "stl"},
+        "train": {
+            "steps": 30,
+            "batch_size": 4,
+            "checkpoint_every": 2,
+            "workers": 0,
+            "device": "cpu",
+        },
+        "compare": {"methods": ["stl"], "seeds": 8},
+    }
+
+    def config(name: str) -> ExperimentConfig:
+        return ExperimentConfig.model_validate(table | {"output": {"dir": tmp_path / name}})
+
+    def killed_once(one: ExperimentConfig) -> float | None:
+        note = one.output.dir.parents[2] / "killed"
+
+        def kill_at_checkpoint() -> None:
+            while not (one.output.dir / "checkpoint.safetensors").exists():
+                time.sleep(0.001)
+            note.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        if not note.exists() and one.seed == 3:
+            threading.Thread(target=kill_at_checkpoint, daemon=True).start()
+        return run_score(one)
+
+    expected = compare(config("one"))
+    monkeypatch.setattr("tutelage.sweeps.compare.run_score", killed_once)
+    found = compare(config("ray"), engine="ray")
+    assert (tmp_path / "ray" / "killed").exists()
+    assert [row.values for row in found.rows] == [row.values for row in expected.rows]
+    assert len(found.rows[0].values) == 8
