@@ -358,3 +358,21 @@ def write_choice(folder: Path, choice: Choice, *, accuracy: float = 0.78) -> Pat
     text = choice.model_copy(update=results).model_dump_json()
     (folder / "auto.json").write_text(with_digest(json.loads(text)), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="module")
+def cluster(request) -> Iterator[None]:
+    """A Ray cluster of this machine with two cores, whose processes import the folders ``IMPORTED``."""
+    pytest.importorskip("ray", reason="ray is not installed")
+    patch = pytest.MonkeyPatch()
+    folders = [*getattr(request.module, "IMPORTED", ()), os.environ.get("PYTHONPATH", "")]
+    patch.setenv("PYTHONPATH", os.pathsep.join(map(str, folders)))
+    patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    ray.cloudpickle.register_pickle_by_value(request.module)
+    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+    patch.undo()

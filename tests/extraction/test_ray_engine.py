@@ -17,6 +17,8 @@ from small_teachers import TextTeacher, Watch, texts
 
 ROWS = 20_000
 
+IMPORTED = (Path(__file__).parent, Path(__file__).parent.parent / "cache")
+
 
 def files_of(root: Path) -> dict[str, bytes]:
     """All files but the locks, by their path under the cache."""
@@ -61,25 +63,6 @@ def test_ray_is_named_where_it_is_missing(monkeypatch):
     check_ray("local")
     with pytest.raises(MissingExtraError, match=r"the engine 'ray' needs ray.*\[ray\]"):
         check_ray("ray")
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """A cluster of this machine with two cores, whose processes import the small teachers."""
-    pytest.importorskip("ray", reason="ray is not installed")
-    patch = pytest.MonkeyPatch()
-    here = Path(__file__).parent
-    paths = [here, here.parent / "cache", os.environ.get("PYTHONPATH", "")]
-    patch.setenv("PYTHONPATH", os.pathsep.join(map(str, paths)))
-    patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
-
-    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
-    patch.undo()
 
 
 @pytest.mark.filterwarnings("default")
