@@ -84,7 +84,10 @@ def test_settings_of_training_unless_given(run):
     assert (computing.batch_size, computing.workers, computing.precision) == (20, 0, "no")
     assert Computing.of(run, batch_size=3, workers=1).batch_size == 3
     half = run.config.replace({"train.mixed_precision": "bf16"})
-    assert Computing.of(replace(run, config=half)).precision == "bf16"
+    half_run = replace(run, config=half)
+    assert Computing.of(half_run).precision == "bf16"
+    on_gpu = run.result.model_copy(update={"device": "NVIDIA H100 80GB HBM3"})
+    assert Computing.of(replace(half_run, result=on_gpu), device="cpu").precision == "no"
 
 
 def test_outputs_that_are_not_finite(digit_run, paths):

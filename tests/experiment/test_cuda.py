@@ -48,6 +48,7 @@ def test_the_precision_is_bf16_by_default_and_compilation_changes_little(on_gpu,
         run(one)
         weights_of[name] = weights(one)
     if torch.cuda.is_bf16_supported(including_emulation=False):
+        assert 'mixed_precision = "bf16"' in (tmp_path / "auto" / "config.toml").read_text()
         for name, value in weights_of["auto"].items():
             assert torch.equal(weights_of["bf16"][name], value), name
     run(on_gpu)

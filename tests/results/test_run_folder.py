@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tutelage import run
-from tutelage.config import ExperimentConfig
+from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.errors import BusyError, TrainingError
 from tutelage.results.result import read_history, read_result
 from tutelage.results.run_folder import RunFolder, differing
@@ -66,6 +66,30 @@ def test_a_run_with_other_settings_is_refused_and_the_settings_are_named(config)
 def test_features_of_another_precision_are_another_run(config):
     changed = config.replace({"cache.dtype": "float32", "cache.workers": 0, "name": "x"})
     assert differing(config, changed) == ["cache.dtype = 'float16', now 'float32'"]
+
+
+def test_an_unfinished_run_keeps_the_precision_that_auto_meant(config):
+    config = config.replace({"data.evaluate": "holdout", "train.eval_every": 1, "train.steps": 3})
+    assert config.train.mixed_precision == "auto"
+    begun = config.replace({"train.mixed_precision": "bf16", "train.checkpoint_every": 1})
+    with pytest.raises(StoppedError):
+        run(begun, on_evaluation=stopped_at(2))  # as on a GPU, where auto is bf16
+    with pytest.raises(TrainingError, match=r"\(train.mixed_precision = 'bf16', now 'no'\)"):
+        run(config, resume=True)
+    finished = run(load_config([read_toml(config.output.dir / "config.toml")]), resume=True)
+    assert finished.config["train"]["mixed_precision"] == "bf16"
+    assert run(config, resume=True) == finished, "it is read on any device"
+
+
+def test_the_precision_that_auto_means_is_stated(config):
+    with RunFolder.claim(config, resume=False, precision="bf16") as folder:
+        folder.checkpoint.touch()
+        assert load_config([read_toml(folder.config)]).train.mixed_precision == "bf16"
+    with RunFolder.claim(config, resume=True, precision="bf16") as folder:
+        assert folder.resume
+    other = RunFolder.claim(config, resume=True, precision="no")
+    with pytest.raises(TrainingError, match="train.mixed_precision = 'bf16', now 'no'"), other:
+        pass
 
 
 CLAIMS_TWICE = """

@@ -70,7 +70,8 @@ class TrainConfig(Section):
         warmup: Steps of linear warm-up of the learning rate.
         clip_norm: Maximum norm of the student's gradient; not clipped by default.
         mixed_precision: ``no``, ``fp16`` (GPU only) or ``bf16``: the student computes under autocast,
-            the transfer term in float32. ``auto``: ``bf16`` on a CUDA device that has it, else ``no``.
+            the transfer term in float32. ``auto``: ``bf16`` on a CUDA device that has it, else ``no``;
+            the run's folder states which, and a resume in the other is refused.
         compile: Backend of ``torch.compile`` for student and loss during training: ``inductor``, which
             needs a C++ compiler on the CPU and Triton on a GPU; ``aot_eager``, which compiles nothing
             and shows whether a student can be traced; or ``none``. Changes numbers by rounding alone.

@@ -60,8 +60,8 @@ class Computing:
         train = run.config.train
         chosen = _device(device or train.device)
         precision = precision_on(chosen, train.mixed_precision)
-        if precision == "fp16" and chosen.type == "cpu":
-            precision = "no"
+        if chosen.type == "cpu" and not run.result.device.startswith("cpu"):
+            precision = "no"  # a GPU's precision is slow on a CPU, or not there
         if workers is None:
             workers = 0 if run.modality == "text" and chosen.type == "cpu" else train.workers
         return cls(chosen, batch_size or train.batch_size, workers, precision)

@@ -33,6 +33,7 @@ from tutelage.tasks import Task, as_list
 from tutelage.teachers import Source, open_teacher
 from tutelage.teachers.build import refuse_unmatched, teacher_problems
 from tutelage.teachers.sides import side_of
+from tutelage.training.accelerator import computing_device, precision_on
 from tutelage.training.lengths import StepRule, batch_sizes, length_of
 
 __all__ = ["Plan", "TeacherPlan"]
@@ -67,7 +68,7 @@ class Plan:
     """A run, checked: data opened, splits drawn, task, method, teachers and student known.
 
     Attributes:
-        config: The settings, with the number of steps resolved.
+        config: The settings, with the number of steps and the precision of this device resolved.
         method: What the student learns from the teachers.
         data: The source of the rows.
         splits: The rows to train and to evaluate on.
@@ -167,7 +168,10 @@ class Plan:
             if length is not None:
                 train, rule = length
                 mistakes.tell(partial(batch_sizes, **counts, settings=train))
-                config = config.replace({"train.steps": train.steps})
+                precision = precision_on(computing_device(train.device), train.mixed_precision)
+                config = config.replace(
+                    {"train.steps": train.steps, "train.mixed_precision": precision}
+                )
         if mistakes:
             raise mistakes.error()
         known = tuple(teacher for teacher in teachers if teacher is not None)

@@ -34,7 +34,7 @@ from tutelage.progress import Progress
 from tutelage.results.result import Result
 from tutelage.results.run_folder import RunFolder
 from tutelage.students import Student
-from tutelage.training.accelerator import accelerator_for
+from tutelage.training.accelerator import accelerator_for, precision_on
 from tutelage.training.checkpoint import unchanged_random_state
 from tutelage.training.loop import Holdout, OnEvaluation, TrainingRows, fit
 from tutelage.training.settled import batch_norm_losses
@@ -82,7 +82,12 @@ def run(
         >>> result = run(config)  # doctest: +SKIP
     """
     accelerator, runtime = accelerator_for(config), Runtime.of(config, progress)
-    with RunFolder.claim(config, resume=resume, main=accelerator.is_main_process) as folder:
+    with RunFolder.claim(
+        config,
+        resume=resume,
+        main=accelerator.is_main_process,
+        precision=precision_on(accelerator.device, config.train.mixed_precision),
+    ) as folder:
         accelerator.wait_for_everyone()
         if folder.result is not None:
             runtime.progress.note(f"{folder.path} is finished; nothing is left to do")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import tomli_w
 from filelock import FileLock, Timeout
@@ -80,13 +80,23 @@ class RunFolder:
 
     @classmethod
     @contextmanager
-    def claim(cls, config: ExperimentConfig, *, resume: bool, main: bool = True) -> Iterator[Self]:
+    def claim(
+        cls,
+        config: ExperimentConfig,
+        *,
+        resume: bool,
+        main: bool = True,
+        precision: Literal["no", "fp16", "bf16"] | None = None,
+    ) -> Iterator[Self]:
         """Hold ``output.dir`` for a run; other processes are refused until it is released.
 
         Args:
             config: The run; its settings are written to the folder.
             resume: Continue an unfinished run, and return a finished one as it is.
             main: Whether this is the process that writes, among those that train together.
+            precision: What ``train.mixed_precision`` means on this device. It is written to the folder,
+                so that an unfinished run is not continued in another one; a finished run is read on
+                any device.
 
         Raises:
             TrainingError: If the folder holds a run and neither ``resume`` nor ``output.overwrite``
@@ -97,8 +107,9 @@ class RunFolder:
         folder = cls(path, resume)
         finished = (path / "result.json").is_file()
         begun = finished or folder.checkpoint.is_file()
+        stated = config.replace({"train.mixed_precision": precision}) if precision else config
         if begun and resume:
-            _refuse_other_settings(folder, config)
+            _refuse_other_settings(folder, config if finished else stated)
         if finished and resume:
             if main:  # the process that finished it may have been killed before it did this
                 folder.checkpoint.unlink(missing_ok=True)
@@ -114,7 +125,7 @@ class RunFolder:
                 "another output.dir (--out), or set output.overwrite = true"
             )
         with _locked(path):
-            _begin(folder, config)
+            _begin(folder, stated)
             yield folder
 
     def finish(
@@ -169,13 +180,19 @@ class RunFolder:
 
 
 def differing(before: ExperimentConfig, now: ExperimentConfig) -> list[str]:
-    """Return the settings that decide numbers and differ: ``train.lr = 0.1, now 0.2``."""
+    """Return the settings that decide numbers and differ: ``train.lr = 0.1, now 0.2``.
+
+    ``train.mixed_precision = "auto"`` differs from no other precision.
+    """
     old, new = (
         dict(_flat(config.deciding(config.model_dump(mode="json")))) for config in (before, now)
     )
+    paths = dict.fromkeys([*old, *new])
+    if "auto" in (before.train.mixed_precision, now.train.mixed_precision):
+        del paths["train.mixed_precision"]
     return [
         f"{path} = {old.get(path)!r}, now {new.get(path)!r}"
-        for path in dict.fromkeys([*old, *new])
+        for path in paths
         if old.get(path) != new.get(path)
     ]
 
@@ -196,7 +213,7 @@ def holds_other_settings(config: ExperimentConfig) -> bool:
     """Whether ``output.dir`` holds a run of other settings, or of settings that cannot be read."""
     path = RunFolder(config.output.dir, resume=True).config
     try:
-        return path.is_file() and load_config([read_toml(path)]).digest() != config.digest()
+        return path.is_file() and bool(differing(load_config([read_toml(path)]), config))
     except ConfigError:
         return True
 
@@ -210,10 +227,10 @@ def _refuse_other_settings(folder: RunFolder, config: ExperimentConfig) -> None:
             f"put {folder.config} back, choose another output.dir (--out), or leave --resume out and set "
             "output.overwrite = true to train again"
         ) from error
-    if before.digest() != config.digest():
+    if differences := differing(before, config):
         raise TrainingError(
             f"{folder.path} was begun under other settings than these "
-            f"({'; '.join(differing(before, config))}); continue with those in {folder.config}, "
+            f"({'; '.join(differences)}); continue with those in {folder.config}, "
             "choose another output.dir (--out), or leave --resume out and set "
             "output.overwrite = true"
         )
