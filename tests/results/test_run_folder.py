@@ -88,7 +88,7 @@ def test_the_precision_that_auto_means_is_stated(config):
     with RunFolder.claim(config, resume=True, precision="bf16") as folder:
         assert folder.resume
     other = RunFolder.claim(config, resume=True, precision="no")
-    with pytest.raises(TrainingError, match="train.mixed_precision = 'bf16', now 'no'"), other:
+    with pytest.raises(TrainingError, match=r"train\.mixed_precision = 'bf16', now 'no'"), other:
         pass
 
 
