@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from tutelage import run
 from tutelage.progress import Silent
+from tutelage.teachers import open_teacher
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -123,6 +124,33 @@ def test_a_step_never_waits_for_the_device(on_gpu, tmp_path, method, precision):
         waits = [str(w.message) for w in caught if "synchronizing" in str(w.message)]
         counts.append(len(waits))
     assert 0 < counts[1] < counts[0] + 10
+
+
+def test_images_in_channels_last_are_the_default_and_change_little(on_gpu, tmp_path):
+    params = {"weights": "random", "image_size": 32}
+    on_gpu = on_gpu.replace({"student": {"source": "timm:test_resnet", "params": params}})
+    weights_of = {}
+    for layout in ("auto", "channels_last", "contiguous"):
+        settings = {"train.mixed_precision": "bf16", "train.memory_format": layout}
+        one = on_gpu.replace(settings | {"output.dir": tmp_path / layout})
+        loss = run(one).metrics["test"]["loss"]
+        weights_of[layout] = (weights(one), loss)
+    for name, value in weights_of["auto"][0].items():
+        assert torch.equal(weights_of["channels_last"][0][name], value), name
+    assert weights_of["auto"][1] == pytest.approx(weights_of["contiguous"][1], rel=0.05)
+
+
+def test_a_teacher_in_channels_last_changes_little():
+    teacher = open_teacher("timm:test_resnet", modality="image", params={"weights": "random"})
+    batch = {"image": torch.randint(256, (4, 3, *teacher.input.size), dtype=torch.uint8)}
+    with torch.inference_mode():
+        expected = teacher.encode(batch)
+        teacher.to(torch.device("cuda"), torch.float16)
+        images = {name: value.cuda() for name, value in batch.items()}
+        features = teacher.encode(images)
+        convolution = next(p for p in teacher.model.parameters() if p.ndim == 4)
+        assert convolution.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(features.float().cpu(), expected, rtol=2e-2, atol=2e-2)
 
 
 def test_features_are_those_of_the_cpu(on_gpu, tmp_path):

@@ -21,6 +21,7 @@ from tutelage.inputs import ImageInput
 from tutelage.regularizers import Standardized
 from tutelage.regularizers.factor import FactorTransfer
 from tutelage.regularizers.none import NoTransfer
+from tutelage.students.memory_format import ChannelsLastStudent
 from tutelage.tasks.soft_labels import SoftLabels
 from tutelage.training.accelerator import accelerator_for
 from tutelage.training.samplers import RowView
@@ -213,3 +214,8 @@ def test_what_follows_from_the_student_is_learned_anew(small):
     widths = [state["student_means"].shape[1] for state in (first, other)]
     assert widths == [8, 11]
     assert torch.equal(first["teacher_means"], other["teacher_means"])
+
+
+def test_a_student_in_channels_last(small):
+    student = build_student(Plan.of(small.replace({"train.memory_format": "channels_last"})))
+    assert isinstance(student, ChannelsLastStudent)

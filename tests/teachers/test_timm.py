@@ -157,3 +157,16 @@ def test_untrained_where_trained_was_meant():
         opened("test_vit.r160_in1k", weights="pretrained")
     with pytest.raises(SourceError, match="takes images, but the rows are texts"):
         open_teacher("timm:test_vit", modality="text")
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "mobilenetv3_small_050"])
+def test_features_in_channels_last_differ_by_rounding_alone(name, photos):
+    teacher = opened(name)
+    batch = teacher.collate([teacher.prepare(photo) for photo in photos])
+    with torch.inference_mode():
+        plain = teacher.encode(batch)
+        teacher.use_channels_last(True)
+        last = teacher.encode(batch)
+        torch.testing.assert_close(last, plain, rtol=1e-4, atol=1e-5)
+        teacher.to(torch.device("cpu"), torch.float32)
+        assert torch.equal(teacher.encode(batch), plain), "a CPU computes as it did"

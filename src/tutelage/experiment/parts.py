@@ -25,6 +25,7 @@ from tutelage.registry import bind, naming_user_code
 from tutelage.regularizers import EachModality, Regularizer, Standardized, TrainingEvidence
 from tutelage.students import (
     Student,
+    in_memory_format,
     limit_training,
     open_student,
     output_layer,
@@ -32,6 +33,7 @@ from tutelage.students import (
     try_saving,
 )
 from tutelage.tasks.soft_labels import SoftLabels
+from tutelage.training.accelerator import computing_device
 from tutelage.training.batches import BatchSource
 from tutelage.training.checkpoint import unchanged_random_state
 from tutelage.training.inference import represent
@@ -95,6 +97,13 @@ def build_student(plan: Plan, *, folder: Path | None = None) -> Student:
         student,
         frozen=settings.frozen,
         lora=None if settings.lora is None else settings.lora.model_dump(),
+    )
+    train = plan.config.train
+    student = in_memory_format(
+        student,
+        train.memory_format,
+        device=computing_device(train.device),
+        precision=train.mixed_precision,
     )
     if plan.task.scaling is not None:
         output_layer(student)  # refused now rather than after training

@@ -85,6 +85,8 @@ def _of_the_training(plan: Plan, asked: TrainConfig) -> list[tuple[str, object, 
     found: list[tuple[str, object, str]] = []
     if asked.momentum != default.momentum and asked.optimizer != "sgd":
         found.append(("train.momentum", asked.momentum, f"it is for sgd, not {asked.optimizer}"))
+    if asked.memory_format == "channels_last" and plan.data.modality == "text":
+        found.append(("train.memory_format", asked.memory_format, "the rows are texts"))
     if asked.epochs is not None:
         if asked.steps != default.steps:
             found.append(("train.steps", asked.steps, "train.epochs decides the steps"))

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from tutelage.backbones.memory_format import is_convolutional, with_channels_last
 from tutelage.backbones.timm import load_timm, timm_mistakes
 from tutelage.data.base import Side
 from tutelage.inputs import ImageInput
@@ -52,6 +55,7 @@ class TimmSource(ModuleEncoder):
         image_size: int | None = None,
         seed: int = 0,
     ) -> None:
+        self._channels_last = False
         refuse_modality(f"timm:{name}", "image", rows=modality, instead=INSTEAD)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -66,3 +70,20 @@ class TimmSource(ModuleEncoder):
                 "arguments": json.dumps(model.pretrained_cfg.get("model_args"), sort_keys=True),
             },
         )
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Move the weights; convolutions in half precision on CUDA compute in channels_last."""
+        super().to(device, dtype)
+        half = device.type == "cuda" and dtype != torch.float32
+        self.use_channels_last(half and is_convolutional(self.model))
+
+    def use_channels_last(self, choice: bool) -> None:
+        """Compute with weights and images in ``torch.channels_last``, or contiguous."""
+        if choice != self._channels_last:
+            to: Any = self.model.to
+            to(memory_format=torch.channels_last if choice else torch.contiguous_format)
+            self._channels_last = choice
+
+    def encode(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "batch width"]:
+        """Return the features of a batch on the device."""
+        return super().encode(with_channels_last(batch) if self._channels_last else batch)
