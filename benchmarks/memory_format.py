@@ -54,7 +54,9 @@ def ratios(name: str, images: Tensor, options: argparse.Namespace) -> dict[str, 
     }
     with torch.no_grad():
         expected = copy.deepcopy(plain).eval()(images)
-        difference = (copy.deepcopy(plain).eval()(last) - expected).abs().max() / expected.abs().max()
+        difference = (
+            copy.deepcopy(plain).eval()(last) - expected
+        ).abs().max() / expected.abs().max()
     turns = [{side: seconds(step) for side, step in sides.items()} for _ in range(options.repeats)]
     turns = turns[2:]
     return {

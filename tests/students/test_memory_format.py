@@ -83,7 +83,9 @@ def test_automatically_in_half_precision_on_cuda(resnet, device, precision, expe
 
 def test_a_model_that_needs_contiguous_images_keeps_them(viewing):
     assert in_memory_format(viewing, "auto", device=CUDA, precision="bf16") is viewing
-    with pytest.raises(StudentError, match=r"cannot be called with images in channels_last \(.*view"):
+    with pytest.raises(
+        StudentError, match=r"cannot be called with images in channels_last \(.*view"
+    ):
         in_memory_format(viewing, "channels_last", device=CPU, precision="no")
 
 

@@ -82,7 +82,10 @@ def in_memory_format(
     try:
         with evaluating(student.model), torch.no_grad():
             candidate.outputs(empty)
-    except (RuntimeError, TutelageError) as error:  # a view of images whose strides it takes for granted
+    except (
+        RuntimeError,
+        TutelageError,
+    ) as error:  # a view of images whose strides it takes for granted
         if asked == "auto":
             return student
         raise StudentError(
