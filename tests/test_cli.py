@@ -59,6 +59,33 @@ def test_a_dry_run_says_what_changed(digits, command, tmp_path):
     assert "rows: 30 here, 60 there; source.weights:" in said
 
 
+def test_a_dry_run_of_a_training_says_hours_and_memory(digits, command, tmp_path):
+    config = tmp_path / "c.toml"
+    config.write_text(f'[data]\nsource = "folder:{digits}"\n[[teachers]]\nsource = "timm:x"\n')
+    student = (
+        "--set", 'student.source="timm:test_vit"',
+        "--set", "student.params.weights=random",
+        "--set", "train.batch_size=4",
+        "--set", "train.workers=0",
+        "--out", "run",
+    )  # fmt: skip
+    status, said, refused = command("train", config, *TEACHER, *student, "--dry-run")
+    assert status == 0, refused
+    assert "0 of weights" not in said
+    for line in ("extraction on: one process (cpu, ", "training on: one process (cpu, "):
+        assert line in said
+    names = [line.split()[0] for line in said.splitlines() if line]
+    assert [one for one in names if one in ("extract", "prepare", "train", "evaluate", "all")] == [
+        "extract", "prepare", "train", "evaluate", "all",
+    ]  # fmt: skip
+    assert "memory of training, a process: " in said
+    assert not [path for path in tmp_path.iterdir() if path != config], "nothing is written"
+    for more in ("--resume", "--auto"):
+        status, _, refused = command("train", config, *TEACHER, *student, "--dry-run", more)
+        assert status == 2
+        assert "--dry-run estimates one whole run" in refused
+
+
 def test_the_cache_is_listed_checked_and_pruned(digits, command, tmp_path):
     config = tmp_path / "c.toml"
     config.write_text(f'[data]\nsource = "folder:{digits}"\n[[teachers]]\nsource = "timm:x"\n')

@@ -1,5 +1,6 @@
 """Teachers, a student and a method of a few layers, and plain calls of the teachers."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -111,3 +112,19 @@ def pixels(digits: Path, split: str, ids: Sequence[str]) -> torch.Tensor:
 def features(teacher: nn.Module, images: torch.Tensor) -> torch.Tensor:
     found: torch.Tensor = teacher.eval()(images)
     return found
+
+
+class Slow(nn.Module):
+    """A student that takes 20 ms a pass."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.layers = student(num_classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        time.sleep(0.02)
+        return self.layers(images)
+
+
+def slow_student(num_classes: int) -> nn.Module:
+    return Slow(num_classes)

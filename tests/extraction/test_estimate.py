@@ -1,5 +1,6 @@
 """Estimates before, during and after an extraction."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -73,13 +74,47 @@ def test_a_damaged_journal_counts_as_nothing(tmp_path):
 def test_views_count_like_rows(tmp_path):
     store, split, teacher = FeatureStore(tmp_path), images(60), ImageTeacher()
     views = [replace(split, name=f"train, view {number}") for number in (1, 2)]
-    before = estimate(teacher, split, store=store, views=views)
+    before = estimate(teacher, split, store=store, more=views)
     assert (before.rows, before.cached) == (180, 0)
     assert before.seconds > 0
     sizes = []
     for one in (split, *views):
         features = extract_split(teacher, one, store=store)
         sizes += [path.stat().st_size for path in features.folder.glob("features-*")]
-        after = estimate(teacher, split, store=store, views=views)
+        after = estimate(teacher, split, store=store, more=views)
         assert after.cached == 60 * len(sizes)
     assert (after.seconds, after.bytes) == (0.0, sum(sizes)) == (0.0, before.bytes)
+
+
+@pytest.mark.parametrize("kind", ["image", "text"])
+def test_an_estimate_is_within_a_factor_of_two_of_the_extraction(tmp_path, kind):
+    """Teachers that sleep take the same time on a busy machine."""
+    teacher, split = {
+        "text": lambda: (TextTeacher(pause=0.01), texts(1600)),
+        "image": lambda: (ImageTeacher(pause=0.01), images(600)),
+    }[kind]()
+    settings = ExtractionSettings(batch_size=20, device="cpu")
+    expected = estimate(teacher, split, store=FeatureStore(tmp_path), settings=settings)
+    begin = time.perf_counter()
+    extract_split(teacher, split, store=FeatureStore(tmp_path), settings=settings)
+    assert 0.5 < expected.seconds / (time.perf_counter() - begin) < 2.0
+    assert expected.measured < len(split) / 5
+
+
+def test_processes_of_a_job_share_the_time_but_no_more_than_there_are_parts(tmp_path, monkeypatch):
+    teacher, store = TextTeacher(pause=0.01), FeatureStore(tmp_path)
+    settings = ExtractionSettings(batch_size=200, device="cpu")
+    alone = estimate(teacher, texts(8000), store=store, settings=settings)
+    monkeypatch.setenv("WORLD_SIZE", "64")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    shared = estimate(teacher, texts(8000), store=store, settings=settings)
+    assert shared.devices.workers == 64
+    assert 2 < alone.seconds / shared.seconds < 8, "8,000 texts are four parts"
+
+
+def test_weights_are_those_of_the_precision_that_computes(tmp_path):
+    teacher = ImageTeacher()
+    assert estimate(teacher, images(40), store=FeatureStore(tmp_path)).weights is None
+    teacher.parameters = 1000
+    found = estimate(teacher, images(40), store=FeatureStore(tmp_path))
+    assert (found.weights, found.peak) == (4000, None), "a CPU computes in float32"

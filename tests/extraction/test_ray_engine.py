@@ -9,7 +9,7 @@ import pytest
 
 from tutelage.cache import FeatureStore
 from tutelage.errors import MissingExtraError, SourceError
-from tutelage.extraction import ExtractionSettings, extract_split
+from tutelage.extraction import ExtractionSettings, estimate, extract_split
 from tutelage.extraction.ray_engine import check_ray
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cache"))
@@ -88,3 +88,31 @@ def test_a_killed_actor_changes_no_byte(cluster, tmp_path):
 def test_an_error_of_an_actor_is_the_users(cluster, tmp_path):
     with pytest.raises(SourceError, match="23"):
         extract(tmp_path, WrongTeacher(), engine="ray")
+
+
+@pytest.mark.filterwarnings("default")
+def test_an_estimate_is_timed_on_an_actor_of_the_cluster(cluster, tmp_path):
+    (notes := tmp_path / "notes").mkdir()
+    teacher, store = NotedTeacher(notes, pause=0.01), FeatureStore(tmp_path / "cache")
+    found = {
+        engine: estimate(
+            teacher,
+            texts(ROWS),
+            store=store,
+            settings=ExtractionSettings(device="cpu", engine=engine, batch_size=200),
+        )
+        for engine in ("ray", "local")
+    }
+    timed_by = [path.name for path in notes.iterdir()]
+    assert len(timed_by) == 2
+    assert str(os.getpid()) in timed_by
+    assert found["ray"].devices.words == "Ray cluster of 2 cores and 0 GPUs: 2 actors (1 core each)"
+    assert 1 < found["local"].seconds / found["ray"].seconds < 4, "two actors share the rows"
+    assert not (tmp_path / "cache").exists()
+    with pytest.raises(SourceError, match="23"):
+        estimate(
+            WrongTeacher(),
+            texts(ROWS),
+            store=store,
+            settings=ExtractionSettings(device="cpu", engine="ray"),
+        )

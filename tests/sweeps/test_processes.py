@@ -8,7 +8,8 @@ import torch
 
 import tutelage
 from tutelage.errors import ConfigError, TrainingError
-from tutelage.sweeps.processes import cores, process_pool
+from tutelage.extraction.devices import cores
+from tutelage.sweeps.processes import process_pool
 
 
 def squared(number: int) -> tuple[int, int, int]:
@@ -48,10 +49,6 @@ def test_items_are_shared_out_and_cores_with_them():
 def test_a_killed_process_is_named():
     with process_pool(2) as processes, pytest.raises(TrainingError, match="fewer --jobs"):
         list(processes.run(killed, [1]))
-
-
-def test_cores_are_those_of_this_process():
-    assert 1 <= cores() <= (os.cpu_count() or 1)
 
 
 @pytest.mark.parametrize("search", ["auto", "compare", "tune"])

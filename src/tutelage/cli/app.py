@@ -97,6 +97,10 @@ def train(
         ),
     ] = None,
     jobs: JobsOption = 1,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Estimate time by phase, memory and disk; train nothing"),
+    ] = False,
 ) -> None:
     """Extract missing teacher features, train a student, evaluate it and write a report.
 
@@ -122,6 +126,17 @@ def train(
         out_dir=out_dir,
         settings=settings,
     )
+    if dry_run:
+        from tutelage.cli.dry_run import print_training_estimate
+
+        if auto or resume or budget is not None or jobs > 1:
+            raise ConfigError(
+                "--dry-run estimates one whole run; leave --auto, --budget, --jobs and --resume out"
+            )
+        if os.environ.get("RANK", "0") == "0":  # of several processes the first speaks
+            with interruptible():
+                print_training_estimate(resolved, console=out, progress=for_console(err))
+        return
     if auto:
         if method is not None or beta is not None:
             raise ConfigError("--auto chooses method and beta; leave --method and --beta out")
@@ -201,7 +216,8 @@ def extract(
     teacher: TeacherOption = None,
     settings: SetOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Estimate rows, disk and time; extract nothing")
+        bool,
+        typer.Option("--dry-run", help="Estimate rows, disk, time and memory; extract nothing"),
     ] = False,
 ) -> None:
     """Compute and cache the teachers' features of the training rows."""

@@ -1,13 +1,13 @@
 """``tutelage extract``: tables of the extracted features, or of the estimated extraction."""
 
 import os
-from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
 
+from tutelage.cli.dry_run import print_extraction_estimate
 from tutelage.config import ExperimentConfig
-from tutelage.experiment.extract import estimate_extraction, extract, length_of_training
+from tutelage.experiment.extract import extract
 from tutelage.files import human_size
 from tutelage.progress import Progress
 from tutelage.report import print_table
@@ -26,48 +26,20 @@ def extract_all(
         console: Receives the table.
         progress: Receives progress reports.
     """
-    table = Table(box=None, pad_edge=False)
-    table.add_column("teacher")
-    for name in ("rows", "columns", "size"):
-        table.add_column(name, justify="right")
     first = os.environ.get("RANK", "0") == "0"  # of several processes the first speaks
     if dry_run:
         if not first:
             return
-        _estimates(config, table, console=console, progress=progress)
+        print_extraction_estimate(config, console=console, progress=progress)
         return
     teachers = extract(config, progress=progress)
     if not first:
         return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("teacher")
+    for name in ("rows", "columns", "size"):
+        table.add_column(name, justify="right")
     for teacher in teachers:
         size = human_size(teacher.bytes)
         table.add_row(teacher.name, str(teacher.rows), str(teacher.features.width), size)
     print_table(table, console=console)
-
-
-def _estimates(
-    config: ExperimentConfig, table: Table, *, console: Console, progress: Progress
-) -> None:
-    table.add_column("cached rows", justify="right")
-    table.add_column("remaining time", justify="right")
-    estimates = estimate_extraction(config, progress=progress)
-    for teacher in estimates:
-        expected = teacher.estimate
-        seconds = timedelta(seconds=round(expected.seconds))
-        table.add_row(
-            teacher.name,
-            str(expected.rows),
-            str(expected.width),
-            human_size(expected.bytes),
-            str(expected.cached),
-            f"{seconds} (from {expected.measured} rows)" if expected.measured else "none: cached",
-        )
-    print_table(table, console=console)
-    for teacher in estimates:
-        if teacher.why_missing:
-            console.print(
-                f"{teacher.name} is not cached; the most similar entry differs: "
-                f"{teacher.why_missing}",
-                soft_wrap=True,
-            )
-    console.print(length_of_training(config), soft_wrap=True)

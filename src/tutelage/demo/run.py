@@ -13,6 +13,7 @@ from tutelage.experiment.run import run
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import extract_features
 from tutelage.experiment.teacher_probe import ProbedRows, teacher_probe
+from tutelage.extraction.devices import cores
 from tutelage.progress import Progress
 from tutelage.report import print_comparison, write_page, write_report
 from tutelage.report.account import how_chosen, title_of, what_was_tried
@@ -22,7 +23,7 @@ from tutelage.results.grouping import compare_runs
 from tutelage.results.unlabelled import learns_from_unlabelled
 from tutelage.sweeps.auto import auto
 from tutelage.sweeps.choice import Choice
-from tutelage.sweeps.processes import cores, process_pool
+from tutelage.sweeps.processes import process_pool
 from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import tune
 

@@ -1,5 +1,6 @@
 """Extract the teachers' features of a config's rows, or estimate what that takes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tutelage.config import ExperimentConfig
@@ -16,9 +17,16 @@ from tutelage.experiment.teacher_features import (
 from tutelage.extraction import Estimate, estimate
 from tutelage.extraction.extract import feature_key
 from tutelage.progress import Progress
+from tutelage.teachers import Source
 from tutelage.training.lengths import length_of
 
-__all__ = ["ExtractionEstimate", "estimate_extraction", "extract", "length_of_training"]
+__all__ = [
+    "ExtractionEstimate",
+    "estimate_extraction",
+    "estimate_teachers",
+    "extract",
+    "length_of_training",
+]
 
 
 @dataclass(frozen=True)
@@ -79,24 +87,41 @@ def estimate_extraction(
     """
     plan, runtime = _plan(config), Runtime.of(config, progress)
     plan.tell(runtime.progress)
-    estimates = []
+    return [expected for expected, _ in estimate_teachers(plan, runtime)]
+
+
+def estimate_teachers(plan: Plan, runtime: Runtime) -> Iterator[tuple[ExtractionEstimate, Source]]:
+    """Yield what the extraction of each of a plan's teachers takes, with the teacher, loaded.
+
+    Args:
+        plan: The rows: those of the training split, unlabelled ones that are used, and views of both.
+        runtime: The device and the cache.
+
+    Raises:
+        TutelageError: If a teacher cannot be used.
+    """
     if plan.views:
         refuse_unseeing(plan)
-    views = [split for (split,) in plan.views_of(plan.splits.extracted)]
+    plain = (plan.splits.extracted, *(plan.splits.unlabelled if plan.unlabelled else ()))
     for teacher in plan.teachers:
-        source, split = teacher.open(), plan.splits.extracted.side(teacher.side)
-        sides = [view.side(teacher.side) for view in views]
+        source = teacher.open()
+        rows = [one.side(teacher.side) for one in plain]
+        views = [
+            seen
+            for view in plan.views_of(*plain)
+            for one, known in zip(view, rows, strict=True)
+            if (seen := one.side(teacher.side)).rows is not known.rows
+        ]
         expected = estimate(
             source,
-            split,
+            rows[0],
             store=runtime.cache,
             settings=extraction_settings(plan, teacher, runtime),
-            views=[view for view in sides if view.rows is not split.rows],
+            more=[*rows[1:], *views],
         )
-        key = feature_key(source, split, dtype=config.cache.dtype)
+        key = feature_key(source, rows[0], dtype=plan.config.cache.dtype)
         reason = None if expected.cached else runtime.cache.why_missing(key)
-        estimates.append(ExtractionEstimate(teacher.name, expected, reason))
-    return estimates
+        yield ExtractionEstimate(teacher.name, expected, reason), source
 
 
 def length_of_training(config: ExperimentConfig) -> str:

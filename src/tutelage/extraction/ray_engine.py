@@ -5,13 +5,16 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from tutelage.errors import ConfigError, MissingExtraError, SourceError, TutelageError
+from tutelage.extraction.devices import Actors, actors_on
 from tutelage.extraction.parts import ComputedPart, PartComputer
 from tutelage.inputs.workers import Failure
 
-__all__ = ["check_ray", "computed_by_ray", "connect"]
+__all__ = ["call_on_actor", "check_ray", "computed_by_ray", "connect"]
+
+Made = TypeVar("Made")
 
 _RESTARTS = 3
 """How often a lost actor is started again, on any machine, before the others take its parts."""
@@ -113,12 +116,13 @@ def computed_by_ray(
         TutelageError: What an actor could not do.
     """
     ray = connect()
-    gpus, cores = _resources(ray, computer)
-    have = ray.cluster_resources()
-    fit = int(have.get("GPU", 0) / gpus) if gpus else int(have.get("CPU", 1) / cores)
-    count = max(1, min(fit, len(missing)))
+    room = actors_on(ray, computer.settings)
+    count = max(1, min(room.fit, len(missing)))
     kind = ray.remote(_Worker).options(
-        num_gpus=gpus, num_cpus=cores, max_restarts=_RESTARTS, max_task_retries=_RESTARTS
+        num_gpus=room.gpus,
+        num_cpus=room.cores,
+        max_restarts=_RESTARTS,
+        max_task_retries=_RESTARTS,
     )
     teacher = [
         ray.put(computer)
@@ -163,13 +167,33 @@ def computed_by_ray(
             ray.kill(actor.handle)
 
 
-def _resources(ray: Any, computer: PartComputer) -> tuple[float, int]:
-    """Return the GPUs and cores of an actor."""
-    device = computer.settings.device
-    on_cpu = device is not None and computer.device.type == "cpu"
-    gpus = 0.0 if on_cpu or not ray.cluster_resources().get("GPU") else 1.0
-    cores = 1 + computer.settings.workers
-    most = max(
-        (node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"]), default=1
-    )
-    return gpus, int(max(1, min(cores, most)))
+def call_on_actor(room: Actors, work: Callable[..., Made], *given: Any) -> Made:
+    """Call a function in one task with the resources of an actor, and return what it returns.
+
+    Args:
+        room: The actors of the cluster.
+        work: A function of a module.
+        given: Its arguments.
+
+    Raises:
+        TutelageError: What the function raised.
+    """
+    ray = connect()
+    task = ray.remote(_attempted).options(num_gpus=room.gpus, num_cpus=room.cores, max_retries=0)
+    try:
+        made = ray.get(task.remote(work, given))
+    except ray.exceptions.WorkerCrashedError as error:
+        raise SourceError(
+            "the process of the Ray cluster that held the teacher died, most often for want of memory"
+        ) from error
+    if isinstance(made, Failure):
+        raise made.error()
+    result: Made = made
+    return result
+
+
+def _attempted(work: Callable[..., Made], given: Sequence[Any]) -> Made | Failure:
+    try:
+        return work(*given)
+    except TutelageError as error:
+        return Failure.of(error)

@@ -11,20 +11,14 @@ from typing import Literal, TypeVar
 import torch
 
 from tutelage.errors import ConfigError, TrainingError
+from tutelage.extraction.devices import cores
 from tutelage.extraction.ray_engine import check_ray
 from tutelage.training.storage import share_memory
 
-__all__ = ["Pool", "cores", "process_pool", "refuse_jobs", "refuse_launchers"]
+__all__ = ["Pool", "process_pool", "refuse_jobs", "refuse_launchers"]
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def refuse_launchers() -> None:

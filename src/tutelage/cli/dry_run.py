@@ -1,0 +1,106 @@
+"""``--dry-run`` of ``tutelage extract`` and ``train``: rows, disk, hours, memory and devices."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from rich.console import Console
+from rich.table import Table
+
+from tutelage.config import ExperimentConfig
+from tutelage.experiment.extract import (
+    ExtractionEstimate,
+    estimate_extraction,
+    length_of_training,
+)
+from tutelage.experiment.training_estimate import estimate_training
+from tutelage.files import human_size
+from tutelage.progress import Progress
+from tutelage.report import print_table
+
+__all__ = ["print_extraction_estimate", "print_training_estimate"]
+
+
+def print_extraction_estimate(
+    config: ExperimentConfig, *, console: Console, progress: Progress
+) -> None:
+    """Print what the extraction of a config's teachers would take."""
+    teachers = estimate_extraction(config, progress=progress)
+    _print_teachers(teachers, console)
+    console.print(length_of_training(config), soft_wrap=True)
+
+
+def print_training_estimate(
+    config: ExperimentConfig, *, console: Console, progress: Progress
+) -> None:
+    """Print what a run would take, phase by phase."""
+    expected = estimate_training(config, progress=progress)
+    if expected.teachers:
+        _print_teachers(expected.teachers, console)
+        console.print()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("phase")
+    table.add_column("time", justify="right")
+    table.add_column("for")
+    for phase in expected.phases:
+        table.add_row(phase.name, _time(phase.seconds), phase.words)
+    table.add_row("all", _time(expected.seconds), "estimated; loading and probes not counted")
+    print_table(table, console=console)
+    measured = expected.rehearsal
+    memory = measured.memory
+    lines = [
+        f"timed: {measured.steps} step{'s' * (measured.steps > 1)} of one process, with noise for "
+        "features",
+        f"training on: {expected.devices.words}",
+        f"memory of training, a process: {human_size(memory.total)} "
+        + ("(measured peak): " if memory.peak else "(an estimate, without temporaries): ")
+        + f"weights {human_size(memory.weights)}, gradients {human_size(memory.gradients)}, "
+        f"optimizer {human_size(memory.optimizer)}, activations {human_size(memory.activations)}",
+    ]
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_teachers(teachers: Sequence[ExtractionEstimate], console: Console) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("teacher")
+    for name in ("rows", "columns", "size", "cached rows", "remaining time", "memory"):
+        table.add_column(name, justify="right")
+    for teacher in teachers:
+        expected = teacher.estimate
+        table.add_row(
+            teacher.name,
+            str(expected.rows),
+            str(expected.width),
+            human_size(expected.bytes),
+            str(expected.cached),
+            f"{_time(expected.seconds)} (from {expected.measured} rows)"
+            if expected.measured
+            else "none: cached",
+            _memory(teacher),
+        )
+    print_table(table, console=console)
+    used = dict.fromkeys(
+        one.estimate.devices.words for one in teachers if one.estimate.devices is not None
+    )
+    lines = [f"extraction on: {words}" for words in used]
+    lines += [
+        f"{one.name} is not cached; the most similar entry differs: {one.why_missing}"
+        for one in teachers
+        if one.why_missing
+    ]
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _memory(teacher: ExtractionEstimate) -> str:
+    expected = teacher.estimate
+    if expected.peak:
+        return f"{human_size(expected.peak)} (measured)"
+    return f"{human_size(expected.weights)} of weights" if expected.weights else ""
+
+
+def _time(seconds: float) -> str:
+    """Hours, minutes and seconds; below ten seconds with a digit."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return str(timedelta(seconds=round(seconds)))
