@@ -13,7 +13,8 @@ import pytest
 from optuna.trial import TrialState
 
 from tutelage.errors import OutputError, TrainingError
-from tutelage.sweeps.optuna_study import _Journal, open_study, using_study
+from tutelage.sweeps.optuna_study import open_study, using_study
+from tutelage.sweeps.study_storage import _Journal
 
 PRUNER = optuna.pruners.NopPruner()
 

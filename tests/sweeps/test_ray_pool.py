@@ -14,6 +14,7 @@ from tutelage.errors import ConfigError, MissingExtraError
 from tutelage.sweeps.compare import compare
 from tutelage.sweeps.jobs import run_score
 from tutelage.sweeps.processes import process_pool, refuse_jobs
+from tutelage.sweeps.tune import tune
 
 
 def test_ray_takes_no_jobs_and_is_named_where_it_is_missing(monkeypatch):
@@ -94,3 +95,33 @@ def test_a_comparison_of_eight_runs_has_the_same_table(cluster, tmp_path, monkey
     assert (tmp_path / "ray" / "killed").exists()
     assert [row.values for row in found.rows] == [row.values for row in expected.rows]
     assert len(found.rows[0].values) == 8
+
+
+def test_gpus_of_a_run_are_a_share_or_whole_ones(monkeypatch):
+    monkeypatch.setattr("tutelage.sweeps.processes.check_ray", lambda engine: None)
+    for gpus in (None, 0.25, 1, 4):
+        refuse_jobs(1, "ray", gpus)
+    for gpus in (0, -1, 1.5):
+        with pytest.raises(ConfigError, match=f"--gpus {gpus:g}: a run takes a share of one GPU"):
+            refuse_jobs(1, "ray", gpus)
+    with pytest.raises(
+        ConfigError, match=r"--gpus 0\.5 is what a run takes of a cluster, with --eng"
+    ):
+        refuse_jobs(1, "local", 0.5)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_without_gpus_is_told_before_anything_is_computed(cluster, tmp_path):
+    config = ExperimentConfig.model_validate(
+        {
+            "data": {"source": "folder:none"},
+            "transfer": {"method": "stl"},
+            "output": {"dir": tmp_path / "out"},
+        }
+    )
+    for verb in (compare, tune):
+        with pytest.raises(
+            ConfigError, match=r"--gpus 0\.5: no machine of the Ray cluster has so many"
+        ):
+            verb(config, engine="ray", gpus=0.5)
+    assert not (tmp_path / "out").exists()

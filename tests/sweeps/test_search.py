@@ -3,36 +3,14 @@
 import pkgutil
 from pathlib import Path
 
-import optuna
 import pytest
 from filelock import FileLock
 from optuna.trial import TrialState
+from small_search import SPACE, finish, search
 
-from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError
 from tutelage.sweeps.search import Search
-from tutelage.sweeps.search_space import Dimension, SearchSpace
-
-SPACE = SearchSpace({"stl": (), "aft": (Dimension("beta", (1.0, 10.0)),)}, teachers=((),))
-
-
-def search(folder: Path, space: SearchSpace = SPACE, **tune: object) -> Search:
-    config = ExperimentConfig.model_validate(
-        {
-            "data": {"source": "folder:x", "holdout": 0.5},
-            "teachers": [{"source": "timm:x", "name": "a"}, {"source": "timm:y", "name": "b"}],
-            "train": {"steps": 40},
-            "tune": tune,
-            "output": {"dir": str(folder)},
-        }
-    )
-    begun = Search(config, space)
-    begun.begin()
-    return begun
-
-
-def finish(trial: optuna.Trial, *, score: float = 0.5) -> None:
-    trial.study.tell(trial, score)
+from tutelage.sweeps.search_space import SearchSpace
 
 
 def test_points_are_taken_in_order_and_each_once(tmp_path):

@@ -231,6 +231,30 @@ def test_two_processes_share_a_search(table, tmp_path):
     assert theirs["chosen"] == mine.chosen
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["database", "journal"])
+def test_machines_without_a_common_folder_share_a_search(table, tmp_path, kind):
+    table["train"] |= {"steps": 40}
+    methods = ["stl", "aft", "probe"]
+    alone = tune(with_(dict(table, output={"dir": str(tmp_path / "alone")})), methods=methods)
+    place = tmp_path / f"shared.{kind}"
+    storage = f"sqlite:///{place}" if kind == "database" else str(place)
+    table["tune"] |= {"storage": storage}
+    other = started(tmp_path, dict(table, output={"dir": str(tmp_path / "other")}))
+    mine = tune(with_(table), methods=methods, retrain=False)
+    assert other.wait(timeout=120) == 0
+    runs = [
+        {path.parent.name for path in find_files(tmp_path / folder / "trials", "result.json")}
+        for folder in ("search", "other")
+    ]
+    assert all(runs), "both tried some"
+    assert not runs[0] & runs[1], "and none twice"
+    assert len(runs[0] | runs[1]) == len(mine.trials) == 1 + 2 + 3
+    assert mine.trials == alone.trials
+    theirs = json.loads((tmp_path / "other" / "tune.json").read_text())
+    assert theirs["chosen"] == mine.chosen
+
+
 def test_the_verb_prints_every_point_and_the_choice(table, tmp_path, command):
     file = tmp_path / "config.toml"
     file.write_text(tomli_w.dumps(table))

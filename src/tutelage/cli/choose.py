@@ -11,6 +11,7 @@ from tutelage.cli.options import (
     ConfigFile,
     DataOption,
     EngineOption,
+    GpusOption,
     JobsOption,
     MethodsOption,
     OutOption,
@@ -95,6 +96,7 @@ def tune(
     out_dir: OutOption = None,
     jobs: JobsOption = 1,
     engine: EngineOption = "local",
+    gpus: GpusOption = None,
     settings: SetOption = None,
 ) -> None:
     """Choose beta and other settings on a hold-out, then train on all training rows.
@@ -118,6 +120,7 @@ def tune(
             methods=methods,
             jobs=jobs,
             engine=engine,
+            gpus=gpus,
             console=out,
             progress=for_console(err),
         )
@@ -144,6 +147,7 @@ def compare(
     out_dir: OutOption = None,
     jobs: JobsOption = 1,
     engine: EngineOption = "local",
+    gpus: GpusOption = None,
     settings: SetOption = None,
 ) -> None:
     """Train several methods over several seeds and put them in one table.
@@ -165,6 +169,7 @@ def compare(
             tune=choose,
             jobs=jobs,
             engine=engine,
+            gpus=gpus,
             console=out,
             progress=for_console(err),
         )
@@ -197,6 +202,7 @@ def study(
     ] = "full",
     jobs: JobsOption = 1,
     engine: EngineOption = "local",
+    gpus: GpusOption = None,
 ) -> None:
     """Compare methods on several data sets: each method's error over all of them, and its picture.
 
@@ -212,6 +218,7 @@ def study(
             scale=scale,
             jobs=jobs,
             engine=engine,
+            gpus=gpus,
             console=out,
             progress=for_console(err),
         )

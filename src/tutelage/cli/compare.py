@@ -25,6 +25,7 @@ def compare_and_print(
     tune: bool | None,
     jobs: int,
     engine: Literal["local", "ray"],
+    gpus: float | None,
     console: Console,
     progress: Progress,
 ) -> bool:
@@ -40,6 +41,7 @@ def compare_and_print(
         tune=tune,
         jobs=jobs,
         engine=engine,
+        gpus=gpus,
         progress=progress,
     )
     folder = config.output.dir

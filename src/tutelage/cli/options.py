@@ -12,6 +12,7 @@ __all__ = [
     "DataArgument",
     "DataOption",
     "EngineOption",
+    "GpusOption",
     "JobsOption",
     "MethodsOption",
     "OutOption",
@@ -72,6 +73,13 @@ MethodsOption = Annotated[
 EngineOption = Annotated[
     Literal["local", "ray"],
     typer.Option(help="'ray': one task a run on the cluster at $RAY_ADDRESS, or on this machine"),
+]
+GpusOption = Annotated[
+    float | None,
+    typer.Option(
+        help="With --engine ray: GPUs that a run takes, such as 0.5; by default 1 where there are some",
+        metavar="NUMBER",
+    ),
 ]
 JobsOption = Annotated[int, typer.Option(min=1, help="Runs trained in parallel", metavar="N")]
 OutOption = Annotated[

@@ -27,6 +27,7 @@ def study_and_print(
     scale: Scale,
     jobs: int,
     engine: Literal["local", "ray"],
+    gpus: float | None,
     console: Console,
     progress: Progress,
 ) -> bool:
@@ -39,6 +40,7 @@ def study_and_print(
         scale: ``"tiny"`` for stand-ins in place of models and data.
         jobs: Runs trained in parallel.
         engine: ``"ray"`` for the tasks of a Ray cluster in place of processes.
+        gpus: GPUs that a run takes of the cluster.
         console: Receives what is printed.
         progress: Receives progress reports.
 
@@ -50,7 +52,14 @@ def study_and_print(
     folder = out or default_folder(place, scale=scale)
     beside = None if packaged else Path(place).parent
     done = study(
-        config, out=folder, beside=beside, seeds=seeds, jobs=jobs, engine=engine, progress=progress
+        config,
+        out=folder,
+        beside=beside,
+        seeds=seeds,
+        jobs=jobs,
+        engine=engine,
+        gpus=gpus,
+        progress=progress,
     )
     for columns in (study_columns(done), normalized_columns(done)):
         print_table(column_table(columns, ruled=console.is_terminal), console=console)

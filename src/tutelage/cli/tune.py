@@ -35,6 +35,7 @@ def tune_and_print(
     methods: str | None,
     jobs: int,
     engine: Literal["local", "ray"],
+    gpus: float | None,
     console: Console,
     progress: Progress,
 ) -> None:
@@ -42,7 +43,12 @@ def tune_and_print(
     if methods is not None and "auto" in methods:
         config = config.replace({"tune.prune": True})
     tuning = tune(
-        config, methods=method_names(methods), jobs=jobs, engine=engine, progress=progress
+        config,
+        methods=method_names(methods),
+        jobs=jobs,
+        engine=engine,
+        gpus=gpus,
+        progress=progress,
     )
     print_chosen(config.output.dir, f"{tuning.chosen}, by the hold-out", console=console)
 

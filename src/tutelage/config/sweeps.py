@@ -1,8 +1,9 @@
 """Settings of ``tutelage tune`` and ``tutelage compare``."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tutelage.config.models import StudentConfig
 from tutelage.config.section import Positive, Section
@@ -31,6 +32,10 @@ class TuneConfig(Section):
             hold-out of ``data``; the mean over all counts. One run on few rows chooses badly.
         prune: End a point whose first run is, at a quarter, half or three quarters of its steps, below
             the median of those before it.
+        storage: Where machines without a common folder share the search: the URL of a database
+            (``postgresql://user@host/name``, ``mysql://``, ``sqlite:///FILE``), or the path of a
+            journal file. By default a journal in ``output.dir``. Each machine has an ``output.dir``
+            of its own, or they share one. The settings name the study.
     """
 
     beta: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = ()
@@ -47,6 +52,21 @@ class TuneConfig(Section):
     seeds: Positive = 1
     folds: Annotated[int, Field(ge=2)] | None = None
     prune: bool = False
+    storage: Annotated[str, Field(min_length=1)] | None = None
+
+    @field_validator("storage")
+    @classmethod
+    def _no_password(cls, value: str | None) -> str | None:
+        try:
+            password = value is not None and "://" in value and urlsplit(value).password
+        except ValueError:  # the database's library tells what is wrong with it
+            return value
+        if password:
+            raise ValueError(
+                "the URL holds a password, which every run would write into its files; leave it out, "
+                "and give it by PGPASSWORD or ~/.pgpass (PostgreSQL), or ?read_default_file=FILE (MySQL)"
+            )
+        return value
 
 
 class ComparedStudent(StudentConfig):

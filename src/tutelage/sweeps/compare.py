@@ -33,7 +33,13 @@ from tutelage.results.names import strengths
 from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.grid import GridPoint, grid_of
 from tutelage.sweeps.jobs import Failed, attempt, attempt_all, run_score
-from tutelage.sweeps.processes import Pool, process_pool, refuse_jobs, refuse_launchers
+from tutelage.sweeps.processes import (
+    Pool,
+    check_cluster,
+    process_pool,
+    refuse_jobs,
+    refuse_launchers,
+)
 from tutelage.sweeps.repeats import Repeat, repeats_of
 from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.tune import check_first, extract_first
@@ -51,6 +57,7 @@ def compare(
     tune: bool | None = None,
     jobs: int = 1,
     engine: Literal["local", "ray"] = "local",
+    gpus: float | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Run every combination that ``[compare]`` asks for over several seeds, and gather the numbers.
@@ -66,6 +73,8 @@ def compare(
         tune: In place of ``compare.tune``.
         jobs: Processes.
         engine: ``"ray"`` for the tasks of a Ray cluster in place of processes.
+        gpus: GPUs that a run takes of the cluster, of which 0.5 is half a GPU; by default 1 where it has
+            some.
         progress: Receives progress reports. Silent by default.
 
     Returns:
@@ -88,7 +97,8 @@ def compare(
         ['stl', 'aft']
     """
     refuse_launchers()
-    refuse_jobs(jobs, engine)
+    refuse_jobs(jobs, engine, gpus)
+    check_cluster(engine, gpus)
     progress = progress or Silent()
     given = {"methods": methods, "seeds": seeds, "tune": tune}
     config = load_config(
@@ -102,7 +112,7 @@ def compare(
         progress.note(line)
     _begin(config)
     choices = _usable(points, progress)
-    with process_pool(jobs, engine=engine) as processes:
+    with process_pool(jobs, engine=engine, gpus=gpus) as processes:
         if config.compare.tune:
             choices = _choose(points, choices, processes=processes, progress=progress)
         seeds = config.compare.seeds
@@ -143,6 +153,11 @@ def _refuse_what_tuning_cannot(config: ExperimentConfig) -> None:
                 f"tune.{name} is for 'tutelage tune'; a comparison tries every combination, for the "
                 "sets of teachers in compare.teachers: leave it out"
             )
+    if config.tune.storage is not None:
+        raise ConfigError(
+            "tune.storage is for 'tutelage tune'; a comparison tries every combination, and machines "
+            "share it by its folder: leave it out"
+        )
 
 
 def _begin(config: ExperimentConfig) -> None:

@@ -15,7 +15,7 @@ from tutelage.extraction.devices import cores
 from tutelage.extraction.ray_engine import check_ray
 from tutelage.training.storage import share_memory
 
-__all__ = ["Pool", "process_pool", "refuse_jobs", "refuse_launchers"]
+__all__ = ["Pool", "check_cluster", "process_pool", "refuse_jobs", "refuse_launchers"]
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -35,14 +35,28 @@ def refuse_launchers() -> None:
         )
 
 
-def refuse_jobs(jobs: int, engine: Literal["local", "ray"]) -> None:
-    """Refuse a number of processes together with Ray, and Ray where it is not installed.
+def refuse_jobs(jobs: int, engine: Literal["local", "ray"], gpus: float | None = None) -> None:
+    """Refuse a number of processes together with Ray, Ray where it is not installed, and GPUs without it.
+
+    Args:
+        jobs: Processes on this machine.
+        engine: ``"ray"`` for the tasks of a cluster in place of them.
+        gpus: GPUs of a task.
 
     Raises:
-        ConfigError: If both are asked for.
+        ConfigError: If they do not go together, or a task cannot have so many GPUs.
         MissingExtraError: If Ray is not installed.
     """
     check_ray(engine)
+    if gpus is not None and engine != "ray":
+        raise ConfigError(
+            f"--gpus {gpus:g} is what a run takes of a cluster, with --engine ray; on one machine --jobs "
+            "says how many runs share what is there: leave --gpus out"
+        )
+    if gpus is not None and (gpus <= 0 or (gpus > 1 and gpus % 1)):
+        raise ConfigError(
+            f"--gpus {gpus:g}: a run takes a share of one GPU, such as 0.5, or a whole number of them"
+        )
     if engine == "ray" and jobs > 1:
         raise ConfigError(
             f"--jobs {jobs} is for one machine; with --engine ray the cluster's cores and GPUs say how "
@@ -84,8 +98,22 @@ class Pool:
                 future.cancel()
 
 
+def check_cluster(engine: Literal["local", "ray"], gpus: float | None = None) -> None:
+    """Connect to the cluster, so that what is wrong with it is told before anything is computed.
+
+    Raises:
+        ConfigError: If it cannot be reached, or no machine of it has so many GPUs.
+    """
+    if engine == "ray":
+        from tutelage.sweeps.ray_pool import RayPool
+
+        RayPool(gpus)
+
+
 @contextmanager
-def process_pool(jobs: int, *, engine: Literal["local", "ray"] = "local") -> Iterator[Pool]:
+def process_pool(
+    jobs: int, *, engine: Literal["local", "ray"] = "local", gpus: float | None = None
+) -> Iterator[Pool]:
     """Open a pool of ``jobs`` processes; with one, all is done in this process.
 
     Small runs gain more from parallel runs than from threads, so the cores are divided.
@@ -93,6 +121,7 @@ def process_pool(jobs: int, *, engine: Literal["local", "ray"] = "local") -> Ite
     Args:
         jobs: Processes on this machine.
         engine: ``"ray"`` for the tasks of a cluster in place of them.
+        gpus: GPUs of a task, of which 0.5 is half a GPU; by default 1 where the cluster has some.
 
     Raises:
         ConfigError: If both are asked for, or the cluster cannot be reached.
@@ -101,8 +130,8 @@ def process_pool(jobs: int, *, engine: Literal["local", "ray"] = "local") -> Ite
     if engine == "ray":
         from tutelage.sweeps.ray_pool import RayPool
 
-        refuse_jobs(jobs, engine)
-        yield RayPool()
+        refuse_jobs(jobs, engine, gpus)
+        yield RayPool(gpus)
         return
     if jobs == 1:
         yield Pool(None)

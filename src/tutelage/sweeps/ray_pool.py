@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from tutelage.errors import TrainingError
+from tutelage.errors import ConfigError, TrainingError
 from tutelage.extraction.ray_engine import connect
 from tutelage.sweeps.processes import Pool
 from tutelage.training.storage import share_memory
@@ -23,14 +23,29 @@ class RayPool(Pool):
     The cluster is that at ``$RAY_ADDRESS``, else one of this machine. All machines need the folders of
     runs and cache at the same paths.
 
+    Args:
+        gpus: GPUs of a task: a share of one, or a whole number; by default 1 where the cluster has
+            some.
+
     Raises:
         MissingExtraError: If Ray is not installed.
-        ConfigError: If the cluster cannot be reached.
+        ConfigError: If the cluster cannot be reached, or no machine of it has so many GPUs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gpus: float | None = None) -> None:
         super().__init__(None)
         self._ray = connect()
+        most = max((machine.get("GPU", 0) for machine in self._machines()), default=0)
+        if gpus is not None and gpus > most:
+            raise ConfigError(
+                f"--gpus {gpus:g}: no machine of the Ray cluster has so many GPUs (at most {most:g}); "
+                "give less, add a machine, or leave --gpus out"
+            )
+        self._gpus = gpus if gpus is not None else float(most > 0)
+
+    def _machines(self) -> list[dict[str, float]]:
+        """The resources of each machine."""
+        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
     def run(
         self, work: Callable[[Item], Made], items: Iterable[Item]
@@ -41,11 +56,8 @@ class RayPool(Pool):
             TrainingError: If a worker was lost again and again, for example for want of memory.
         """
         ray = self._ray
-        gpus = 1.0 if ray.cluster_resources().get("GPU") else 0.0
-        task = ray.remote(_work).options(num_cpus=1, num_gpus=gpus, max_retries=_RETRIES)
-        cores = max(
-            (int(n["Resources"].get("CPU", 1)) for n in ray.nodes() if n["Alive"]), default=1
-        )
+        task = ray.remote(_work).options(num_cpus=1, num_gpus=self._gpus, max_retries=_RETRIES)
+        cores = max((int(machine.get("CPU", 1)) for machine in self._machines()), default=1)
         waiting: dict[Any, int] = {
             task.remote(work, item, cores): number for number, item in enumerate(items)
         }

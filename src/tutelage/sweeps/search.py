@@ -1,6 +1,7 @@
 """A search that several processes share by its folder: optuna's study, and a lock for each point."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,16 @@ from filelock import BaseFileLock, FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
 from tutelage.config import ExperimentConfig
-from tutelage.errors import ConfigError, DivergedError
-from tutelage.experiment.plan import Plan
-from tutelage.experiment.run import run
+from tutelage.errors import ConfigError
 from tutelage.files import canonical, digest_of, writing_to
 from tutelage.regularizers.catalogue import parse_method
-from tutelage.results.statistics import sample_mean
 from tutelage.results.tuning import Trial
-from tutelage.sweeps.optuna_study import open_study, using_study
+from tutelage.sweeps.optuna_study import NAME, open_study, using_study
 from tutelage.sweeps.repeats import repeats_of
 from tutelage.sweeps.search_space import Dimension, SearchPoint, SearchSpace
+from tutelage.sweeps.shared_points import GivenParameters, hold, may_take
 
-__all__ = ["Search", "try_next"]
+__all__ = ["Search"]
 
 STARTUP = 4
 """So many points are never ended early: a median of fewer says little."""
@@ -50,10 +49,15 @@ class Search:
         return self.config.tune.samples or len(self.space.points)
 
     @property
+    def storage(self) -> str | None:
+        """Where machines without a common folder share the study; None for the folder itself."""
+        return self.config.tune.storage
+
+    @property
     def done(self) -> int:
         """How many are finished, pruned or failed."""
-        with using_study(self.folder):
-            return sum(trial.state.is_finished() for trial in self._study().trials)
+        with using_study(self.folder, self.storage):
+            return sum(trial.state.is_finished() for trial in self._known(self._study()))
 
     @property
     def held_out(self) -> ExperimentConfig:
@@ -68,13 +72,10 @@ class Search:
             TrainingError: If the study's file is damaged or locked.
             OutputError: If the folder cannot be written.
         """
-        tried: list[Any] = [self.held_out.digest(), repr(self.space)]
-        if len(repeats := repeats_of(self.config.tune)) > 1:
-            tried.append([one.place.as_posix() for one in repeats])
-        about = digest_of(canonical(tried))
+        about = self._about
         with writing_to(self.folder, name="output.dir"):
             (self.folder / "trials").mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / "trials" / ".lock"), using_study(self.folder):
+        with self._locked():
             study = self._study()
             if study.user_attrs.setdefault("about", about) != about:
                 raise ConfigError(
@@ -85,14 +86,21 @@ class Search:
 
     def take(self) -> "tuple[optuna.Trial, BaseFileLock] | None":
         """Take a point that no process works on: one left by a killed process, else the next."""
-        with FileLock(self.folder / "trials" / ".lock"), using_study(self.folder):
+        with self._locked():
             study = self._study()
-            known = study.get_trials(deepcopy=False)
+            known = self._known(study)
             for left in known:
-                if left.state == TrialState.RUNNING and (lock := self._lock(left.number)):
+                if left.state != TrialState.RUNNING or not self._may_take(study, left):
+                    continue
+                if lock := self._lock(left.number):
                     # optuna has no public way back to a running trial: `_trial_id` is its key in the
                     # storage. Were it renamed, points that killed processes left would stay unfinished.
-                    return optuna.Trial(study, left._trial_id), lock
+                    trial = optuna.Trial(study, left._trial_id)
+                    if self.storage is not None:
+                        self._hold(trial, known)
+                    return trial, lock
+            if self.storage is not None:
+                return self._next_shared(study, known)
             queued = next((one for one in known if one.state == TrialState.WAITING), None)
             number = len(known) if queued is None else queued.number
             if number >= self.total:
@@ -101,7 +109,7 @@ class Search:
             assert lock is not None  # no other process makes trials while the folder's lock is held
             try:
                 if queued is None:  # else a process was killed before it could ask for its point
-                    study.enqueue_trial(self._next(known))
+                    study.enqueue_trial(self._next(number, known))
                 trial = study.ask()
                 self.point(trial)
             except BaseException:
@@ -126,27 +134,85 @@ class Search:
 
     def trials(self) -> tuple[Trial, ...]:
         """All points that were tried, in their order."""
-        with using_study(self.folder):
-            return tuple(_trial(one) for one in self._study().trials)
+        with using_study(self.folder, self.storage):
+            return tuple(_trial(one) for one in self._known(self._study()))
+
+    def tell(
+        self, trial: optuna.Trial, value: float | None = None, *, state: TrialState | None = None
+    ) -> None:
+        """Finish a trial; in a shared storage another machine that took it for lost may have done so."""
+        trial.study.tell(trial, value, state=state, skip_if_finished=self.storage is not None)
+
+    @property
+    def _about(self) -> str:
+        """Digest of what is tried."""
+        tried: list[Any] = [self.held_out.digest(), repr(self.space)]
+        if len(repeats := repeats_of(self.config.tune)) > 1:
+            tried.append([one.place.as_posix() for one in repeats])
+        return digest_of(canonical(tried))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock of the folder while the study is used."""
+        with (
+            FileLock(self.folder / "trials" / ".lock"),
+            using_study(self.folder, self.storage),
+        ):
+            yield
 
     def _study(self) -> optuna.Study:
         prune = self.config.tune.prune
         return open_study(
             self.folder,
+            storage=self.storage,
+            name=NAME if self.storage is None else f"tutelage-{self._about}",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP)
             if prune
             else optuna.pruners.NopPruner(),
         )
 
-    def _next(self, known: Sequence[FrozenTrial]) -> dict[str, Any]:
-        """The settings of the next point: the grid's, or drawn.
+    def _known(self, study: optuna.Study) -> list[FrozenTrial]:
+        """All trials; in a shared storage there may be one too many of a machine that asked too late."""
+        trials = study.get_trials(deepcopy=False)
+        return trials if self.storage is None else trials[: self.total]
+
+    def _may_take(self, study: optuna.Study, left: FrozenTrial) -> bool:
+        return self.storage is None or may_take(study, left, self.folder)
+
+    def _hold(self, trial: optuna.Trial, known: Sequence[FrozenTrial]) -> None:
+        """Note who works on a point of a shared storage, and give it the settings of its number."""
+        trial.study.sampler = GivenParameters(self._next(trial.number, known))
+        hold(trial, self.folder)
+        self.point(trial)
+
+    def _next_shared(
+        self, study: optuna.Study, known: Sequence[FrozenTrial]
+    ) -> "tuple[optuna.Trial, BaseFileLock] | None":
+        """Take the next point of a shared storage, whose number no other machine gets."""
+        if len(known) >= self.total:
+            return None
+        trial = study.ask()
+        if trial.number >= self.total:  # others took the last ones meanwhile
+            study.tell(trial, state=TrialState.FAIL)
+            return None
+        lock = self._lock(trial.number)
+        assert lock is not None  # numbers are not given twice
+        try:
+            self._hold(trial, known)
+        except BaseException:
+            lock.release()
+            raise
+        return trial, lock
+
+    def _next(self, number: int, known: Sequence[FrozenTrial]) -> dict[str, Any]:
+        """The settings of the point with a number: the grid's, or drawn.
 
         They are drawn in memory, so that a process that is killed leaves all of them or none, by a
         sampler of the point's own, so that a restart draws the same.
         """
         if self.config.tune.samples is None:
-            return _parameters(self.space.points[len(known)])
-        sampler = optuna.samplers.TPESampler(seed=self.config.seed + len(known))
+            return _parameters(self.space.points[number])
+        sampler = optuna.samplers.TPESampler(seed=self.config.seed + number)
         draws = optuna.create_study(direction="maximize", sampler=sampler)
         draws.add_trials([trial for trial in known if trial.state.is_finished()])
         trial = draws.ask()
@@ -161,73 +227,6 @@ class Search:
         except Timeout:
             return None
         return lock
-
-
-def try_next(search: Search) -> bool:
-    """Take a point and try it; False where there was none to take."""
-    taken = search.take()
-    if taken is None:
-        return False
-    trial, lock = taken
-    try:
-        with using_study(search.folder):
-            _try(search, trial)
-    finally:
-        lock.release()
-    return True
-
-
-def _try(search: Search, trial: optuna.Trial) -> None:
-    point, metric = search.point(trial), search.config.data.lead.name
-    trial.set_user_attr("point", {"name": point.name, "teachers": point.teachers})
-    config, folds = search.held_out, search.config.tune.folds
-    scores = []
-    try:
-        for number, repeat in enumerate(repeats_of(search.config.tune)):
-            folder = search.folder / "trials" / point.name / repeat.place
-            applied = repeat.applied(point.applied(config, folder=folder), folds=folds)
-            watch = None
-            if config.tune.prune and number == 0:
-                applied, steps = _in_quarters(applied)
-                watch = _Watch(trial, metric, every=applied.train.eval_every, steps=steps)
-            result = run(applied, resume=True, on_evaluation=watch)
-            scores.append(result.metrics["holdout"][metric])
-    except optuna.TrialPruned:
-        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-        trial.study.tell(trial, state=TrialState.PRUNED)
-    except DivergedError as error:
-        trial.set_user_attr("reason", str(error))
-        trial.study.tell(trial, state=TrialState.FAIL)
-    else:
-        mean = sample_mean(scores)
-        trial.set_user_attr("error", mean.error)
-        trial.set_user_attr("values", scores)
-        trial.study.tell(trial, mean.mean)
-
-
-@dataclass(frozen=True)
-class _Watch:
-    """Reports evaluations of a run to its trial, by their number, and ends it if it is behind."""
-
-    trial: optuna.Trial
-    metric: str
-    every: int
-    steps: int
-
-    def __call__(self, step: int, metrics: Mapping[str, float]) -> None:
-        reported = self.trial.study.trials[self.trial.number].intermediate_values
-        look = step // self.every
-        if look not in reported and step < self.steps:
-            self.trial.report(metrics[self.metric], look)
-        if self.trial.should_prune():
-            raise optuna.TrialPruned
-
-
-def _in_quarters(config: ExperimentConfig) -> tuple[ExperimentConfig, int]:
-    """The config with an evaluation each quarter of its steps, if it asks for none; and its steps."""
-    steps = Plan.of(config).config.train.known_steps
-    every = config.train.eval_every or max(1, steps // 4)
-    return config.replace({"train.eval_every": every}), steps
 
 
 def _suggest(trial: optuna.Trial, name: str, one: Dimension, *, sampled: bool) -> float:

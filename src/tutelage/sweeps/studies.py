@@ -41,6 +41,7 @@ def study(
     seeds: int | None = None,
     jobs: int = 1,
     engine: Literal["local", "ray"] = "local",
+    gpus: float | None = None,
     progress: Progress | None = None,
 ) -> Study:
     """Compare methods on every data set of a study, and gather the numbers.
@@ -55,6 +56,8 @@ def study(
         seeds: In place of ``compare.seeds``.
         jobs: Runs trained in parallel.
         engine: ``"ray"`` for the tasks of a Ray cluster in place of processes.
+        gpus: GPUs that a run takes of the cluster, of which 0.5 is half a GPU; by default 1 where it has
+            some.
         progress: Receives progress reports. Silent by default.
 
     Returns:
@@ -66,7 +69,7 @@ def study(
         OutputError: If the folder cannot be written.
     """
     refuse_launchers()
-    refuse_jobs(jobs, engine)
+    refuse_jobs(jobs, engine, gpus)
     progress = progress or Silent()
     configs = config.experiments(out, table_of=lambda place: _table(place, beside))
     _begin(config, out)
@@ -79,7 +82,7 @@ def study(
         progress.note(f"data set {number} of {len(configs)}: {name}")
         try:
             comparisons[name] = compare(
-                one, seeds=seeds, jobs=jobs, engine=engine, progress=progress
+                one, seeds=seeds, jobs=jobs, engine=engine, gpus=gpus, progress=progress
             )
         except TutelageError as error:
             missing[name] = str(error)

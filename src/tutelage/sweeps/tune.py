@@ -2,7 +2,7 @@
 
 A search's folder:
 
-    tune.journal     optuna's study: all points and their scores
+    tune.journal     optuna's study: all points and their scores (elsewhere by tune.storage)
     trials/          a folder a run
     tune.json        the finished table
     chosen/          the run on all training rows
@@ -27,9 +27,11 @@ from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.folders import CHOSEN
 from tutelage.results.tuning import TUNING, Tuning
-from tutelage.sweeps.processes import process_pool, refuse_jobs, refuse_launchers
-from tutelage.sweeps.search import Search, try_next
+from tutelage.sweeps.point_run import try_next
+from tutelage.sweeps.processes import check_cluster, process_pool, refuse_jobs, refuse_launchers
+from tutelage.sweeps.search import Search
 from tutelage.sweeps.search_space import SearchPoint, space_of
+from tutelage.sweeps.study_storage import check_storage
 
 __all__ = ["AUTO", "check_first", "extract_first", "tune"]
 
@@ -45,6 +47,7 @@ def tune(
     methods: Sequence[str] | None = None,
     jobs: int = 1,
     engine: Literal["local", "ray"] = "local",
+    gpus: float | None = None,
     retrain: bool = True,
     progress: Progress | None = None,
 ) -> Tuning:
@@ -58,6 +61,8 @@ def tune(
         methods: Methods to try; by default the config's own.
         jobs: Processes.
         engine: ``"ray"`` for the tasks of a Ray cluster in place of processes.
+        gpus: GPUs that a run takes of the cluster, of which 0.5 is half a GPU; by default 1 where it has
+            some.
         retrain: Whether to train with the best point on all training rows at the end.
         progress: Receives progress reports. Silent by default.
 
@@ -83,7 +88,9 @@ def tune(
         'aft'
     """
     refuse_launchers()
-    refuse_jobs(jobs, engine)
+    refuse_jobs(jobs, engine, gpus)
+    check_storage(config.tune.storage)
+    check_cluster(engine, gpus)
     progress = progress or Silent()
     folder = config.output.dir
     search = Search(config, space_of(config, methods))
@@ -92,7 +99,7 @@ def tune(
     plan.tell(progress)
     extract_features(plan, Runtime.of(plan.config, progress))
     with (
-        process_pool(jobs, engine=engine) as processes,
+        process_pool(jobs, engine=engine, gpus=gpus) as processes,
         progress.track("tune", search.total, unit="points", done=search.done) as update,
     ):
         for _ in processes.run(try_next, [search] * search.total):
