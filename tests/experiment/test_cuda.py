@@ -8,6 +8,10 @@ import torch
 from safetensors.torch import load_file
 
 from tutelage import run
+from tutelage.experiment.parts import build_student, prepare_batches
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.teacher_features import extract_features
 from tutelage.progress import Silent
 from tutelage.teachers import open_teacher
 
@@ -151,6 +155,37 @@ def test_a_teacher_in_channels_last_changes_little():
         convolution = next(p for p in teacher.model.parameters() if p.ndim == 4)
         assert convolution.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(features.float().cpu(), expected, rtol=2e-2, atol=2e-2)
+
+
+def test_features_are_held_on_the_device_by_default_and_change_nothing(on_gpu, tmp_path):
+    plan, runtime = Plan.of(on_gpu), Runtime.of(on_gpu)
+    prepared = prepare_batches(plan, build_student(plan), extract_features(plan, runtime), runtime)
+    batch = next(iter(prepared.training.in_order(4)))
+    assert batch.teacher == {}
+    completed = prepared.training.completed(batch._replace(rows=batch.rows.cuda()))
+    assert {one.device.type for one in completed.teacher.values()} == {"cuda"}
+    run(on_gpu)
+    from_cache = on_gpu.replace({"cache.on_device": False, "output.dir": tmp_path / "from-cache"})
+    run(from_cache)
+    for name, value in weights(from_cache).items():
+        assert torch.equal(weights(on_gpu)[name], value), name
+
+
+def test_gradient_checkpointing_changes_little_and_takes_less_memory(on_gpu, tmp_path):
+    params = {"weights": "random", "image_size": 160}
+    changes = {"student": {"source": "timm:test_efficientnet", "params": params}}
+    runs = []
+    for choice in (False, True):
+        settings = {"train.gradient_checkpointing": choice, "output.dir": tmp_path / f"{choice}"}
+        one = on_gpu.replace(changes | settings)
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        run(one)
+        runs.append((torch.cuda.max_memory_allocated(), weights(one)))
+    (most, expected), (less, computed) = runs
+    assert less < most
+    for name, value in expected.items():
+        torch.testing.assert_close(computed[name], value, rtol=1e-3, atol=1e-4)
 
 
 def test_features_are_those_of_the_cpu(on_gpu, tmp_path):

@@ -151,3 +151,13 @@ def test_a_target_that_float32_predictions_cannot_resolve_is_told(tmp_path, digi
     found = [note for note in notes.notes if "subtract a constant from it" in note]
     assert len(found) == told
     assert all(note.startswith("the target 'label' is 1000000") for note in found)
+
+
+def test_features_held_on_the_device_change_no_bit(small, tmp_path):
+    losses = []
+    for held in (True, False):
+        settings = {"cache.on_device": held, "train.log_every": 1, "data.views": 1}
+        result = run(small.replace(settings | {"output.dir": tmp_path / f"{held}"}))
+        losses.append((result.metrics, read_history(tmp_path / f"{held}")))
+    assert losses[0] == losses[1]
+    assert len(losses[0][1]) == small.train.steps

@@ -1,12 +1,13 @@
 """A batch is inputs, labels, features and soft labels of the same rows."""
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from tutelage.cache.table import as_table
+from tutelage.cache.table import as_table, concat
 from tutelage.config import DataConfig
 from tutelage.data import Split, read_data
 from tutelage.errors import DataError
@@ -15,6 +16,7 @@ from tutelage.inputs.workers import Failure
 from tutelage.progress import Silent
 from tutelage.tasks import UNLABELLED
 from tutelage.training.batches import BatchSource
+from tutelage.training.held_features import hold_features
 from tutelage.training.prepared import PreparedRows, prepare_rows
 from tutelage.training.samplers import RowView, ShuffledBatches
 
@@ -48,6 +50,25 @@ def test_all_parts_are_of_the_same_rows(split: Split, inputs: PreparedRows, work
         assert torch.equal(batch.teacher["features"][:, 0].long(), rows)
         assert torch.equal(batch.soft[:, 0].long(), rows)
         assert torch.equal(batch.inputs["image"], inputs.batch(views)["image"])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_held_features_complete_a_batch(split: Split, inputs: PreparedRows, workers: int) -> None:
+    count = len(split)
+    table = concat([as_table(torch.randn(7, 5).half()), as_table(torch.randn(count - 7, 5).half())])
+    held = hold_features(table, True, device=torch.device("cpu"))
+    sources = [BatchSource(split, inputs, teachers=table, held=one) for one in (None, held)]
+    sampler = ShuffledBatches(range(count), 7, batches=20, seed=2)
+    cached, by_number = (source.loader(sampler, workers=workers) for source in sources)
+    for expected, batch in zip(cached, by_number, strict=True):
+        assert batch.teacher == {}
+        completed = sources[1].completed(batch)
+        assert completed.rows is None
+        assert torch.equal(completed.teacher["features"], expected.teacher["features"])
+        assert sources[0].completed(expected) is expected
+    unpickled = pickle.loads(pickle.dumps(sources[1]))
+    assert unpickled._held is None
+    assert unpickled.__getitems__([RowView(3, 3)]).rows.tolist() == [3]
 
 
 def test_without_teachers_there_are_no_features(split: Split, inputs: PreparedRows) -> None:

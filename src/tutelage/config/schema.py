@@ -34,12 +34,15 @@ class CacheConfig(Section):
         workers: Worker processes that decode images during extraction.
         engine: Who computes missing features: ``local``, the processes of this job, or ``ray``, a cluster
             (``$RAY_ADDRESS``, else this machine).
+        on_device: Keep the features of the training rows on the device during training. ``"auto"``:
+            on CUDA, if they take at most a quarter of its free memory.
     """
 
     dir: Annotated[FolderPath | None, NoEffect] = None
     dtype: Literal["float16", "float32"] = "float16"
     workers: Annotated[int, Field(ge=0), NoEffect] = 2
     engine: Annotated[Literal["local", "ray"], NoEffect] = "local"
+    on_device: Annotated[bool | Literal["auto"], NoEffect] = "auto"
 
 
 class OutputConfig(Section):

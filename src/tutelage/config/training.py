@@ -75,6 +75,9 @@ class TrainConfig(Section):
         compile: Backend of ``torch.compile`` for student and loss during training: ``inductor``, which
             needs a C++ compiler on the CPU and Triton on a GPU; ``aot_eager``, which compiles nothing
             and shows whether a student can be traced; or ``none``. Changes numbers by rounding alone.
+        gradient_checkpointing: Keep only what enters the blocks of a ``timm:`` or ``hf:`` student and
+            compute the rest again in the backward pass: less memory, one more forward pass, the same
+            gradients.
         memory_format: Format of images in memory: ``channels_last`` or ``contiguous``. ``auto``:
             ``channels_last`` for students of convolutions in half precision on CUDA. Changes numbers by
             rounding alone.
@@ -116,6 +119,7 @@ class TrainConfig(Section):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     mixed_precision: Literal["auto", "no", "fp16", "bf16"] = "auto"
     compile: Annotated[Literal["none", "inductor", "aot_eager"], NoEffect] = "none"
+    gradient_checkpointing: Annotated[bool, NoEffect] = False
     memory_format: Annotated[Literal["auto", "channels_last", "contiguous"], NoEffect] = "auto"
     device: Literal["auto", "cpu"] = "auto"
     inputs: Annotated[Literal["auto", "memory", "disk", "none"], NoEffect] = "auto"

@@ -12,6 +12,7 @@ from tutelage.errors import ConfigError, DataError, TutelageError
 from tutelage.registry import bind, problems
 from tutelage.regularizers.catalogue import MethodSpec
 from tutelage.students.build import student_problems
+from tutelage.students.checkpointing import checkpointing_problem
 from tutelage.tasks import TASKS, Task
 from tutelage.teachers.build import LOOKED_UP
 
@@ -107,6 +108,10 @@ def problems_of_student(config: ExperimentConfig, modality: Modality) -> list[st
     if settings is None:
         return []
     wrong = [HEAD_OF_PAIRS] if settings.head == "probe" and modality == "image+text" else []
+    if config.train.gradient_checkpointing:
+        pair, compiles = modality == "image+text", config.train.compile != "none"
+        problem = checkpointing_problem(settings.source, pair=pair, compiles=compiles)
+        wrong += [problem] if problem else []
     return wrong + student_problems(
         settings.source,
         modality=modality,

@@ -25,6 +25,7 @@ from tutelage.registry import bind, naming_user_code
 from tutelage.regularizers import EachModality, Regularizer, Standardized, TrainingEvidence
 from tutelage.students import (
     Student,
+    checkpoint_activations,
     in_memory_format,
     limit_training,
     open_student,
@@ -36,6 +37,7 @@ from tutelage.tasks.soft_labels import SoftLabels
 from tutelage.training.accelerator import computing_device
 from tutelage.training.batches import BatchSource
 from tutelage.training.checkpoint import unchanged_random_state
+from tutelage.training.held_features import hold_features
 from tutelage.training.inference import represent
 from tutelage.training.prepared import PreparedPairs, PreparedRows, prepare_rows
 from tutelage.training.storage import choose_keep
@@ -99,6 +101,8 @@ def build_student(plan: Plan, *, folder: Path | None = None) -> Student:
         lora=None if settings.lora is None else settings.lora.model_dump(),
     )
     train = plan.config.train
+    if train.gradient_checkpointing:
+        checkpoint_activations(student.model, source=settings.source)
     student = in_memory_format(
         student,
         train.memory_format,
@@ -231,8 +235,13 @@ def prepare_batches(
         )
         soft = soft_labels(plan, teachers, features, runtime) if method.uses_soft_labels else None
     compared = features if method.has_transfer_term else None
+    held = None
+    if compared is not None:
+        held = hold_features(compared, plan.config.cache.on_device, device=runtime.device)
     return Prepared(
-        training=BatchSource(plan.seen, shown, teachers=compared, soft=soft, views=plan.views),
+        training=BatchSource(
+            plan.seen, shown, teachers=compared, soft=soft, views=plan.views, held=held
+        ),
         plain=BatchSource(plan.seen, looks),
         labelled=BatchSource(plan.training, looks),
         evaluated=BatchSource(plan.evaluated, prepared(plan.evaluated)),

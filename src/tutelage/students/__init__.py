@@ -2,6 +2,7 @@
 
 from tutelage.students.base import Student
 from tutelage.students.build import PAIR_STUDENTS, STUDENTS, limit_training, open_student
+from tutelage.students.checkpointing import checkpoint_activations
 from tutelage.students.memory_format import in_memory_format
 from tutelage.students.saved import open_saved
 from tutelage.students.target_scaling import fold_target_scaling, output_layer
@@ -11,6 +12,7 @@ __all__ = [
     "PAIR_STUDENTS",
     "STUDENTS",
     "Student",
+    "checkpoint_activations",
     "fold_target_scaling",
     "in_memory_format",
     "limit_training",

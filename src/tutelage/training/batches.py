@@ -13,6 +13,7 @@ from tutelage.data.base import Split
 from tutelage.errors import TutelageError
 from tutelage.inputs.workers import Failure
 from tutelage.tasks import has_label
+from tutelage.training.held_features import HeldFeatures
 from tutelage.training.prepared import PreparedPairs, PreparedRows
 from tutelage.training.samplers import RowView, rows_in_order
 
@@ -27,12 +28,14 @@ class Batch(NamedTuple):
         labels: Labels as in the split.
         teacher: Features of each teacher, by its name.
         soft: Outputs of the probe on the teachers' features, for methods that learn from them.
+        rows: Rows of the table of features that are held on the device, in place of features.
     """
 
     inputs: dict[str, Tensor]
     labels: Tensor
     teacher: dict[str, Tensor]
     soft: Tensor | None = None
+    rows: Tensor | None = None
 
 
 class BatchSource(Dataset[Batch]):
@@ -45,6 +48,7 @@ class BatchSource(Dataset[Batch]):
         soft: Outputs of the probe on the teachers' features, for the same rows and views.
         views: Views of each row. A row's epochs show it in turn as it is and in each view, the rows of
             an epoch differently.
+        held: Features of ``teachers`` that are held on the device; ``completed`` gathers them there.
 
     Attributes:
         labelled: Number of rows with a label; they come first.
@@ -58,6 +62,7 @@ class BatchSource(Dataset[Batch]):
         teachers: FeatureTable | None = None,
         soft: Float[Tensor, "rows classes"] | None = None,
         views: int = 0,
+        held: HeldFeatures | None = None,
     ) -> None:
         self.labels = split.labels
         self.labelled = int(has_label(split.labels).sum())
@@ -65,6 +70,11 @@ class BatchSource(Dataset[Batch]):
         self.teachers = teachers
         self.soft = soft
         self.views = views
+        self._held = held
+        self._holds = held is not None
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_held": None}  # processes that decode need no device
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -74,14 +84,22 @@ class BatchSource(Dataset[Batch]):
         if self.views:
             views = [self._look(view) for view in views]
         rows = torch.as_tensor([view.row for view in views])
-        teacher = {} if self.teachers is None else self.teachers.gather(rows)
+        from_cache = None if self._holds else self.teachers
+        teacher = {} if from_cache is None else from_cache.gather(rows)
         soft = None if self.soft is None else self.soft[rows]
         if labels.dtype == torch.float64 and torch.backends.mps.is_available():
             labels = labels.float()  # Metal has no float64
         try:
-            return Batch(self.inputs.batch(views), labels, teacher, soft)
+            inputs = self.inputs.batch(views)
+            return Batch(inputs, labels, teacher, soft, rows if self._holds else None)
         except TutelageError as error:
             return Failure.of(error)
+
+    def completed(self, batch: Batch) -> Batch:
+        """Return a batch on the device with the teachers' features, where these are held there."""
+        if batch.rows is None or self._held is None:
+            return batch
+        return batch._replace(teacher=self._held.gather(batch.rows), rows=None)
 
     def _look(self, view: RowView) -> RowView:
         """The row as it is, or in one of its views, by the epoch: see ``view_seed``."""

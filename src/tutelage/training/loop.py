@@ -146,7 +146,7 @@ def fit(
         compiled(student.model, objective, backend=settings.compile),
         progress.track("train", settings.known_steps, unit="steps", done=state.step) as update,
     ):
-        for batch in raising(loader):
+        for batch in map(batches.completed, raising(loader)):
             with accelerator.accumulate(module):
                 terms, right, features = module(batch)
                 if optimizers.inner is not None and accelerator.sync_gradients:
