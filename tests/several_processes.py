@@ -1,32 +1,38 @@
 """Every method in two and in four processes against one process; run by ``test_ranks.py``.
 
 Each process trains on its own rows with the objective over all rows, under DistributedDataParallel.
-All must have the losses, gradients and final weights of a training on all rows in one process.
+All must have the losses, gradients and final weights of a training on all rows in one process; and
+so must several passes that are recomputed, of those of one pass with all their rows.
 Processes are forked from one that has imported everything, so that they start at once.
 """
 
 import copy
+import importlib
 import multiprocessing
 import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
-import torch._dynamo  # before the fork, once: DistributedDataParallel imports it
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from tutelage import Objective
+from tutelage import FeatureTap, Objective
 from tutelage.config import TrainConfig
 from tutelage.ranks import gather_rows
 from tutelage.registry import bind
 from tutelage.regularizers import EachModality, Regularizer, Standardized, TrainingEvidence
 from tutelage.regularizers.catalogue import METHOD_NAMES, METHODS, PROBE, parse_method
+from tutelage.students import Student
 from tutelage.tasks.single_label import CrossEntropy
 from tutelage.tasks.soft_labels import SoftLabels
+from tutelage.training.batches import Batch
+from tutelage.training.learner import Learner
 from tutelage.training.optimizers import Optimizers
+from tutelage.training.recompute import RecomputedPasses, TwiceRun
 
 TEACHERS, WIDTH, CLASSES, ROWS, STEPS = {"dino": 6, "clip": 3}, 6, 3, 16, 2
 SIDES = {"dino": "image", "clip": "text"}
@@ -47,34 +53,53 @@ class Rows:
         return {name: tensor[indices] for name, tensor in self.features.items()}
 
 
-class Learner(nn.Module):
-    """A small student and its objective."""
+class Small(Student):
+    """A small student; dropout, where it is asked for, is in front of the features."""
 
-    def __init__(self, objective: Objective) -> None:
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(5, WIDTH), nn.Tanh())
-        self.head = nn.Linear(WIDTH, CLASSES)
-        self.objective = objective
+    input, widths = None, {"": WIDTH}
 
-    def forward(self, inputs, labels, teacher, soft=None):
-        features = self.body(inputs)
-        return self.objective(self.head(features), labels, features, teacher, soft=soft), features
+    def __init__(self, dropout: float = 0.0) -> None:
+        body = (nn.Linear(5, WIDTH), nn.Tanh(), nn.Dropout(dropout), nn.Linear(WIDTH, WIDTH))
+        self.model = nn.Sequential(*body, nn.Tanh(), nn.Linear(WIDTH, CLASSES))
+        self.tap = FeatureTap(self.model)
+        self.width, self.parameters = WIDTH, 0
+
+    def outputs(self, inputs: dict[str, Tensor]) -> Tensor:
+        return self.model(inputs["x"])
 
 
 class Alone:
-    """What inner updates ask an accelerator for, in one process."""
+    """What the passes of a step ask an accelerator for, in one process."""
+
+    autocast = staticmethod(nullcontext)
 
     def reduce(self, tensor: Tensor, reduction: str) -> Tensor:
         return tensor
 
+    def no_sync(self, module: nn.Module):
+        return nullcontext()
 
-class Averaging:
+    def backward(self, loss: Tensor) -> None:
+        loss.backward()
+
+
+class Averaging(Alone):
     """The same in several."""
 
     def reduce(self, tensor: Tensor, reduction: str) -> Tensor:
         assert reduction == "mean"
         distributed.all_reduce(tensor)
         return tensor / distributed.get_world_size()
+
+    def no_sync(self, module: nn.Module):
+        return module.no_sync()
+
+
+class Seen(list[Tensor]):
+    """A log that keeps the terms."""
+
+    def add(self, terms, right: Tensor) -> None:
+        self += [terms.task.detach(), terms.transfer.detach()]
 
 
 def draw(*shape: int, seed: int) -> Tensor:
@@ -130,71 +155,121 @@ CASES: dict[str, tuple[Callable[[], Regularizer], nn.Module]] = {
 }
 
 
-def batch(step: int, part: int) -> tuple[Tensor, Tensor, dict[str, Tensor], Tensor]:
+def batch(step: int, part: int) -> Batch:
     """All rows of a pass; the last third has no label."""
     seed = 100 * step + 10 * part
     labels = torch.arange(ROWS) % CLASSES
     labels[-ROWS // 3 :] = -100
     teacher = {n: draw(ROWS, w, seed=seed + w) + 1 for n, w in TEACHERS.items()}
-    soft = draw(ROWS, CLASSES, seed=seed + 9)
-    return draw(ROWS, 5, seed=seed), labels, teacher, soft
+    return Batch(
+        {"x": draw(ROWS, 5, seed=seed)}, labels, teacher, draw(ROWS, CLASSES, seed=seed + 9)
+    )
 
 
-def train(learner: Learner, share: slice, *, passes: int, several: bool) -> list[Tensor]:
-    """Train; return the losses of all passes, the gradients of all steps and the last weights."""
-    module = DistributedDataParallel(learner) if several else learner
+def cut(whole: Batch, share: slice, *, soft: bool) -> Batch:
+    inputs, teacher = (
+        {name: rows[share] for name, rows in part.items()} for part in (whole.inputs, whole.teacher)
+    )
+    return Batch(inputs, whole.labels[share], teacher, whole.soft[share] if soft else None)
+
+
+def merged(batches: list[Batch]) -> Batch:
+    """One batch with the rows of several."""
+    inputs, teacher = (
+        {name: torch.cat([one[name] for one in parts]) for name in parts[0]}
+        for parts in ([one.inputs for one in batches], [one.teacher for one in batches])
+    )
+    soft = None if batches[0].soft is None else torch.cat([one.soft for one in batches])
+    return Batch(inputs, torch.cat([one.labels for one in batches]), teacher, soft)
+
+
+def train(
+    learner: Learner,
+    share: slice,
+    *,
+    passes: int,
+    several: bool,
+    way: str = "accumulated",
+    accelerator=None,
+) -> list[Tensor]:
+    """Train; return the losses of all passes, the gradients of all steps and the last weights.
+
+    The passes of a step are accumulated, recomputed, or merged into one.
+    """
+    twice = TwiceRun(learner) if way == "recomputed" else None
+    module = DistributedDataParallel(twice or learner) if several else (twice or learner)
     settings = TrainConfig(steps=STEPS, optimizer="sgd", lr=0.1)
-    objective = learner.objective
-    student = nn.ModuleList([learner.body, learner.head])
-    optimizers = Optimizers.of(student, objective.regularizer, settings=settings, transfer_lr=0.05)
-    seen: list[Tensor] = []
-    takes_soft = isinstance(objective.task, SoftLabels)
+    objective, soft = learner.objective, isinstance(learner.objective.task, SoftLabels)
+    optimizers = Optimizers.of(
+        learner.model, objective.regularizer, settings=settings, transfer_lr=0.05
+    )
+    seen = Seen()
+    accelerator = accelerator or (Averaging() if several else Alone())
+    common = {"optimizers": optimizers, "log": seen.add, "accelerator": accelerator}
+    recomputed = twice and RecomputedPasses(module, twice, passes=passes, **common)
     for step in range(STEPS):
         optimizers.main.zero_grad()
-        for part in range(passes):
-            inputs, labels, teacher, soft = batch(step, part)
-            mine = {name: rows[share] for name, rows in teacher.items()}
-            last = part == passes - 1
-            if several:
-                module.require_backward_grad_sync = last
-            terms, features = module(
-                inputs[share], labels[share], mine, soft[share] if takes_soft else None
-            )
-            if optimizers.inner is not None and last:
-                accelerator = Averaging() if several else Alone()
-                transfer = optimizers.inner_updates(
-                    objective, features, mine, accelerator=accelerator
-                )
-                terms = objective.combined(terms.task, transfer)
-            (terms.total / passes).backward()
-            seen += [terms.task.detach(), terms.transfer.detach()]
+        batches = [cut(batch(step, part), share, soft=soft) for part in range(passes)]
+        if way == "merged":
+            batches = [merged(batches)]
+        if recomputed:
+            assert [recomputed.take(one) for one in batches] == [False] * (passes - 1) + [True]
+        else:
+            for one in batches:
+                last = one is batches[-1]
+                with nullcontext() if last or not several else module.no_sync():
+                    terms, right, features = module(one)
+                    if optimizers.inner is not None and last:
+                        transfer = optimizers.inner_updates(
+                            objective, features, one.teacher, accelerator=accelerator
+                        )
+                        terms = objective.combined(terms.task, transfer)
+                    (terms.total / len(batches)).backward()
+                seen.add(terms, right)
         seen += [p.grad.clone() for p in learner.parameters() if p.grad is not None]
         optimizers.main.step()
     return seen + [p.detach().clone() for p in learner.parameters()]
 
 
-def compare(name: str, shares: list[slice], rank: int, *, passes: int) -> None:
-    """Fail unless all processes have what one process has."""
+def whole_learner(name: str) -> Learner:
+    """A learner in float64 with the method of a case."""
     build, task = CASES[name]
     torch.manual_seed(0)
-    whole = Learner(Objective(task, build(), beta=3.0)).double()
-    own = copy.deepcopy(whole)
+    return Learner(Small(), Objective(task, build(), beta=3.0)).double()
+
+
+def copied(learner: Learner) -> Learner:
+    """An equal learner, whose student has a tap of its own."""
+    other = Learner(Small(), copy.deepcopy(learner.objective)).double()
+    other.load_state_dict(learner.state_dict())
+    return other
+
+
+def same(found: list[Tensor], expected: list[Tensor], name: str) -> None:
+    for one, other in zip(found, expected, strict=True):
+        message = f"{name}: {{}}".format
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-9, msg=message)
+
+
+def compare(
+    name: str, shares: list[slice], rank: int, *, passes: int, way: str = "accumulated"
+) -> None:
+    """Fail unless all processes have what one process has."""
+    whole = whole_learner(name)
+    own = copied(whole)
     own.objective.batch = "global"
-    found = train(own, shares[rank], passes=passes, several=True)
+    found = train(own, shares[rank], passes=passes, several=True, way=way)
     for one in gather_rows(*(value.flatten()[None] for value in found)):
         assert torch.equal(one, one[:1].expand_as(one)), name
     if rank == 0:
-        expected = train(whole, slice(0, ROWS), passes=passes, several=False)
-        for one, other in zip(found, expected, strict=True):
-            message = f"{name}: {{}}".format
-            torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-9, msg=message)
+        way = "merged" if way == "recomputed" else way
+        same(found, train(whole, slice(0, ROWS), passes=passes, several=False, way=way), name)
 
 
 def local_differs(shares: list[slice], rank: int) -> None:
     """Kernels of the processes' own rows train something else: the comparison can fail."""
-    torch.manual_seed(0)
-    whole = Learner(Objective(nn.CrossEntropyLoss(), method("aft"), beta=3.0)).double()
-    own = copy.deepcopy(whole)
+    whole = whole_learner("aft")
+    own = copied(whole)
     expected = train(whole, slice(0, ROWS), passes=1, several=False)
     found = train(own, shares[rank], passes=1, several=True)
     assert abs(found[1] - expected[1]) > 1e-3, "the first term"
@@ -230,6 +305,7 @@ def work(rank: int, processes: int, folder: str) -> None:
             compare(name, even, rank, passes=1)
         for name in ("aft", "aft-bilevel", "rkd", "product", "soft labels"):
             compare(name, uneven, rank, passes=2)
+            compare(name, uneven, rank, passes=2, way="recomputed")
         local_differs(even, rank)
         dtypes(rank, processes)
         distributed.destroy_process_group()
@@ -240,6 +316,7 @@ def work(rank: int, processes: int, folder: str) -> None:
 
 
 def main() -> None:
+    importlib.import_module("torch._dynamo")  # once: DistributedDataParallel imports it
     context = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
         for processes in (2, 4):

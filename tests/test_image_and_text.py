@@ -210,7 +210,8 @@ def test_a_modality_is_for_rows_of_both(pairs, captioned, tmp_path):
 
 
 def test_bf16_and_accumulation(pairs):
-    result = run(with_(pairs, "train.mixed_precision=bf16", "train.accumulate=2"))
+    step = "transfer.batch=step"
+    result = run(with_(pairs, "train.mixed_precision=bf16", "train.accumulate=2", step))
     assert torch.tensor(result.metrics["test"]["loss"]).isfinite()
 
 

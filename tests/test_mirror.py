@@ -112,6 +112,8 @@ ELSEWHERE: dict[str, str] = {
     "teachers/module.py": "teachers/test_python.py",
     "teachers/onnx_feeds.py": "teachers/test_onnx.py",
     "teachers/onnx_graph.py": "teachers/test_onnx.py",
+    "training/learner.py": "training/test_loop.py",
+    "training/passes.py": "training/test_loop.py",
 }
 """Modules without a test file of their own, and the files that cover them."""
 

@@ -189,6 +189,7 @@ def test_every_option_changes_the_student_or_is_refused_or_told(parts, name):
         ({"train.epochs": 1, "train.steps": 3}, "train.steps = 3 is not used: train.epochs"),
         ({"train.patience": 2.0}, "train.patience = 2.0 is not used: it multiplies"),
         ({"train.epochs": 1, "train.whole_epochs": True}, "train.whole_epochs = True is not used"),
+        ({"transfer.batch": "step"}, "transfer.batch = 'step' is not used: train.accumulate = 1"),
         ({"train.unlabelled_share": 0.2}, "train.unlabelled_share = 0.2 is not used"),
         ({"student.frozen": True}, "transfer.beta = 2.0 is not used: .*student.frozen trains"),
         ({"transfer.beta": 0.0}, "transfer.beta = 0 leaves its term without effect"),

@@ -13,7 +13,8 @@ from tutelage.results.result import read_history
 from tutelage.results.run_folder import RunFolder
 from tutelage.tasks import UNLABELLED, SingleLabel
 from tutelage.training.accelerator import accelerator_for
-from tutelage.training.loop import Holdout, Learner, TrainingRows, fit
+from tutelage.training.learner import Learner
+from tutelage.training.loop import Holdout, TrainingRows, fit
 
 TASK = SingleLabel.numbered(CLASSES)
 

@@ -102,6 +102,11 @@ class ExperimentConfig(Section):
         """The teachers' names in results: as they are named, else the last part of the source."""
         return [teacher.name or short_name(teacher.source) for teacher in self.teachers]
 
+    @property
+    def recomputes(self) -> bool:
+        """Whether the student runs twice on each row of a step, for one loss of all of them."""
+        return self.transfer.batch == "step" and self.train.accumulate > 1
+
     def replace(self, changes: Mapping[str, Any]) -> Self:
         """Return the config with other values at dotted paths, checked like any config.
 
@@ -168,6 +173,16 @@ class ExperimentConfig(Section):
             raise ValueError(
                 "tune.patience multiplies train.steps = 'auto', and train states the number of steps "
                 "or epochs; leave one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _second_run_repeats(self) -> Self:
+        if self.recomputes and self.train.compile == "inductor":
+            raise ValueError(
+                "transfer.batch = 'step' runs the student twice, and inductor's code with gradients draws "
+                "other random numbers (dropout) than that without; set train.compile = 'none', or "
+                "transfer.batch = 'global'"
             )
         return self
 

@@ -27,9 +27,11 @@ class TransferConfig(Section):
         standardize: Bring each teacher's columns to mean 0 and deviation 1 (from cached statistics),
             so that all count alike. ``"auto"``: where several teachers are compared with the same
             features of the student, for else the one with the largest numbers decides.
-        batch: Rows that a pass compares where several processes train: ``global``, those of all
-            processes, so that N processes with ``batch_size`` rows each train as one with N times as
-            many; or ``local``, those of each process. The task's loss is taken over the same rows.
+        batch: Rows that are compared with each other: ``global``, those of a pass of all processes, so
+            that N processes with ``batch_size`` rows each train as one with N times as many;
+            ``local``, those of a pass of each process; or ``step``, those of all ``train.accumulate``
+            passes of a step, too, for which the student runs twice on each row (GradCache): the loss
+            of a larger batch in the memory of one pass. The task's loss is taken over the same rows.
         params: Options of the method.
     """
 
@@ -39,7 +41,7 @@ class TransferConfig(Section):
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     lr: Annotated[float, Field(gt=0)] | None = None
     standardize: bool | Literal["auto"] = "auto"
-    batch: Literal["global", "local"] = "global"
+    batch: Literal["global", "local", "step"] = "global"
     params: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -61,7 +63,8 @@ class TrainConfig(Section):
         class_weights: Weight of each class in the loss: ``"balanced"``, so that all count alike, or a
             table from names to weights; with several labels, the weight of a label that is 1.
         label_smoothing: Share of each label that is spread over all classes; single-label only.
-        accumulate: Forward passes for one optimizer step.
+        accumulate: Forward passes for one optimizer step, each with a loss of its own rows, unless
+            ``transfer.batch = "step"``.
         lr: Learning rate of the student.
         optimizer: ``adam``, ``adamw`` or ``sgd``.
         weight_decay: Weight decay of the student's parameters.

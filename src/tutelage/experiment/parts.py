@@ -147,7 +147,10 @@ def build_objective(plan: Plan, student: Student, teachers: Sequence[Teacher]) -
     soft = SoftLabels(mix=settings.mix, temperature=settings.temperature, loss=loss)
     beta = settings.beta if method.has_transfer_term else 0.0
     return Objective(
-        soft if method.uses_soft_labels else loss, regularizer, beta=beta, batch=settings.batch
+        soft if method.uses_soft_labels else loss,
+        regularizer,
+        beta=beta,
+        batch="local" if settings.batch == "local" else "global",
     )
 
 

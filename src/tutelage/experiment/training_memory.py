@@ -11,7 +11,7 @@ from tutelage.config import TrainConfig
 from tutelage.objective import Objective
 from tutelage.students import Student
 from tutelage.training.batches import BatchSource
-from tutelage.training.loop import Learner
+from tutelage.training.learner import Learner
 from tutelage.training.samplers import RowView
 
 __all__ = ["Memory", "memory_of"]

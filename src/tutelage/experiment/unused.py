@@ -53,8 +53,10 @@ def _of_the_transfer(
         )
     if asked.lr is not None and not list(objective.regularizer.parameters()):
         found.append(("transfer.lr", asked.lr, f"{method.name} learns no parameters of its own"))
-    if asked.batch != default.batch and process_count() == 1:
+    if asked.batch == "local" and process_count() == 1:
         found.append(("transfer.batch", asked.batch, "one process trains"))
+    if asked.batch == "step" and plan.config.train.accumulate == 1:
+        found.append(("transfer.batch", asked.batch, "train.accumulate = 1 is one pass a step"))
     if not method.uses_soft_labels:
         why = f"{method.name} learns no soft labels; a method with +probe does"
         if asked.mix != default.mix:

@@ -79,7 +79,7 @@ def accelerator_for(config: ExperimentConfig) -> Accelerator:
     return Accelerator(
         cpu=settings.device == "cpu",
         mixed_precision=precision_on(device, settings.mixed_precision),
-        gradient_accumulation_steps=settings.accumulate,
+        gradient_accumulation_steps=1 if config.recomputes else settings.accumulate,
         log_with=tracker,
         project_dir=config.output.dir,
         dataloader_config=DataLoaderConfiguration(non_blocking=True),

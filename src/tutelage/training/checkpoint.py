@@ -22,9 +22,18 @@ from tutelage.errors import TrainingError
 from tutelage.files import remove_leftovers, writing_to
 from tutelage.files.tensors import read_tensors, write_tensors
 
-__all__ = ["load_checkpoint", "random_states", "save_checkpoint", "unchanged_random_state"]
+__all__ = [
+    "RandomState",
+    "load_checkpoint",
+    "random_state",
+    "random_states",
+    "save_checkpoint",
+    "set_random_state",
+    "unchanged_random_state",
+]
 
 RandomState = Mapping[str, Any]
+"""The random states of Python, NumPy, and PyTorch on the CPU and on the accelerator."""
 
 
 def save_checkpoint(
@@ -51,7 +60,7 @@ def save_checkpoint(
     plain: dict[str, Any] = {"numbers": dict(numbers), "optimizers": {}}
     for name, optimizer in optimizers.items():
         plain["optimizers"][name] = _pack(optimizer.state_dict(), f"optimizer.{name}", into=tensors)
-    plain["random"] = _pack(random or [_random_state()], "random", into=tensors)
+    plain["random"] = _pack(random or [random_state()], "random", into=tensors)
     stored = plain_tensors(tensors, of=type(learner).__name__)
     advice = "free some space or choose another output.dir, then continue with --resume"
     with writing_to(path, name="the checkpoint", advice=advice):
@@ -95,7 +104,7 @@ def load_checkpoint(
 
 def random_states() -> list[RandomState]:
     """Return the random state of every process, in their order; all processes must call this."""
-    own = _random_state()
+    own = random_state()
     if not (dist.is_available() and dist.is_initialized()):
         return [own]
     states = [own] * dist.get_world_size()
@@ -109,11 +118,11 @@ def unchanged_random_state() -> Iterator[None]:
 
     What is drawn afterwards then does not depend on how much of the work inside was cached.
     """
-    state = _random_state()
+    state = random_state()
     try:
         yield
     finally:
-        _set_random_state(state)
+        set_random_state(state)
 
 
 def _pack(value: Any, path: str, *, into: dict[str, Tensor]) -> Any:
@@ -145,8 +154,8 @@ def _unpack(packed: dict[str, Any], tensors: Mapping[str, Tensor]) -> Any:
 def _restore_random(states: Sequence[RandomState]) -> None:
     rank = dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
     if rank < len(states):
-        return _set_random_state(states[rank])
-    _set_random_state(states[0])
+        return set_random_state(states[rank])
+    set_random_state(states[0])
     seed = int(torch.randint(2**32, (rank,))[-1])
     random.seed(seed)
     np.random.seed(seed)
@@ -154,7 +163,8 @@ def _restore_random(states: Sequence[RandomState]) -> None:
     return None
 
 
-def _random_state() -> RandomState:
+def random_state() -> RandomState:
+    """Return the random state of this process."""
     version, words, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     state: dict[str, Any] = {
@@ -168,12 +178,13 @@ def _random_state() -> RandomState:
         },
         "torch": torch.get_rng_state(),
     }
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
+    if (device := _device()) is not None:
+        state[device] = torch.get_device_module(device).get_rng_state()
     return state
 
 
-def _set_random_state(state: RandomState) -> None:
+def set_random_state(state: RandomState) -> None:
+    """Set the random state of this process."""
     python, numpy = state["python"], state["numpy"]
     random.setstate((python["version"], tuple(python["words"]), python["gauss"]))
     keys = numpy["keys"].numpy().astype(np.uint32)
@@ -181,5 +192,11 @@ def _set_random_state(state: RandomState) -> None:
         (numpy["name"], keys, numpy["position"], numpy["has_gauss"], numpy["cached"])
     )
     torch.set_rng_state(state["torch"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
+    if (device := _device()) is not None and device in state:
+        torch.get_device_module(device).set_rng_state(state[device])
+
+
+def _device() -> str | None:
+    """The kind of accelerator that draws random numbers of its own."""
+    device = torch.accelerator.current_accelerator(check_available=True)
+    return None if device is None else device.type

@@ -2,64 +2,35 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from accelerate import Accelerator
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from tutelage.config import ExperimentConfig, TrainConfig
 from tutelage.inputs.workers import raising
-from tutelage.objective import Objective, Terms
+from tutelage.objective import Objective
 from tutelage.progress import Progress
 from tutelage.results.run_folder import RunFolder
 from tutelage.students import Student
-from tutelage.tasks import Task, right_rows
+from tutelage.tasks import Task
 from tutelage.training.accelerator import unwrapped
-from tutelage.training.batches import Batch, BatchSource
+from tutelage.training.batches import BatchSource
 from tutelage.training.compiled import compiled
 from tutelage.training.inference import evaluate
+from tutelage.training.learner import Learner
 from tutelage.training.lengths import batch_sizes
 from tutelage.training.log import TrainLog
 from tutelage.training.optimizers import Optimizers
+from tutelage.training.passes import AccumulatedPasses, Passes
+from tutelage.training.recompute import RecomputedPasses, TwiceRun
 from tutelage.training.samplers import PairedBatches, ShuffledBatches
 from tutelage.training.state import TrainState
 
-__all__ = ["Holdout", "Learner", "OnEvaluation", "Pass", "TrainingRows", "fit"]
+__all__ = ["Holdout", "OnEvaluation", "TrainingRows", "fit"]
 
 OnEvaluation = Callable[[int, Mapping[str, float]], None]
 """Receives the step and the metrics of an evaluation; may raise to end the run."""
-
-
-class Pass(NamedTuple):
-    """One forward pass over a batch.
-
-    Attributes:
-        terms: The loss and its parts.
-        right: Rows whose greatest output is that of their class.
-        features: The student's.
-    """
-
-    terms: Terms
-    right: Tensor
-    features: Float[Tensor, "batch width"]
-
-
-class Learner(nn.Module):
-    """A student and its objective as one module, so that devices and processes see one thing."""
-
-    def __init__(self, student: Student, objective: Objective) -> None:
-        super().__init__()
-        self.model = student.model
-        self.objective = objective
-        self.student = student
-
-    def forward(self, batch: Batch) -> Pass:
-        """Run the student on a batch, and its outputs and features through the objective."""
-        outputs = self.student.outputs(batch.inputs)
-        features = self.student.tap.take()
-        terms = self.objective(outputs, batch.labels, features, batch.teacher, soft=batch.soft)
-        return Pass(terms, right_rows(outputs, batch.labels), features)
 
 
 @dataclass(frozen=True)
@@ -131,37 +102,36 @@ def fit(
     labelled, unlabelled = batch_sizes(
         batches.labelled, len(batches) - batches.labelled, settings=settings
     )
-    log = TrainLog(folder, accelerator, counted=labelled if rows.task.labels_are_classes else None)
+    counted = labelled * (settings.accumulate if config.recomputes else 1)
+    log = TrainLog(folder, accelerator, counted=counted if rows.task.labels_are_classes else None)
     log.start(state.step, text=state.log if state.step else None)
     loader = batches.loader(
         _order(
             batches, labelled, unlabelled, start=state.step, config=config, accelerator=accelerator
         )
     )
-    module, wrapped, loader = accelerator.prepare(learner, optimizers.main, loader)
+    twice = TwiceRun(learner) if config.recomputes else None
+    module, wrapped, loader = accelerator.prepare(twice or learner, optimizers.main, loader)
     optimizer = unwrapped(wrapped, accelerator)
     _to_training(module)
+    common: dict[str, Any] = {"optimizers": optimizers, "log": log.add, "accelerator": accelerator}
+    passes: Passes
+    if twice is None:
+        passes = AccumulatedPasses(module, objective, **common)
+    else:
+        passes = RecomputedPasses(module, twice, passes=settings.accumulate, **common)
 
     with (
         compiled(student.model, objective, backend=settings.compile),
         progress.track("train", settings.known_steps, unit="steps", done=state.step) as update,
     ):
         for batch in map(batches.completed, raising(loader)):
-            with accelerator.accumulate(module):
-                terms, right, features = module(batch)
-                if optimizers.inner is not None and accelerator.sync_gradients:
-                    transfer = optimizers.inner_updates(
-                        objective, features, batch.teacher, accelerator=accelerator
-                    )
-                    terms = objective.combined(terms.task, transfer)
-                accelerator.backward(terms.total)
-                log.add(terms, right)
-                if not accelerator.sync_gradients:
-                    continue
-                if settings.clip_norm is not None:
-                    accelerator.clip_grad_norm_(student.model.parameters(), settings.clip_norm)
-                optimizer.step()
-                optimizer.zero_grad()
+            if not passes.take(batch):
+                continue
+            if settings.clip_norm is not None:
+                accelerator.clip_grad_norm_(student.model.parameters(), settings.clip_norm)
+            optimizer.step()
+            optimizer.zero_grad()
             state.advance()
             due = _Due.at(state.step, settings)
             if due.log:
