@@ -73,3 +73,15 @@ def test_parts_are_views():
     weight[1, 2], bias[0] = 5.0, 7.0
     assert parameters[WIDTH + 2] == 5.0
     assert parameters[OUTPUTS * WIDTH] == 7.0
+
+
+def test_wide_rows_are_sampled_up_to_a_number_of_numbers(monkeypatch):
+    taken = []
+    sample = StandardizedRows.sample
+    monkeypatch.setattr(
+        StandardizedRows, "sample", lambda self, count: taken.append(count) or sample(self, count)
+    )
+    Curvature(columns())
+    monkeypatch.setattr(curvature, "SAMPLE_NUMBERS", 10 * WIDTH)
+    Curvature(columns())
+    assert taken == [8192, 10]

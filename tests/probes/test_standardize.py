@@ -89,3 +89,11 @@ def test_the_given_features_stay_as_they_are(features):
     before = features.clone()
     list(standardized(features).blocks())
     assert torch.equal(features, before)
+
+
+@pytest.mark.parametrize(("free", "held"), [(4 * 20 * 4, True), (4 * 20 * 4 - 1, False)])
+def test_rows_are_held_up_to_a_quarter_of_the_free_memory(monkeypatch, free, held):
+    monkeypatch.setattr(standardize, "free_memory", lambda: free)
+    rows = standardized(torch.randn(4, 5, generator=torch.Generator().manual_seed(0)))
+    first, second = (next(iter(rows.blocks())) for _ in range(2))
+    assert (first is second) == held

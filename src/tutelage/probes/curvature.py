@@ -9,7 +9,8 @@ from tutelage.probes.standardize import StandardizedRows
 __all__ = ["Curvature", "parts"]
 
 SAMPLE = 8192
-"""The spectrum is measured on at most this many rows, spread over all."""
+SAMPLE_NUMBERS = 2**24
+"""The spectrum is measured on at most this many rows, and numbers (64 MB), spread over all."""
 
 RANK = 128
 """At most this many directions are distinguished; all others are taken to have one curvature."""
@@ -39,7 +40,8 @@ class Curvature:
     """
 
     def __init__(self, columns: StandardizedRows) -> None:
-        sample, width = columns.sample(SAMPLE), columns.width
+        width = columns.width
+        sample = columns.sample(min(SAMPLE, max(1, SAMPLE_NUMBERS // width)))
         share = len(columns) / len(sample)
         # Thin factorisations are done on the CPU: not every accelerator has them.
         draw = torch.Generator().manual_seed(0)

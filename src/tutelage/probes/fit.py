@@ -119,8 +119,9 @@ def fit_probe(
     same probe. For each target it is ``Ridge(alpha=1 / c)``.
 
     A pass over the rows costs two matrix products in float32, block by block; five to forty are
-    needed, the more the larger ``c``. Standardized features up to 2 GiB are held on the device
-    between passes, larger ones are read again: memory is bounded whatever the number of rows.
+    needed, the more the larger ``c``. Standardized features up to 2 GiB, and up to a quarter of the
+    free memory, are held on the device between passes, larger ones are read again: memory is bounded
+    whatever the number of rows.
 
     Args:
         rows: Features: a matrix, or a table, whose teachers' columns are read side by side.

@@ -9,11 +9,15 @@ from torch import Tensor
 from tutelage.cache.statistics import RunningMoments
 from tutelage.cache.table import SelectedTable, blocks, matrix, total_width
 from tutelage.errors import DataError
+from tutelage.memory import free_memory
 
 __all__ = ["HOLD_UP_TO", "StandardizedRows"]
 
 HOLD_UP_TO = 2 * 2**30
 """Standardized features of at most this many bytes, in float32, are held between passes."""
+
+FREE_SHARE = 0.25
+"""Share of the free memory that held features may take."""
 
 CONSTANT = 1e-9
 """A column whose deviation is smaller than this share of its mean does not vary but by rounding."""
@@ -49,7 +53,7 @@ class StandardizedRows:
         self.device = device
         self._rows = rows
         self._held: list[Tensor] = []
-        hold = 4 * len(rows) * total_width(rows) <= HOLD_UP_TO
+        hold = 4 * len(rows) * total_width(rows) <= min(HOLD_UP_TO, FREE_SHARE * free_memory())
         moments = RunningMoments(total_width(rows))
         for place, block in blocks(rows):
             _refuse_not_finite(block, numbers=rows.rows[place])

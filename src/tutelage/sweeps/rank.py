@@ -126,7 +126,7 @@ def _candidates(plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) -> It
     )
     sets = _sets([teacher.name for teacher in teachers])
     by_name = {teacher.name: teacher for teacher in teachers}
-    with runtime.progress.track("probes", len(sets), unit="sets of teachers") as update:
+    with runtime.progress.track("probes", len(sets), unit="sets") as update:
         alone: dict[str, Probe] = {}
         for done, names in enumerate(sets, start=1):
             after = [alone[name] for name in names] if len(names) > 1 else ()
