@@ -5,13 +5,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from transformers import PreTrainedTokenizerFast
 
 from tutelage.config import DataConfig
 from tutelage.data import Split, read_data
+from tutelage.data.texts import TextColumns
 from tutelage.errors import DataError, OutputError
-from tutelage.inputs import ImageInput
+from tutelage.inputs import ImageInput, TextInput
 from tutelage.progress import Silent
 from tutelage.training.prepared import prepare_rows
 from tutelage.training.samplers import RowView
@@ -76,6 +82,33 @@ def test_a_full_disk_is_reported_before_anything_is_decoded(
     inputs = prepare_rows(split, ImageInput.from_options(32), keep="disk", progress=Silent())
     images = inputs.batch([RowView(3, 0), RowView(59, 0)])["image"]
     assert images.float().std(dim=(1, 2, 3)).min() > 0
+
+
+def test_texts_on_disk_are_those_in_memory_and_a_full_disk_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    texts = [f"film {number}" * (number % 7) for number in range(90)]
+    rows = TextColumns((pa.chunked_array([texts]),), range(90))
+    split = Split("train", rows, [str(number) for number in range(90)], torch.zeros(90))
+    words = Tokenizer(WordLevel({"[UNK]": 0, "film": 1}, unk_token="[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="[UNK]")
+    text = TextInput(tokenizer, max_length=8)
+    batches = [
+        prepare_rows(split, text, keep=keep, progress=Silent()).batch(VIEWS)
+        for keep in ("memory", "disk", "none")
+    ]
+    for batch in batches[1:]:
+        assert batch.keys() == batches[0].keys()
+        assert all(torch.equal(batch[name], batches[0][name]) for name in batch)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        with pytest.raises(OutputError, match=rf"no room for tokens in {tmp_path} .*TMPDIR"):
+            prepare_rows(split, text, keep="disk", progress=Silent())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
 
 
 def test_an_unreadable_row_is_named(digits: Path, tmp_path: Path) -> None:

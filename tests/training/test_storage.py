@@ -49,7 +49,7 @@ def test_the_first_of_memory_and_disk_whose_half_is_enough(free, memory, disk, k
     assert choose_keep("auto", image, rows=10, progress=notes) == keep
     assert len(notes.said) == said
     if said:
-        assert "10 decoded images take 30.7 kB" in notes.said[0]
+        assert "10 decoded images take up to 30.7 kB" in notes.said[0]
         assert "train." in notes.said[0]
 
 
@@ -59,14 +59,17 @@ def test_what_is_asked_for_is_done(free):
         assert choose_keep(keep, ImageInput.from_options(32), rows=9, progress=Silent()) == keep
 
 
-def test_texts_take_no_room_and_pairs_that_of_their_image(free):
-    free(19, 0)
+def test_texts_count_with_the_most_tokens_and_pairs_with_both_sides(free):
     words = Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="[UNK]")
-    text = TextInput(tokenizer, max_length=8)
-    pair = PairInput(ImageInput.from_options(32), text=text)
-    assert choose_keep("auto", pair, rows=10, progress=Silent()) == "none"
-    assert choose_keep("auto", text, rows=10**9, progress=Silent()) == "memory"
+    text = TextInput(tokenizer, max_length=ROW // 12)  # three tensors, four bytes a token
+    pair, notes = PairInput(ImageInput.from_options(32), text=text), Notes()
+    for one, rows in ((text, 10), (pair, 5)):
+        free(20, 0)
+        assert choose_keep("auto", one, rows=rows, progress=notes) == "memory"
+        free(19, 20)
+        assert choose_keep("auto", one, rows=rows, progress=notes) == "disk"
+    assert "10 decoded rows take up to 30.7 kB" in notes.said[0]
 
 
 def test_processes_of_one_machine_share_it(free, monkeypatch):

@@ -1,7 +1,8 @@
 """A split as inputs of the student: decoded once and stored, or decoded each time."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
@@ -27,7 +28,8 @@ class PreparedRows:
     Args:
         model_input: Decodes and collates rows.
         rows: The rows to decode; or, where ``decode`` is ``"stored"``, decoded rows. Stored images are
-            one uint8 tensor, in memory or mapped from a file; stored texts are a ``TokenStore``.
+            one uint8 tensor, in memory or mapped from a file; stored texts are a ``TokenStore``, in memory
+            or a file, too.
         decode: ``"stored"``: nothing is to be decoded. ``"plain"``: decode without augmentation.
             ``"augmented"``: decode images to an augmented view.
         workers: Processes that decode.
@@ -119,14 +121,15 @@ def prepare_rows(
         collate_fn=list,
         generator=torch.Generator(),
     )
-    texts_stored = TokenStore()
+    texts_stored = TokenStore(on_disk=keep == "disk")
     images_stored: Tensor | None = None
     done, cuts = 0, Cuts()
     with progress.track(f"prepare {split.name}", len(split), unit="rows") as update:
         for batch in loader:
             rows = list(raising(batch))
             if split.rows.modality == "text":
-                texts_stored.extend(rows)
+                with _room_for("tokens"):
+                    texts_stored.extend(rows)
                 cuts += Cuts.of(rows)
             else:
                 if images_stored is None:
@@ -163,15 +166,23 @@ def _storage(rows: int, *, like: Tensor, on_disk: bool) -> Tensor:
     if not on_disk:
         return torch.empty(shape, dtype=like.dtype)
     size = numbers * like.element_size()
+    with (
+        _room_for(f"{human_size(size)} of decoded inputs"),
+        tempfile.NamedTemporaryFile(prefix="tutelage-", suffix=".inputs") as file,
+    ):
+        allocate(file.fileno(), size)  # a write to a mapping cannot report a full disk
+        # The mapping holds the space after the name is gone.
+        storage = torch.from_file(file.name, shared=True, size=numbers, dtype=like.dtype)
+    return storage.view(shape)
+
+
+@contextmanager
+def _room_for(what: str) -> Iterator[None]:
+    """Say what to do where a temporary file cannot be written."""
     try:
-        with tempfile.NamedTemporaryFile(prefix="tutelage-", suffix=".inputs") as file:
-            allocate(file.fileno(), size)  # a write to a mapping cannot report a full disk
-            # The mapping holds the space after the name is gone.
-            storage = torch.from_file(file.name, shared=True, size=numbers, dtype=like.dtype)
+        yield
     except OSError as error:
         raise OutputError(
-            f"no room for {human_size(size)} of decoded inputs in "
-            f"{tempfile.tempdir or 'a temporary folder'} ({error.strerror}); free some space, set "
-            "TMPDIR to another folder, or set train.inputs = 'memory' or 'none'"
+            f"no room for {what} in {tempfile.tempdir or 'a temporary folder'} ({error.strerror}); "
+            "free some space, set TMPDIR to another folder, or set train.inputs = 'memory' or 'none'"
         ) from error
-    return storage.view(shape)

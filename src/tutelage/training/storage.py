@@ -9,7 +9,7 @@ from typing import Literal
 import psutil  # type: ignore[import-untyped]
 
 from tutelage.files import human_size
-from tutelage.inputs import ImageInput, ModelInput, PairInput
+from tutelage.inputs import ImageInput, ModelInput, PairInput, TextInput
 from tutelage.memory import free_memory
 from tutelage.progress import Progress
 
@@ -40,7 +40,8 @@ def choose_keep(
     """Return where to keep the decoded inputs of some rows.
 
     ``"auto"`` is memory where they take at most half of what is free, for each of the processes that
-    train on this machine; else disk, by the same rule; else nowhere. Texts always go to memory.
+    train on this machine; else disk, by the same rule; else nowhere.
+    Of texts the most tokens that they may have count.
 
     Args:
         asked: ``train.inputs``.
@@ -55,7 +56,8 @@ def choose_keep(
     memory, disk = free_memory() // processes, _free_disk() // processes
     if needed <= FREE_SHARE * memory:
         return "memory"
-    what = f"{rows:,} decoded images take {human_size(needed)}, and {human_size(memory)} of memory"
+    kind = "images" if isinstance(model_input, ImageInput) else "rows"
+    what = f"{rows:,} decoded {kind} take up to {human_size(needed)}, and {human_size(memory)} of memory"
     if needed <= FREE_SHARE * disk:
         progress.note(
             f"{what} are free: they are kept in a temporary file in {tempfile.gettempdir()} "
@@ -63,7 +65,7 @@ def choose_keep(
         )
         return "disk"
     progress.note(
-        f"{what} and {human_size(disk)} of {tempfile.gettempdir()} are free: images are decoded "
+        f"{what} and {human_size(disk)} of {tempfile.gettempdir()} are free: they are decoded "
         "each time they are read (train.workers processes do it; TMPDIR names a larger disk)"
     )
     return "none"
@@ -72,10 +74,12 @@ def choose_keep(
 def _row_bytes(model_input: ModelInput) -> int:
     match model_input:
         case PairInput():
-            return _row_bytes(model_input.image)
+            return _row_bytes(model_input.image) + _row_bytes(model_input.text)
         case ImageInput():
             height, width = model_input.size
             return 3 * height * width
+        case TextInput():
+            return 4 * len(model_input.accepts) * model_input.max_length
         case _:
             return 0
 
