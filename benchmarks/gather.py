@@ -7,11 +7,14 @@ Run it from the repository with
 It writes 4 GB of features to a temporary folder (``--folder``), and removes them. Times are
 medians over batches of 128 random rows of 1,536 float16 columns, one thread, cache and memory in
 turns. ``large_read`` is the way that is left where files cannot be mapped
-(``FeatureStore(mapped=False)``). Anonymous memory is what the kernel cannot drop; mapped pages it can.
+(``FeatureStore(mapped=False)``). ``large_cold`` drops the files from memory before: its gathers wait
+for the disk, with and without asking for their rows first. Anonymous memory is what the kernel
+cannot drop; mapped pages it can.
 """
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -21,7 +24,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tutelage.cache import FeatureKey, Features, FeatureStore, PruneRule
+from tutelage.cache import FeatureKey, Features, FeatureStore, PruneRule, readahead
 
 BATCH, WIDTH = 128, 1536
 
@@ -82,6 +85,40 @@ def compare(features: Features, memory: Tensor, *, repeats: int = 5) -> dict[str
     }
 
 
+def cold(
+    reopen: Callable[[], Features], *, repeats: int = 3, batches: int = 40
+) -> dict[str, float]:
+    """Median time of a gather whose rows are not in memory, where they are asked for and where not."""
+    asked, taken = readahead.ASKED, dict[int, list[float]]()
+    for repeat in range(repeats):
+        for times in (asked, 0):
+            readahead.ASKED = times
+            features, draw = reopen(), torch.Generator().manual_seed(repeat)
+            forget(features)
+            for number in range(batches):
+                batch = torch.randint(0, len(features), (BATCH,), generator=draw)
+                start = time.perf_counter()
+                features.gather(batch)
+                if number:  # the first one finds out
+                    taken.setdefault(times, []).append(time.perf_counter() - start)
+            features.close()
+    readahead.ASKED = asked
+    first, second = (statistics.median(taken[times]) * 1e3 for times in (asked, 0))
+    return {
+        "asked_ms": round(first, 1),
+        "unasked_ms": round(second, 1),
+        "ratio": round(first / second, 2),
+    }
+
+
+def forget(features: Features) -> None:
+    """Drop the files from the page cache."""
+    os.sync()
+    for path in features.folder.iterdir():
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def growth(reading: Iterator[None]) -> float:
     """How far anonymous memory rises above where it was, sampled where the reading pauses."""
     before = anonymous()
@@ -135,6 +172,7 @@ def main() -> None:
             FeatureStore(folder, mapped=False).open(features.key), memory
         )
         features.close()
+        report["large_cold"] = cold(lambda: FeatureStore(folder).open(features.key))
     print(json.dumps(report, indent=1))
 
 

@@ -4,7 +4,7 @@ import mmap
 import os
 import warnings
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
@@ -18,6 +18,7 @@ from torch import Tensor
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import DTYPES, Layout
 from tutelage.cache.precision import JITTER
+from tutelage.cache.readahead import ReadAhead
 from tutelage.cache.statistics import RowCounts
 from tutelage.errors import CacheError
 
@@ -29,7 +30,8 @@ class Features:
 
     Their files are memory-mapped, so a gather copies rows as from a tensor in memory, and several
     processes share one copy of them. Mapped pages count as resident, but the kernel drops them
-    whenever memory is wanted for something else: features of any size fit. A gather takes about four
+    whenever memory is wanted for something else: features of any size fit. Rows that are not in memory
+    are asked for together, so that a gather waits for the disk once, not once a row. A gather takes about four
     times as long from several files, and five times where a file cannot be mapped (a limit on
     address space, a file system without maps) and rows are read one by one: 0.2 ms for 128 rows of
     1,536 columns. ``blocks`` never reads through the map.
@@ -71,6 +73,7 @@ class Features:
         self.bytes = bytes
         self._layout = layout
         self._may_map = mapped
+        self._ahead = ReadAhead()
 
     def __len__(self) -> int:
         return self._layout.rows
@@ -100,15 +103,25 @@ class Features:
         """
         if self._maps is None:
             return self._read_rows(indices)
-        if len(self._maps) == 1:
-            return self._maps[0].index_select(0, indices)
+        if self._ahead.wanted:
+            self._refuse_unknown(indices.numpy())
+            self._ahead.ask(*self._places(indices.numpy()), size=self._layout.row_bytes)
+            return self._gather(self._maps, indices)
+        self._ahead.begin()
+        found = self._gather(self._maps, indices)
+        self._ahead.end()
+        return found
+
+    def _gather(self, maps: list[Tensor], indices: Tensor) -> Tensor:
+        if len(maps) == 1:
+            return maps[0].index_select(0, indices)
         self._refuse_unknown(indices.numpy())
         shards = indices.div(self._layout.shard_rows, rounding_mode="floor")
         rows = indices - shards * self._layout.shard_rows
         out = torch.empty(len(indices), self.width, dtype=self.dtype)
         for shard in sorted(set(shards.tolist())):
             places = (shards == shard).nonzero().squeeze(1)
-            out[places] = self._maps[shard].index_select(0, rows[places])
+            out[places] = maps[shard].index_select(0, rows[places])
         return out
 
     def _read_rows(self, indices: Int64[Tensor, " batch"]) -> Float[Tensor, "batch width"]:
@@ -120,18 +133,23 @@ class Features:
             return self.read(first, last + 1)
         self._refuse_unknown(numbers)
         out = torch.empty(len(numbers), self.width, dtype=self.dtype)
-        opened, row_bytes = self._opened, self._layout.row_bytes
-        if len(opened.files) == 1:
-            files = repeat(opened.files[0])
-            offsets = numbers * row_bytes + opened.starts[0]
-        else:
-            shards, rows = np.divmod(numbers, self._layout.shard_rows)
-            files = iter(opened.descriptors[shards].tolist())
-            offsets = rows * row_bytes + opened.starts[shards]
+        row_bytes = self._layout.row_bytes
+        files, offsets = self._places(numbers)
         # One system call per row; map runs the loop in C.
-        done = sum(map(os.preadv, files, zip(out.numpy(), strict=False), offsets.tolist()))
+        done = sum(map(os.preadv, files, zip(out.numpy(), strict=False), offsets))
         self._refuse_short(done, len(numbers) * row_bytes)
         return out
+
+    def _places(
+        self, numbers: "np.ndarray[Any, np.dtype[np.int64]]"
+    ) -> tuple[Iterable[int], list[int]]:
+        """Descriptor and offset of each row."""
+        opened, row_bytes = self._opened, self._layout.row_bytes
+        if len(opened.files) == 1:
+            return repeat(opened.files[0]), (numbers * row_bytes + opened.starts[0]).tolist()
+        shards, rows = np.divmod(numbers, self._layout.shard_rows)
+        offsets = rows * row_bytes + opened.starts[shards]
+        return opened.descriptors[shards].tolist(), offsets.tolist()
 
     def read(self, start: int, stop: int) -> Float[Tensor, "rows width"]:
         """Return the rows from ``start`` to before ``stop`` as a new tensor."""
@@ -180,6 +198,8 @@ class Features:
         # Not copy-on-write: the kernel would have to promise memory for all of it.
         pages = mmap.mmap(self._opened.files[shard], 0, access=mmap.ACCESS_READ)
         self._refuse_short(len(pages) - start, rows * self._layout.row_bytes)
+        if hasattr(mmap, "MADV_RANDOM"):  # else a touched page brings megabytes of its neighbours
+            pages.madvise(mmap.MADV_RANDOM)
         with warnings.catch_warnings():  # that it is read-only; every gather copies from it
             warnings.simplefilter("ignore", UserWarning)
             numbers = torch.frombuffer(
