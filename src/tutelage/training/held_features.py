@@ -11,7 +11,7 @@ from torch import Tensor
 from tutelage.cache.table import FeatureTable
 from tutelage.errors import ConfigError
 from tutelage.files import human_size
-from tutelage.training.storage import free_memory
+from tutelage.memory import free_memory
 
 __all__ = ["HeldFeatures", "hold_features"]
 
