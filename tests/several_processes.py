@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from tutelage import FeatureTap, Objective
+from tutelage import AFTLoss, FeatureTap, Objective
 from tutelage.config import TrainConfig
 from tutelage.ranks import gather_rows
 from tutelage.registry import bind
@@ -131,6 +131,10 @@ def standardized(name: str) -> Regularizer:
     return Standardized(method(name), mean, std=std)
 
 
+def remembering() -> Regularizer:
+    return AFTLoss(WIDTH, TEACHERS, memory=4 * ROWS)
+
+
 def product() -> Regularizer:
     assert METHODS["aft"].product is not None
     return METHODS["aft"].product(HALVES, TEACHERS, modalities=SIDES)
@@ -150,6 +154,7 @@ CASES: dict[str, tuple[Callable[[], Regularizer], nn.Module]] = {
     },
     **{f"standardized {n}": (lambda n=n: standardized(n), WEIGHTED) for n in ("aft", "cka", "vkd")},
     "soft labels": (lambda: method("aft"), SoftLabels(loss=WEIGHTED)),
+    "memory": (remembering, nn.CrossEntropyLoss(ignore_index=-100)),
     "product": (product, nn.CrossEntropyLoss(ignore_index=-100)),
     "each modality": (each_modality, nn.CrossEntropyLoss(ignore_index=-100)),
 }
@@ -303,7 +308,7 @@ def work(rank: int, processes: int, folder: str) -> None:
         uneven = [slice(ends[r], ends[r + 1]) for r in range(processes)]
         for name in CASES:
             compare(name, even, rank, passes=1)
-        for name in ("aft", "aft-bilevel", "rkd", "product", "soft labels"):
+        for name in ("aft", "aft-bilevel", "rkd", "product", "soft labels", "memory"):
             compare(name, uneven, rank, passes=2)
             compare(name, uneven, rank, passes=2, way="recomputed")
         local_differs(even, rank)

@@ -29,7 +29,7 @@ from tutelage.results.run_folder import RunFolder
 from tutelage.training.accelerator import accelerator_for
 from tutelage.training.loop import TrainingRows, fit
 
-GIVEN = {"student_width", "teacher_widths", "classes", "student_widths", "modalities"}
+GIVEN = {"student_width", "teacher_widths", "classes", "student_widths", "modalities", "memory"}
 TRANSFER = {
     "beta": 7.0,
     "mix": 0.2,
@@ -37,6 +37,7 @@ TRANSFER = {
     "lr": 0.3,
     "standardize": True,
     "batch": "local",
+    "memory": 6,
 }
 PARAMS: dict[str, tuple[Any, ...]] = {
     "weights": ("diagonal", "identity", "dense"),

@@ -52,8 +52,9 @@ class Waits(TorchDispatchMode):
         lambda: AFTWithoutKernel(5, WIDTHS),
         lambda: turned(),
         lambda: Standardized(AFTLoss(5, WIDTHS), ONES, std=ONES),
+        lambda: AFTLoss(5, WIDTHS, memory=12),
     ],
-    ids=["diagonal", "identity", "dense", "rbf", "no kernel", "turned", "standardized"],
+    ids=["diagonal", "identity", "dense", "rbf", "no kernel", "turned", "standardized", "memory"],
 )
 def test_no_step_waits_for_the_device(build):
     torch.manual_seed(0)

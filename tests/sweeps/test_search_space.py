@@ -97,6 +97,13 @@ def test_options_of_one_method_are_not_given_to_another():
     assert SearchPoint("kd").applied(config(), folder=Path("x")).transfer.params == {}
 
 
+def test_methods_that_look_at_rows_one_by_one_have_no_memory_of_rows():
+    remembering = config().replace({"transfer.memory": 8})
+    for method, rows in (("kd", 0), ("aft-bilevel", 0), ("rkd", 8), ("aft", 8)):
+        after = SearchPoint(method).applied(remembering, folder=Path("x"))
+        assert after.transfer.memory == rows, method
+
+
 def test_names_serve_as_folders():
     assert SearchPoint("mine.code:Energy", {"beta": 0.001}).name == "Energy-beta-0.001"
     assert SearchPoint("aft", {}, ("a", "second")).name == "aft-with-a-second"

@@ -5,7 +5,7 @@ import torch
 from small_run import BETA, CLASSES, HIDDEN, LR, Distance, batches, config, plain_run, small_student
 from torch import nn
 
-from tutelage import Objective
+from tutelage import AFTLoss, Objective
 from tutelage.errors import TrainingError
 from tutelage.progress import Silent
 from tutelage.regularizers.none import NoTransfer
@@ -19,10 +19,12 @@ from tutelage.training.loop import Holdout, TrainingRows, fit
 TASK = SingleLabel.numbered(CLASSES)
 
 
-def trained(settings, path, *, transfer=False, rows=None, student=None, resume=False, **given):
+def trained(
+    settings, path, *, transfer=False, term=None, rows=None, student=None, resume=False, **given
+):
     """Train a small student; return it with its objective."""
-    student = student or small_student()
-    term = Distance(HIDDEN, {"features": 4}) if transfer else NoTransfer(HIDDEN, {"features": 4})
+    student, widths = student or small_student(), {"features": 4}
+    term = term or (Distance(HIDDEN, widths) if transfer else NoTransfer(HIDDEN, widths))
     objective = Objective(TASK.loss(torch.arange(3)), term, beta=BETA if transfer else 0.0)
     fit(
         student,
@@ -106,17 +108,21 @@ class EndedError(Exception):
     """Raised by a report to end a run."""
 
 
-def test_a_run_that_ended_is_continued_to_the_same_parameters(tmp_path):
-    whole, _ = trained(config(), tmp_path, transfer=True)
+@pytest.mark.parametrize("memory", [False, True], ids=["", "with a memory"])
+def test_a_run_that_ended_is_continued_to_the_same_parameters(tmp_path, memory):
+    def term():
+        return AFTLoss(HIDDEN, {"features": 4}, memory=15) if memory else None
+
+    whole, _ = trained(config(), tmp_path, transfer=True, term=term())
     settings = config(checkpoint_every=2, eval_every=5)
 
     def end(step, metrics):
         raise EndedError
 
     with pytest.raises(EndedError):
-        trained(settings, tmp_path, transfer=True, holdout=Holdout(batches(), end))
+        trained(settings, tmp_path, transfer=True, term=term(), holdout=Holdout(batches(), end))
     assert RunFolder(tmp_path).checkpoint.is_file()
-    continued, _ = trained(settings, tmp_path, transfer=True, resume=True)
+    continued, _ = trained(settings, tmp_path, transfer=True, term=term(), resume=True)
     for left, right in zip(
         whole.model.state_dict().values(), continued.model.state_dict().values(), strict=True
     ):

@@ -32,6 +32,9 @@ class TransferConfig(Section):
             ``local``, those of a pass of each process; or ``step``, those of all ``train.accumulate``
             passes of a step, too, for which the student runs twice on each row (GradCache): the loss
             of a larger batch in the memory of one pass. The task's loss is taken over the same rows.
+        memory: Rows of recent batches that each batch is compared with, too, as they were then, for
+            methods that compare rows with rows (``aft``, ``rkd``, ``cka``); 0 for none. Useful where a
+            batch is small; see ``regularizers.memory.RelationalRegularizer``.
         params: Options of the method.
     """
 
@@ -42,6 +45,7 @@ class TransferConfig(Section):
     lr: Annotated[float, Field(gt=0)] | None = None
     standardize: bool | Literal["auto"] = "auto"
     batch: Literal["global", "local", "step"] = "global"
+    memory: Annotated[int, Field(ge=0)] = 0
     params: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -132,10 +132,12 @@ def check_params(config: ExperimentConfig, method: MethodSpec, *, classes: int) 
         "student_width": 8,
         "teacher_widths": dict.fromkeys(config.teacher_names, 8),
         "classes": classes,
+        "memory": config.transfer.memory,
     }
     factory, params = method.regularizer_class(), {**method.params, **config.transfer.params}
     if mistakes := problems(factory, given, params, where="transfer.params"):
         raise ConfigError("\n".join(mistakes))
+    method.refuse_memory(config.transfer.memory)
     if method.is_custom:  # a user's code is called once, with the true widths
         return
     try:

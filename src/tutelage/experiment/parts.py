@@ -184,9 +184,10 @@ def _regularizer(plan: Plan, student: Student, widths: Mapping[str, int]) -> Reg
     """
     method = plan.method
     params = {**method.params, **plan.config.transfer.params}
+    method.refuse_memory(plan.config.transfer.memory)
 
     def built(factory: Callable[..., Any], **given: Any) -> Regularizer:
-        given["classes"] = plan.task.outputs
+        given |= {"classes": plan.task.outputs, "memory": plan.config.transfer.memory}
         regularizer: Regularizer = bind(factory, given, params, where="transfer.params")
         return Guarded(regularizer, path=method.regularizer) if method.is_custom else regularizer
 

@@ -126,7 +126,8 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
             rows = sum(
                 batch_sizes(len(small.training), sum(map(len, small.unlabelled)), settings=settings)
             )
-            forward = step / 3 / (rows * settings.accumulate)
+            forwards = 4 if small.config.recomputes else 3  # a backward counts for two
+            forward = step / forwards / (rows * settings.accumulate)
         else:
             forward = _forward(student, prepared, settings, accelerator)
     decoded, spent = watch.decoded

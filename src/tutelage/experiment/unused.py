@@ -36,6 +36,8 @@ def _of_the_transfer(
         why = f"{method.name} has no transfer term"
         if asked.beta != default.beta:
             found.append(("transfer.beta", asked.beta, why))
+        if asked.memory:
+            found.append(("transfer.memory", asked.memory, why))
         if asked.standardize is True:
             found.append(("transfer.standardize", True, why))
     elif asked.beta == 0:

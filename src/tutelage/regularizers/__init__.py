@@ -18,6 +18,7 @@ from tutelage.regularizers.columns import TeacherColumns, TeacherFeatures, Teach
 from tutelage.regularizers.cospress import CosPress
 from tutelage.regularizers.factor import FactorTransfer
 from tutelage.regularizers.kd import KD
+from tutelage.regularizers.memory import RelationalRegularizer
 from tutelage.regularizers.none import NoTransfer
 from tutelage.regularizers.per_modality import EachModality
 from tutelage.regularizers.preparation import FeatureTable, TrainingEvidence
@@ -43,6 +44,7 @@ __all__ = [
     "ProductAFT",
     "Regularizer",
     "RegularizerWrapper",
+    "RelationalRegularizer",
     "Standardized",
     "TeacherColumns",
     "TeacherFeatures",

@@ -22,6 +22,7 @@ from tutelage.regularizers.kernels import (
     kernel_of,
     root_mean_square,
 )
+from tutelage.regularizers.memory import RelationalRegularizer
 from tutelage.regularizers.preparation import TrainingEvidence
 
 __all__ = ["AFTLoss", "AFTWithoutKernel", "kernel_distance"]
@@ -78,7 +79,7 @@ def kernel_distance(
         return _distance(centered(student), centered(teacher), kernel)
 
 
-class AFTLoss(Regularizer):
+class AFTLoss(RelationalRegularizer):
     """The distance between the student's kernel and that of teacher features under learned weights.
 
         R(θ, s) = kernel_distance(φ_θ, ρψ),    ρ = diag(sigmoid(s)),    s = 0 at the start
@@ -103,9 +104,13 @@ class AFTLoss(Regularizer):
             and 0.05 on; ``prepare`` finds the span in the labelled training rows. Not in the paper.
             See ``tutelage.regularizers.axes.ProbeAxes``.
         classes: The number of classes, labels or targets; for ``axes="probe"``.
+        memory: Rows of recent batches that a batch is compared with, too, M or fewer. The features are
+            centered over all B + M rows, and the mean of the distance is over i = 1 … B and j = 1 … B + M:
+            see ``RelationalRegularizer``.
 
     Raises:
-        ValueError: If a width is not positive, or a setting is unknown.
+        ValueError: If a width is not positive, a setting is unknown, or memory and inner_steps are both
+            given.
         RuntimeError: If it is called before ``prepare``, with ``axes="probe"``.
 
     Source:
@@ -129,10 +134,11 @@ class AFTLoss(Regularizer):
         inner_steps: int = 0,
         axes: Axes = "given",
         classes: int | None = None,
+        memory: int = 0,
     ) -> None:
-        super().__init__(student_width, teacher_widths)
+        super().__init__(student_width, teacher_widths, memory=memory)
         check_kernel(kernel)
-        check_inner_steps(inner_steps, weights=weights)
+        check_inner_steps(inner_steps, weights=weights, memory=memory)
         check_axes(axes, weights=weights, classes=classes)
         self.kernel = kernel
         self.inner_steps = inner_steps
@@ -143,12 +149,17 @@ class AFTLoss(Regularizer):
         else:
             self.weights = build_column_weights(weights, self.teachers.total)
 
-    def compare(
-        self, student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch columns"]
+    def relate(
+        self,
+        student: Float[Tensor, "rows student"],
+        teacher: Float[Tensor, "rows columns"],
+        *,
+        batch: int,
     ) -> Float[Tensor, ""]:
         """Return the kernel distance."""
         # Centered before they are weighted, which is the same and needs no gradient.
-        return _distance(centered(student), self.weights(centered(teacher)), self.kernel)
+        weighted = self.weights(centered(teacher))
+        return _distance(centered(student), weighted, self.kernel, batch=batch)
 
     def column_weights(self) -> dict[str, Float[Tensor, " columns"]]:
         """Return the weight ``ρ`` of each teacher column, by teacher, detached.
@@ -214,9 +225,18 @@ class AFTWithoutKernel(Regularizer):
 
 
 def _distance(
-    student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch teacher"], kernel: Kernel
+    student: Float[Tensor, "rows student"],
+    teacher: Float[Tensor, "rows teacher"],
+    kernel: Kernel,
+    *,
+    batch: int | None = None,
 ) -> Float[Tensor, ""]:
-    """The kernel distance of two sets of centered features."""
-    return root_mean_square(
-        kernel_of(student @ student.T, kernel) - kernel_of(teacher @ teacher.T, kernel)
-    )
+    """The kernel distance of two sets of centered features, between the batch and all rows."""
+    return root_mean_square(_kernel(student, kernel, batch) - _kernel(teacher, kernel, batch))
+
+
+def _kernel(features: Tensor, kernel: Kernel, batch: int | None) -> Float[Tensor, "batch rows"]:
+    if batch in (None, len(features)):
+        return kernel_of(features @ features.T, kernel)
+    squares = features.square().sum(dim=1)
+    return kernel_of(features[:batch] @ features.T, kernel, squares=squares)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 from tutelage.errors import ConfigError
@@ -131,6 +132,38 @@ class MethodSpec:
     def product(self) -> type[Regularizer] | None:
         """The class for students whose features are a product of two modalities, if any."""
         return None if self.is_custom else METHODS[self.regularizer].product
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it compares rows with rows, and so takes ``memory``, a number of recent ones."""
+        return "memory" in signature(self.regularizer_class()).parameters and not self.params.get(
+            "inner_steps"
+        )
+
+    def refuse_memory(self, rows: int) -> None:
+        """Refuse a memory of recent rows that the method cannot compare with.
+
+        Raises:
+            ConfigError: If the number is not 0, and the method has a term that takes none.
+        """
+        if not rows or not self.has_transfer_term or self.remembers:
+            return
+        if self.is_custom:
+            raise ConfigError(
+                f"transfer.memory = {rows}: {self.regularizer} takes no memory; subclass "
+                "tutelage.regularizers.RelationalRegularizer and pass the keyword memory to it, or set "
+                "transfer.memory = 0"
+            )
+        reason = (
+            "updates weights several times on the same rows, which would be remembered each time"
+            if self.params.get("inner_steps")
+            else "compares the student's rows one by one"
+        )
+        known = ", ".join(name for name in METHODS if parse_method(name).remembers)
+        raise ConfigError(
+            f"transfer.memory = {rows} is for methods that compare rows with rows ({known} and their "
+            f"variants), and {self.name} {reason}; choose one of them, or set transfer.memory = 0"
+        )
 
     def regularizer_class(self) -> Any:
         """Return the class of the regularizer; a custom one is imported, and may be a function.

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.regularizers.base import Regularizer
+from tutelage.regularizers.memory import RelationalRegularizer
 
 __all__ = ["CKA", "alignment"]
 
@@ -35,7 +35,7 @@ def alignment(
     return (_unit_kernel(student) * _unit_kernel(teacher)).sum()
 
 
-class CKA(Regularizer):
+class CKA(RelationalRegularizer):
     """One minus the centered kernel alignment of the student's and the teachers' features.
 
         1 - CKA(φ, ψ)    in [0, 1]
@@ -46,6 +46,9 @@ class CKA(Regularizer):
     Args:
         student_width: Columns of the student's features.
         teacher_widths: Columns of each teacher's features, by name or in order.
+        memory: Rows of recent batches that a batch is compared with, too, M or fewer: ``K`` and ``L``
+            are then their first B of B + M rows, and the loss lies in [0, 2]; see
+            ``RelationalRegularizer``.
 
     Source:
         Zhou et al. 2024, arXiv 2401.11824: CKA as a loss on one batch, without their term on logits,
@@ -57,19 +60,24 @@ class CKA(Regularizer):
         tensor(0.)
     """
 
-    def compare(
-        self, student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch columns"]
+    def relate(
+        self,
+        student: Float[Tensor, "rows student"],
+        teacher: Float[Tensor, "rows columns"],
+        *,
+        batch: int,
     ) -> Float[Tensor, ""]:
         """Return one minus the alignment."""
-        return 1 - alignment(student, teacher)
+        return 1 - (_unit_kernel(student, batch) * _unit_kernel(teacher, batch)).sum()
 
 
-def _unit_kernel(features: Tensor) -> Float[Tensor, "batch batch"]:
-    """The kernel of the centered features, as a matrix of norm 1."""
+def _unit_kernel(features: Tensor, batch: int | None = None) -> Float[Tensor, "batch rows"]:
+    """The kernel of the centered features, of the batch with all rows, as a matrix of norm 1."""
     floor = torch.finfo(features.dtype).tiny
     centered = features - features.mean(dim=0)
     # To norm 1 here as well, so that no square of the kernel under- or overflows.
     centered = centered / torch.linalg.norm(centered).clamp_min(floor)
-    kernel = centered @ centered.T
+    rows = centered if batch in (None, len(centered)) else centered[:batch]
+    kernel = rows @ centered.T
     unit: Tensor = kernel / torch.linalg.norm(kernel).clamp_min(floor)
     return unit

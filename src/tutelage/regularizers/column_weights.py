@@ -118,8 +118,10 @@ def build_column_weights(kind: Weights, columns: int) -> ColumnWeights:
     return KINDS[kind](columns)
 
 
-def check_inner_steps(inner_steps: int, *, weights: Weights) -> None:
+def check_inner_steps(inner_steps: int, *, weights: Weights, memory: int = 0) -> None:
     """Refuse updates of weights alone that are negative in number, or where nothing is learned.
+
+    They are refused beside a memory of recent rows, too, which would remember a batch in each of them.
 
     Raises:
         ValueError: If they are.
@@ -130,4 +132,9 @@ def check_inner_steps(inner_steps: int, *, weights: Weights) -> None:
         raise ValueError(
             f"inner_steps = {inner_steps} updates the weights alone, and weights = 'identity' has "
             "none to learn; leave one of them out"
+        )
+    if inner_steps and memory:
+        raise ValueError(
+            f"inner_steps = {inner_steps} and memory = {memory}: a batch would be remembered again in "
+            "each inner step; leave one of them out"
         )

@@ -26,26 +26,35 @@ def check_kernel(kernel: str) -> None:
         raise ValueError(f"kernel must be one of linear, rbf, not {kernel!r}")
 
 
-def kernel_of(gram: Float[Tensor, "batch batch"], kernel: Kernel) -> Float[Tensor, "batch batch"]:
+def kernel_of(
+    gram: Float[Tensor, "batch rows"],
+    kernel: Kernel,
+    *,
+    squares: Float[Tensor, " rows"] | None = None,
+) -> Float[Tensor, "batch rows"]:
     """Return the kernel of features from their Gram matrix, with rows scaled to unit length.
 
     Args:
-        gram: ``X Xᵀ`` of centered features; rows are normalized here, on a small matrix.
+        gram: ``X Xᵀ`` of centered features, or its first rows; they are normalized here, on a small
+            matrix.
         kernel: ``"linear"``: cosines. ``"rbf"``: ``exp(-||x_i - x_j||²)`` of the unit rows.
+        squares: The squared lengths of all rows of ``X``; by default the diagonal of ``gram``.
 
     Raises:
         ValueError: If there are fewer than two examples.
     """
-    if len(gram) < 2:
+    batch, rows = gram.shape
+    if rows < 2:
         raise ValueError("a kernel needs at least two examples in a batch, got one")
-    lengths = gram.diagonal().clamp_min(torch.finfo(gram.dtype).tiny).sqrt() + NORM_FLOOR
-    cosines = gram / (lengths[:, None] * lengths)
+    diagonal = gram.diagonal() if squares is None else squares
+    lengths = diagonal.clamp_min(torch.finfo(gram.dtype).tiny).sqrt() + NORM_FLOOR
+    cosines = gram / (lengths[:batch, None] * lengths)
     if kernel == "linear":
         return cosines
-    squared = cosines.diagonal()
-    return (2 * cosines - squared[:, None] - squared).exp()
+    squared = cosines.diagonal() if squares is None else squares / lengths.square()
+    return (2 * cosines - squared[:batch, None] - squared).exp()
 
 
-def root_mean_square(difference: Float[Tensor, "batch batch"]) -> Float[Tensor, ""]:
+def root_mean_square(difference: Float[Tensor, "batch rows"]) -> Float[Tensor, ""]:
     """Return ``sqrt(mean_ij d_ij² + 1e-8)``, which is differentiable at zero."""
     return (difference.square().mean() + ROOT_FLOOR).sqrt()

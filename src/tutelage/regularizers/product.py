@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tutelage.regularizers.axes import Axes
-from tutelage.regularizers.base import Regularizer
 from tutelage.regularizers.column_weights import (
     ColumnWeights,
     Weights,
@@ -22,6 +21,7 @@ from tutelage.regularizers.kernels import (
     kernel_of,
     root_mean_square,
 )
+from tutelage.regularizers.memory import RelationalRegularizer
 from tutelage.regularizers.per_modality import ModalityColumns
 
 __all__ = ["ProductAFT", "product_kernel_distance"]
@@ -67,20 +67,12 @@ def product_kernel_distance(
         >>> product_kernel_distance((u, v), (3 * u, v))
         tensor(0.0001)
     """
-    rows = {len(part) for part in (*student, *teacher)}
-    if len(rows) > 1:
-        raise ValueError(
-            f"the factors have {', '.join(map(str, sorted(rows)))} rows; all four must be the same "
-            "examples in the same order"
-        )
+    _check_rows(*student, *teacher)
     with torch.autocast(device_type=student[0].device.type, enabled=False):
-        return root_mean_square(
-            kernel_of(_centered_gram(*student), kernel)
-            - kernel_of(_centered_gram(*teacher), kernel)
-        )
+        return _distance(student, teacher, kernel, batch=None)
 
 
-class ProductAFT(Regularizer):
+class ProductAFT(RelationalRegularizer):
     """AFT for a student whose features are ``u ⊗ v``, with teachers of both modalities.
 
         R(θ, s) = product_kernel_distance((u, v), (ρ_1 ψ_1, ρ_2 ψ_2)),    ρ_m = diag(sigmoid(s_m))
@@ -97,6 +89,7 @@ class ProductAFT(Regularizer):
         kernel: ``"linear"`` or ``"rbf"``.
         inner_steps: Bi-level updates, as in ``AFTLoss``.
         axes: ``"given"``; the axes of a probe are for students of one modality.
+        memory: Rows of recent batches that a batch is compared with, too, as in ``AFTLoss``.
 
     Raises:
         ValueError: If the student does not have two modalities, one of them has no teacher, or the
@@ -127,11 +120,12 @@ class ProductAFT(Regularizer):
         kernel: Kernel = "linear",
         inner_steps: int = 0,
         axes: Axes = "given",
+        memory: int = 0,
     ) -> None:
         columns = ModalityColumns.of(student_widths, teacher_widths, modalities=modalities)
-        super().__init__(columns.student_width, columns.all_teachers)
+        super().__init__(columns.student_width, columns.all_teachers, memory=memory)
         check_kernel(kernel)
-        check_inner_steps(inner_steps, weights=weights)
+        check_inner_steps(inner_steps, weights=weights, memory=memory)
         if axes != "given":
             raise ValueError(
                 f"axes = {axes!r} is for students of one modality, and this one's features are a "
@@ -162,11 +156,27 @@ class ProductAFT(Regularizer):
             teacher: Each teacher's features of the same examples, by name; any floating dtype.
         """
         self._unlearned.look(self, student)
-        (u, first), (v, second) = (
-            (own, self._weighted(modality, others))
-            for modality, (own, others) in self.columns.split(student, teacher).items()
+        sides = [others for _, others in self.columns.split(student, teacher).values()]
+        _check_rows(student, *sides)
+        with torch.autocast(device_type=student.device.type, enabled=False):
+            return self.compare(_wide(student), torch.cat([_wide(one) for one in sides], dim=1))
+
+    def relate(
+        self,
+        student: Float[Tensor, "rows student"],
+        teacher: Float[Tensor, "rows columns"],
+        *,
+        batch: int,
+    ) -> Float[Tensor, ""]:
+        """Return the distance; columns of the first modality come before those of the second."""
+        own = torch.split(student, list(self.columns.student.values()), dim=1)
+        widths = [teachers.total for teachers in self.columns.teachers.values()]
+        others = torch.split(teacher, widths, dim=1)
+        first, second = (
+            self._of(modality)(columns)
+            for modality, columns in zip(self.columns.teachers, others, strict=True)
         )
-        return product_kernel_distance((u, v), (first, second), kernel=self.kernel)
+        return _distance((own[0], own[1]), (first, second), self.kernel, batch=batch)
 
     def column_weights(self) -> dict[str, Float[Tensor, " columns"]]:
         """Return the weight of each teacher column, by teacher, detached; as ``AFTLoss`` does."""
@@ -180,11 +190,32 @@ class ProductAFT(Regularizer):
         assert isinstance(weights, ColumnWeights)
         return weights
 
-    def _weighted(self, modality: str, teacher: Tensor) -> Tensor:
-        with torch.autocast(device_type=teacher.device.type, enabled=False):
-            wide = teacher if teacher.dtype == torch.float64 else teacher.float()
-            weighted: Tensor = self._of(modality)(wide)
-            return weighted
+
+def _distance(
+    student: Pair, teacher: Pair, kernel: Kernel, *, batch: int | None
+) -> Float[Tensor, ""]:
+    """The kernel distance of two products, between the batch and all rows."""
+    return root_mean_square(_kernel(student, kernel, batch) - _kernel(teacher, kernel, batch))
+
+
+def _check_rows(*factors: Tensor) -> None:
+    rows = {len(part) for part in factors}
+    if len(rows) > 1:
+        raise ValueError(
+            f"the factors have {', '.join(map(str, sorted(rows)))} rows; all must be the same "
+            "examples in the same order"
+        )
+
+
+def _kernel(pair: Pair, kernel: Kernel, batch: int | None) -> Float[Tensor, "batch rows"]:
+    gram = _centered_gram(*pair)
+    if batch in (None, len(gram)):
+        return kernel_of(gram, kernel)
+    return kernel_of(gram[:batch], kernel, squares=gram.diagonal())
+
+
+def _wide(features: Tensor) -> Tensor:
+    return features if features.dtype == torch.float64 else features.float()
 
 
 def _centered_gram(

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from tutelage.regularizers.base import Regularizer
+from tutelage.regularizers.memory import RelationalRegularizer
 
 __all__ = ["RKD", "angle_loss", "distance_loss"]
 
@@ -90,7 +90,7 @@ def angle_loss(
     return _angle_loss(*_grams(student, teacher)).to(_result(student))
 
 
-class RKD(Regularizer):
+class RKD(RelationalRegularizer):
     """The difference between the student's and the teachers' distances and angles within a batch.
 
         (distance_loss(φ, ψ) + 2 angle_loss(φ, ψ)) / 2
@@ -101,6 +101,9 @@ class RKD(Regularizer):
     Args:
         student_width: Columns of the student's features.
         teacher_widths: Columns of each teacher's features, by name or in order.
+        memory: Rows of recent batches that a batch is compared with, too, M or fewer: ``i`` runs over
+            the B rows of the batch, ``j`` and ``k`` over all B + M, in time that grows with
+            B (B + M)²; see ``RelationalRegularizer``.
 
     Source:
         Park et al. 2019, arXiv 1904.05068, section 3.2; both terms' weights as in Qiu et al. 2024,
@@ -112,22 +115,25 @@ class RKD(Regularizer):
         tensor(0.)
     """
 
-    def compare(
-        self, student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch columns"]
+    def relate(
+        self,
+        student: Float[Tensor, "rows student"],
+        teacher: Float[Tensor, "rows columns"],
+        *,
+        batch: int,
     ) -> Float[Tensor, ""]:
         """Return the weighted sum of both losses."""
         ours, theirs = _gram(student), _gram(teacher.detach())
-        return ((_distance_loss(ours, theirs) + 2 * _angle_loss(ours, theirs)) / 2).to(
-            student.dtype
-        )
+        distances = _distance_loss(ours, theirs, batch)
+        return ((distances + 2 * _angle_loss(ours, theirs, batch)) / 2).to(student.dtype)
 
 
-def _distance_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    return F.smooth_l1_loss(_scaled_distances(student), _scaled_distances(teacher))
+def _distance_loss(student: Tensor, teacher: Tensor, batch: int | None = None) -> Tensor:
+    return F.smooth_l1_loss(_scaled_distances(student, batch), _scaled_distances(teacher, batch))
 
 
-def _angle_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    value: Tensor = _AngleLoss.apply(student, teacher)
+def _angle_loss(student: Tensor, teacher: Tensor, batch: int | None = None) -> Tensor:
+    value: Tensor = _AngleLoss.apply(student, teacher, len(student) if batch is None else batch)
     return value
 
 
@@ -135,7 +141,7 @@ class _AngleLoss(torch.autograd.Function):
     """The loss of two Gram matrices; its gradient is computed together with its value."""
 
     @staticmethod
-    def forward(ctx: Any, student: Tensor, teacher: Tensor) -> Tensor:
+    def forward(ctx: Any, student: Tensor, teacher: Tensor, batch: int) -> Tensor:
         inverse, inverse_teacher = _inverse_distances(student), _inverse_distances(teacher)
         size = len(student)
         value = student.new_zeros(())
@@ -143,7 +149,7 @@ class _AngleLoss(torch.autograd.Function):
         # pairs_jk = Σ_i c p_ij p_ik, numerators_ij = Σ_k c p_ij p_ik, distances_ij = Σ_k c A p_ij²
         # are all that the gradient in G is made of.
         pairs, numerators, distances = (torch.zeros_like(student) for _ in range(3))
-        for rows in _blocks(size, student.device.type):
+        for rows in _blocks(batch, size, student.device.type):
             near = inverse[rows]
             angles = _angles(student, inverse, rows)
             difference = _angles(teacher, inverse_teacher, rows).neg_().add_(angles)
@@ -158,14 +164,15 @@ class _AngleLoss(torch.autograd.Function):
         gradient = pairs - 2 * numerators + 2 * distances
         own = (numerators - distances).sum(dim=1) - distances.sum(dim=0)
         gradient.diagonal().add_(own)
-        ctx.save_for_backward(gradient / size**3)
-        return value / size**3
+        triples = batch * size**2
+        ctx.save_for_backward(gradient / triples)
+        return value / triples
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (of_gram,) = ctx.saved_tensors
-        return gradient * of_gram, None
+        return gradient * of_gram, None, None
 
 
 def _angles(gram: Tensor, inverse: Tensor, rows: slice) -> Float[Tensor, "block batch batch"]:
@@ -178,10 +185,10 @@ def _angles(gram: Tensor, inverse: Tensor, rows: slice) -> Float[Tensor, "block 
     return angles
 
 
-def _blocks(size: int, device: str) -> Iterator[slice]:
+def _blocks(batch: int, size: int, device: str) -> Iterator[slice]:
     step = max(1, BLOCK.get(device, BLOCK_ELSEWHERE) // size**2)
-    for start in range(0, size, step):
-        yield slice(start, start + step)
+    for start in range(0, batch, step):
+        yield slice(start, min(start + step, batch))
 
 
 def _grams(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
@@ -215,8 +222,8 @@ def _inverse_distances(gram: Tensor) -> Tensor:
     return squared.rsqrt() * apart
 
 
-def _scaled_distances(gram: Tensor) -> Tensor:
-    squared, apart = _squared_distances(gram)
+def _scaled_distances(gram: Tensor, batch: int | None) -> Tensor:
+    squared, apart = (part[:batch] for part in _squared_distances(gram))
     distances = squared.sqrt() * apart
     mean = distances.sum() / apart.sum().clamp_min(1)
     return distances / torch.where(mean > 0, mean, 1)

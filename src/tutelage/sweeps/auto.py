@@ -47,7 +47,7 @@ __all__ = ["BUDGET", "auto"]
 BUDGET = "40"
 """Runs that a search may take where nothing is said."""
 FOLDS = 5
-CHOSEN = ("method", "beta", "mix", "params")
+CHOSEN = ("method", "beta", "mix", "memory", "params")
 MOST_FOR_VIEWS = 0.25
 """Share of the time that the teachers may take for views."""
 

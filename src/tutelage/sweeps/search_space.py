@@ -52,6 +52,8 @@ class SearchPoint:
             changes[f"{SECTIONS.get(key, 'transfer')}.{key}"] = value
         if self.method != config.transfer.method:
             changes["transfer.params"] = {}
+            if config.transfer.memory and not parse_method(self.method).remembers:
+                changes["transfer.memory"] = 0
         if self.teachers:
             names = config.teacher_names
             changes["teachers"] = tuple(

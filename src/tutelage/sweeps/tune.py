@@ -11,7 +11,7 @@ A search's folder:
 import json
 import time
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from filelock import FileLock
 
@@ -153,4 +153,7 @@ def extract_first(config: ExperimentConfig, *, method: str, progress: Progress) 
 def _by(config: ExperimentConfig, method: str) -> ExperimentConfig:
     if method == config.transfer.method:
         return config
-    return config.replace({"transfer.method": method, "transfer.params": {}})
+    changes: dict[str, Any] = {"transfer.method": method, "transfer.params": {}}
+    if config.transfer.memory and not parse_method(method).remembers:
+        changes["transfer.memory"] = 0
+    return config.replace(changes)
