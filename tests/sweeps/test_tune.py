@@ -241,6 +241,10 @@ def test_machines_without_a_common_folder_share_a_search(table, tmp_path, kind):
     storage = f"sqlite:///{place}" if kind == "database" else str(place)
     table["tune"] |= {"storage": storage}
     other = started(tmp_path, dict(table, output={"dir": str(tmp_path / "other")}))
+    deadline = time.monotonic() + 120
+    while not find_files(tmp_path / "other", "config.toml"):  # it starts for seconds
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     mine = tune(with_(table), methods=methods, retrain=False)
     assert other.wait(timeout=120) == 0
     runs = [

@@ -22,12 +22,14 @@ from tutelage.cache.manifest import (
     read_statistics,
 )
 from tutelage.cache.prune import PruneResult, PruneRule, prune_entries
+from tutelage.cache.remote import RemoteCache
 from tutelage.cache.writer import FeatureWriter
 from tutelage.errors import CacheError
 from tutelage.progress import Progress, Silent
 
 __all__ = ["FeatureStore"]
 
+MB = 10**6
 _ADVICE = "; remove it with: tutelage cache prune --damaged, and run the same command again"
 
 
@@ -46,6 +48,7 @@ class FeatureStore:
         root: The folder. It is created at the first write.
         mapped: Whether features are read through memory maps; see ``Features``.
         shard_bytes: Largest size of a file.
+        remote: Where finished entries are fetched from and put; ``open`` reads the folder alone.
     """
 
     def __init__(
@@ -54,8 +57,10 @@ class FeatureStore:
         *,
         mapped: bool = True,
         shard_bytes: int = SHARD_BYTES,
+        remote: RemoteCache | None = None,
     ) -> None:
         self.root = Path(root)
+        self.remote = remote
         self.mapped = mapped
         self.shard_bytes = shard_bytes
 
@@ -105,6 +110,47 @@ class FeatureStore:
             bytes=manifest.bytes,
             mapped=self.mapped,
         )
+
+    def fetch(self, key: FeatureKey, *, progress: Progress, label: str = "") -> bool:
+        """Fetch a key's entry from the remote cache, if the folder lacks it and it is there.
+
+        Args:
+            key: What the features are a function of.
+            progress: Receives the megabytes that have arrived.
+            label: What the features are of.
+
+        Returns:
+            Whether the folder has it now.
+
+        Raises:
+            CacheError: If the place cannot be reached, a file is damaged, or the disk is full.
+        """
+        folder = self.folder(key)
+        if (folder / MANIFEST).exists():
+            return True
+        size = None if self.remote is None else self.remote.size(folder.name)
+        if self.remote is None or size is None:
+            return False
+        with progress.track(f"fetch {label}", 1 + size // MB, unit="MB") as update:
+            return self.remote.fetch(folder, report=lambda count: update(count // MB))
+
+    def put(self, key: FeatureKey, *, progress: Progress, label: str = "") -> None:
+        """Put a key's finished entry into the remote cache, unless it is there.
+
+        Args:
+            key: What the features are a function of.
+            progress: Receives the megabytes that were sent.
+            label: What the features are of.
+
+        Raises:
+            CacheError: If the place cannot be written.
+        """
+        folder = self.folder(key)
+        if self.remote is None or self.remote.size(folder.name) is not None:
+            return
+        size = Manifest.read(folder).bytes
+        with progress.track(f"put {label}", 1 + size // MB, unit="MB") as update:
+            self.remote.put(folder, report=lambda count: update(count // MB))
 
     def may_hold(self, source: Mapping[str, str], *, split: str, rows: int) -> bool:
         """Whether features of so many rows of a split by a teacher are cached, whatever the rows hold.

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tutelage.config.data import DataConfig
 from tutelage.config.mistakes import all_mistakes
 from tutelage.config.models import StudentConfig, TeacherConfig, short_name
 from tutelage.config.paths import assign
-from tutelage.config.section import FolderPath, NoEffect, Section
+from tutelage.config.section import FolderPath, NoEffect, Section, without_password
 from tutelage.config.sweeps import CompareConfig, TuneConfig
 from tutelage.config.training import TrainConfig, TransferConfig
 from tutelage.errors import ConfigError
@@ -24,6 +24,8 @@ __all__ = [
     "OutputConfig",
 ]
 
+KEYS = "give it as the file system's library reads it: by environment variables or its own files"
+
 
 class CacheConfig(Section):
     """The cache of the teachers' features.
@@ -32,6 +34,9 @@ class CacheConfig(Section):
         dir: Cache folder; by default ``$TUTELAGE_CACHE``, else ``~/.cache/tutelage``.
         dtype: Precision of stored features: ``float16`` (half the size) or ``float32``.
         workers: Worker processes that decode images during extraction.
+        remote: URL of a folder that finished features are fetched from and put to, such as
+            ``s3://bucket/features``, ``gs://bucket/features`` or another that fsspec knows; ``dir``
+            keeps a copy, which is mapped.
         engine: Who computes missing features: ``local``, the processes of this job, or ``ray``, a cluster
             (``$RAY_ADDRESS``, else this machine).
         on_device: Keep the features of the training rows on the device during training. ``"auto"``:
@@ -40,9 +45,25 @@ class CacheConfig(Section):
 
     dir: Annotated[FolderPath | None, NoEffect] = None
     dtype: Literal["float16", "float32"] = "float16"
+    remote: Annotated[str | None, NoEffect] = None
     workers: Annotated[int, Field(ge=0), NoEffect] = 2
     engine: Annotated[Literal["local", "ray"], NoEffect] = "local"
     on_device: Annotated[bool | Literal["auto"], NoEffect] = "auto"
+
+    @field_validator("dir", mode="before")
+    @classmethod
+    def _mapped_here(cls, value: object) -> object:
+        if isinstance(value, str) and "://" in value:
+            raise ValueError(
+                f"{value!r} is no folder of this machine, which features are mapped from; set "
+                f"cache.remote = {value!r}, and leave cache.dir out or name a local folder"
+            )
+        return value
+
+    @field_validator("remote")
+    @classmethod
+    def _without_password(cls, value: str | None) -> str | None:
+        return value if value is None else without_password(value, advice=KEYS)
 
 
 class OutputConfig(Section):

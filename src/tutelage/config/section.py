@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -12,6 +13,7 @@ __all__ = [
     "Positive",
     "Section",
     "Share",
+    "without_password",
 ]
 
 
@@ -35,6 +37,32 @@ def _at_home(path: Path) -> Path:
 
 
 FolderPath = Annotated[Path, AfterValidator(_at_home)]
+
+
+def without_password(url: str, *, advice: str) -> str:
+    """Return a URL that holds no password, which every run would write into its files.
+
+    Args:
+        url: The URL, or a path.
+        advice: What to do instead.
+
+    Raises:
+        ValueError: If it holds one.
+
+    Example:
+        >>> without_password("postgresql://me@host/name", advice="use ~/.pgpass")
+        'postgresql://me@host/name'
+    """
+    try:
+        held = "://" in url and urlsplit(url).password
+    except ValueError:  # the library that opens it tells what is wrong with it
+        return url
+    if held:
+        raise ValueError(
+            f"the URL holds a password, which every run would write into its files; leave it out, and "
+            f"{advice}"
+        )
+    return url
 
 
 class Section(BaseModel):

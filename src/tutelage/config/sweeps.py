@@ -1,18 +1,19 @@
 """Settings of ``tutelage tune`` and ``tutelage compare``."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from tutelage.config.models import StudentConfig
-from tutelage.config.section import Positive, Section
+from tutelage.config.section import Positive, Section, without_password
 
 __all__ = [
     "CompareConfig",
     "ComparedStudent",
     "TuneConfig",
 ]
+
+PASSWORDS = "give it by PGPASSWORD or ~/.pgpass (PostgreSQL), or ?read_default_file=FILE (MySQL)"
 
 
 class TuneConfig(Section):
@@ -57,16 +58,7 @@ class TuneConfig(Section):
     @field_validator("storage")
     @classmethod
     def _no_password(cls, value: str | None) -> str | None:
-        try:
-            password = value is not None and "://" in value and urlsplit(value).password
-        except ValueError:  # the database's library tells what is wrong with it
-            return value
-        if password:
-            raise ValueError(
-                "the URL holds a password, which every run would write into its files; leave it out, "
-                "and give it by PGPASSWORD or ~/.pgpass (PostgreSQL), or ?read_default_file=FILE (MySQL)"
-            )
-        return value
+        return value if value is None else without_password(value, advice=PASSWORDS)
 
 
 class ComparedStudent(StudentConfig):

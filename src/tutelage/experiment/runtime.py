@@ -6,6 +6,7 @@ import torch
 
 from tutelage.cache import FeatureStore
 from tutelage.cache.place import default_root
+from tutelage.cache.remote import RemoteCache
 from tutelage.config import ExperimentConfig
 from tutelage.extraction.ray_engine import check_ray
 from tutelage.progress import Progress, Silent
@@ -34,8 +35,11 @@ class Runtime:
         """Take device and cache from a config; progress is silent by default.
 
         Raises:
-            MissingExtraError: If the engine of the extraction is not installed.
+            MissingExtraError: If the engine of the extraction, or the package for the URL of the
+                remote cache, is not installed.
+            ConfigError: If the remote cache is at no URL that is known.
         """
         check_ray(config.cache.engine)
-        store = FeatureStore(config.cache.dir or default_root())
+        remote = None if config.cache.remote is None else RemoteCache(config.cache.remote)
+        store = FeatureStore(config.cache.dir or default_root(), remote=remote)
         return cls(computing_device(config.train.device), store, progress or Silent())

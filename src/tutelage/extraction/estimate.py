@@ -109,6 +109,8 @@ def estimate(
         key = feature_key(source, one, dtype=dtype)
         layout = store.layout(key, width=source.width, part_rows=part_rows(source))
         complete = cached_features(source, one, store=store, dtype=dtype) is not None
+        if not complete and store.remote is not None:  # to be fetched, which is not timed
+            complete = store.remote.size(key.digest) is not None
         have = len(one) if complete else _written_rows(store, key, layout)
         rows, cached = rows + len(one), cached + have
         parts += -(-(len(one) - have) // layout.part_rows)

@@ -70,9 +70,12 @@ def extract_split(
 
     Raises:
         SourceError: If the teacher returns NaN or infinity, the wrong width, or does not fit in memory.
-        CacheError: If cached files are damaged, the disk is full, or float32 cannot hold a value.
+        CacheError: If cached files are damaged, the disk is full, float32 cannot hold a value, or the
+            remote cache cannot be used.
     """
     settings, progress = settings or ExtractionSettings(), progress or Silent()
+    label = f"{name}, {split.name}"
+    _fetch(source, split, store, settings, label=label, progress=progress)
     features = cached_features(source, split, store=store, dtype=settings.dtype)
     if features is not None:
         progress.note(f"{name}: features of the {len(split)} rows of {split.name} are cached")
@@ -82,6 +85,8 @@ def extract_split(
                 "'tutelage cache verify' compares them with what was written"
             )
     else:
+        if store.remote is not None:
+            store.remote.check_writable()
         named: dict[str, Any] = {"name": name, "spec": spec, "progress": progress}
         refused = None
         if settings.dtype != "float32":
@@ -100,9 +105,30 @@ def extract_split(
             )
             wide = replace(settings, dtype="float32")
             features = _extract(source, split, store, wide, refused=refused, **named)
+    if rank() == 0:
+        store.put(features.key, progress=progress, label=label)
     for doubt in doubts(features):
         progress.note(f"{name}: {doubt}")
     return features
+
+
+def _fetch(
+    source: Source,
+    split: Split,
+    store: FeatureStore,
+    settings: ExtractionSettings,
+    *,
+    label: str,
+    progress: Progress,
+) -> None:
+    """Fetch features from the remote cache; those in float32 where float16 could not hold them."""
+    if store.remote is None:
+        return
+    dtypes: tuple[Dtype, ...] = (settings.dtype, "float32")
+    for dtype in dict.fromkeys(dtypes):
+        key = feature_key(source, split, dtype=dtype)
+        if store.fetch(key, progress=progress, label=label):
+            return
 
 
 def cached_features(
