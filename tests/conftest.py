@@ -368,6 +368,7 @@ def cluster(request) -> Iterator[None]:
     folders = [*getattr(request.module, "IMPORTED", ()), os.environ.get("PYTHONPATH", "")]
     patch.setenv("PYTHONPATH", os.pathsep.join(map(str, folders)))
     patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    patch.setenv("RAY_worker_niceness", "0")  # else they wait for all tests that run beside them
     patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
