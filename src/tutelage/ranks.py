@@ -16,7 +16,6 @@ def process_count() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # messages are no part of a graph
 def gather_rows(*tensors: Tensor) -> tuple[Tensor, ...]:
     """Return each tensor with the rows of all processes, those of the first process first.
 
@@ -51,7 +50,11 @@ def gather_rows(*tensors: Tensor) -> tuple[Tensor, ...]:
         )
     if process_count() == 1 or not tensors:
         return tensors
-    gathered: tuple[Tensor, ...] = _Gather.apply(*tensors)
+    gather = _Gather.apply
+    if torch.compiler.is_compiling():  # messages are no part of a graph
+        # As a decorator it would load the compiler with the library.
+        gather = torch.compiler.disable(gather)  # type: ignore[no-untyped-call]
+    gathered: tuple[Tensor, ...] = gather(*tensors)
     return gathered
 
 

@@ -1,5 +1,8 @@
 """A memory of recent rows, and regularizers that compare the rows of a batch with it, too."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -41,7 +44,6 @@ class RowMemory(nn.Module):
         self.rows = rows
         self.filled = 0
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # the number of rows grows
     def joined(self, student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of a batch, and below them those of the memory."""
         pairs = ((student, self.student), (teacher, self.teacher))
@@ -50,7 +52,6 @@ class RowMemory(nn.Module):
         )
         return own, others
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def push(self, student: Tensor, teacher: Tensor) -> None:
         """Put the rows of a batch into the memory, in place of the oldest."""
         new = min(len(student), self.rows)
@@ -124,9 +125,10 @@ class RelationalRegularizer(Regularizer):
         batch = len(student)
         if self.memory is None:
             return self.relate(student, teacher, batch=batch)
-        value = self.relate(*self.memory.joined(student, teacher), batch=batch)
+        joined, push = map(_outside_graphs, (self.memory.joined, self.memory.push))
+        value = self.relate(*joined(student, teacher), batch=batch)
         if self.training and student.requires_grad and torch.is_grad_enabled():
-            self.memory.push(student, teacher)
+            push(student, teacher)
         return value
 
     def relate(
@@ -157,3 +159,13 @@ def row_memory(rows: int, *, student_width: int, columns: int) -> RowMemory | No
     if not is_count(rows) or rows < 0:
         raise ValueError(f"memory must be a number of rows, 0 or more, got {rows!r}")
     return RowMemory(rows, student_width=student_width, columns=columns) if rows else None
+
+
+def _outside_graphs(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep a function out of compiled graphs: the number of remembered rows grows with every step.
+
+    As a decorator, ``torch.compiler.disable`` would load the compiler with the library.
+    """
+    if torch.compiler.is_compiling():
+        return torch.compiler.disable(function)  # type: ignore[no-any-return, no-untyped-call]
+    return function
