@@ -31,7 +31,7 @@ def dense(gradient: torch.Tensor, gram: torch.Tensor, *, c: float) -> torch.Tens
 @pytest.mark.parametrize("c", [1e-4, 1e-1, 10.0])
 def test_with_all_directions_it_is_the_inverse(c):
     rows = columns()
-    z = torch.cat(list(rows.blocks())).double()
+    z = torch.cat([block.clone() for block in rows.blocks()]).double()
     gradient = torch.randn(OUTPUTS * (WIDTH + 1), generator=torch.Generator().manual_seed(1))
     found = Curvature(rows).solve(gradient, c=c)
     assert torch.allclose(found.double(), dense(gradient, z.T @ z, c=c), rtol=1e-3, atol=1e-5)
@@ -40,7 +40,7 @@ def test_with_all_directions_it_is_the_inverse(c):
 def test_fewer_directions_leave_the_mean_of_the_others(monkeypatch):
     monkeypatch.setattr(curvature, "RANK", 3)
     rows = columns(noise=0.03)
-    z = torch.cat(list(rows.blocks())).double()
+    z = torch.cat([block.clone() for block in rows.blocks()]).double()
     values, vectors = torch.linalg.eigh(z.T @ z)
     values[: WIDTH - 3] = values[: WIDTH - 3].mean()
     gram = vectors @ torch.diag(values) @ vectors.T
@@ -52,7 +52,7 @@ def test_fewer_directions_leave_the_mean_of_the_others(monkeypatch):
 def test_a_sample_of_the_rows_is_scaled_to_all(monkeypatch):
     monkeypatch.setattr(curvature, "SAMPLE", ROWS // 3)
     rows = columns()
-    sample = torch.cat(list(rows.blocks()))[::3].double()
+    sample = torch.cat([block.clone() for block in rows.blocks()])[::3].double()
     gradient = torch.randn(OUTPUTS * (WIDTH + 1), generator=torch.Generator().manual_seed(1))
     expected = dense(gradient, 3 * sample.T @ sample, c=0.1)
     found = Curvature(rows).solve(gradient, c=0.1)

@@ -4,7 +4,7 @@ A ``FeatureTable`` has numbered rows and, for each teacher, a matrix of features
 views: they hold row numbers, and read features only when rows are gathered.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +20,7 @@ __all__ = [
     "JoinedTable",
     "SelectedTable",
     "as_table",
+    "block_count",
     "blocks",
     "columns",
     "concat",
@@ -150,6 +151,11 @@ def blocks(table: FeatureTable) -> Iterator[tuple[slice, Float[Tensor, "block to
     for start in range(0, len(table), BLOCK_ROWS):
         rows = slice(start, min(start + BLOCK_ROWS, len(table)))
         yield rows, matrix(table, torch.arange(rows.start, rows.stop))
+
+
+def block_count(rows: Sized) -> int:
+    """Return in how many blocks ``blocks`` yields the rows."""
+    return -(-len(rows) // BLOCK_ROWS)
 
 
 @dataclass(frozen=True)

@@ -78,12 +78,20 @@ class StandardizedRows:
         return total_width(self._rows)
 
     def blocks(self) -> Iterator[Float32[Tensor, "block width"]]:
-        """Go through all rows in order, in float32 on the device."""
+        """Go through all rows in order, in float32 on the device.
+
+        A block is good until the next one is asked for: where rows are read again, all lie in the same
+        memory. New memory for each would be left in pieces that the process does not give back.
+        """
         if self._held:
             yield from self._held
             return
+        held: Tensor | None = None
         for _, block in blocks(self._rows):
-            yield self._standardize(block)
+            if held is None:
+                held = torch.empty(block.shape, dtype=torch.float32, device=self.device)
+            found = held[: len(block)].copy_(block)
+            yield found.sub_(self._shift).mul_(self._factor)
 
     def sample(self, count: int) -> Float32[Tensor, "count width"]:
         """Return rows spread evenly over all of them: ``count``, or as many as there are."""
