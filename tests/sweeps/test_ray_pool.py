@@ -90,7 +90,7 @@ def test_a_comparison_of_eight_runs_has_the_same_table(cluster, tmp_path, monkey
         return run_score(one)
 
     expected = compare(config("one"))
-    monkeypatch.setattr("tutelage.sweeps.compare.run_score", killed_once)
+    monkeypatch.setattr("tutelage.sweeps.grid_runs.run_score", killed_once)
     found = compare(config("ray"), engine="ray")
     assert (tmp_path / "ray" / "killed").exists()
     assert [row.values for row in found.rows] == [row.values for row in expected.rows]

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tutelage.errors import PrecisionError
+from tutelage.widened import widened
 
 __all__ = ["refuse_loss", "rounded_away"]
 
@@ -92,7 +93,7 @@ def rounded_away(
         >>> rounded_away(x, x.half())
         tensor([False,  True])
     """
-    wide = features if features.dtype == torch.float64 else features.float()
+    wide = widened(features)
     variance, mean = torch.var_mean(wide, dim=0, correction=0)
     error = (stored.to(wide.dtype) - wide).var(dim=0, correction=0)
     own_rounding = JITTER * torch.finfo(wide.dtype).eps * mean

@@ -123,11 +123,10 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
         if accelerator.device.type == "cuda":
             memory = replace(memory, peak=torch.cuda.max_memory_allocated(accelerator.device))
         if step > SLOW:
-            rows = sum(
-                batch_sizes(len(small.training), sum(map(len, small.unlabelled)), settings=settings)
-            )
+            counts = len(small.training), sum(map(len, small.unlabelled))
+            of_a_step = sum(batch_sizes(*counts, settings=settings)) * settings.accumulate
             forwards = 4 if small.config.recomputes else 3  # a backward counts for two
-            forward = step / forwards / (rows * settings.accumulate)
+            forward = step / forwards / of_a_step
         else:
             forward = _forward(student, prepared, settings, accelerator)
     decoded, spent = watch.decoded

@@ -9,7 +9,7 @@ import torch
 from tutelage.extraction.ranks import processes
 from tutelage.extraction.settings import ExtractionSettings
 
-__all__ = ["Actors", "Devices", "actors_on", "cores", "devices_of_job"]
+__all__ = ["Actors", "Devices", "actors_on", "cores", "devices_of_job", "most_of_a_machine"]
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,18 @@ def actors_on(ray: Any, settings: ExtractionSettings) -> Actors:
     have = ray.cluster_resources()
     all_cores, all_gpus = int(have.get("CPU", 1)), have.get("GPU", 0)
     gpus = 0.0 if on_cpu or not all_gpus else 1.0
-    most = max(
-        (node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"]), default=1
-    )
-    own = int(max(1, min(1 + settings.workers, most)))
+    own = int(max(1, min(1 + settings.workers, most_of_a_machine(ray, "CPU"))))
     fit = int(all_gpus / gpus) if gpus else all_cores // own
     words = f"Ray cluster of {all_cores} cores and {all_gpus:g} GPUs"
     return Actors(gpus, own, max(1, fit), words)
+
+
+def most_of_a_machine(ray: Any, resource: str) -> float:
+    """Return how much the machine of a cluster has that has most of a resource.
+
+    Args:
+        ray: The module, connected.
+        resource: ``"CPU"`` or ``"GPU"``.
+    """
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return float(max((one.get(resource, 0) for one in machines), default=0))

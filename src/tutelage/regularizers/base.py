@@ -16,6 +16,7 @@ from tutelage.regularizers.columns import (
 )
 from tutelage.regularizers.preparation import TrainingEvidence
 from tutelage.regularizers.unlearned import Unlearned
+from tutelage.widened import widened
 
 __all__ = ["LearnsFrom", "PreparedRegularizer", "Regularizer", "RegularizerWrapper"]
 
@@ -124,7 +125,7 @@ class Regularizer(nn.Module):
             )
         self._unlearned.look(self, student)
         with torch.autocast(device_type=student.device.type, enabled=False):
-            value: object = self.compare(_wide(student), _wide(columns))
+            value: object = self.compare(widened(student), widened(columns))
         if not isinstance(value, Tensor) or value.ndim > 0:
             given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise TypeError(
@@ -276,7 +277,3 @@ def _is_seen_not_to_be_finite(value: Tensor) -> bool:
     if torch.compiler.is_compiling() or value.device.type != "cpu":
         return False
     return not math.isfinite(value.detach().numpy())
-
-
-def _wide(features: Tensor) -> Tensor:
-    return features if features.dtype == torch.float64 else features.float()

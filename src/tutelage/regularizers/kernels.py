@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tutelage.widened import widened
+
 __all__ = ["Kernel", "centered", "check_kernel", "kernel_of", "root_mean_square"]
 
 Kernel = Literal["linear", "rbf"]
@@ -16,7 +18,7 @@ ROOT_FLOOR = 1e-8
 
 def centered(features: Float[Tensor, "batch width"]) -> Float[Tensor, "batch width"]:
     """Return features minus their mean over the batch, in float32 or wider."""
-    wide = features if features.dtype == torch.float64 else features.float()
+    wide = widened(features)
     return wide - wide.mean(dim=0)
 
 

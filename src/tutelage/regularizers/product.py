@@ -23,6 +23,7 @@ from tutelage.regularizers.kernels import (
 )
 from tutelage.regularizers.memory import RelationalRegularizer
 from tutelage.regularizers.per_modality import ModalityColumns
+from tutelage.widened import widened
 
 __all__ = ["ProductAFT", "product_kernel_distance"]
 
@@ -159,7 +160,7 @@ class ProductAFT(RelationalRegularizer):
         sides = [others for _, others in self.columns.split(student, teacher).values()]
         _check_rows(student, *sides)
         with torch.autocast(device_type=student.device.type, enabled=False):
-            return self.compare(_wide(student), torch.cat([_wide(one) for one in sides], dim=1))
+            return self.compare(widened(student), torch.cat([widened(one) for one in sides], dim=1))
 
     def relate(
         self,
@@ -212,10 +213,6 @@ def _kernel(pair: Pair, kernel: Kernel, batch: int | None) -> Float[Tensor, "bat
     if batch in (None, len(gram)):
         return kernel_of(gram, kernel)
     return kernel_of(gram[:batch], kernel, squares=gram.diagonal())
-
-
-def _wide(features: Tensor) -> Tensor:
-    return features if features.dtype == torch.float64 else features.float()
 
 
 def _centered_gram(

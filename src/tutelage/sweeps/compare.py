@@ -14,7 +14,6 @@ folder. Failed runs are tried again when the comparison is started again.
 import json
 from collections.abc import Sequence
 from functools import partial
-from pathlib import PurePath
 from typing import Literal
 
 import tomli_w
@@ -30,9 +29,9 @@ from tutelage.results.comparison import Comparison, Scores, compare_scores
 from tutelage.results.folders import with_runs, write_comparison
 from tutelage.results.grouping import fair_baselines
 from tutelage.results.names import strengths
-from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.grid import GridPoint, grid_of
-from tutelage.sweeps.jobs import Failed, attempt, attempt_all, run_score
+from tutelage.sweeps.grid_runs import Choice, choose_settings, run_all, run_config
+from tutelage.sweeps.jobs import Failed, attempt, attempt_all
 from tutelage.sweeps.processes import (
     Pool,
     check_cluster,
@@ -40,13 +39,10 @@ from tutelage.sweeps.processes import (
     refuse_jobs,
     refuse_launchers,
 )
-from tutelage.sweeps.repeats import Repeat, repeats_of
-from tutelage.sweeps.search_space import SearchPoint, space_of
+from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import check_first, extract_first
 
 __all__ = ["compare"]
-
-Choice = SearchPoint | Failed
 
 
 def compare(
@@ -114,9 +110,9 @@ def compare(
     choices = _usable(points, progress)
     with process_pool(jobs, engine=engine, gpus=gpus) as processes:
         if config.compare.tune:
-            choices = _choose(points, choices, processes=processes, progress=progress)
+            choices = choose_settings(points, choices, processes=processes, progress=progress)
         seeds = config.compare.seeds
-        runs = _run_all(points, choices, seeds=seeds, processes=processes, progress=progress)
+        runs = run_all(points, choices, seeds=seeds, processes=processes, progress=progress)
         probes = _probe_all(points, choices, processes=processes, progress=progress)
     scores = [
         _scores(point, choice, outcomes=outcomes, probe=probe)
@@ -212,86 +208,6 @@ def _check(config: ExperimentConfig, *, method: str) -> None:
     check_first(config, methods=[method])
 
 
-def _choose(
-    points: Sequence[GridPoint], choices: Sequence[Choice], *, processes: Pool, progress: Progress
-) -> list[Choice]:
-    """Each point's best candidate on the hold-out; of equal ones the first."""
-    repeats = repeats_of(points[0].config.tune)
-    spaces = {
-        number: space_of(point.config, [point.method]).points
-        for number, (point, choice) in enumerate(zip(points, choices, strict=True))
-        if isinstance(choice, SearchPoint)
-    }
-    configs = [
-        _held_out_config(points[number], candidate, repeat)
-        for number, candidates in spaces.items()
-        if len(candidates) > 1
-        for candidate in candidates
-        for repeat in repeats
-    ]
-    scores = iter(
-        attempt_all(
-            run_score,
-            configs,
-            processes=processes,
-            label="choose settings on the hold-out",
-            unit="runs",
-            progress=progress,
-        )
-    )
-    chosen = list(choices)
-    for number, candidates in spaces.items():
-        chosen[number] = (
-            _best([(candidate, [next(scores) for _ in repeats]) for candidate in candidates])
-            if len(candidates) > 1
-            else candidates[0]
-        )
-    return chosen
-
-
-def _best(tried: Sequence[tuple[SearchPoint, Sequence[float | Failed]]]) -> Choice:
-    finished, reasons = [], []
-    for candidate, scores in tried:
-        numbers = [one for one in scores if not isinstance(one, Failed)]
-        reasons += [one.reason for one in scores if isinstance(one, Failed)]
-        if len(numbers) == len(scores):
-            finished.append((sample_mean(numbers).mean, candidate))
-    if not finished:
-        return Failed(f"nothing could be finished on the hold-out; the first said: {reasons[0]}")
-    return max(finished, key=lambda one: one[0])[1]
-
-
-def _run_all(
-    points: Sequence[GridPoint],
-    choices: Sequence[Choice],
-    *,
-    seeds: int,
-    processes: Pool,
-    progress: Progress,
-) -> list[list[float | Failed]]:
-    """Each point's scores over the seeds, trained on all its training rows."""
-    configs = [
-        _run_config(point, choice, seed=seed)
-        for point, choice in zip(points, choices, strict=True)
-        if isinstance(choice, SearchPoint)
-        for seed in range(seeds)
-    ]
-    scores = iter(
-        attempt_all(
-            run_score,
-            configs,
-            processes=processes,
-            label="compare",
-            unit="runs",
-            progress=progress,
-        )
-    )
-    return [
-        [next(scores) if isinstance(choice, SearchPoint) else choice for _ in range(seeds)]
-        for choice in choices
-    ]
-
-
 def _probe_all(
     points: Sequence[GridPoint], choices: Sequence[Choice], *, processes: Pool, progress: Progress
 ) -> list[float | None]:
@@ -322,7 +238,7 @@ def _scores(
     by_seed = dict(enumerate(outcomes, start=point.config.seed))
     values = {seed: value for seed, value in by_seed.items() if not isinstance(value, Failed)}
     folders = {
-        seed: _run_config(point, choice, seed=seed - point.config.seed)
+        seed: run_config(point, choice, seed=seed - point.config.seed)
         .output.dir.relative_to(point.config.output.dir)
         .as_posix()
         for seed in values
@@ -339,23 +255,6 @@ def _scores(
         probe=probe,
         folders=folders,
     )
-
-
-def _run_config(point: GridPoint, choice: SearchPoint, *, seed: int) -> ExperimentConfig:
-    folder = point.config.output.dir / "runs" / _place(point, choice) / f"seed-{seed}"
-    config = choice.applied(point.config, folder=folder)
-    return config.replace({"seed": config.seed + seed})
-
-
-def _held_out_config(point: GridPoint, choice: SearchPoint, repeat: Repeat) -> ExperimentConfig:
-    place = repeat.place if "seed" in repeat.place.name else repeat.place / f"seed-{repeat.seed}"
-    folder = point.config.output.dir / "tuning" / _place(point, choice) / place
-    config = choice.applied(point.config, folder=folder)
-    return repeat.applied(config, folds=point.config.tune.folds)
-
-
-def _place(point: GridPoint, choice: SearchPoint) -> PurePath:
-    return point.place("".join(f"-{name}-{value:g}" for name, value in choice.settings.items()))
 
 
 def _settings(point: GridPoint, choice: SearchPoint) -> dict[str, float]:

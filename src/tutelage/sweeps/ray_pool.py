@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from tutelage.errors import ConfigError, TrainingError
+from tutelage.extraction.devices import most_of_a_machine
 from tutelage.extraction.ray_engine import connect
 from tutelage.sweeps.processes import Pool
 from tutelage.training.storage import share_memory
@@ -35,17 +36,13 @@ class RayPool(Pool):
     def __init__(self, gpus: float | None = None) -> None:
         super().__init__(None)
         self._ray = connect()
-        most = max((machine.get("GPU", 0) for machine in self._machines()), default=0)
+        most = most_of_a_machine(self._ray, "GPU")
         if gpus is not None and gpus > most:
             raise ConfigError(
                 f"--gpus {gpus:g}: no machine of the Ray cluster has so many GPUs (at most {most:g}); "
                 "give less, add a machine, or leave --gpus out"
             )
         self._gpus = gpus if gpus is not None else float(most > 0)
-
-    def _machines(self) -> list[dict[str, float]]:
-        """The resources of each machine."""
-        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
 
     def run(
         self, work: Callable[[Item], Made], items: Iterable[Item]
@@ -57,7 +54,7 @@ class RayPool(Pool):
         """
         ray = self._ray
         task = ray.remote(_work).options(num_cpus=1, num_gpus=self._gpus, max_retries=_RETRIES)
-        cores = max((int(machine.get("CPU", 1)) for machine in self._machines()), default=1)
+        cores = max(1, int(most_of_a_machine(ray, "CPU")))
         waiting: dict[Any, int] = {
             task.remote(work, item, cores): number for number, item in enumerate(items)
         }

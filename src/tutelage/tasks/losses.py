@@ -8,6 +8,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from tutelage.errors import ConfigError, did_you_mean
+from tutelage.widened import widened
 
 __all__ = ["ClassWeights", "PerOutputLoss", "TaskLoss", "weights_by_name"]
 
@@ -45,7 +46,7 @@ class PerOutputLoss(TaskLoss):
         self, outputs: Float[Tensor, "batch outputs"], labels: Float[Tensor, "batch outputs"]
     ) -> Float[Tensor, ""]:
         """Return the mean over the labels that are known."""
-        wide = outputs if outputs.dtype == torch.float64 else outputs.float()
+        wide = widened(outputs)
         return self._known(wide, labels).sum() / (~labels.isnan()).sum()
 
     def rows(

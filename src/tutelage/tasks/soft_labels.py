@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from tutelage.tasks.labels import has_label
 from tutelage.tasks.losses import TaskLoss
 from tutelage.tasks.single_label import CrossEntropy
+from tutelage.widened import widened
 
 __all__ = ["SoftLabels"]
 
@@ -69,7 +70,7 @@ class SoftLabels(nn.Module):
             soft: The teacher's outputs.
         """
         with torch.autocast(device_type=outputs.device.type, enabled=False):
-            wide = outputs if outputs.dtype == torch.float64 else outputs.float()
+            wide = widened(outputs)
             soft_loss = self.loss.soft_rows(wide, soft.to(wide.dtype), temperature=self.temperature)
             label_loss = self.loss.rows(wide, labels)
             unlabelled = (~has_label(labels)).to(wide.dtype)

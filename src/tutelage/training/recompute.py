@@ -20,6 +20,7 @@ from tutelage.training.checkpoint import (
 )
 from tutelage.training.learner import Learner, Reading
 from tutelage.training.optimizers import Optimizers
+from tutelage.widened import widened
 
 __all__ = ["Gradients", "RecomputedPasses", "TwiceRun"]
 
@@ -130,7 +131,7 @@ class RecomputedPasses:
         readings, states = self._read(batches)
         rows = _joined(batches)
         outputs, features = (
-            torch.cat([_wide(part) for part in parts]).requires_grad_()
+            torch.cat([widened(part) for part in parts]).requires_grad_()
             for parts in zip(*readings, strict=True)
         )
         own = [p for p in self._objective.parameters() if p.requires_grad]
@@ -200,15 +201,11 @@ def _split(gradient: Tensor | None, sizes: list[int]) -> Sequence[Tensor | None]
     return [None] * len(sizes) if gradient is None else torch.split(gradient, sizes)
 
 
-def _wide(values: Tensor) -> Tensor:
-    return values if values.dtype == torch.float64 else values.float()
-
-
 def _refuse_other(first: Reading, second: Reading) -> None:
     """Refuse a student that draws otherwise in its second run, or holds a state of its own."""
     for before, after in zip(first, second, strict=True):
-        distance = (_wide(after) - _wide(before)).norm()
-        if not distance <= OTHER * _wide(before).norm() and bool(before.isfinite().all()):
+        distance = (widened(after) - widened(before)).norm()
+        if not distance <= OTHER * widened(before).norm() and bool(before.isfinite().all()):
             raise TrainingError(
                 "transfer.batch = 'step' runs the student twice on the same rows, and its second run "
                 f"differs from the first by {float(distance / before.norm()):.0%}: it draws random "
