@@ -205,3 +205,20 @@ def test_blocks_are_all_rows_in_order(evidence):
     seen = list(evidence({"a": features.half()}, torch.zeros(5).long()).blocks(2))
     assert [len(block["a"]) for block in seen] == [2, 2, 1]
     assert torch.equal(torch.cat([block["a"] for block in seen]), features)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", TRANSFERRING)
+def test_values_and_gradients_on_a_gpu_are_those_of_the_cpu(build, features, name):
+    term = build(name, THREE, began=False)
+    found = {}
+    student, teacher = features(THREE)
+    for device in ("cpu", "cuda"):
+        term.to(device).zero_grad()
+        given = student.detach().to(device).requires_grad_()
+        value = term(given, {n: t.half().to(device) for n, t in teacher.items()})
+        value.backward()
+        gradients = [p.grad.cpu().clone() for p in (given, *term.parameters())]
+        found[device] = [value.detach().cpu(), *gradients]
+    for on_cpu, on_gpu in zip(found["cpu"], found["cuda"], strict=True):
+        torch.testing.assert_close(on_gpu, on_cpu, rtol=1e-4, atol=1e-5)
