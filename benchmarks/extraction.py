@@ -3,7 +3,8 @@
 Run it from the repository with
 
     python benchmarks/extraction.py            # CPU: one thread computes, one process decodes
-    python benchmarks/extraction.py --device cuda --rows 8
+    python benchmarks/extraction.py --device cuda --workers 15 --rows 1 4 --repeats 1 \
+        --teachers clip_vit_l14 dinov2_vit_g14 t5_large llama_7b
 
 Extraction is everything from the split to the finished folder: digest of the rows, decoding or
 tokenizing in a worker, batches, forward, checks, files, digests, statistics. The bare loop has
@@ -11,16 +12,18 @@ its batches ready in memory, on the device's side of decoding, and does nothing 
 Both run in turns; the ratio of each turn is printed. On a CPU ``forward_share`` is the share of the
 forward in the processor seconds of the extracting process (not of its worker): what other
 programs on the machine take moves the ratio, but hardly the share. Weights are random: speed does
-not care.
+not care. With several ``--rows`` the last line of a teacher gives the rate between the first and the
+last size: what is left of the ratio once the start of the workers is paid.
 """
 
 import argparse
+import functools
 import io
 import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,8 +32,16 @@ import timm
 import torch
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers
-from torch import Tensor
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from torch import Tensor, nn
+from transformers import (
+    BertConfig,
+    BertModel,
+    LlamaConfig,
+    LlamaModel,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5EncoderModel,
+)
 
 from tutelage.cache import FeatureStore
 from tutelage.data.base import Split
@@ -81,6 +92,7 @@ class Sentences(Photos):
     """Texts of 5 to 120 words."""
 
     modality = "text"
+    shortest, longest = 5, 120
 
     @classmethod
     def draw(cls, count: int) -> "Sentences":
@@ -88,7 +100,7 @@ class Sentences(Photos):
         draw = np.random.default_rng(0)
         made = []
         for _ in range(count):
-            length = int(np.clip(draw.lognormal(3.3, 0.6), 5, 120))
+            length = int(np.clip(draw.lognormal(3.3, 0.6), cls.shortest, cls.longest))
             made.append(" ".join(f"w{n}" for n in draw.integers(0, 5000, length)).encode())
         return cls(made)
 
@@ -96,9 +108,15 @@ class Sentences(Photos):
         return (self.files[index].decode(),)
 
 
-def image_teacher(name: str) -> ModuleEncoder:
+class LongTexts(Sentences):
+    """Texts of 128 words."""
+
+    shortest = longest = 128
+
+
+def image_teacher(name: str, **options: Any) -> ModuleEncoder:
     """A model of timm, with random weights."""
-    model = timm.create_model(name, num_classes=0)
+    model = timm.create_model(name, num_classes=0, **options)
     return ModuleEncoder(
         model,
         ImageInput.from_timm(model),
@@ -107,30 +125,76 @@ def image_teacher(name: str) -> ModuleEncoder:
     )
 
 
-def text_teacher() -> ModuleEncoder:
-    """BERT with 4 layers of 256, and a tokenizer of whole words."""
+def text_teacher(name: str, model: nn.Module) -> ModuleEncoder:
+    """A model of transformers, and a tokenizer of whole words."""
     words = Tokenizer(
         models.WordLevel({"[PAD]": 0, "[UNK]": 1} | {f"w{n}": n + 2 for n in range(5000)}, "[UNK]")
     )
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", model_max_length=128
-    )
-    model = BertModel(
-        BertConfig(
-            vocab_size=5002,
-            hidden_size=256,
-            num_hidden_layers=4,
-            num_attention_heads=4,
-            intermediate_size=1024,
-        )
+        tokenizer_object=words,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        model_max_length=128,
     )
     return ModuleEncoder(
         model,
         TextInput.from_tokenizer(tokenizer, accepts=("input_ids", "attention_mask")),
         features=lambda ready: model(**ready).last_hidden_state[:, 0],
-        identity={"source": "bert"},
+        identity={"source": name},
     )
+
+
+def small_bert() -> ModuleEncoder:
+    """BERT with 4 layers of 256."""
+    config = BertConfig(
+        vocab_size=5002,
+        hidden_size=256,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=1024,
+    )
+    return text_teacher("bert", BertModel(config))
+
+
+def t5_large() -> ModuleEncoder:
+    """The encoder of T5 Large."""
+    sizes = {"d_model": 1024, "d_kv": 64, "d_ff": 2816, "num_layers": 24, "num_heads": 16}
+    config = T5Config(**sizes, feed_forward_proj="gated-gelu")
+    return text_teacher("t5", T5EncoderModel(config))
+
+
+def llama_7b() -> ModuleEncoder:
+    """Llama 2 7B, in half precision from the start."""
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float16)
+    try:
+        with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+            return text_teacher("llama", LlamaModel(LlamaConfig(use_cache=False)))
+    finally:
+        torch.set_default_dtype(usual)
+
+
+class Workload(NamedTuple):
+    """A teacher, its rows, and how many of them are one size."""
+
+    build: Callable[[], ModuleEncoder]
+    rows: type[Photos]
+    count: int
+
+
+TEACHERS = {
+    "vit_tiny_patch16_224": Workload(lambda: image_teacher("vit_tiny_patch16_224"), Photos, 768),
+    "resnet50": Workload(lambda: image_teacher("resnet50"), Photos, 256),
+    "bert_4x256": Workload(small_bert, Sentences, 4096),
+    "clip_vit_l14": Workload(lambda: image_teacher("vit_large_patch14_clip_224"), Photos, 8192),
+    "dinov2_vit_g14": Workload(
+        lambda: image_teacher("vit_giant_patch14_dinov2", img_size=224), Photos, 2048
+    ),
+    "t5_large": Workload(t5_large, LongTexts, 8192),
+    "llama_7b": Workload(llama_7b, LongTexts, 2048),
+}
+"""By default the first three are measured; the others are meant for a GPU."""
 
 
 def split_of(rows: Photos) -> Split:
@@ -149,9 +213,10 @@ def batches_of(
     """The batches that extraction makes, decoded and normalized."""
     budget = choose_budget(source, split.rows, batch_size="auto", device=device)
     size, found = part_rows(source), []
+    prepare = functools.cache(lambda content: source.prepare(type(split.rows)([content])[0]))
     for start in range(0, len(split), size):
         prepared = [
-            source.prepare(split.rows[i]) for i in range(start, min(start + size, len(split)))
+            prepare(split.rows.content(i)) for i in range(start, min(start + size, len(split)))
         ]
         step = budget.rows if source.modality == "image" else len(prepared)
         for first in range(0, len(prepared), step):
@@ -160,8 +225,7 @@ def batches_of(
                 batch = {
                     k: v.to(device) for k, v in source.collate([piece[i] for i in group]).items()
                 }
-                ready = source.input.finish(batch, dtype=dtype)
-                found.append({name: tensor.cpu() for name, tensor in ready.items()})
+                found.append(source.input.finish(batch, dtype=dtype))
     return found
 
 
@@ -171,8 +235,7 @@ def bare(
 ) -> float:
     """Seconds of the forward loop."""
     start = time.perf_counter()
-    for batch in batches:
-        ready = {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+    for ready in batches:
         source.model(**ready) if "input_ids" in ready else source.model(ready["image"])
     if device.type == "cuda":
         torch.cuda.synchronize()
@@ -241,32 +304,50 @@ def measure(
 
 
 def main() -> None:
-    """Measure two image teachers and a text teacher, and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure the teachers, and print a JSON object of each size."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--rows", type=float, default=1.0, help="times as many rows")
+    parser.add_argument("--rows", type=float, nargs="+", default=[1.0], help="times as many rows")
+    parser.add_argument("--teachers", nargs="+", choices=TEACHERS, default=list(TEACHERS)[:3])
     options = parser.parse_args()
     device = torch.device(options.device)
     if device.type == "cpu":
         # The worker needs a processor of its own, or decoding would be the limit.
         torch.set_num_threads(1)
-    report = {}
-    for name, source, rows in (
-        ("vit_tiny_patch16_224", image_teacher("vit_tiny_patch16_224"), Photos),
-        ("resnet50", image_teacher("resnet50"), Photos),
-        ("bert_4x256", text_teacher(), Sentences),
-    ):
-        count = {"vit_tiny_patch16_224": 768, "resnet50": 256, "bert_4x256": 4096}[name]
-        report[name] = measure(
-            source,
-            rows.draw(int(count * options.rows)),
-            device,
-            workers=options.workers,
-            repeats=options.repeats,
+    for name in options.teachers:
+        workload = TEACHERS[name]
+        source = workload.build()
+        measured = []
+        for times in options.rows:
+            rows = workload.rows.draw(int(workload.count * times))
+            figures = measure(
+                source, rows, device, workers=options.workers, repeats=options.repeats
+            )
+            print(json.dumps({name: figures}), flush=True)
+            measured.append(figures)
+        if len(measured) > 1:
+            print(json.dumps({f"{name}, from size to size": marginal(measured)}), flush=True)
+
+
+def marginal(measured: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """The rates of the rows that the last size has more than the first."""
+    more = measured[-1]["rows"] - measured[0]["rows"]
+    rates = {
+        side: more
+        / (
+            measured[-1]["rows"] / measured[-1][f"{side}_rows_per_second"]
+            - measured[0]["rows"] / measured[0][f"{side}_rows_per_second"]
         )
-        print(json.dumps({name: report[name]}), flush=True)
+        for side in ("bare", "extract")
+    }
+    return {
+        **{f"{side}_rows_per_second": round(rate, 1) for side, rate in rates.items()},
+        "ratio": round(rates["extract"] / rates["bare"], 3),
+    }
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """What the transfer term costs: a training step with AFT over one without, and the term alone.
 
-    python benchmarks/step.py [--batch 128] [--columns 2048] [--repeats 3]
+    python benchmarks/step.py [--batch 128] [--columns 2048] [--repeats 3] [--block 1]
 
-Both sides run in one process, taking turns; ratios are medians over turns. A step is forward,
-backward and the update of a timm student on random images of its own size. The term alone, forward
-and backward, is set against its bare matrix products: the two Gram matrices and their gradients.
-Where two equal steps differ by more than the term costs, the ratio by the clock says little; so the
-term's share of a step, both measured alone, is given too.
+Both sides run in one process, taking turns; ratios are medians over turns. A turn is a block of
+steps, after which the device is waited for; a step is forward, backward and the update of a timm
+student on random images of its own size. On CUDA the student computes under bf16 autocast, in
+channels_last where it has convolutions, as ``tutelage train`` does by default, and the peak of memory
+is given. The term alone, forward and backward, is set against its bare matrix products: the two Gram
+matrices and their gradients. Where two equal steps differ by more than the term costs, the ratio by
+the clock says little; so the term's share of a step, both measured alone, is given too.
 Expected: a step's ratio at most 1.02 (a share of at most 0.02), the term's at most 2.
 """
 
@@ -21,6 +23,7 @@ import torch
 from torch import nn
 
 from tutelage import AFTLoss, FeatureTap, Objective
+from tutelage.backbones.memory_format import is_convolutional
 
 STUDENTS = ("vit_small_patch16_224", "resnet50")
 
@@ -33,11 +36,14 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--columns", type=int, default=2048)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--block", type=int, default=1, help="steps of a turn")
     parser.add_argument("--students", nargs="*", default=STUDENTS)
     options = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     for name in options.students:
-        step = step_ratio(name, options.batch, options.columns, options.repeats, device)
+        step = step_ratio(
+            name, options.batch, options.columns, options.repeats, device, block=options.block
+        )
         term = term_ratio(name, options.batch, options.columns, device)
         measured = {
             "student": name,
@@ -53,34 +59,45 @@ def main() -> None:
 
 
 def step_ratio(
-    name: str, batch: int, columns: int, repeats: int, device: torch.device
+    name: str, batch: int, columns: int, repeats: int, device: torch.device, *, block: int
 ) -> dict[str, float]:
     """Return the seconds of a step without the term, and the ratio of one with it."""
     torch.manual_seed(0)
+    on_gpu = device.type == "cuda"
     model = timm.create_model(name, num_classes=100).to(device).train()
+    channels_last = on_gpu and is_convolutional(model)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
     tap = FeatureTap(model)
     task = nn.CrossEntropyLoss()
     objective = Objective(task, AFTLoss(tap.width, [columns]), beta=10.0).to(device)
     plain = torch.optim.Adam(model.parameters(), lr=1e-5, fused=True)
     transfer = torch.optim.Adam([*model.parameters(), *objective.parameters()], lr=1e-5, fused=True)
-    images = torch.randn(batch, 3, 224, 224, device=device)
+    images = torch.randn(batch, 3, 224, 224, device=device).contiguous(memory_format=layout)
     labels = torch.randint(100, (batch,), device=device)
     teacher = torch.randn(batch, columns).half().to(device)
 
     def without() -> None:
-        plain.zero_grad()
-        task(model(images), labels).backward()
-        plain.step()
-        tap.take()
+        for _ in range(block):
+            plain.zero_grad()
+            with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
+                loss = task(model(images), labels)
+            loss.backward()
+            plain.step()
+            tap.take()
 
     def with_term() -> None:
-        transfer.zero_grad()
-        objective(model(images), labels, tap.take(), teacher).total.backward()
-        transfer.step()
+        for _ in range(block):
+            transfer.zero_grad()
+            with torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
+                loss = objective(model(images), labels, tap.take(), teacher).total
+            loss.backward()
+            transfer.step()
 
-    turns = take_turns([without, with_term], repeats, warmup=1)
+    turns = [(a / block, b / block) for a, b in take_turns([without, with_term], repeats, warmup=1)]
     ratios = [b / a for a, b in turns]
+    peaks = [peak_memory(side) for side in (without, with_term)] if on_gpu else []
     return {
+        **{f"{side}_peak_mb": peak for side, peak in zip(("plain", "aft"), peaks, strict=False)},
         "step_seconds": round(statistics.median(a for a, _ in turns), 4),
         "fastest_step_seconds": round(min(a for a, _ in turns), 4),
         "step_ratio": round(statistics.median(ratios), 4),
@@ -128,6 +145,13 @@ def take_turns(
         if turn >= warmup:
             turns.append(tuple(seconds))
     return turns
+
+
+def peak_memory(side: Callable[[], None]) -> float:
+    """Return the most memory that CUDA's allocator held during a turn, in MB."""
+    torch.cuda.reset_peak_memory_stats()
+    side()
+    return round(torch.cuda.max_memory_allocated() / 1e6, 1)
 
 
 def synchronize() -> None:
