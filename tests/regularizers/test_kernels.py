@@ -5,7 +5,13 @@ import math
 import pytest
 import torch
 
-from tutelage.regularizers.kernels import centered, check_kernel, kernel_of, root_mean_square
+from tutelage.regularizers.kernels import (
+    centered,
+    check_kernel,
+    gram_matrix,
+    kernel_of,
+    root_mean_square,
+)
 
 
 def test_centering_is_exact_in_the_wider_dtype():
@@ -14,6 +20,19 @@ def test_centering_is_exact_in_the_wider_dtype():
     assert result.dtype == torch.float32
     assert result.tolist() == [[-0.5, -1.0], [0.5, 1.0]]
     assert centered(features.double()).dtype == torch.float64
+
+
+def test_a_gram_matrix_has_the_gradients_of_the_product_by_one_product(draw):
+    rows = draw(5, 3).requires_grad_()
+    assert torch.equal(gram_matrix(rows), rows @ rows.T)
+    assert torch.autograd.gradcheck(gram_matrix, rows)
+    assert torch.autograd.gradgradcheck(gram_matrix, rows)
+    weights = draw(5, 5)  # not symmetric, as a loss of some of the pairs
+    (by_one,) = torch.autograd.grad((gram_matrix(rows) * weights).sum(), rows)
+    (by_two,) = torch.autograd.grad(((rows @ rows.T) * weights).sum(), rows)
+    torch.testing.assert_close(by_one, by_two)
+    per_set = torch.func.vmap(gram_matrix)(rows.detach().expand(2, 5, 3))
+    assert torch.equal(per_set[1], gram_matrix(rows.detach()))
 
 
 @pytest.mark.parametrize("kernel", ["linear", "rbf"])

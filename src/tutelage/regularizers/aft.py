@@ -19,6 +19,7 @@ from tutelage.regularizers.kernels import (
     Kernel,
     centered,
     check_kernel,
+    gram_matrix,
     kernel_of,
     root_mean_square,
 )
@@ -237,6 +238,6 @@ def _distance(
 
 def _kernel(features: Tensor, kernel: Kernel, batch: int | None) -> Float[Tensor, "batch rows"]:
     if batch in (None, len(features)):
-        return kernel_of(features @ features.T, kernel)
+        return kernel_of(gram_matrix(features), kernel)
     squares = features.square().sum(dim=1)
     return kernel_of(features[:batch] @ features.T, kernel, squares=squares)

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tutelage.regularizers.kernels import gram_matrix
 from tutelage.regularizers.memory import RelationalRegularizer
 
 __all__ = ["CKA", "alignment"]
@@ -77,7 +78,7 @@ def _unit_kernel(features: Tensor, batch: int | None = None) -> Float[Tensor, "b
     centered = features - features.mean(dim=0)
     # To norm 1 here as well, so that no square of the kernel under- or overflows.
     centered = centered / torch.linalg.norm(centered).clamp_min(floor)
-    rows = centered if batch in (None, len(centered)) else centered[:batch]
-    kernel = rows @ centered.T
+    whole = batch in (None, len(centered))
+    kernel = gram_matrix(centered) if whole else centered[:batch] @ centered.T
     unit: Tensor = kernel / torch.linalg.norm(kernel).clamp_min(floor)
     return unit

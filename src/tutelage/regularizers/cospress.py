@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from tutelage.regularizers.base import Regularizer
 from tutelage.regularizers.columns import TeacherWidths
+from tutelage.regularizers.kernels import gram_matrix
 
 __all__ = ["CosPress"]
 
@@ -64,7 +65,7 @@ class CosPress(Regularizer):
 def _log_pairs(features: Tensor) -> Float[Tensor, "temperatures batch batch"]:
     """The logarithm of P at every temperature."""
     unit = F.normalize(features, dim=1)
-    cosines = (unit @ unit.T).fill_diagonal_(EXCLUDED)
+    cosines = gram_matrix(unit).fill_diagonal_(EXCLUDED)
     temperatures = torch.tensor(TEMPERATURES, dtype=unit.dtype, device=unit.device)
     conditional = (cosines / temperatures[:, None, None]).log_softmax(dim=2)
     return torch.logaddexp(conditional, conditional.mT) - math.log(2 * len(features))

@@ -1,6 +1,6 @@
-"""Kernels of Gram matrices, and the distance of two kernels."""
+"""Gram matrices, their kernels, and the distance of two kernels."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tutelage.widened import widened
 
-__all__ = ["Kernel", "centered", "check_kernel", "kernel_of", "root_mean_square"]
+__all__ = ["Kernel", "centered", "check_kernel", "gram_matrix", "kernel_of", "root_mean_square"]
 
 Kernel = Literal["linear", "rbf"]
 
@@ -20,6 +20,38 @@ def centered(features: Float[Tensor, "batch width"]) -> Float[Tensor, "batch wid
     """Return features minus their mean over the batch, in float32 or wider."""
     wide = widened(features)
     return wide - wide.mean(dim=0)
+
+
+def gram_matrix(features: Float[Tensor, "batch width"]) -> Float[Tensor, "batch batch"]:
+    """Return ``X Xᵀ``; its gradient ``(G + Gᵀ) X`` is one product, where autograd's is two.
+
+    Example:
+        >>> gram_matrix(torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
+        tensor([[5., 2.],
+                [2., 1.]])
+    """
+    product: Tensor = _Gram.apply(features)
+    return product
+
+
+class _Gram(torch.autograd.Function):
+    """The product of features with themselves."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(features: Tensor) -> Tensor:
+        return features @ features.T
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (features,), (gradient,) = ctx.saved_tensors, gradients
+        result: Tensor = (gradient + gradient.T) @ features
+        return result
 
 
 def check_kernel(kernel: str) -> None:

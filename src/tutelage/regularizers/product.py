@@ -18,6 +18,7 @@ from tutelage.regularizers.kernels import (
     Kernel,
     centered,
     check_kernel,
+    gram_matrix,
     kernel_of,
     root_mean_square,
 )
@@ -231,4 +232,4 @@ def _around_mean(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The Gram matrix of centered features, their products with the mean, and its squared length."""
     around = centered(features)
     mean = features.to(around.dtype).mean(dim=0)
-    return around @ around.T, around @ mean, mean @ mean
+    return gram_matrix(around), around @ mean, mean @ mean

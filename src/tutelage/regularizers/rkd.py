@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from tutelage.regularizers.kernels import gram_matrix
 from tutelage.regularizers.memory import RelationalRegularizer
 
 __all__ = ["RKD", "angle_loss", "distance_loss"]
@@ -205,7 +206,7 @@ def _gram(features: Tensor) -> Float[Tensor, "batch batch"]:
     wide = torch.float32 if features.device.type == "mps" else torch.float64
     centered = features.to(wide) - features.to(wide).mean(dim=0)
     with torch.autocast(device_type=features.device.type, enabled=False):
-        return centered @ centered.T
+        return gram_matrix(centered)
 
 
 def _squared_distances(gram: Tensor) -> tuple[Tensor, Tensor]:
