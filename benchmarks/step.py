@@ -5,8 +5,9 @@
 Both sides run in one process, taking turns; ratios are medians over turns. A turn is a block of
 steps, after which the device is waited for; a step is forward, backward and the update of a timm
 student on random images of its own size. On CUDA the student computes under bf16 autocast, in
-channels_last where it has convolutions, as ``tutelage train`` does by default, and the peak of memory
-is given. The term alone, forward and backward, is set against its bare matrix products: the two Gram
+channels_last where it has convolutions, as ``tutelage train`` does by default; the ratio of the times
+that kernels take, which excludes waiting for the processor, and the peak of memory are given, too. The
+term alone, forward and backward, is set against its bare matrix products: the two Gram
 matrices and their gradients. Where two equal steps differ by more than the term costs, the ratio by
 the clock says little; so the term's share of a step, both measured alone, is given too.
 Expected: a step's ratio at most 1.02 (a share of at most 0.02), the term's at most 2.
@@ -95,9 +96,17 @@ def step_ratio(
 
     turns = [(a / block, b / block) for a, b in take_turns([without, with_term], repeats, warmup=1)]
     ratios = [b / a for a, b in turns]
-    peaks = [peak_memory(side) for side in (without, with_term)] if on_gpu else []
+    of_device = {}
+    if on_gpu:
+        kernels = [kernel_seconds(side) for side in (without, with_term)]
+        of_device = {
+            "kernels_ratio": round(kernels[1] / kernels[0], 4),
+            "kernels_seconds": round(kernels[0] / block, 4),
+            "plain_peak_mb": peak_memory(without),
+            "aft_peak_mb": peak_memory(with_term),
+        }
     return {
-        **{f"{side}_peak_mb": peak for side, peak in zip(("plain", "aft"), peaks, strict=False)},
+        **of_device,
         "step_seconds": round(statistics.median(a for a, _ in turns), 4),
         "fastest_step_seconds": round(min(a for a, _ in turns), 4),
         "step_ratio": round(statistics.median(ratios), 4),
@@ -145,6 +154,14 @@ def take_turns(
         if turn >= warmup:
             turns.append(tuple(seconds))
     return turns
+
+
+def kernel_seconds(side: Callable[[], None]) -> float:
+    """Return the time that CUDA's kernels take in a turn, together."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
+        side()
+        synchronize()
+    return sum(one.self_device_time_total for one in profiler.key_averages()) / 1e6
 
 
 def peak_memory(side: Callable[[], None]) -> float:
