@@ -30,6 +30,16 @@ def test_two_and_four_processes_train_every_method_as_one_process_does():
     ]
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_rows_on_a_gpu_are_gathered_as_those_in_memory():
+    script = Path(__file__).with_name("on_one_gpu.py")
+    ended = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count(": equal") == 2
+
+
 def test_one_process_keeps_its_rows():
     rows = torch.ones(3, 2, requires_grad=True)
     assert process_count() == 1

@@ -1,7 +1,11 @@
 """On a GPU: repeatable, as on the CPU, resumed exactly, in every precision, never waiting in a step."""
 
+import os
+import subprocess
+import sys
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import torch
@@ -42,23 +46,33 @@ def test_a_run_repeats_and_agrees_with_the_cpu(on_gpu, tmp_path):
         torch.testing.assert_close(weights(on_gpu)[name], value, rtol=1e-3, atol=1e-4)
 
 
-def test_the_precision_is_bf16_by_default_and_compilation_changes_little(on_gpu, tmp_path):
+def test_the_precision_is_bf16_by_default(on_gpu, tmp_path):
     weights_of = {}
-    for name, settings in {
-        "auto": {"train.mixed_precision": "auto"},
-        "bf16": {"train.mixed_precision": "bf16"},
-        "compiled": {"train.compile": "inductor"},
-    }.items():
-        one = on_gpu.replace(settings | {"output.dir": tmp_path / name})
-        run(one)
-        weights_of[name] = weights(one)
+    for choice in ("auto", "bf16"):
+        settings = {"train.mixed_precision": choice, "output.dir": tmp_path / choice}
+        run(on_gpu.replace(settings))
+        weights_of[choice] = weights(on_gpu.replace(settings))
     if torch.cuda.is_bf16_supported(including_emulation=False):
         assert 'mixed_precision = "bf16"' in (tmp_path / "auto" / "config.toml").read_text()
         for name, value in weights_of["auto"].items():
             assert torch.equal(weights_of["bf16"][name], value), name
+
+
+def test_compilation_changes_little(on_gpu, tmp_path):
+    """By the command, since checks of annotations cannot be traced."""
     run(on_gpu)
+    compiled = on_gpu.replace({"output.dir": tmp_path / "compiled"})
+    words = ["train", str(on_gpu.output.dir / "config.toml"), "--set", "train.compile=inductor"]
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    ended = subprocess.run(
+        [sys.executable, "-m", "tutelage", *words, "--out", str(compiled.output.dir)],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
     for name, value in weights(on_gpu).items():
-        torch.testing.assert_close(weights_of["compiled"][name], value, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(weights(compiled)[name], value, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

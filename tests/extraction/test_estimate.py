@@ -116,5 +116,15 @@ def test_weights_are_those_of_the_precision_that_computes(tmp_path):
     teacher = ImageTeacher()
     assert estimate(teacher, images(40), store=FeatureStore(tmp_path)).weights is None
     teacher.parameters = 1000
-    found = estimate(teacher, images(40), store=FeatureStore(tmp_path))
+    on_cpu = ExtractionSettings(device="cpu")
+    found = estimate(teacher, images(40), store=FeatureStore(tmp_path), settings=on_cpu)
     assert (found.weights, found.peak) == (4000, None), "a CPU computes in float32"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_gpu_weights_take_half_and_the_peak_is_measured(tmp_path):
+    teacher = ImageTeacher()
+    teacher.parameters = 1000
+    found = estimate(teacher, images(40), store=FeatureStore(tmp_path))
+    assert found.weights == 2000
+    assert found.peak > 40 * 3 * 8 * 8

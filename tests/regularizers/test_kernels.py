@@ -8,6 +8,7 @@ import torch
 from tutelage.regularizers.kernels import (
     centered,
     check_kernel,
+    cosine_distance,
     gram_matrix,
     kernel_of,
     root_mean_square,
@@ -75,3 +76,51 @@ def test_an_unknown_kernel_is_refused():
     check_kernel("rbf")
     with pytest.raises(ValueError, match="one of linear, rbf, not 'cosine'"):
         check_kernel("cosine")
+
+
+def by_parts(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """The distance as its formula, with the gradient that autograd gives it."""
+    kernels = [kernel_of(rows @ rows.T, "linear") for rows in (student, teacher)]
+    return root_mean_square(kernels[0] - kernels[1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_the_gradient_that_is_written_out_is_that_of_the_formula(draw, dtype, scale):
+    student, teacher = (scale * draw(7, width, dtype=dtype) for width in (4, 9))
+    student[2] = 0
+    found = []
+    for distance in (by_parts, cosine_distance):
+        given = [features.clone().requires_grad_() for features in (student, teacher)]
+        value = distance(*given)
+        found.append([value.detach(), *torch.autograd.grad(3 * value, given)])
+    tolerance = {torch.float32: 1e-5, torch.float64: 1e-12}[dtype]
+    for ours, formula in zip(*found, strict=True):
+        largest = formula.abs().max().item()
+        torch.testing.assert_close(ours, formula, rtol=0, atol=tolerance * largest)
+
+
+def test_the_written_gradient_has_gradients_of_its_own(draw):
+    given = (draw(5, 3).requires_grad_(), draw(5, 4).requires_grad_())
+    assert torch.autograd.gradcheck(cosine_distance, given)
+    assert torch.autograd.gradgradcheck(cosine_distance, given)
+    teacher = draw(5, 4)  # that needs none
+    assert torch.autograd.gradgradcheck(
+        lambda features: cosine_distance(features, teacher), given[:1]
+    )
+    jacobian = torch.func.grad(cosine_distance)(given[0].detach(), teacher)
+    (expected,) = torch.autograd.grad(cosine_distance(given[0], teacher), given[0])
+    torch.testing.assert_close(jacobian, expected)
+
+
+def test_equal_kernels_are_at_the_floor_with_next_to_no_gradient(draw):
+    rows = draw(5, 3).requires_grad_()
+    distance = cosine_distance(rows, 2 * rows.detach())
+    assert distance.item() == pytest.approx(1e-4, rel=1e-6)
+    distance.backward()
+    assert rows.grad.abs().max() < 1e-5  # lengths have a floor of 1e-8, which is no scale
+
+
+def test_one_example_has_no_pairs():
+    with pytest.raises(ValueError, match="at least two examples"):
+        cosine_distance(torch.ones(1, 3), torch.ones(1, 2))

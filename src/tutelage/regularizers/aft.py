@@ -19,6 +19,7 @@ from tutelage.regularizers.kernels import (
     Kernel,
     centered,
     check_kernel,
+    cosine_distance,
     gram_matrix,
     kernel_of,
     root_mean_square,
@@ -233,6 +234,8 @@ def _distance(
     batch: int | None = None,
 ) -> Float[Tensor, ""]:
     """The kernel distance of two sets of centered features, between the batch and all rows."""
+    if kernel == "linear" and batch in (None, len(student)):
+        return cosine_distance(student, teacher)
     return root_mean_square(_kernel(student, kernel, batch) - _kernel(teacher, kernel, batch))
 
 

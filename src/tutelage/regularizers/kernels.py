@@ -8,7 +8,16 @@ from torch import Tensor
 
 from tutelage.widened import widened
 
-__all__ = ["Kernel", "centered", "check_kernel", "gram_matrix", "kernel_of", "root_mean_square"]
+__all__ = [
+    "Kernel",
+    "centered",
+    "check_kernel",
+    "check_rows",
+    "cosine_distance",
+    "gram_matrix",
+    "kernel_of",
+    "root_mean_square",
+]
 
 Kernel = Literal["linear", "rbf"]
 
@@ -60,6 +69,12 @@ def check_kernel(kernel: str) -> None:
         raise ValueError(f"kernel must be one of linear, rbf, not {kernel!r}")
 
 
+def check_rows(rows: int) -> None:
+    """Refuse a batch without pairs."""
+    if rows < 2:
+        raise ValueError("a kernel needs at least two examples in a batch, got one")
+
+
 def kernel_of(
     gram: Float[Tensor, "batch rows"],
     kernel: Kernel,
@@ -78,10 +93,8 @@ def kernel_of(
         ValueError: If there are fewer than two examples.
     """
     batch, rows = gram.shape
-    if rows < 2:
-        raise ValueError("a kernel needs at least two examples in a batch, got one")
-    diagonal = gram.diagonal() if squares is None else squares
-    lengths = diagonal.clamp_min(torch.finfo(gram.dtype).tiny).sqrt() + NORM_FLOOR
+    check_rows(rows)
+    lengths = _roots(gram.diagonal() if squares is None else squares) + NORM_FLOOR
     cosines = gram / (lengths[:batch, None] * lengths)
     if kernel == "linear":
         return cosines
@@ -92,3 +105,87 @@ def kernel_of(
 def root_mean_square(difference: Float[Tensor, "batch rows"]) -> Float[Tensor, ""]:
     """Return ``sqrt(mean_ij d_ij² + 1e-8)``, which is differentiable at zero."""
     return (difference.square().mean() + ROOT_FLOOR).sqrt()
+
+
+def cosine_distance(
+    student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch teacher"]
+) -> Float[Tensor, ""]:
+    """Return ``root_mean_square`` of the difference of two linear kernels of centered features.
+
+    The same as by ``kernel_of``, but with the gradient written out, in half as many operations: a small
+    batch, and each batch on a GPU, waits for their number rather than for their work.
+
+    Raises:
+        ValueError: If there are fewer than two examples.
+    """
+    check_rows(len(student))
+    distance: Tensor = _CosineDistance.apply(student, teacher)[0]
+    return distance
+
+
+class _CosineDistance(torch.autograd.Function):
+    """Both kernels as one tensor ``[2, batch, batch]``.
+
+    With ``K = G / l lᵀ``, ``l = sqrt(diag G) + 1e-8`` and ``S = dR/dK = (K - K') / (B² R)``,
+
+        dR/dG = S / l lᵀ - diag( (S ∘ K) 1 / (l ∘ sqrt(diag G)) ),    dR/dX = 2 dR/dG X,
+
+    since ``S`` is symmetric; for the teacher with the other sign.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        grams = torch.stack([student @ student.T, teacher @ teacher.T])
+        roots = _roots(grams.diagonal(dim1=1, dim2=2))
+        cosines = grams / _outer(roots + NORM_FLOOR)
+        return root_mean_square(cosines[0] - cosines[1]), cosines, roots
+
+    @staticmethod
+    def setup_context(
+        ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor, Tensor]
+    ) -> None:
+        ctx.mark_non_differentiable(*output[1:])
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*inputs, *output)
+
+    @staticmethod
+    def backward(
+        ctx: Any, gradient: Tensor | None, *unused: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        if gradient is None:
+            return None, None
+        student, teacher, distance, cosines, roots = ctx.saved_tensors
+        needed = ctx.needs_input_grad
+        if torch.is_grad_enabled():  # a gradient of this gradient is going to be asked for
+            return _differentiable_gradients(student, teacher, gradient, needed)
+        scale = 2 / cosines[0].numel() * gradient / distance
+        slope = scale * (cosines[0] - cosines[1])
+        along = slope / _outer(roots + NORM_FLOOR)
+        across = (slope * cosines).sum(dim=2) / (roots * (roots + NORM_FLOOR))
+        along.diagonal(dim1=1, dim2=2).sub_(across)
+        return (
+            along[0] @ student if needed[0] else None,
+            -along[1] @ teacher if needed[1] else None,
+        )
+
+
+def _differentiable_gradients(
+    student: Tensor, teacher: Tensor, gradient: Tensor, needed: tuple[bool, bool]
+) -> tuple[Tensor | None, ...]:
+    """The gradients of the distance as a graph of plain operations."""
+    kernels = [kernel_of(gram_matrix(features), "linear") for features in (student, teacher)]
+    wanted = [each for each, is_needed in zip((student, teacher), needed, strict=True) if is_needed]
+    distance = root_mean_square(kernels[0] - kernels[1])
+    found = iter(torch.autograd.grad(distance, wanted, gradient, create_graph=True))
+    return tuple(next(found) if is_needed else None for is_needed in needed)
+
+
+def _roots(squares: Tensor) -> Tensor:
+    return squares.clamp_min(torch.finfo(squares.dtype).tiny).sqrt()
+
+
+def _outer(lengths: Tensor) -> Tensor:
+    """The products of all pairs of lengths; the last dimension becomes two."""
+    return lengths[..., None] * lengths[..., None, :]
