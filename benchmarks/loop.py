@@ -190,7 +190,7 @@ class Interleaved(BatchSource):
         self.loop: list[tuple[float, float]] = []
         self.alone: list[tuple[float, float]] = []
         self.left: tuple[float, float] | None = None
-        self.waiting: list[Tensor] = []
+        self.waiting: list[Sequence[RowView]] = []
 
     def __getitems__(self, views: Sequence[RowView]) -> Batch | Failure:
         if len(self.waiting) == self.turn:
@@ -198,11 +198,11 @@ class Interleaved(BatchSource):
             if self.left is not None:
                 self.loop.append(since(self.left, entered))
             for rows in self.waiting:
-                self.bare(rows)
+                self.bare(torch.tensor([view.row for view in rows]))
             self.waiting.clear()
             self.left = clocks()
             self.alone.append(since(entered, self.left))
-        self.waiting.append(torch.tensor([view.row for view in views]))
+        self.waiting.append(views)
         return super().__getitems__(views)
 
 
