@@ -130,3 +130,11 @@ def test_a_row_is_shown_in_turn_as_it_is_and_in_each_view(split: Split) -> None:
             shown[look % count].append(look // count)
     assert all(sorted(looks) == [0, 1, 2] for looks in shown.values())
     assert 3 in together, "one batch holds rows as they are beside views"
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_memory_is_pinned_for_cuda_alone(split, inputs, device, monkeypatch):
+    """A run on the CPU beside a GPU that is full must not ask for a place on it."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    loader = BatchSource(split, inputs).in_order(2, device=torch.device(device))
+    assert loader.pin_memory == (device == "cuda")

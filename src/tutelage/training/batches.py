@@ -19,6 +19,8 @@ from tutelage.training.samplers import RowView, rows_in_order
 
 __all__ = ["Batch", "BatchSource"]
 
+CPU = torch.device("cpu")
+
 
 class Batch(NamedTuple):
     """Some rows as one forward pass takes them.
@@ -111,12 +113,14 @@ class BatchSource(Dataset[Batch]):
         self,
         sampler: Sampler[list[RowView]] | Sequence[list[RowView]],
         *,
+        device: torch.device = CPU,
         workers: int | None = None,
     ) -> DataLoader[Batch]:
         """Return a loader of the sampler's batches; it leaves the global random state alone.
 
         Args:
             sampler: The rows of each batch.
+            device: Where the batches are taken: those for CUDA come in pinned memory.
             workers: Processes that decode; by default those of the inputs.
         """
         return DataLoader(
@@ -124,13 +128,16 @@ class BatchSource(Dataset[Batch]):
             batch_sampler=sampler,
             num_workers=self.inputs.workers if workers is None else workers,
             collate_fn=_unchanged,  # type: ignore[arg-type]  # __getitems__ made the batch
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=device.type == "cuda",
             generator=torch.Generator().manual_seed(0),
         )
 
-    def in_order(self, batch_size: int, rows: Sequence[int] | None = None) -> DataLoader[Batch]:
+    def in_order(
+        self, batch_size: int, rows: Sequence[int] | None = None, *, device: torch.device = CPU
+    ) -> DataLoader[Batch]:
         """Return a loader of these rows, by default of all, each once, in order."""
-        return self.loader(rows_in_order(range(len(self)) if rows is None else rows, batch_size))
+        chosen = range(len(self)) if rows is None else rows
+        return self.loader(rows_in_order(chosen, batch_size), device=device)
 
 
 def _unchanged(batch: Batch) -> Batch:

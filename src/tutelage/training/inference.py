@@ -62,11 +62,11 @@ def forward_pass(
     """
     student.model.eval()
     done = 0
-    for batch in raising(batches.in_order(batch_size, rows)):
+    device = accelerator.device
+    for batch in raising(batches.in_order(batch_size, rows, device=device)):
         with torch.inference_mode():
             inputs = {
-                name: value.to(accelerator.device, non_blocking=True)
-                for name, value in batch.inputs.items()
+                name: value.to(device, non_blocking=True) for name, value in batch.inputs.items()
             }
             with accelerator.autocast():
                 outputs = student.outputs(inputs)

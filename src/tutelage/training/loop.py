@@ -108,7 +108,8 @@ def fit(
     loader = batches.loader(
         _order(
             batches, labelled, unlabelled, start=state.step, config=config, accelerator=accelerator
-        )
+        ),
+        device=accelerator.device,
     )
     twice = TwiceRun(learner) if config.recomputes else None
     module, wrapped, loader = accelerator.prepare(twice or learner, optimizers.main, loader)
