@@ -31,6 +31,12 @@ from tutelage.results.tuning import Trial, Tuning
 from tutelage.tasks import SingleLabel
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests that need a GPU where there is none."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+
+
 @pytest.fixture
 def unchecked() -> Iterator[None]:
     """Switch off the check of annotations, as it is for users: the library's own message is tested."""

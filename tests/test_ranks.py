@@ -30,7 +30,7 @@ def test_two_and_four_processes_train_every_method_as_one_process_does():
     ]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.gpu
 def test_rows_on_a_gpu_are_gathered_as_those_in_memory():
     script = Path(__file__).with_name("on_one_gpu.py")
     ended = subprocess.run(

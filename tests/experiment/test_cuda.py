@@ -19,7 +19,7 @@ from tutelage.experiment.teacher_features import extract_features
 from tutelage.progress import Silent
 from tutelage.teachers import open_teacher
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+pytestmark = pytest.mark.gpu
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_weights_are_those_of_the_precision_that_computes(tmp_path):
     assert (found.weights, found.peak) == (4000, None), "a CPU computes in float32"
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.gpu
 def test_on_a_gpu_weights_take_half_and_the_peak_is_measured(tmp_path):
     teacher = ImageTeacher()
     teacher.parameters = 1000

@@ -236,7 +236,7 @@ def test_dtype_is_checked(tmp_path):
         )
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.gpu
 def test_on_a_gpu(tmp_path):
     split = texts(2300)
     half = extract_split(
@@ -256,7 +256,7 @@ def test_on_a_gpu(tmp_path):
     torch.testing.assert_close(half.read(0, 2300).float(), expected, atol=0.3, rtol=0.1)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.gpu
 def test_batches_that_a_gpu_has_no_room_for_are_halved(tmp_path):
     class Hungry(TextTeacher):
         def encode(self, inputs):

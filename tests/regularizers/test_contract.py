@@ -207,7 +207,7 @@ def test_blocks_are_all_rows_in_order(evidence):
     assert torch.equal(torch.cat([block["a"] for block in seen]), features)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", TRANSFERRING)
 def test_values_and_gradients_on_a_gpu_are_those_of_the_cpu(build, features, name):
     term = build(name, THREE, began=False)
