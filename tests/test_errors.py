@@ -1,9 +1,17 @@
-"""Messages that errors share: suggestions, first lines, and what counts as out of memory."""
+"""Messages that errors share: suggestions, first lines, what counts as out of memory; and pickles."""
+
+import pickle
 
 import pytest
 import torch
 
-from tutelage.errors import did_you_mean, first_line, out_of_memory
+from tutelage.errors import (
+    MissingExtraError,
+    PrecisionError,
+    did_you_mean,
+    first_line,
+    out_of_memory,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,3 +45,16 @@ def test_what_counts_as_out_of_memory():
     assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
     assert out_of_memory(OSError(12, "Cannot allocate memory"))
     assert not out_of_memory(RuntimeError("shapes do not match"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MissingExtraError("peft", extra="lora", purpose="student.lora"),
+        PrecisionError("a column exceeds 65504", advice="store float32"),
+    ],
+)
+def test_an_error_passes_between_processes_whole(error):
+    """A pool takes a process whose error it cannot read for a dead one."""
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))

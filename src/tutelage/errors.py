@@ -18,7 +18,9 @@ with status 2. Messages say what came, what was expected and what to do.
 """
 
 from collections.abc import Iterable
+from copyreg import __newobj__  # type: ignore[attr-defined]  # as every object is made again
 from difflib import get_close_matches
+from typing import Any
 
 __all__ = [
     "BusyError",
@@ -42,6 +44,10 @@ __all__ = [
 
 class TutelageError(Exception):
     """Something that the user can mend; the message says how."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pass between processes whole: what ``__init__`` takes is not what ``args`` holds."""
+        return __newobj__, (type(self), *self.args), self.__dict__
 
 
 class ConfigError(TutelageError, ValueError):

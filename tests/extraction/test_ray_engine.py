@@ -48,6 +48,13 @@ class WrongTeacher(TextTeacher):
         return super().encode(batch)[:, 1:]
 
 
+class FailingTeacher(TextTeacher):
+    """Raises what no message of ours foresees; notes where it was."""
+
+    def encode(self, batch):
+        raise LookupError(os.getcwd())
+
+
 def extract(root: Path, teacher: TextTeacher, *, engine: str, progress: Watch | None = None):
     return extract_split(
         teacher,
@@ -88,6 +95,14 @@ def test_a_killed_actor_changes_no_byte(cluster, tmp_path):
 def test_an_error_of_an_actor_is_the_users(cluster, tmp_path):
     with pytest.raises(SourceError, match="23"):
         extract(tmp_path, WrongTeacher(), engine="ray")
+
+
+@pytest.mark.filterwarnings("default")
+def test_what_a_teacher_raises_is_no_lost_actor(cluster, tmp_path, monkeypatch):
+    """Nor do actors work in another folder than the command, whose paths may be relative."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LookupError, match=str(tmp_path)):
+        extract(tmp_path, FailingTeacher(), engine="ray")
 
 
 @pytest.mark.filterwarnings("default")

@@ -46,6 +46,39 @@ def test_a_lost_task_is_started_again(cluster, tmp_path):
     assert process != os.getpid()
 
 
+def where(item: int) -> Path:
+    """The folder that relative paths are meant from."""
+    return Path.cwd()
+
+
+def refused(item: int) -> None:
+    raise MissingExtraError("peft", extra="lora", purpose="student.lora")
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_task_works_in_the_folder_of_the_command(cluster, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with process_pool(1, engine="ray") as pool:
+        assert list(pool.run(where, [0])) == [(0, tmp_path)]
+    (lost := tmp_path / "lost").mkdir()
+    monkeypatch.chdir(lost)
+    with process_pool(1, engine="ray") as pool:
+        lost.rmdir()
+        monkeypatch.setattr("os.getcwd", lambda: str(lost))
+        with pytest.raises(ConfigError, match=r"of the Ray cluster cannot enter .*lost, where this"):
+            list(pool.run(where, [0]))
+
+
+@pytest.mark.filterwarnings("default")
+def test_an_error_of_a_task_is_the_users_without_a_traceback(cluster):
+    with (
+        process_pool(1, engine="ray") as pool,
+        pytest.raises(MissingExtraError, match=r"^student\.lora needs peft, which") as caught,
+    ):
+        list(pool.run(refused, [0]))
+    assert type(caught.value) is MissingExtraError
+
+
 def pictures(folder: Path) -> Path:
     for label, color in (("dark", 40), ("light", 200)):
         (folder / label).mkdir(parents=True)

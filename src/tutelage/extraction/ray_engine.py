@@ -5,14 +5,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from socket import gethostname
 from typing import Any, TypeVar
 
-from tutelage.errors import ConfigError, MissingExtraError, SourceError, TutelageError
+from tutelage.errors import ConfigError, MissingExtraError, SourceError, first_line
 from tutelage.extraction.devices import Actors, actors_on
 from tutelage.extraction.parts import ComputedPart, PartComputer
-from tutelage.inputs.workers import Failure
 
-__all__ = ["call_on_actor", "check_ray", "computed_by_ray", "connect"]
+__all__ = ["call_on_actor", "check_ray", "computed_by_ray", "connect", "enter", "result_of"]
 
 Made = TypeVar("Made")
 
@@ -57,33 +57,64 @@ def connect() -> Any:
         except (ConnectionError, RuntimeError, ValueError) as error:
             address = os.environ.get("RAY_ADDRESS", "this machine")
             raise ConfigError(
-                f"no Ray cluster at {address}: {error}; start one with 'ray start --head', or unset "
-                "RAY_ADDRESS to use this machine alone"
+                f"no Ray cluster at {address}: {error}; start one with 'ray start --head', set "
+                "RAY_AUTH_MODE=token if it asks for a token, or unset RAY_ADDRESS to use this machine "
+                "alone"
             ) from error
     return ray
+
+
+def enter(folder: str) -> None:
+    """Enter the folder of the command, from which relative paths are meant, in a process of a cluster.
+
+    Machines of a cluster otherwise work where ``ray start`` was called.
+
+    Raises:
+        ConfigError: If the machine has no such folder.
+    """
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise ConfigError(
+            f"{gethostname()} of the Ray cluster cannot enter {folder}, where this command was started "
+            f"({error.strerror}); every machine needs this folder, and data, cache and runs at the same paths"
+        ) from error
+
+
+def result_of(task: Any) -> Any:
+    """Return what a task returned, or raise what it raised, without the traceback that Ray adds.
+
+    Raises:
+        RayError: If its process was lost.
+    """
+    import ray
+
+    try:
+        return ray.get(task)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
 
 
 class _Worker:
     """A process of the cluster that holds the teacher, which it fetches again if it is restarted."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
         self._computer: PartComputer | None = None
 
     def computed(self, teacher: list[Any]) -> str:
         """Return precision and kind of device."""
         return self._load(teacher).computed
 
-    def compute(self, teacher: list[Any], parts: Sequence[int]) -> list[ComputedPart] | Failure:
+    def compute(self, teacher: list[Any], parts: Sequence[int]) -> list[ComputedPart]:
         """Return the features of parts."""
-        try:
-            return list(self._load(teacher).compute(parts))
-        except TutelageError as error:
-            return Failure.of(error)
+        return list(self._load(teacher).compute(parts))
 
     def _load(self, teacher: list[Any]) -> PartComputer:
         if self._computer is None:
             import ray
 
+            enter(self._folder)
             sent = ray.get(teacher[0])
             self._computer = PartComputer(sent.source, sent.split, sent.layout, sent.settings)
         return self._computer
@@ -115,7 +146,8 @@ def computed_by_ray(
 
     Raises:
         SourceError: If all actors died.
-        TutelageError: What an actor could not do.
+        ConfigError: If a machine of the cluster lacks the folder of the command.
+        Exception: What the teacher raised.
     """
     ray = connect()
     room = actors_on(ray, computer.settings)
@@ -131,7 +163,7 @@ def computed_by_ray(
     ]  # in a list, so that an actor fetches it once and not for each task
     actors = []
     for _ in range(count):
-        handle = kind.remote()
+        handle = kind.remote(os.getcwd())
         actors.append(_Actor(handle, ready=handle.computed.remote(teacher)))
     waiting = deque(missing)
     try:
@@ -145,7 +177,7 @@ def computed_by_ray(
             (first,), _ = ray.wait(pending, num_returns=1)
             actor = next(one for one in actors if first in one.tasks or first is one.ready)
             try:
-                given = ray.get(first)
+                given = result_of(first)
             except ray.exceptions.RayError as error:
                 actors.remove(actor)
                 waiting.extendleft(part for parts in actor.tasks.values() for part in parts)
@@ -159,8 +191,6 @@ def computed_by_ray(
                 actor.ready, computer.computed = None, given
                 continue
             del actor.tasks[first]
-            if isinstance(given, Failure):
-                raise given.error()
             for part in given:
                 advance(len(part.features))
                 yield part
@@ -178,24 +208,21 @@ def call_on_actor(room: Actors, work: Callable[..., Made], *given: Any) -> Made:
         given: Its arguments.
 
     Raises:
-        TutelageError: What the function raised.
+        SourceError: If its process died.
+        Exception: What the function raised.
     """
     ray = connect()
-    task = ray.remote(_attempted).options(num_gpus=room.gpus, num_cpus=room.cores, max_retries=0)
+    task = ray.remote(_called).options(num_gpus=room.gpus, num_cpus=room.cores, max_retries=0)
     try:
-        made = ray.get(task.remote(work, given))
-    except ray.exceptions.WorkerCrashedError as error:
+        made: Made = result_of(task.remote(work, given, os.getcwd()))
+    except ray.exceptions.RayError as error:
         raise SourceError(
-            "the process of the Ray cluster that held the teacher died, most often for want of memory"
+            "the process of the Ray cluster that held the teacher died, most often for want of memory: "
+            f"{first_line(error)}"
         ) from error
-    if isinstance(made, Failure):
-        raise made.error()
-    result: Made = made
-    return result
+    return made
 
 
-def _attempted(work: Callable[..., Made], given: Sequence[Any]) -> Made | Failure:
-    try:
-        return work(*given)
-    except TutelageError as error:
-        return Failure.of(error)
+def _called(work: Callable[..., Made], given: Sequence[Any], folder: str) -> Made:
+    enter(folder)
+    return work(*given)

@@ -1,11 +1,12 @@
 """A pool of tasks on a Ray cluster for parallel runs; the task of a lost worker is started again."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from tutelage.errors import ConfigError, TrainingError
+from tutelage.errors import ConfigError, TrainingError, first_line
 from tutelage.extraction.devices import most_of_a_machine
-from tutelage.extraction.ray_engine import connect
+from tutelage.extraction.ray_engine import connect, enter, result_of
 from tutelage.sweeps.processes import Pool
 from tutelage.training.storage import share_memory
 
@@ -51,28 +52,31 @@ class RayPool(Pool):
 
         Raises:
             TrainingError: If a worker was lost again and again, for example for want of memory.
+            ConfigError: If a machine of the cluster lacks the folder of the command.
         """
         ray = self._ray
         task = ray.remote(_work).options(num_cpus=1, num_gpus=self._gpus, max_retries=_RETRIES)
         cores = max(1, int(most_of_a_machine(ray, "CPU")))
+        folder = os.getcwd()
         waiting: dict[Any, int] = {
-            task.remote(work, item, cores): number for number, item in enumerate(items)
+            task.remote(work, item, cores, folder): number for number, item in enumerate(items)
         }
         try:
             while waiting:
                 (done,), _ = ray.wait(list(waiting), num_returns=1)
-                result = ray.get(done)
+                result = result_of(done)
                 yield waiting.pop(done), result
-        except ray.exceptions.WorkerCrashedError as error:
+        except ray.exceptions.RayError as error:
             raise TrainingError(
-                f"a worker that trained was lost {_RETRIES + 1} times, most often for want of memory; what "
-                "is finished is kept: run the same command again"
+                f"a worker that trained was lost {_RETRIES + 1} times, most often for want of memory "
+                f"({first_line(error)}); what is finished is kept: run the same command again"
             ) from error
         finally:
             for one in waiting:
                 ray.cancel(one, force=True)
 
 
-def _work(work: Callable[[Item], Made], item: Item, cores: int) -> Made:
+def _work(work: Callable[[Item], Made], item: Item, cores: int, folder: str) -> Made:
+    enter(folder)
     share_memory(cores)  # as many may run on a machine
     return work(item)
