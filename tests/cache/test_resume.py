@@ -333,4 +333,4 @@ def test_a_writer_is_not_needed_twice(tmp_path):
     with store.writer(features.key, ids=split.ids, width=24) as writer:
         assert isinstance(writer, FeatureWriter)
         assert writer.complete
-        assert writer.missing == []
+        assert not writer.missing

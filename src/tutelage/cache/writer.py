@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -49,7 +50,7 @@ class FeatureWriter:
         complete: Whether another process finished the entry before this one had the lock.
 
     Attributes:
-        missing: Numbers of the parts to write.
+        missing: Numbers of the parts to write, in order.
         rounded: Faint columns that the precision rounds away, in parts that this wrote.
     """
 
@@ -61,7 +62,8 @@ class FeatureWriter:
         self.ids = ids
         self.layout = layout
         self.complete = complete
-        self.missing: list[int] = []
+        self.missing: dict[int, None] = {}
+        self._remaining: Counter[int] = Counter()
         self.rounded = torch.zeros(layout.width, dtype=torch.bool)
         self._open: tuple[int, int] | None = None
         self._digest = key.digest
@@ -73,7 +75,8 @@ class FeatureWriter:
             for name in (KEY, JOURNAL, IDS, STATISTICS, MANIFEST):
                 remove_leftovers(folder / name)
             write_atomically(folder / KEY, json.dumps(key.to_json(), indent=1).encode() + b"\n")
-            self.missing = self._resume()
+            self.missing = dict.fromkeys(self._resume())
+            self._remaining = Counter(map(layout.shard_of, self.missing))
             self._refuse_small_disk()
 
     def write(self, part: int, features: Float[Tensor, "rows width"]) -> None:
@@ -103,8 +106,9 @@ class FeatureWriter:
             _write_at(descriptor, content, offset)
             os.fsync(descriptor)
             self._journal.add(part, digest_of(content))
-            self.missing.remove(part)
-            if not any(p in self.missing for p in self.layout.parts_of(shard)):
+            del self.missing[part]
+            self._remaining[shard] -= 1
+            if not self._remaining[shard]:
                 self._complete_shard(shard)
 
     def finish(self, computed: str = "", *, source: str = "") -> Manifest:
@@ -222,9 +226,8 @@ class FeatureWriter:
         for path in self.folder.glob("features-*"):
             if path.name.removesuffix(PARTIAL) not in names:
                 path.unlink()
-        for shard in range(self.layout.shards):
-            done = not any(p in missing for p in self.layout.parts_of(shard))
-            if done and self._partial(shard).exists():
+        for shard in set(range(self.layout.shards)).difference(map(self.layout.shard_of, missing)):
+            if self._partial(shard).exists():
                 self._complete_shard(shard)
         return missing
 

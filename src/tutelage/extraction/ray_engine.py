@@ -5,6 +5,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from socket import gethostname
 from typing import Any, TypeVar
 
@@ -64,7 +65,7 @@ def connect() -> Any:
     return ray
 
 
-def enter(folder: str) -> None:
+def enter(folder: Path) -> None:
     """Enter the folder of the command, from which relative paths are meant, in a process of a cluster.
 
     Machines of a cluster otherwise work where ``ray start`` was called.
@@ -98,7 +99,7 @@ def result_of(task: Any) -> Any:
 class _Worker:
     """A process of the cluster that holds the teacher, which it fetches again if it is restarted."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._computer: PartComputer | None = None
 
@@ -163,7 +164,7 @@ def computed_by_ray(
     ]  # in a list, so that an actor fetches it once and not for each task
     actors = []
     for _ in range(count):
-        handle = kind.remote(os.getcwd())
+        handle = kind.remote(Path.cwd())
         actors.append(_Actor(handle, ready=handle.computed.remote(teacher)))
     waiting = deque(missing)
     try:
@@ -214,7 +215,7 @@ def call_on_actor(room: Actors, work: Callable[..., Made], *given: Any) -> Made:
     ray = connect()
     task = ray.remote(_called).options(num_gpus=room.gpus, num_cpus=room.cores, max_retries=0)
     try:
-        made: Made = result_of(task.remote(work, given, os.getcwd()))
+        made: Made = result_of(task.remote(work, given, Path.cwd()))
     except ray.exceptions.RayError as error:
         raise SourceError(
             "the process of the Ray cluster that held the teacher died, most often for want of memory: "
@@ -223,6 +224,6 @@ def call_on_actor(room: Actors, work: Callable[..., Made], *given: Any) -> Made:
     return made
 
 
-def _called(work: Callable[..., Made], given: Sequence[Any], folder: str) -> Made:
+def _called(work: Callable[..., Made], given: Sequence[Any], folder: Path) -> Made:
     enter(folder)
     return work(*given)

@@ -1,7 +1,7 @@
 """A pool of tasks on a Ray cluster for parallel runs; the task of a lost worker is started again."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tutelage.errors import ConfigError, TrainingError, first_line
@@ -57,7 +57,7 @@ class RayPool(Pool):
         ray = self._ray
         task = ray.remote(_work).options(num_cpus=1, num_gpus=self._gpus, max_retries=_RETRIES)
         cores = max(1, int(most_of_a_machine(ray, "CPU")))
-        folder = os.getcwd()
+        folder = Path.cwd()
         waiting: dict[Any, int] = {
             task.remote(work, item, cores, folder): number for number, item in enumerate(items)
         }
@@ -76,7 +76,7 @@ class RayPool(Pool):
                 ray.cancel(one, force=True)
 
 
-def _work(work: Callable[[Item], Made], item: Item, cores: int, folder: str) -> Made:
+def _work(work: Callable[[Item], Made], item: Item, cores: int, folder: Path) -> Made:
     enter(folder)
     share_memory(cores)  # as many may run on a machine
     return work(item)
