@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import warnings
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,14 @@ def test_modules_are_compiled_until_the_context_ends_also_by_an_error():
     assert model(torch.ones(1, 2)).shape == (1, 2)
     with compiled(model, backend="none"):
         assert model._compiled_call_impl is None
+
+
+def test_the_compiler_does_not_warn_of_its_own_code():
+    """Warnings are errors here."""
+    warn = partial(warnings.warn_explicit, "old", FutureWarning, "lowering.py", 1)
+    with compiled(nn.Linear(2, 2), backend="eager"):
+        warn(module="torch._inductor.lowering")
+        with pytest.raises(FutureWarning):
+            warn(module="somebody.student")
+    with pytest.raises(FutureWarning):
+        warn(module="torch._inductor.lowering")

@@ -1,5 +1,6 @@
 """Compilation of student and loss for the time of training."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,7 +32,10 @@ def compiled(*modules: nn.Module, backend: str) -> Iterator[None]:
     for module in modules:
         module.compile(backend=backend)
     try:
-        yield
+        with warnings.catch_warnings():
+            # What the compiler says of calls in its own code is nothing that a user can change.
+            warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\._inductor")
+            yield
     finally:
         for module in modules:
             module._compiled_call_impl = None  # there is no public way back
