@@ -77,6 +77,20 @@ def test_a_point_that_was_given_a_number_and_nothing_else_is_not_lost(
     assert ours.point(again) == SPACE.points[0]
 
 
+@pytest.mark.parametrize("method", ["aft", "kd"])
+def test_a_point_of_which_a_part_was_stored_keeps_it(storage, tmp_path, monkeypatch, method):
+    """What is drawn depends on the points that are finished, so that it may be another later."""
+    space = SearchSpace({name: (Dimension("beta", (1.0, 100.0)),) for name in ("aft", "kd")})
+    ours = search(tmp_path, space, samples=1, storage=storage)
+    left = ours._study().ask()
+    left.study.sampler = shared_points.GivenParameters({"method": method})
+    left.suggest_categorical("method", ["aft", "kd"])  # killed right after
+    left.set_user_attr(shared_points.SEEN, time.time() - shared_points.LOST - 1)
+    point = ours.point(ours.take()[0])
+    assert point.method == method
+    assert 1 <= point.settings["beta"] <= 100
+
+
 @both
 def test_a_machine_that_asks_too_late_adds_no_point(storage, tmp_path):
     ours = search(tmp_path, SearchSpace({"stl": ()}), storage=storage)

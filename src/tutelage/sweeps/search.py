@@ -1,6 +1,6 @@
 """A search that several processes share by its folder: optuna's study, and a lock for each point."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,7 +181,8 @@ class Search:
 
     def _hold(self, trial: optuna.Trial, known: Sequence[FrozenTrial]) -> None:
         """Note who works on a point of a shared storage, and give it the settings of its number."""
-        trial.study.sampler = GivenParameters(self._next(trial.number, known))
+        given = self._next(trial.number, known, stored=trial.params)
+        trial.study.sampler = GivenParameters(given)
         hold(trial, self.folder)
         self.point(trial)
 
@@ -204,17 +205,22 @@ class Search:
             raise
         return trial, lock
 
-    def _next(self, number: int, known: Sequence[FrozenTrial]) -> dict[str, Any]:
+    def _next(
+        self, number: int, known: Sequence[FrozenTrial], *, stored: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """The settings of the point with a number: the grid's, or drawn.
 
         They are drawn in memory, so that a process that is killed leaves all of them or none, by a
-        sampler of the point's own, so that a restart draws the same.
+        sampler of the point's own, so that a restart draws the same. In a shared storage it may leave
+        some: what is ``stored`` is not drawn again.
         """
         if self.config.tune.samples is None:
             return _parameters(self.space.points[number])
         sampler = optuna.samplers.TPESampler(seed=self.config.seed + number)
         draws = optuna.create_study(direction="maximize", sampler=sampler)
         draws.add_trials([trial for trial in known if trial.state.is_finished()])
+        if stored:
+            draws.enqueue_trial(dict(stored))
         trial = draws.ask()
         self.point(trial)
         return trial.params
