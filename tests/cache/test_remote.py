@@ -1,6 +1,7 @@
 """A remote copy of the cache: what one machine computed another fetches, byte for byte, or not at all."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec.core  # noqa: F401
@@ -8,10 +9,12 @@ import pytest
 from small_teachers import TextTeacher, texts
 
 from tutelage.cache import FeatureStore
+from tutelage.cache.manifest import FileRecord, Manifest
 from tutelage.cache.remote import RemoteCache
 from tutelage.config import load_config
 from tutelage.errors import CacheError, ConfigError, MissingExtraError
 from tutelage.extraction import ExtractionSettings, estimate, extract_split
+from tutelage.files import file_digest
 
 SPLIT, ON_CPU = texts(3000), ExtractionSettings(device="cpu")
 
@@ -96,6 +99,21 @@ def test_a_damaged_file_is_told_and_never_used(url, tmp_path):
     remote._files.rm(remote._at(features.folder.name), recursive=True)
     assert content(extract(there).folder) == content(features.folder)
     assert remote.size(features.folder.name), "and is put there anew"
+
+
+def test_an_entry_reaches_no_file_outside_of_its_folder(tmp_path):
+    """Whoever may write the place may not write the machines that fetch from it."""
+    url = f"file://{tmp_path}/remote"
+    features = extract(store(tmp_path / "here", url))
+    entry = tmp_path / "remote" / features.folder.name
+    (tmp_path / "remote" / "harm").write_text("harm")
+    manifest = Manifest.read(entry)
+    harm = FileRecord("../harm", 4, file_digest(tmp_path / "remote" / "harm"))
+    replace(manifest, files=(*manifest.files, harm)).write(entry)
+    there = store(tmp_path / "there", url)
+    with pytest.raises(CacheError, match=r"manifest.json names '../harm', which is no file of its"):
+        extract(there)
+    assert not list(there.root.rglob("harm"))
 
 
 def test_an_entry_without_a_manifest_is_not_there(url, tmp_path, monkeypatch):

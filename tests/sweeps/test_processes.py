@@ -9,7 +9,7 @@ import torch
 import tutelage
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.extraction.devices import cores
-from tutelage.sweeps.processes import process_pool
+from tutelage.sweeps.processes import process_pool, refuse_jobs
 
 
 def squared(number: int) -> tuple[int, int, int]:
@@ -49,6 +49,12 @@ def test_items_are_shared_out_and_cores_with_them():
 def test_a_killed_process_is_named():
     with process_pool(2) as processes, pytest.raises(TrainingError, match="fewer --jobs"):
         list(processes.run(killed, [1]))
+
+
+def test_no_job_is_refused_first():
+    for jobs in (0, -1):
+        with pytest.raises(ConfigError, match=f"jobs = {jobs} would run nothing; give 1 or more"):
+            refuse_jobs(jobs, "local")
 
 
 @pytest.mark.parametrize("search", ["auto", "compare", "tune"])

@@ -134,7 +134,7 @@ def test_gpus_of_a_run_are_a_share_or_whole_ones(monkeypatch):
     monkeypatch.setattr("tutelage.sweeps.processes.check_ray", lambda engine: None)
     for gpus in (None, 0.25, 1, 4):
         refuse_jobs(1, "ray", gpus)
-    for gpus in (0, -1, 1.5):
+    for gpus in (0, -1, 1.5, float("nan")):
         with pytest.raises(ConfigError, match=f"--gpus {gpus:g}: a run takes a share of one GPU"):
             refuse_jobs(1, "ray", gpus)
     with pytest.raises(

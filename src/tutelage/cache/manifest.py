@@ -100,10 +100,13 @@ class Manifest:
             digest = content.pop("digest")
             if digest != digest_of(canonical(content)):
                 raise CacheError(f"{path} was changed: its content does not match its digest")
+            files = tuple(FileRecord(**file) for file in content["files"])
+            if odd := [file.name for file in files if Path(file.name).name != file.name]:
+                raise CacheError(f"{path} names {odd[0]!r}, which is no file of its folder")
             return cls(
                 key=content["key"],
                 layout=Layout(**content["layout"]),
-                files=tuple(FileRecord(**file) for file in content["files"]),
+                files=files,
                 computed=content.get("computed", ""),
                 source=content.get("source", ""),
             )

@@ -44,16 +44,18 @@ def refuse_jobs(jobs: int, engine: Literal["local", "ray"], gpus: float | None =
         gpus: GPUs of a task.
 
     Raises:
-        ConfigError: If they do not go together, or a task cannot have so many GPUs.
+        ConfigError: If they do not go together, there is no process, or a task cannot have so many GPUs.
         MissingExtraError: If Ray is not installed.
     """
     check_ray(engine)
+    if jobs < 1:
+        raise ConfigError(f"jobs = {jobs} would run nothing; give 1 or more")
     if gpus is not None and engine != "ray":
         raise ConfigError(
             f"--gpus {gpus:g} is what a run takes of a cluster, with --engine ray; on one machine --jobs "
             "says how many runs share what is there: leave --gpus out"
         )
-    if gpus is not None and (gpus <= 0 or (gpus > 1 and gpus % 1)):
+    if gpus is not None and (not gpus > 0 or (gpus > 1 and gpus % 1)):
         raise ConfigError(
             f"--gpus {gpus:g}: a run takes a share of one GPU, such as 0.5, or a whole number of them"
         )
