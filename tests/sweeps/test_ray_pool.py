@@ -65,7 +65,9 @@ def test_a_task_works_in_the_folder_of_the_command(cluster, tmp_path, monkeypatc
     with process_pool(1, engine="ray") as pool:
         lost.rmdir()
         monkeypatch.setattr(Path, "cwd", lambda: lost)
-        with pytest.raises(ConfigError, match=r"of the Ray cluster cannot enter .*lost, where this"):
+        with pytest.raises(
+            ConfigError, match=r"of the Ray cluster cannot enter .*lost, where this"
+        ):
             list(pool.run(where, [0]))
 
 
