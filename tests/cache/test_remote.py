@@ -207,4 +207,28 @@ def test_the_local_folder_is_no_url_and_the_url_holds_no_password():
         load_config([table], assignments=["cache.dir=s3://b/x"])
     with pytest.raises(ConfigError, match=r"cache\.remote: the URL holds a password"):
         load_config([table], assignments=["cache.remote=sftp://me:secret@host/x"])
-    assert load_config([table], assignments=["cache.remote=s3://b/x"]).cache.remote == "s3://b/x"
+    for url in (
+        "s3://b/x",
+        "simplecache::s3://b/x",
+        "file:///x",
+        "file:x",
+        "memory://x",
+        "/mnt/x",
+        "x",
+    ):
+        assert load_config([table], assignments=[f"cache.remote={url}"]).cache.remote == url
+
+
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("s3:/b/x", "write s3://b/x"),
+        ("gs:b/x", "write gs://b/x"),
+        ("s3://", "write s3://folder"),
+        ("file://", "write file://folder"),
+        ("", "at least 1 character"),
+    ],
+)
+def test_a_url_that_fsspec_would_take_for_the_current_folder_is_refused(url, advice):
+    with pytest.raises(ConfigError, match=rf"cache\.remote.*{url!r}.*{advice}"):
+        load_config([{"data": {"source": "folder:x"}}], assignments=[f"cache.remote={url}"])

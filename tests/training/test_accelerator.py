@@ -1,6 +1,7 @@
 """Devices, precision and versions of a run."""
 
 import platform
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -31,6 +32,15 @@ def test_the_cpu_where_the_config_says_so():
 @pytest.mark.skipif(torch.accelerator.is_available(), reason="this machine has an accelerator")
 def test_the_cpu_where_there_is_nothing_else():
     assert computing_device("auto") == torch.device("cpu")
+
+
+def test_processes_that_are_not_joined_are_refused(monkeypatch):
+    """Each would train by itself, in one folder; accelerate joins none on the GPU of a Mac."""
+    alone = SimpleNamespace(num_processes=1, device=torch.device("mps"))
+    monkeypatch.setattr("tutelage.training.accelerator.Accelerator", lambda **options: alone)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match=r"2 processes .*joins none on mps.*without torchrun"):
+        accelerator_for(config(device="cpu"))
 
 
 def test_half_precision_needs_a_gpu():

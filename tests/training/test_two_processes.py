@@ -116,7 +116,7 @@ def words(digits) -> list[object]:
         "--teacher", "timm:test_vit", "--set", "teachers.0.params.weights=random",
         "--set", "train.steps=8", "--set", "train.batch_size=8", "--set", "train.log_every=2",
         "--set", "train.checkpoint_every=3", "--set", "train.workers=0", "--set", "train.lr=1e-2",
-        "--set", "train.device=cpu", "--set", "cache.workers=0", "--set", "data.views=2",
+        "--set", "cache.workers=0", "--set", "data.views=2",
         "--method", "aft-turned", "--out",
     ]  # fmt: skip
 

@@ -14,6 +14,7 @@ from tutelage.cli.choose import add_choose_verbs
 from tutelage.cli.console import err, out
 from tutelage.cli.encoding import print_to_any_terminal, refuse_paths_that_are_no_text
 from tutelage.cli.interrupt import interruptible
+from tutelage.cli.launched import Launched
 from tutelage.cli.options import (
     ConfigFile,
     DataArgument,
@@ -26,7 +27,7 @@ from tutelage.cli.options import (
     config_of_data,
     resolved_config,
 )
-from tutelage.cli.plain_help import Command, Group
+from tutelage.cli.plain_help import Command
 from tutelage.cli.progress import for_console
 from tutelage.cli.ship import add_ship_verbs
 from tutelage.errors import ConfigError, TutelageError
@@ -37,7 +38,7 @@ __all__ = ["app", "main"]
 DO, LOOK, KEEP = "Do the job", "Look", "Keep house"
 
 app = typer.Typer(
-    cls=Group,
+    cls=Launched,
     help="Train a small model with help from large, frozen foundation models.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

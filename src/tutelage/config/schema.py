@@ -45,7 +45,7 @@ class CacheConfig(Section):
 
     dir: Annotated[FolderPath | None, NoEffect] = None
     dtype: Literal["float16", "float32"] = "float16"
-    remote: Annotated[str | None, NoEffect] = None
+    remote: Annotated[Annotated[str, Field(min_length=1)] | None, NoEffect] = None
     workers: Annotated[int, Field(ge=0), NoEffect] = 2
     engine: Annotated[Literal["local", "ray"], NoEffect] = "local"
     on_device: Annotated[bool | Literal["auto"], NoEffect] = "auto"
@@ -62,8 +62,16 @@ class CacheConfig(Section):
 
     @field_validator("remote")
     @classmethod
-    def _without_password(cls, value: str | None) -> str | None:
-        return value if value is None else without_password(value, advice=KEYS)
+    def _a_place(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        scheme, colon, rest = value.partition(":")
+        if colon and scheme.isalnum() and len(scheme) > 1:
+            place = rest.removeprefix("//").strip("/")
+            slashes = rest.startswith(("//", ":")) or scheme in ("file", "local", "memory")
+            if not (place and slashes):  # fsspec would take it for a path in the current folder
+                raise ValueError(f"{value!r} names no folder; write {scheme}://{place or 'folder'}")
+        return without_password(value, advice=KEYS)
 
 
 class OutputConfig(Section):

@@ -98,6 +98,11 @@ def _database(url: str) -> RDBStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     waits = {"timeout": 60} if url.startswith("sqlite") else {}
     given = f"tune.storage = {url!r}"
+    if _of_this_process(url):
+        raise ConfigError(
+            f"{given} names no file: the search would be in the memory of this process, which shares it "
+            "with none and loses it at its end; write sqlite:///FILE, or leave tune.storage out"
+        )
     for start in range(STARTS):
         try:
             return RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": waits})
@@ -122,6 +127,23 @@ def _database(url: str) -> RDBStorage:
                 ) from error
             time.sleep(0.2)
     raise AssertionError
+
+
+def _of_this_process(url: str) -> bool:
+    """Whether a URL of SQLite names a database in memory."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError:  # is told when it is opened
+        return False
+    named = parsed.database or ""
+    return parsed.get_backend_name() == "sqlite" and (
+        named in ("", ":memory:", "file:")
+        or ":memory:" in named
+        or parsed.query.get("mode") == "memory"
+    )
 
 
 class _Lock:

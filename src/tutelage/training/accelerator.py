@@ -56,8 +56,8 @@ def accelerator_for(config: ExperimentConfig) -> Accelerator:
     """Return devices, processes, precision and trackers as a config asks for them.
 
     Raises:
-        ConfigError: If the device does not know the precision, or there is no compiler for
-            ``train.compile``.
+        ConfigError: If the device does not know the precision, several processes cannot be joined on
+            it, or there is no compiler for ``train.compile``.
         MissingExtraError: If the tracker is not installed.
     """
     settings = config.train
@@ -76,14 +76,22 @@ def accelerator_for(config: ExperimentConfig) -> Accelerator:
     tracker = None if settings.tracker == "none" else settings.tracker
     if tracker is not None and importlib.util.find_spec(tracker) is None:
         raise MissingExtraError(tracker, extra=tracker, purpose=f"train.tracker = {tracker!r}")
-    return Accelerator(
-        cpu=settings.device == "cpu",
+    accelerator = Accelerator(
+        cpu=device.type == "cpu",  # without it, accelerate joins no processes on a CPU
         mixed_precision=precision_on(device, settings.mixed_precision),
         gradient_accumulation_steps=1 if config.recomputes else settings.accumulate,
         log_with=tracker,
         project_dir=config.output.dir,
         dataloader_config=DataLoaderConfiguration(non_blocking=True),
     )
+    launched = int(os.environ.get("WORLD_SIZE") or 1)
+    if accelerator.num_processes != launched:
+        raise ConfigError(
+            f"{launched} processes were started (WORLD_SIZE), but PyTorch joins none on "
+            f"{accelerator.device.type}: start one, without torchrun or accelerate launch, or train on "
+            "CPUs (train.device = 'cpu')"
+        )
+    return accelerator
 
 
 def _refuse_without_compiler(device: torch.device) -> None:

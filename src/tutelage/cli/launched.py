@@ -1,0 +1,45 @@
+"""Commands that several processes of a launcher can share."""
+
+import os
+from typing import Any
+
+from tutelage.cli.plain_help import Group
+from tutelage.errors import ConfigError
+
+__all__ = ["Launched", "refuse_several_processes"]
+
+SHARED = ("extract", "train")
+"""Commands whose work the processes of a job divide."""
+OTHER = ("tune", "compare", "study", "doctor", "list")
+"""Commands that refuse several processes themselves, with advice of their own, or only print."""
+
+
+def refuse_several_processes(command: str | None) -> None:
+    """Refuse a command that each process of ``torchrun`` or ``accelerate launch`` would do whole.
+
+    They would compute the same, and write the same files at the same time.
+
+    Args:
+        command: Name of the command; None where only options such as ``--version`` are given.
+
+    Raises:
+        ConfigError: If there are several processes, and the command does not share its work.
+    """
+    count = int(os.environ.get("WORLD_SIZE") or 1)
+    if command is None or count == 1 or command in SHARED + OTHER:
+        return
+    raise ConfigError(
+        f"'tutelage {command}' is the work of one process, and was started in several (WORLD_SIZE = "
+        f"{count}): start it without torchrun or accelerate launch, which are for 'tutelage train' and "
+        "'tutelage extract'"
+    )
+
+
+class Launched(Group):
+    """The commands, each refused where several processes of a launcher cannot share it."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the first word names."""
+        name, command, rest = super().resolve_command(ctx, args)
+        refuse_several_processes(name)
+        return name, command, rest

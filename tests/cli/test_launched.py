@@ -1,0 +1,41 @@
+"""Commands that each process of a launcher would do whole are refused."""
+
+import pytest
+
+from tutelage.cli.app import app
+from tutelage.cli.launched import OTHER, SHARED, refuse_several_processes
+from tutelage.errors import ConfigError
+
+
+def names() -> set[str]:
+    commands = {one.name or one.callback.__name__ for one in app.registered_commands}
+    return commands | {one.name for one in app.registered_groups}
+
+
+def test_one_process_may_do_everything(monkeypatch):
+    for environment in ({}, {"WORLD_SIZE": ""}, {"WORLD_SIZE": "1"}):
+        monkeypatch.delenv("WORLD_SIZE", raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        for name in (*names(), None):
+            refuse_several_processes(name)
+
+
+def test_several_processes_share_training_and_extraction_alone(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert names() > {*SHARED, *OTHER, "predict", "rank", "report", "demo", "cache"}
+    refuse_several_processes(None)
+    for name in names():
+        if name in SHARED + OTHER:
+            refuse_several_processes(name)
+        else:
+            with pytest.raises(ConfigError, match=rf"'tutelage {name}' .*WORLD_SIZE = 3.*without"):
+                refuse_several_processes(name)
+
+
+def test_the_command_refuses_before_it_looks_for_files(command, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    status, _, refused = command("predict", "no-run", "no-data", "--out", "p.csv")
+    assert status == 2
+    assert "'tutelage predict' is the work of one process" in refused
+    assert command("--version")[0] == 0
