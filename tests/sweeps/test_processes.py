@@ -2,6 +2,7 @@
 
 import os
 import signal
+from multiprocessing import get_start_method
 
 import pytest
 import torch
@@ -14,6 +15,10 @@ from tutelage.sweeps.processes import process_pool, refuse_jobs
 
 def squared(number: int) -> tuple[int, int, int]:
     return number * number, os.getpid(), torch.get_num_threads()
+
+
+def start_method(number: int) -> str:
+    return get_start_method()
 
 
 def killed(number: int) -> int:
@@ -40,8 +45,12 @@ def test_items_are_shared_out_and_cores_with_them():
     with process_pool(2) as processes:
         done = dict(processes.run(squared, range(5)))
         again = dict(processes.run(squared, [7]))
+        methods = dict(processes.run(start_method, range(2)))
     assert [done[number][0] for number in range(5)] == [0, 1, 4, 9, 16]
     assert again[0][0] == 49, "the processes stay for more work"
+    assert methods == {0: get_start_method(), 1: get_start_method()}, (
+        "spawned workers import PyTorch"
+    )
     assert os.getpid() not in {pid for _, pid, _ in done.values()}
     assert {threads for _, _, threads in done.values()} == {max(1, cores() // 2)}
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, get_start_method, set_start_method
 from typing import Literal, TypeVar
 
 import torch
@@ -138,10 +138,13 @@ def process_pool(
     if jobs == 1:
         yield Pool(None)
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _share_machine, (jobs,)) as executor:
+    settings = (jobs, get_start_method())
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _share_machine, settings) as executor:
         yield Pool(executor)
 
 
-def _share_machine(jobs: int) -> None:
+def _share_machine(jobs: int, start_method: str) -> None:
+    """Divide the cores; workers that decode start as in the parent, or each would import PyTorch."""
+    set_start_method(start_method, force=True)
     torch.set_num_threads(max(1, cores() // jobs))
     share_memory(jobs)
