@@ -46,6 +46,14 @@ def test_nothing_is_left_and_processes_of_a_launcher_are_not_waited_for(
     assert os.environ["WORLD_SIZE"] == "2"
 
 
+def test_rows_are_kept_as_beside_the_other_processes_of_a_machine(small, monkeypatch):
+    monkeypatch.setattr(rehearsal, "STEPS", 2)
+    plan = Plan.of(small.replace({"train.inputs": "auto"}))
+    assert rehearse(plan, [9, 4]).decode
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(10**12))  # a byte or less for each
+    assert rehearse(plan, [9, 4]).decode == 0
+
+
 def test_a_step_that_does_not_fit_is_told(small, monkeypatch):
     def full(*given, **named):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")

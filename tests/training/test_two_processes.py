@@ -44,7 +44,11 @@ STATES = """
 import random, sys
 from pathlib import Path
 import numpy as np, torch
+from accelerate import Accelerator
 from torch import nn
+from tutelage.errors import TrainingError
+from tutelage.results.run_folder import RunFolder
+from tutelage.training.accelerator import refuse_apart
 from tutelage.training.checkpoint import load_checkpoint, random_states, save_checkpoint
 torch.distributed.init_process_group("gloo")
 rank, path, model = torch.distributed.get_rank(), Path(sys.argv[1]), nn.Linear(2, 2)
@@ -75,6 +79,18 @@ if rank == 0:
     assert expected == again != other == other_again
     assert alone[0] == expected != alone[1]
     print("as they were")
+
+run = RunFolder(path.parent / f"machine {rank}", resume=True)
+run.path.mkdir()
+refuse_apart(run, accelerator := Accelerator(cpu=True))
+if rank == 0:
+    run.checkpoint.touch()
+try:
+    refuse_apart(run, accelerator)
+except TrainingError as error:
+    assert "not all processes see the run in" in str(error)
+else:
+    raise AssertionError("not refused")
 torch.distributed.destroy_process_group()
 """
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")

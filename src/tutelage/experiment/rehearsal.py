@@ -80,11 +80,12 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
     Raises:
         TutelageError: What would end the training in its first steps.
     """
+    student = build_student(plan)
+    rows, asked = len(plan.looks) + len(plan.evaluated), plan.config.train.inputs
+    keep = choose_keep(
+        asked, student.input, rows=rows, progress=Silent()
+    )  # beside the other processes
     with tempfile.TemporaryDirectory(prefix="tutelage-") as folder, _alone():
-        student = build_student(plan)
-        rows = len(plan.looks) + len(plan.evaluated)
-        asked = plan.config.train.inputs
-        keep = choose_keep(asked, student.input, rows=rows, progress=Silent())
         small = _reduced(plan, widths, Path(folder), keep=keep)
         accelerator, watch = accelerator_for(small.config), _Stopwatch()
         runtime = Runtime(accelerator.device, FeatureStore(Path(folder) / "cache"), watch)

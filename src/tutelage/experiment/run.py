@@ -34,7 +34,7 @@ from tutelage.progress import Progress
 from tutelage.results.result import Result
 from tutelage.results.run_folder import RunFolder
 from tutelage.students import Student
-from tutelage.training.accelerator import accelerator_for, precision_on
+from tutelage.training.accelerator import accelerator_for, precision_on, refuse_apart
 from tutelage.training.checkpoint import unchanged_random_state
 from tutelage.training.loop import Holdout, OnEvaluation, TrainingRows, fit
 from tutelage.training.settled import batch_norm_losses
@@ -89,6 +89,7 @@ def run(
         precision=precision_on(accelerator.device, config.train.mixed_precision),
     ) as folder:
         accelerator.wait_for_everyone()
+        refuse_apart(folder, accelerator)
         if folder.result is not None:
             runtime.progress.note(f"{folder.path} is finished; nothing is left to do")
             return folder.result

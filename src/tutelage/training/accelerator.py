@@ -15,13 +15,15 @@ from accelerate.utils import DataLoaderConfiguration, DistributedType
 from torch.optim import Optimizer
 
 from tutelage.config import ExperimentConfig
-from tutelage.errors import ConfigError, MissingExtraError
+from tutelage.errors import ConfigError, MissingExtraError, TrainingError
+from tutelage.results.run_folder import RunFolder
 
 __all__ = [
     "accelerator_for",
     "computing_device",
     "device_name",
     "precision_on",
+    "refuse_apart",
     "unwrapped",
     "versions",
 ]
@@ -105,6 +107,29 @@ def _refuse_without_compiler(device: torch.device) -> None:
         raise ConfigError(
             f"train.compile = 'inductor' needs {missing} for {device.type}; install it, or leave "
             "train.compile out"
+        )
+
+
+def refuse_apart(folder: RunFolder, accelerator: Accelerator) -> None:
+    """Refuse to resume a run that some processes do not see: all would wait for each other forever.
+
+    All processes must call this.
+
+    Args:
+        folder: The run's folder, as this process sees it.
+        accelerator: The processes.
+
+    Raises:
+        TrainingError: If they see different states of the run.
+    """
+    if accelerator.num_processes == 1 or not folder.resume:
+        return
+    own = [folder.result is not None, folder.checkpoint.is_file()]
+    seen = accelerator.gather(torch.tensor([own], device=accelerator.device).int())
+    if bool((seen != seen[0]).any()):
+        raise TrainingError(
+            f"not all processes see the run in {folder.path} that is to be resumed; give an output.dir "
+            "(--out) that all machines share, or copy the folder to each of them"
         )
 
 
