@@ -193,6 +193,14 @@ def test_every_option_changes_the_student_or_is_refused_or_told(parts, name):
         ({"transfer.batch": "step"}, "transfer.batch = 'step' is not used: train.accumulate = 1"),
         ({"train.unlabelled_share": 0.2}, "train.unlabelled_share = 0.2 is not used"),
         ({"student.frozen": True}, "transfer.beta = 2.0 is not used: .*student.frozen trains"),
+        *(
+            ({"transfer.method": "stl", f"cache.{name}": value}, f"cache.{name} = {value!r} is not")
+            for name, value in (("remote", "memory://x"), ("on_device", True))
+        ),
+        (
+            {"transfer.method": "stl+probe", "cache.on_device": True},
+            "cache.on_device = True is not used: .* compares no features in training",
+        ),
         ({"transfer.beta": 0.0}, "transfer.beta = 0 leaves its term without effect"),
         (
             {**SOFT_ONLY, "train.label_smoothing": 0.1},
@@ -211,6 +219,17 @@ def test_settings_that_cancel_each_other_are_told(small, change, says):
     objective = build_objective(plan, student, extract_features(plan, Runtime.of(asked)))
     found = unused_settings(plan, objective, asked=asked)
     assert [word for word in found if re.search(says, word)], found
+
+
+def test_activations_of_a_frozen_student_are_not_kept_anyway(parts):
+    objective = build_objective(parts.plan, build_student(parts.plan), parts.teachers)
+    for frozen in (True, False):
+        asked = parts.plan.config.replace(
+            {"student.frozen": frozen, "train.gradient_checkpointing": True}
+        )
+        words = unused_settings(replace(parts.plan, config=asked), objective, asked=asked)
+        told = "train.gradient_checkpointing = True is not used: student.frozen trains the head"
+        assert any(word.startswith(told) for word in words) == frozen
 
 
 @pytest.mark.parametrize("method", ["aft", "aft+probe"])

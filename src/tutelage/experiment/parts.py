@@ -16,6 +16,7 @@ from tutelage.data import Split
 from tutelage.errors import ConfigError
 from tutelage.experiment.guarded import Guarded
 from tutelage.experiment.plan import Plan
+from tutelage.experiment.row_memory import refuse_what_does_not_fit
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import Teacher, teacher_rows
 from tutelage.experiment.teacher_probe import soft_labels
@@ -184,10 +185,12 @@ def _regularizer(plan: Plan, student: Student, widths: Mapping[str, int]) -> Reg
     """
     method = plan.method
     params = {**method.params, **plan.config.transfer.params}
-    method.refuse_memory(plan.config.transfer.memory)
+    memory = plan.config.transfer.memory
+    method.refuse_memory(memory)
+    refuse_what_does_not_fit(memory, columns=sum(student.widths.values()) + sum(widths.values()))
 
     def built(factory: Callable[..., Any], **given: Any) -> Regularizer:
-        given |= {"classes": plan.task.outputs, "memory": plan.config.transfer.memory}
+        given |= {"classes": plan.task.outputs, "memory": memory}
         regularizer: Regularizer = bind(factory, given, params, where="transfer.params")
         return Guarded(regularizer, path=method.regularizer) if method.is_custom else regularizer
 

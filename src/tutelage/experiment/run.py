@@ -19,6 +19,7 @@ from tutelage.experiment.parts import (
     prepare_regularizer,
 )
 from tutelage.experiment.plan import Plan
+from tutelage.experiment.row_memory import words_of_copies
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.shares import lopsided
 from tutelage.experiment.teacher_features import (
@@ -190,6 +191,7 @@ def _words_before(
     if asked.train.eval_every and plan.evaluated.name != "holdout":
         words.append(EVALUATED_ONCE)
     if plan.method.has_transfer_term:
+        words += words_of_copies(asked.transfer.memory, trained=len(plan.looks))
         words += _lopsided(plan, teachers, student)
     if (scaling := plan.task.scaling) is not None:
         words += [

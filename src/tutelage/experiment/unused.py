@@ -1,6 +1,6 @@
 """Settings that a run does not use, although they were set."""
 
-from tutelage.config import ExperimentConfig
+from tutelage.config import CacheConfig, ExperimentConfig
 from tutelage.config.training import TrainConfig, TransferConfig
 from tutelage.experiment.plan import Plan
 from tutelage.objective import Objective
@@ -23,6 +23,7 @@ def unused_settings(plan: Plan, objective: Objective, *, asked: ExperimentConfig
             *_of_the_transfer(plan, objective, asked.transfer),
             *_of_the_labels(plan, asked),
             *_of_the_training(plan, asked.train),
+            *_of_the_cache(plan, asked.cache),
         )
     ]
 
@@ -91,6 +92,9 @@ def _of_the_training(plan: Plan, asked: TrainConfig) -> list[tuple[str, object, 
         found.append(("train.momentum", asked.momentum, f"it is for sgd, not {asked.optimizer}"))
     if asked.memory_format == "channels_last" and plan.data.modality == "text":
         found.append(("train.memory_format", asked.memory_format, "the rows are texts"))
+    if asked.gradient_checkpointing and plan.config.student and plan.config.student.frozen:
+        why = "student.frozen trains the head alone, and keeps nothing of the blocks"
+        found.append(("train.gradient_checkpointing", True, why))
     if asked.epochs is not None:
         if asked.steps != default.steps:
             found.append(("train.steps", asked.steps, "train.epochs decides the steps"))
@@ -103,3 +107,16 @@ def _of_the_training(plan: Plan, asked: TrainConfig) -> list[tuple[str, object, 
         why = "there are no unlabelled rows (data.unlabelled, or empty labels)"
         found.append(("train.unlabelled_share", asked.unlabelled_share, why))
     return found
+
+
+def _of_the_cache(plan: Plan, asked: CacheConfig) -> list[tuple[str, object, str]]:
+    if plan.teachers:
+        no_term = asked.on_device is True and not plan.method.has_transfer_term
+        why = f"{plan.method.name} compares no features in training"
+        return [("cache.on_device", True, why)] if no_term else []
+    default, why = CacheConfig(), f"{plan.method.name} needs no teachers' features"
+    return [
+        (f"cache.{name}", value, why)
+        for name in ("remote", "engine", "on_device")
+        if (value := getattr(asked, name)) not in (getattr(default, name), False)
+    ]
