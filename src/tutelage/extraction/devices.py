@@ -1,5 +1,6 @@
 """Devices that an extraction computes on: this process's, those of a job, or a Ray cluster's."""
 
+import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -81,21 +82,24 @@ def devices_of_job(device: torch.device) -> Devices:
 def actors_on(ray: Any, settings: ExtractionSettings) -> Actors:
     """Return the actors that a cluster has room for.
 
-    An actor takes a GPU where the cluster has some and the device is not the CPU, else a core, and the
-    cores of the processes that decode.
+    An actor takes a GPU where the cluster has some and the device is not the CPU, and one core and those
+    of the processes that decode, but no more than a machine with a GPU has.
 
     Args:
         ray: The module, connected.
         settings: Device and workers.
     """
     on_cpu = settings.device is not None and settings.pick_device().type == "cpu"
-    have = ray.cluster_resources()
-    all_cores, all_gpus = int(have.get("CPU", 1)), have.get("GPU", 0)
-    gpus = 0.0 if on_cpu or not all_gpus else 1.0
-    own = int(max(1, min(1 + settings.workers, most_of_a_machine(ray, "CPU"))))
-    fit = int(all_gpus / gpus) if gpus else all_cores // own
-    words = f"Ray cluster of {all_cores} cores and {all_gpus:g} GPUs"
-    return Actors(gpus, own, max(1, fit), words)
+    machines, have = _machines(ray), ray.cluster_resources()
+    gpus = 0 if on_cpu or not have.get("GPU", 0) else 1
+    able = [one for one in machines if one.get("GPU", 0) >= gpus]
+    most = max((one.get("CPU", 0) for one in able), default=0)
+    own = int(max(1, min(1 + settings.workers, most)))
+    fit = sum(
+        int(min(one.get("CPU", 0) // own, one["GPU"] // gpus if gpus else math.inf)) for one in able
+    )
+    words = f"Ray cluster of {int(have.get('CPU', 1))} cores and {have.get('GPU', 0):g} GPUs"
+    return Actors(float(gpus), own, max(1, fit), words)
 
 
 def most_of_a_machine(ray: Any, resource: str) -> float:
@@ -105,5 +109,9 @@ def most_of_a_machine(ray: Any, resource: str) -> float:
         ray: The module, connected.
         resource: ``"CPU"`` or ``"GPU"``.
     """
-    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return float(max((one.get(resource, 0) for one in machines), default=0))
+    return float(max((one.get(resource, 0) for one in _machines(ray)), default=0))
+
+
+def _machines(ray: Any) -> list[dict[str, float]]:
+    """The resources of each machine of a cluster."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]

@@ -1,6 +1,5 @@
 """A pool of processes for parallel runs; the cores are divided among them."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +11,7 @@ import torch
 
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.extraction.devices import cores
+from tutelage.extraction.ranks import processes
 from tutelage.extraction.ray_engine import check_ray
 from tutelage.training.storage import share_memory
 
@@ -27,11 +27,11 @@ def refuse_launchers() -> None:
     Raises:
         ConfigError: If there are several.
     """
-    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+    if (count := processes()) > 1:
         raise ConfigError(
-            "this starts its runs itself, and was started in several processes (WORLD_SIZE = "
-            f"{os.environ['WORLD_SIZE']}); start it once, without torchrun or accelerate launch, and with "
-            "--jobs for several runs at once"
+            f"this starts its runs itself, and was started in several processes (WORLD_SIZE = {count}); "
+            "start it once, without torchrun or accelerate launch, and with --jobs for several runs at "
+            "once"
         )
 
 
