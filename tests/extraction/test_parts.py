@@ -3,9 +3,11 @@
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from tutelage.cache.layout import Layout
+from tutelage.errors import SourceError
 from tutelage.extraction.parts import PartComputer, is_encoder, part_rows
 from tutelage.extraction.settings import ExtractionSettings
 
@@ -45,3 +47,17 @@ def test_kinds_of_teachers():
         False,
     ]
     assert [part_rows(one) for one in (TextTeacher(), ImageTeacher(), table)] == [2048, 512, 4096]
+
+
+class LargeTeacher(TextTeacher):
+    """Takes more memory than any machine has."""
+
+    def to(self, device, dtype):
+        torch.empty(10**15, device=device)
+
+
+def test_a_teacher_that_does_not_fit_is_told():
+    layout = Layout.plan(10, 24, dtype="float16", part_rows=10)
+    computer = PartComputer(LargeTeacher(), texts(10), layout, ExtractionSettings(device="cpu"))
+    with pytest.raises(SourceError, match="the teacher does not fit in the memory of cpu"):
+        next(computer.compute([0]))

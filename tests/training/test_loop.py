@@ -176,3 +176,12 @@ def test_unlabelled_rows_count_in_the_transfer_term_alone():
     distance = (features @ objective.regularizer.map - batch.teacher["features"]).square().mean()
     assert terms.transfer.item() == pytest.approx(distance.item(), rel=1e-5)
     assert right == (outputs[:2].argmax(dim=1) == labels[:2]).sum()
+
+
+def test_a_step_that_does_not_fit_is_told(tmp_path):
+    student = small_student()
+    student.model.register_forward_hook(lambda *given: torch.empty(10**15))
+    with pytest.raises(
+        TrainingError, match=r"a step of \d+ rows does not fit .*; lower train.batch"
+    ):
+        trained(config(), tmp_path, student=student)

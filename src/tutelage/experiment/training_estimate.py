@@ -1,11 +1,8 @@
 """Estimate of a run before it starts: hours by phase, memory and devices, from a few timed rows."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tutelage.config import ExperimentConfig
-from tutelage.errors import TrainingError, out_of_memory
 from tutelage.experiment.extract import ExtractionEstimate, estimate_teachers
 from tutelage.experiment.head_start import head_of
 from tutelage.experiment.plan import Plan
@@ -14,6 +11,7 @@ from tutelage.experiment.runtime import Runtime
 from tutelage.extraction.devices import Devices, devices_of_job
 from tutelage.extraction.ranks import processes
 from tutelage.progress import Progress
+from tutelage.training.loop import told_where_memory_lacks
 
 __all__ = ["Phase", "TrainingEstimate", "estimate_training"]
 
@@ -78,23 +76,10 @@ def estimate_training(
         teachers.append(expected)
         widths.append(source.width)
         del source  # its memory is the next one's
-    with _told_where_memory_lacks(plan):
+    with told_where_memory_lacks(config.train):
         rehearsal = rehearse(plan, widths)
     devices = devices_of_job(rehearsal.device)
     return TrainingEstimate(tuple(teachers), _phases(plan, teachers, rehearsal), rehearsal, devices)
-
-
-@contextmanager
-def _told_where_memory_lacks(plan: Plan) -> Iterator[None]:
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
-            raise
-        raise TrainingError(
-            f"a step of {plan.config.train.batch_size} rows does not fit in memory ({error}); lower "
-            "train.batch_size, and raise train.accumulate for the same rows a step"
-        ) from error
 
 
 def _phases(

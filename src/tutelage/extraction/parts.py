@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tutelage.cache.layout import Layout
 from tutelage.data.base import Split
-from tutelage.errors import SourceError
+from tutelage.errors import SourceError, first_line, out_of_memory
 from tutelage.extraction.batching import choose_budget
 from tutelage.extraction.encoding import Encoded, encode_rows
 from tutelage.extraction.settings import ExtractionSettings, compute_dtype
@@ -113,9 +113,19 @@ class PartComputer:
 
     def _start(self, source: Encoder) -> Callable[[Sequence[range]], Iterator[Encoded]]:
         device, rows = self.device, self.split.rows
-        source.to(device, compute_dtype(device, self.layout.dtype))
-        with torch.inference_mode():
-            budget = choose_budget(source, rows, batch_size=self.settings.batch_size, device=device)
+        try:
+            source.to(device, compute_dtype(device, self.layout.dtype))
+            with torch.inference_mode():
+                budget = choose_budget(
+                    source, rows, batch_size=self.settings.batch_size, device=device
+                )
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            raise SourceError(
+                f"the teacher does not fit in the memory of {device} ({first_line(error)}); end what else "
+                "uses it, or choose a smaller teacher or another device"
+            ) from error
 
         def encode(parts: Sequence[range]) -> Iterator[Encoded]:
             return encode_rows(

@@ -1,6 +1,7 @@
 """The training loop, from the first batch to the last, on accelerate."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from tutelage.config import ExperimentConfig, TrainConfig
+from tutelage.errors import TrainingError, first_line, out_of_memory
 from tutelage.inputs.workers import raising
 from tutelage.objective import Objective
 from tutelage.progress import Progress
@@ -27,7 +29,7 @@ from tutelage.training.recompute import RecomputedPasses, TwiceRun
 from tutelage.training.samplers import PairedBatches, ShuffledBatches
 from tutelage.training.state import TrainState
 
-__all__ = ["Holdout", "OnEvaluation", "TrainingRows", "fit"]
+__all__ = ["Holdout", "OnEvaluation", "TrainingRows", "fit", "told_where_memory_lacks"]
 
 OnEvaluation = Callable[[int, Mapping[str, float]], None]
 """Receives the step and the metrics of an evaluation; may raise to end the run."""
@@ -87,7 +89,8 @@ def fit(
         progress: Receives the steps done.
 
     Raises:
-        TrainingError: If the loss stops being a number, or the checkpoint is of another run.
+        TrainingError: If the loss stops being a number, a step does not fit in memory, or the
+            checkpoint is of another run.
     """
     settings, batches = config.train, rows.batches
     learner = Learner(student, objective).to(accelerator.device)
@@ -123,6 +126,7 @@ def fit(
         passes = RecomputedPasses(module, twice, passes=settings.accumulate, **common)
 
     with (
+        told_where_memory_lacks(settings),
         compiled(student.model, objective, backend=settings.compile),
         progress.track("train", settings.known_steps, unit="steps", done=state.step) as update,
     ):
@@ -152,6 +156,27 @@ def fit(
                 _to_training(module)
             if due.save or (due.log and not due.last and state.overdue(settings)):
                 state.save(folder.checkpoint, log=log.text)
+
+
+@contextmanager
+def told_where_memory_lacks(settings: TrainConfig) -> Iterator[None]:
+    """Turn a lack of memory in a step into one message.
+
+    Args:
+        settings: Rows of a pass.
+
+    Raises:
+        TrainingError: If memory does not suffice.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"a step of {settings.batch_size} rows does not fit in memory ({first_line(error)}); lower "
+            "train.batch_size, and raise train.accumulate for the same rows a step"
+        ) from error
 
 
 @dataclass(frozen=True)
