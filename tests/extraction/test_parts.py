@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from tutelage.cache import FeatureStore
 from tutelage.cache.layout import Layout
 from tutelage.errors import SourceError
+from tutelage.extraction import estimate
 from tutelage.extraction.parts import PartComputer, is_encoder, part_rows
 from tutelage.extraction.settings import ExtractionSettings
 
@@ -56,8 +58,11 @@ class LargeTeacher(TextTeacher):
         torch.empty(10**15, device=device)
 
 
-def test_a_teacher_that_does_not_fit_is_told():
+def test_a_teacher_that_does_not_fit_is_told(tmp_path):
     layout = Layout.plan(10, 24, dtype="float16", part_rows=10)
-    computer = PartComputer(LargeTeacher(), texts(10), layout, ExtractionSettings(device="cpu"))
+    settings = ExtractionSettings(device="cpu")
+    computer = PartComputer(LargeTeacher(), texts(10), layout, settings)
     with pytest.raises(SourceError, match="the teacher does not fit in the memory of cpu"):
         next(computer.compute([0]))
+    with pytest.raises(SourceError, match="the teacher does not fit in the memory of cpu"):
+        estimate(LargeTeacher(), texts(10), store=FeatureStore(tmp_path), settings=settings)

@@ -13,11 +13,11 @@ from tutelage.cache.refusals import refusal
 from tutelage.cache.store import FeatureStore
 from tutelage.data.base import Split
 from tutelage.errors import CacheError
-from tutelage.extraction.batching import Budget, choose_budget
+from tutelage.extraction.batching import Budget
 from tutelage.extraction.devices import Devices, actors_on, devices_of_job
 from tutelage.extraction.encoding import encode_rows
 from tutelage.extraction.extract import cached_features, feature_key
-from tutelage.extraction.parts import is_encoder, part_rows
+from tutelage.extraction.parts import is_encoder, part_rows, place
 from tutelage.extraction.ray_engine import call_on_actor, connect
 from tutelage.extraction.settings import ExtractionSettings, compute_dtype
 from tutelage.teachers.base import Encoder, Source
@@ -163,15 +163,12 @@ def _on_devices(
 
 def _timed(source: Encoder, split: Split, settings: ExtractionSettings, dtype: Dtype) -> _Timing:
     device = settings.pick_device()
-    precision = compute_dtype(device, dtype)
-    source.to(device, precision)
-    with torch.inference_mode():
-        budget = choose_budget(source, split.rows, batch_size=settings.batch_size, device=device)
+    budget = place(source, split.rows, settings=settings, device=device, dtype=dtype)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     rows, seconds = _seconds(source, split, budget=budget, device=device, settings=settings)
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
-    return _Timing(rows, seconds, precision.itemsize, peak)
+    return _Timing(rows, seconds, compute_dtype(device, dtype).itemsize, peak)
 
 
 def _seconds(

@@ -8,16 +8,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tutelage.cache.key import Dtype
 from tutelage.cache.layout import Layout
-from tutelage.data.base import Split
+from tutelage.data.base import Rows, Split
 from tutelage.errors import SourceError, first_line, out_of_memory
-from tutelage.extraction.batching import choose_budget
+from tutelage.extraction.batching import Budget, choose_budget
 from tutelage.extraction.encoding import Encoded, encode_rows
 from tutelage.extraction.settings import ExtractionSettings, compute_dtype
 from tutelage.inputs import Cuts
 from tutelage.teachers.base import Encoder, Precomputed, Source, checked
 
-__all__ = ["ComputedPart", "PartComputer", "is_encoder", "part_rows"]
+__all__ = ["ComputedPart", "PartComputer", "is_encoder", "part_rows", "place"]
 
 _PART_ROWS = {"image": 512, "text": 2048}
 """Rows of a part. Texts are sorted by length inside a part, so larger parts mean less padding."""
@@ -113,19 +114,7 @@ class PartComputer:
 
     def _start(self, source: Encoder) -> Callable[[Sequence[range]], Iterator[Encoded]]:
         device, rows = self.device, self.split.rows
-        try:
-            source.to(device, compute_dtype(device, self.layout.dtype))
-            with torch.inference_mode():
-                budget = choose_budget(
-                    source, rows, batch_size=self.settings.batch_size, device=device
-                )
-        except (MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
-                raise
-            raise SourceError(
-                f"the teacher does not fit in the memory of {device} ({first_line(error)}); end what else "
-                "uses it, or choose a smaller teacher or another device"
-            ) from error
+        budget = place(source, rows, settings=self.settings, device=device, dtype=self.layout.dtype)
 
         def encode(parts: Sequence[range]) -> Iterator[Encoded]:
             return encode_rows(
@@ -138,6 +127,34 @@ class PartComputer:
             )
 
         return encode
+
+
+def place(
+    source: Encoder, rows: Rows, *, settings: ExtractionSettings, device: torch.device, dtype: Dtype
+) -> Budget:
+    """Move a teacher to a device, and return the budget of its batches there.
+
+    Args:
+        source: The teacher.
+        rows: The rows to encode.
+        settings: Batch size.
+        device: Where it computes.
+        dtype: How features are stored, which decides the precision.
+
+    Raises:
+        SourceError: If it does not fit in memory.
+    """
+    try:
+        source.to(device, compute_dtype(device, dtype))
+        with torch.inference_mode():
+            return choose_budget(source, rows, batch_size=settings.batch_size, device=device)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise SourceError(
+            f"the teacher does not fit in the memory of {device} ({first_line(error)}); end what else "
+            "uses it, or choose a smaller teacher or another device"
+        ) from error
 
 
 def part_rows(source: Source) -> int:
