@@ -7,6 +7,7 @@ import sys
 import tomllib
 
 import pytest
+from torch.utils.data import DataLoader
 
 import tutelage
 from tutelage.cli.cache import age
@@ -292,3 +293,17 @@ def test_other_errors_of_files_are_ours(command, monkeypatch):
     monkeypatch.setattr(sys.modules["tutelage.cli.app"], "app", fail)
     with pytest.raises(OSError, match="Bad file"):
         command("doctor")
+
+
+def test_two_workers_on_one_core_are_no_news(command, monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0}, raising=False)
+    with pytest.warns(UserWarning, match="This DataLoader will create 3 worker"):
+        DataLoader(range(4), num_workers=3)
+    assert command("--version")[0] == 0
+    DataLoader(range(4), num_workers=3)  # warnings are errors
+
+
+def test_a_number_of_workers_that_no_machine_has_is_refused(command):
+    for name in ("train.workers", "cache.workers"):
+        status, _, refused = command("train", "--data", "folder:x", "--set", f"{name}=100000")
+        assert (status, f"{name} = 100000" in refused) == (2, True)

@@ -2,15 +2,16 @@
 
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 from tutelage.cache import FeatureStore
-from tutelage.errors import MissingExtraError, SourceError
+from tutelage.errors import ConfigError, MissingExtraError, SourceError
 from tutelage.extraction import ExtractionSettings, estimate, extract_split
-from tutelage.extraction.ray_engine import check_ray
+from tutelage.extraction.ray_engine import check_ray, refuse_unreachable
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cache"))
 from small_teachers import TextTeacher, Watch, texts
@@ -134,3 +135,13 @@ def test_an_estimate_is_timed_on_an_actor_of_the_cluster(cluster, tmp_path):
             store=store,
             settings=ExtractionSettings(device="cpu", engine="ray"),
         )
+
+
+def test_an_address_at_which_nothing_answers_is_refused_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        port = head.getsockname()[1]
+        for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "auto", "local", ""):
+            refuse_unreachable(address)
+    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "head:port"):
+        with pytest.raises(ConfigError, match=r"RAY_ADDRESS = .* nothing answers .* unset"):
+            refuse_unreachable(address)

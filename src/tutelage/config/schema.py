@@ -46,7 +46,7 @@ class CacheConfig(Section):
     dir: Annotated[FolderPath | None, NoEffect] = None
     dtype: Literal["float16", "float32"] = "float16"
     remote: Annotated[Annotated[str, Field(min_length=1)] | None, NoEffect] = None
-    workers: Annotated[int, Field(ge=0), NoEffect] = 2
+    workers: Annotated[int, Field(ge=0, le=1024), NoEffect] = 2
     engine: Annotated[Literal["local", "ray"], NoEffect] = "local"
     on_device: Annotated[bool | Literal["auto"], NoEffect] = "auto"
 

@@ -131,7 +131,7 @@ class TrainConfig(Section):
     device: Literal["auto", "cpu"] = "auto"
     inputs: Annotated[Literal["auto", "memory", "disk", "none"], NoEffect] = "auto"
     augment: Literal["none", "invariant"] = "none"
-    workers: Annotated[int, Field(ge=0), NoEffect] = 2
+    workers: Annotated[int, Field(ge=0, le=1024), NoEffect] = 2
     checkpoint_every: Annotated[int, Field(ge=0), NoEffect] = 500
     log_every: Annotated[Positive, NoEffect] = 10
     eval_every: Annotated[int, Field(ge=0), NoEffect] = 0

@@ -19,6 +19,7 @@ from tutelage.experiment.parts import (
     prepare_regularizer,
 )
 from tutelage.experiment.plan import Plan
+from tutelage.experiment.repeated_rows import repeated_rows
 from tutelage.experiment.row_memory import words_of_copies
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.shares import lopsided
@@ -32,6 +33,7 @@ from tutelage.experiment.teachers_view import teachers_view
 from tutelage.experiment.unused import unused_settings
 from tutelage.objective import Objective
 from tutelage.progress import Progress
+from tutelage.ranks import process_count
 from tutelage.results.result import Result
 from tutelage.results.run_folder import RunFolder
 from tutelage.students import Student
@@ -190,6 +192,12 @@ def _words_before(
     words = unused_settings(plan, objective, asked=asked)
     if asked.train.eval_every and plan.evaluated.name != "holdout":
         words.append(EVALUATED_ONCE)
+    words += repeated_rows(
+        asked.train,
+        joined=asked.transfer.batch,
+        labelled=len(plan.training),
+        processes=process_count(),
+    )
     if plan.method.has_transfer_term:
         words += words_of_copies(asked.transfer.memory, trained=len(plan.looks))
         words += _lopsided(plan, teachers, student)

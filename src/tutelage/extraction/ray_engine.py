@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import gethostname
+from socket import create_connection, gethostname
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from tutelage.errors import ConfigError, MissingExtraError, SourceError, first_line
 from tutelage.extraction.devices import Actors, actors_on
@@ -23,6 +24,8 @@ _QUEUED = 2
 """Tasks that an actor has: one that it computes, and the next."""
 _LARGEST_TASK = 8
 """Parts of a task."""
+REACHED = 10.0
+"""Seconds within which the head of a cluster accepts a connection."""
 
 
 def check_ray(engine: str) -> None:
@@ -53,6 +56,7 @@ def connect() -> Any:
     import ray
 
     if not ray.is_initialized():
+        refuse_unreachable(os.environ.get("RAY_ADDRESS", ""))
         try:
             ray.init(log_to_driver=False, include_dashboard=False, logging_level="ERROR")
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -63,6 +67,27 @@ def connect() -> Any:
                 "alone"
             ) from error
     return ray
+
+
+def refuse_unreachable(address: str) -> None:
+    """Refuse an address at which nothing answers; Ray itself would try for minutes.
+
+    Args:
+        address: ``$RAY_ADDRESS``: ``host:port``, ``ray://host:port``, or a word such as ``auto``.
+
+    Raises:
+        ConfigError: If no connection is accepted.
+    """
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        if not (parts.hostname and parts.port):
+            return
+        create_connection((parts.hostname, parts.port), timeout=REACHED).close()
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"RAY_ADDRESS = {address!r}: nothing answers there ({error}); start a cluster with 'ray start "
+            "--head', which prints its address, or unset RAY_ADDRESS to use this machine alone"
+        ) from error
 
 
 def enter(folder: Path) -> None:

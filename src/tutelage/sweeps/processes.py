@@ -1,5 +1,6 @@
 """A pool of processes for parallel runs; the cores are divided among them."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -146,5 +147,6 @@ def process_pool(
 def _share_machine(jobs: int, start_method: str) -> None:
     """Divide the cores; workers that decode start as in the parent, or each would import PyTorch."""
     set_start_method(start_method, force=True)
+    warnings.filterwarnings("ignore", "This DataLoader will create")
     torch.set_num_threads(max(1, cores() // jobs))
     share_memory(jobs)
