@@ -25,6 +25,17 @@ def test_all_bytes_count():
         refuse_what_does_not_fit(rows, columns=200)
 
 
+def test_each_process_has_no_memory_of_its_own(small, monkeypatch):
+    config = small.replace({"transfer.memory": 24, "transfer.batch": "local"})
+    plan = Plan.of(config)
+    check_method(plan, build_student(plan))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match=r"the memory of process 0.*transfer\.batch = 'global'"):
+        check_method(plan, build_student(plan))
+    plan = Plan.of(config.replace({"transfer.batch": "global"}))
+    check_method(plan, build_student(plan))
+
+
 def test_copies_are_told():
     assert words_of_copies(120, trained=120) == []
     (word,) = words_of_copies(121, trained=120)

@@ -16,7 +16,7 @@ from tutelage.data import Split
 from tutelage.errors import ConfigError
 from tutelage.experiment.guarded import Guarded
 from tutelage.experiment.plan import Plan
-from tutelage.experiment.row_memory import refuse_what_does_not_fit
+from tutelage.experiment.row_memory import refuse_rows_of_others, refuse_what_does_not_fit
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import Teacher, teacher_rows
 from tutelage.experiment.teacher_probe import soft_labels
@@ -187,6 +187,7 @@ def _regularizer(plan: Plan, student: Student, widths: Mapping[str, int]) -> Reg
     params = {**method.params, **plan.config.transfer.params}
     memory = plan.config.transfer.memory
     method.refuse_memory(memory)
+    refuse_rows_of_others(memory, batch=plan.config.transfer.batch)
     refuse_what_does_not_fit(memory, columns=sum(student.widths.values()) + sum(widths.values()))
 
     def built(factory: Callable[..., Any], **given: Any) -> Regularizer:
