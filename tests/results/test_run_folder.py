@@ -58,7 +58,7 @@ def test_a_run_with_other_settings_is_refused_and_the_settings_are_named(config)
     run(config)
     with pytest.raises(TrainingError, match=r"seed = 0, now 3; train.lr = 0.0001, now 0.5"):
         run(config.replace({"train.lr": 0.5, "seed": 3}), resume=True)
-    with pytest.raises(TrainingError, match="holds a finished run"):
+    with pytest.raises(TrainingError, match=r"holds a finished run; choose another"):
         run(config)
     assert run(config, resume=True) == read_result(config.output.dir)
 
@@ -74,6 +74,8 @@ def test_an_unfinished_run_keeps_the_precision_that_auto_meant(config):
     begun = config.replace({"train.mixed_precision": "bf16", "train.checkpoint_every": 1})
     with pytest.raises(StoppedError):
         run(begun, on_evaluation=stopped_at(2))  # as on a GPU, where auto is bf16
+    with pytest.raises(TrainingError, match="holds an unfinished run; continue it with --resume"):
+        run(config)
     with pytest.raises(TrainingError, match=r"\(train.mixed_precision = 'bf16', now 'no'\)"):
         run(config, resume=True)
     finished = run(load_config([read_toml(config.output.dir / "config.toml")]), resume=True)

@@ -48,6 +48,8 @@ OURS = (
     "report.html",
 )
 
+CONTINUE = "continue it with --resume (resume=True in Python), "
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -119,10 +121,10 @@ class RunFolder:
             yield folder
             return
         if begun and not resume and not config.output.overwrite:
-            what = "a finished" if finished else "an unfinished"
+            what, advice = ("a finished", "") if finished else ("an unfinished", CONTINUE)
             raise TrainingError(
-                f"{path} holds {what} run; continue it with --resume (resume=True in Python), choose "
-                "another output.dir (--out), or set output.overwrite = true"
+                f"{path} holds {what} run; {advice}choose another output.dir (--out), or set "
+                "output.overwrite = true to train again"
             )
         with _locked(path):
             _begin(folder, stated)
