@@ -201,6 +201,7 @@ def test_every_option_changes_the_student_or_is_refused_or_told(parts, name):
             {"transfer.method": "stl+probe", "cache.on_device": True},
             "cache.on_device = True is not used: .* compares no features in training",
         ),
+        ({"cache.remote": "memory://x"}, "cache.remote = 'memory://x' is not used: memory: is of"),
         ({"transfer.beta": 0.0}, "transfer.beta = 0 leaves its term without effect"),
         (
             {**SOFT_ONLY, "train.label_smoothing": 0.1},

@@ -10,7 +10,7 @@ import torch
 import tutelage
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.extraction.devices import cores
-from tutelage.sweeps.processes import process_pool, refuse_jobs
+from tutelage.sweeps.processes import _gpus_in_turn, process_pool, refuse_jobs
 
 
 def squared(number: int) -> tuple[int, int, int]:
@@ -19,6 +19,10 @@ def squared(number: int) -> tuple[int, int, int]:
 
 def start_method(number: int) -> str:
     return get_start_method()
+
+
+def gpu(number: int) -> str:
+    return os.environ["CUDA_VISIBLE_DEVICES"]
 
 
 def killed(number: int) -> int:
@@ -41,18 +45,40 @@ def test_one_job_does_nothing_before_it_is_asked():
         assert asked == [1]
 
 
-def test_items_are_shared_out_and_cores_with_them():
+def test_items_are_shared_out_and_cores_and_gpus_with_them(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with process_pool(2) as processes:
         done = dict(processes.run(squared, range(5)))
         again = dict(processes.run(squared, [7]))
         methods = dict(processes.run(start_method, range(2)))
+        gpus = dict(processes.run(gpu, range(2)))
     assert [done[number][0] for number in range(5)] == [0, 1, 4, 9, 16]
     assert again[0][0] == 49, "the processes stay for more work"
     assert methods == {0: get_start_method(), 1: get_start_method()}, (
         "spawned workers import PyTorch"
     )
+    assert set(gpus.values()) <= {"3", "5"}
     assert os.getpid() not in {pid for _, pid, _ in done.values()}
     assert {threads for _, _, threads in done.values()} == {max(1, cores() // 2)}
+
+
+@pytest.mark.parametrize(
+    ("visible", "there", "expected"),
+    [
+        (None, 2, ["0", "1", "0"]),
+        ("3,GPU-5", 2, ["3", "GPU-5", "3"]),
+        ("3,5", 1, ["3", "3", "3"]),
+        ("", 0, [None, None, None]),
+        (None, 0, [None, None, None]),
+    ],
+)
+def test_processes_take_the_gpus_in_turn(visible, there, expected, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    assert _gpus_in_turn(3) == expected
 
 
 def test_a_killed_process_is_named():

@@ -82,9 +82,8 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
     """
     student = build_student(plan)
     rows, asked = len(plan.looks) + len(plan.evaluated), plan.config.train.inputs
-    keep = choose_keep(
-        asked, student.input, rows=rows, progress=Silent()
-    )  # beside the other processes
+    # Chosen before the launcher is hidden: what is free is shared with the other processes.
+    keep = choose_keep(asked, student.input, rows=rows, progress=Silent())
     with tempfile.TemporaryDirectory(prefix="tutelage-") as folder, _alone():
         small = _reduced(plan, widths, Path(folder), keep=keep)
         accelerator, watch = accelerator_for(small.config), _Stopwatch()

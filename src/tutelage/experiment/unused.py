@@ -110,10 +110,15 @@ def _of_the_training(plan: Plan, asked: TrainConfig) -> list[tuple[str, object, 
 
 
 def _of_the_cache(plan: Plan, asked: CacheConfig) -> list[tuple[str, object, str]]:
+    found: list[tuple[str, object, str]] = []
     if plan.teachers:
-        no_term = asked.on_device is True and not plan.method.has_transfer_term
-        why = f"{plan.method.name} compares no features in training"
-        return [("cache.on_device", True, why)] if no_term else []
+        if asked.on_device is True and not plan.method.has_transfer_term:
+            why = f"{plan.method.name} compares no features in training"
+            found.append(("cache.on_device", True, why))
+        if asked.remote is not None and asked.remote.startswith("memory:"):
+            why = "memory: is of this process alone, and lost with it"
+            found.append(("cache.remote", asked.remote, why))
+        return found
     default, why = CacheConfig(), f"{plan.method.name} needs no teachers' features"
     return [
         (f"cache.{name}", value, why)

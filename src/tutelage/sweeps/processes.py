@@ -1,11 +1,13 @@
-"""A pool of processes for parallel runs; the cores are divided among them."""
+"""A pool of processes for parallel runs; cores and GPUs are divided among them."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, get_start_method, set_start_method
+from multiprocessing.queues import SimpleQueue
 from typing import Literal, TypeVar
 
 import torch
@@ -119,7 +121,8 @@ def process_pool(
 ) -> Iterator[Pool]:
     """Open a pool of ``jobs`` processes; with one, all is done in this process.
 
-    Small runs gain more from parallel runs than from threads, so the cores are divided.
+    Small runs gain more from parallel runs than from threads, so the cores are divided. Each process
+    computes on one GPU, where there are some; they take those that this one sees in turn.
 
     Args:
         jobs: Processes on this machine.
@@ -139,13 +142,30 @@ def process_pool(
     if jobs == 1:
         yield Pool(None)
         return
-    settings = (jobs, get_start_method())
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _share_machine, settings) as executor:
+    context = get_context("spawn")
+    names = context.SimpleQueue()
+    for name in _gpus_in_turn(jobs):
+        names.put(name)
+    settings = (jobs, get_start_method(), names)
+    with ProcessPoolExecutor(jobs, context, _share_machine, settings) as executor:
         yield Pool(executor)
 
 
-def _share_machine(jobs: int, start_method: str) -> None:
-    """Divide the cores; workers that decode start as in the parent, or each would import PyTorch."""
+def _gpus_in_turn(jobs: int) -> list[str | None]:
+    """The GPU of each process, as ``CUDA_VISIBLE_DEVICES`` names it; None where there is none."""
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = named.split(",")[:count] if named else list(map(str, range(count)))
+    return [names[job % count] if count else None for job in range(jobs)]
+
+
+def _share_machine(jobs: int, start_method: str, names: SimpleQueue[str | None]) -> None:
+    """Divide cores and GPUs; each process takes one of the GPUs' names.
+
+    Workers that decode start as in the parent, or each would import PyTorch.
+    """
+    if gpu := names.get():
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # is read when CUDA is first used
     set_start_method(start_method, force=True)
     warnings.filterwarnings("ignore", "This DataLoader will create")
     torch.set_num_threads(max(1, cores() // jobs))
