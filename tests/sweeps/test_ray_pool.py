@@ -60,15 +60,12 @@ def test_a_task_works_in_the_folder_of_the_command(cluster, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     with process_pool(1, engine="ray") as pool:
         assert list(pool.run(where, [0])) == [(0, tmp_path)]
-    (lost := tmp_path / "lost").mkdir()
-    monkeypatch.chdir(lost)
-    with process_pool(1, engine="ray") as pool:
-        lost.rmdir()
-        monkeypatch.setattr(Path, "cwd", lambda: lost)
-        with pytest.raises(
-            ConfigError, match=r"of the Ray cluster cannot enter .*lost, where this"
-        ):
-            list(pool.run(where, [0]))
+    monkeypatch.setattr(Path, "cwd", lambda: tmp_path / "lost")
+    with (
+        process_pool(1, engine="ray") as pool,
+        pytest.raises(ConfigError, match=r"of the Ray cluster cannot enter .*lost, where this"),
+    ):
+        list(pool.run(where, [0]))
 
 
 @pytest.mark.filterwarnings("default")
