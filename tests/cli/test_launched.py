@@ -13,8 +13,10 @@ def names() -> set[str]:
 
 
 def test_one_process_may_do_everything(monkeypatch):
-    for environment in ({}, {"WORLD_SIZE": ""}, {"WORLD_SIZE": "1"}):
-        monkeypatch.delenv("WORLD_SIZE", raising=False)
+    launched = {"WORLD_SIZE": "1", "LOCAL_RANK": "0"}
+    for environment in ({}, {"WORLD_SIZE": ""}, launched, {"WORLD_SIZE": "4"}):
+        for name in ("WORLD_SIZE", "LOCAL_RANK"):
+            monkeypatch.delenv(name, raising=False)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         for name in (*names(), None):
@@ -23,6 +25,7 @@ def test_one_process_may_do_everything(monkeypatch):
 
 def test_several_processes_share_training_and_extraction_alone(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setenv("LOCAL_RANK", "1")
     assert names() > {*SHARED, *OTHER, "predict", "rank", "report", "demo", "cache"}
     refuse_several_processes(None)
     for name in names():
@@ -35,6 +38,7 @@ def test_several_processes_share_training_and_extraction_alone(monkeypatch):
 
 def test_the_command_refuses_before_it_looks_for_files(command, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "0")
     status, _, refused = command("predict", "no-run", "no-data", "--out", "p.csv")
     assert status == 2
     assert "'tutelage predict' is the work of one process" in refused

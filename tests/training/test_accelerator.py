@@ -39,6 +39,10 @@ def test_processes_that_are_not_joined_are_refused(monkeypatch):
     alone = SimpleNamespace(num_processes=1, device=torch.device("mps"))
     monkeypatch.setattr("tutelage.training.accelerator.Accelerator", lambda **options: alone)
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    with pytest.raises(ConfigError, match=r"WORLD_SIZE = 2 .*unset WORLD_SIZE"):  # by a scheduler
+        accelerator_for(config(device="cpu"))
+    monkeypatch.setenv("LOCAL_RANK", "0")
     with pytest.raises(ConfigError, match=r"2 processes .*joins none on mps.*without torchrun"):
         accelerator_for(config(device="cpu"))
 

@@ -25,7 +25,8 @@ def refuse_several_processes(command: str | None) -> None:
     Raises:
         ConfigError: If there are several processes, and the command does not share its work.
     """
-    count = int(os.environ.get("WORLD_SIZE") or 1)
+    # A scheduler may set WORLD_SIZE for all that is started in its job, a launcher LOCAL_RANK, too.
+    count = int(os.environ.get("WORLD_SIZE") or 1) if "LOCAL_RANK" in os.environ else 1
     if command is None or count == 1 or command in SHARED + OTHER:
         return
     raise ConfigError(

@@ -87,6 +87,12 @@ def accelerator_for(config: ExperimentConfig) -> Accelerator:
         dataloader_config=DataLoaderConfiguration(non_blocking=True),
     )
     launched = int(os.environ.get("WORLD_SIZE") or 1)
+    if accelerator.num_processes != launched and "LOCAL_RANK" not in os.environ:
+        raise ConfigError(
+            f"WORLD_SIZE = {launched} says that so many processes train, but no launcher gave this one a "
+            "LOCAL_RANK: start them with torchrun or accelerate launch, or unset WORLD_SIZE for a run of "
+            "one process"
+        )
     if accelerator.num_processes != launched:
         raise ConfigError(
             f"{launched} processes were started (WORLD_SIZE), but PyTorch joins none on "
