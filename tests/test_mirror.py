@@ -38,6 +38,7 @@ ELSEWHERE: dict[str, str] = {
     "cli/rows.py": "test_rows.py",
     "cli/ship.py": "deploy/test_predict_source.py",
     "cli/tune.py": "sweeps/test_tune.py",
+    "report/charts.py": "report/test_page.py",
     "sweeps/grid_runs.py": "sweeps/test_compare.py",
     "sweeps/point_run.py": "sweeps/test_tune.py",
     "tiny/columns.py": "tiny/test_rows.py",

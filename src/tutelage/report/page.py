@@ -1,7 +1,7 @@
 """One self-contained HTML page about one run, or several methods over several seeds."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,12 @@ import tomli_w
 
 from tutelage.errors import DataError
 from tutelage.files import write_atomically, writing_to
-from tutelage.report import facts, plots
+from tutelage.report import charts, facts
 from tutelage.report.exports import exported_files
-from tutelage.report.figures import Plot, plot_of
 from tutelage.report.learning import learning_curve
 from tutelage.report.search import view_of
-from tutelage.report.search_view import SearchView, search_plot
 from tutelage.report.speed import size_columns, speed_columns, speed_notes
-from tutelage.report.style import PAGE, PLACEHOLDERS, strokes
-from tutelage.report.svg import inline_svg
+from tutelage.report.style import PLACEHOLDERS, strokes
 from tutelage.report.templates import fill_page
 from tutelage.report.units import gap, metric_capital, score
 from tutelage.report.verdict import SPLITS, reasons, verdict
@@ -27,17 +24,11 @@ from tutelage.results.comparison import Comparison, Row
 from tutelage.results.folders import read_comparison
 from tutelage.results.latency import read_latency
 from tutelage.results.shell import command_line
-from tutelage.results.statistics import SampleMean, sample_mean
-from tutelage.tasks import TASKS
+from tutelage.results.statistics import SampleMean
 
 __all__ = ["page_path", "write_page", "write_report"]
 
 FILE_NAME = "report.html"
-CURVES = {
-    "task": "Task loss",
-    "transfer": "Transfer term, before\N{NO-BREAK SPACE}β",
-    "accuracy": "Training accuracy, %",
-}
 
 
 @dataclass(frozen=True)
@@ -156,19 +147,19 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
         notes=[*notes, *_doubts(comparison)],
         split=SPLITS[comparison.evaluated],
         legend=_legend(comparison),
-        scores=_scores(comparison),
+        scores=charts.score_chart(comparison),
         metric=metric_capital(comparison.metric),
         methods=facts.method_table(comparison),
         summary=facts.summary_table(comparison),
         work=work_of(comparison),
         search=search,
-        searched=None if search is None else _search(search),
+        searched=None if search is None else charts.search_chart(search),
         learning=learning_curve(comparison.search),
         runs=facts.run_table(comparison) if any(len(row.runs) > 1 for row in read) else None,
-        curves=list(_curves(comparison)) if one_cell else [],
-        rho=list(_rho(comparison)) if one_cell else [],
+        curves=list(charts.curve_charts(comparison)) if one_cell else [],
+        rho=list(charts.weight_charts(comparison)) if one_cell else [],
         teachers=facts.teacher_table(comparison) if one_cell else None,
-        sizes=_sizes(comparison) if one_cell else None,
+        sizes=charts.size_chart(comparison) if one_cell else None,
         speed=_speed(comparison) if one_cell else None,
         exported=exported_files(comparison) if one_cell else None,
         setup=facts.setup(comparison),
@@ -231,91 +222,6 @@ def _legend(comparison: Comparison) -> list[Key]:
         Key(label, PLACEHOLDERS[stroke.color], bool(stroke.dashes))
         for label, stroke in strokes(comparison.rows).items()
     ]
-
-
-def _scores(comparison: Comparison) -> Plot | None:
-    if len(comparison.runs) + len(comparison.probes) < 2:
-        return None
-    caption = "A point a run"
-    if any(len(row.values) > 1 for row in comparison.rows):
-        caption = "Large points are means with one standard error, small ones single seeds"
-    paired = any(row.difference and row.difference.paired for row in comparison.rows)
-    if paired and len(comparison.transfers) == 1:
-        caption += "; lines join the runs of one seed"
-    title = f"{metric_capital(comparison.metric)} by method and seed"
-    figure = plots.score_plot(comparison)
-    return Plot(title, f"{caption}.", inline_svg(figure, name="scores", title=title))
-
-
-def _search(view: SearchView) -> Plot:
-    svg = inline_svg(search_plot(view), name="search", title=view.description)
-    return Plot(view.title, view.caption, svg)
-
-
-def _curves(comparison: Comparison) -> Iterator[Plot]:
-    for key, title in CURVES.items():
-        figure = plots.curve_plot(comparison, key, scale=100 if key == "accuracy" else 1)
-        if figure is not None:
-            if key == "task":
-                title += f", {TASKS[comparison.runs[0].result.task].loss_unit}"
-            yield plot_of(figure, f"curve-{key}", title, "")
-    metric = comparison.metric
-    if metric.name != "accuracy":
-        key = f"holdout_{metric.name}"
-        figure = plots.curve_plot(comparison, key, scale=metric.display_factor)
-        if figure is not None:
-            unit = ", %" if metric.percent else ""
-            yield plot_of(
-                figure,
-                "curve-holdout",
-                f"{metric_capital(comparison.metric)} on the hold-out{unit}",
-                "",
-            )
-
-
-def _rho(comparison: Comparison) -> Iterator[Plot]:
-    """A histogram for each row and teacher, over the columns of all seeds."""
-    pooled: dict[tuple[str, str], list[float]] = {}
-    colors = {row.label: PAGE.method(row.method) for row in comparison.transfers}
-    for row in comparison.transfers:
-        for run in row.runs:
-            for teacher in run.result.teachers:
-                weights = run.rho.get(teacher.name)
-                if weights is not None and weights.ndim == 1 and len(weights):
-                    pooled.setdefault((row.label, teacher.name), []).extend(weights.tolist())
-    limits = plots.rho_limits(list(pooled.values()))
-    several = len({label for label, _ in pooled}) > 1
-    for index, ((label, teacher_name), values) in enumerate(pooled.items()):
-        title = f"Weights of {teacher_name}" + (f", {label}" if several else "")
-        mean, moved = (sample_mean(numbers).mean for numbers in (values, _moves(values)))
-        caption = (
-            f"Share of its columns by weight. The mean is {mean:.3f}; weights moved by {moved:.3f} "
-            "on average from their start at 0.5."
-        )
-        figure = plots.rho_plot(values, limits=limits, color=colors[label])
-        yield plot_of(figure, f"rho-{index}", title, caption)
-
-
-def _moves(weights: Sequence[float]) -> list[float]:
-    return [abs(weight - 0.5) for weight in weights]
-
-
-def _sizes(comparison: Comparison) -> Plot | None:
-    teachers = {
-        teacher.name: teacher.parameters
-        for row in comparison.transfers
-        for run in row.runs[:1]
-        for teacher in run.result.teachers
-    }
-    known = {name: count for name, count in teachers.items() if count is not None}
-    if not known:
-        return None
-    caption = "Only the student is deployed; teachers are needed for training alone."
-    if missing := [name for name in teachers if name not in known]:
-        caption += f" Not known: {', '.join(missing)}."
-    student = comparison.runs[0].result.student
-    figure = plots.size_plot(("student", student.parameters), known)
-    return plot_of(figure, "sizes", "Sizes", caption)
 
 
 def _speed(comparison: Comparison) -> Speed | None:
