@@ -39,3 +39,11 @@ def test_equal_costs_keep_their_order():
 def test_the_budget_without_a_gpu(teacher, split, size, budget):
     device = torch.device("cpu")
     assert choose_budget(teacher, split.rows, batch_size=size, device=device) == budget
+
+
+@pytest.mark.gpu
+def test_a_small_teacher_does_not_fill_a_gpu_with_images():
+    device, teacher = torch.device("cuda"), ImageTeacher()
+    teacher.to(device, torch.float16)
+    rows = images(9).rows
+    assert choose_budget(teacher, rows, batch_size="auto", device=device) == Budget(rows=128)

@@ -12,7 +12,9 @@ from tutelage.teachers.base import Encoder
 
 __all__ = ["Budget", "choose_budget", "cut"]
 
-_MAX_ROWS = 512
+_MAX_IMAGES, _MAX_TEXTS = 128, 512
+"""Rows of a batch where memory is large. A worker decodes the images of a batch one after the other: the
+device waits for the first, and all batches in preparation are held in memory."""
 _MEMORY_SHARE = 0.6
 """Share of free memory to use; the rest is for fragmentation and for other processes."""
 
@@ -74,8 +76,8 @@ def choose_budget(
     """Return the budget for a teacher on a device.
 
     On CUDA, ``"auto"`` measures the memory of two small batches of the most costly among 64 rows, and
-    fills a share of the free memory. On other devices it is 32 images, or 4,096 tokens in at most 128
-    texts.
+    fills a share of the free memory, with at most 128 images or 512 texts. On other devices it is 32
+    images, or 4,096 tokens in at most 128 texts.
 
     Args:
         source: The teacher, on the device.
@@ -119,5 +121,5 @@ def _measured(source: Encoder, rows: Rows, device: torch.device) -> Budget:
     free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     fitting = max(1, int(_MEMORY_SHARE * free / max(bytes_per_row, 1.0)))
     if longest <= 1:
-        return Budget(rows=min(fitting, _MAX_ROWS))
-    return Budget(rows=_MAX_ROWS, cost=fitting * longest)
+        return Budget(rows=min(fitting, _MAX_IMAGES))
+    return Budget(rows=_MAX_TEXTS, cost=fitting * longest)
