@@ -2,8 +2,9 @@
 
 import pytest
 
+from tutelage.cli import launched
 from tutelage.cli.app import app
-from tutelage.cli.launched import OTHER, SHARED, refuse_several_processes
+from tutelage.cli.launched import OTHER, SHARED, let_the_first_speak, refuse_several_processes
 from tutelage.errors import ConfigError
 
 
@@ -43,3 +44,17 @@ def test_the_command_refuses_before_it_looks_for_files(command, monkeypatch):
     assert status == 2
     assert "'tutelage predict' is the work of one process" in refused
     assert command("--version")[0] == 0
+
+
+def test_one_process_tells_of_a_mistake_that_all_make(command, monkeypatch):
+    waited = []
+    monkeypatch.setattr(launched.time, "sleep", waited.append)
+    for environment in ({"RANK": "2"}, {"RANK": "0", "LOCAL_RANK": "0"}):  # a scheduler's, a launcher's
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        assert let_the_first_speak() == ""
+    assert not waited
+    monkeypatch.setenv("RANK", "2")
+    _, _, refused = command("train", "no-file.toml")
+    assert refused.startswith("error: process 2: ")
+    assert waited == [launched.UNTIL_ENDED], "the launcher ends it before it speaks"

@@ -15,7 +15,7 @@ from tutelage.cli.choose import add_choose_verbs
 from tutelage.cli.console import err, out
 from tutelage.cli.encoding import print_to_any_terminal, refuse_paths_that_are_no_text
 from tutelage.cli.interrupt import interruptible
-from tutelage.cli.launched import Launched
+from tutelage.cli.launched import Launched, let_the_first_speak
 from tutelage.cli.options import (
     ConfigFile,
     DataArgument,
@@ -328,5 +328,6 @@ def main() -> None:
 
 
 def _refuse(message: str) -> NoReturn:
-    err.print(Text.assemble(("error:", "red"), f" {message}"), soft_wrap=True)
+    whose = let_the_first_speak()
+    err.print(Text.assemble(("error:", "red"), f" {whose}{message}"), soft_wrap=True)
     sys.exit(2)

@@ -1,17 +1,36 @@
 """Commands that several processes of a launcher can share."""
 
 import os
+import time
 from typing import Any
 
 from tutelage.cli.plain_help import Group
 from tutelage.errors import ConfigError
 
-__all__ = ["Launched", "refuse_several_processes"]
+__all__ = ["Launched", "let_the_first_speak", "refuse_several_processes"]
 
 SHARED = ("extract", "train")
 """Commands whose work the processes of a job divide."""
 OTHER = ("tune", "compare", "study", "doctor", "list")
 """Commands that refuse several processes themselves, with advice of their own, or only print."""
+
+UNTIL_ENDED = 3.0
+"""Seconds in which a launcher ends its other processes once one has failed."""
+
+
+def let_the_first_speak() -> str:
+    """Wait before an error is printed, unless this is the first process of a launcher, or the only one.
+
+    All processes make the same mistake, and print the same, where the launcher does not end them before.
+
+    Returns:
+        What the message begins with: the number of the process, but of the first.
+    """
+    number = os.environ.get("RANK", "0") if "LOCAL_RANK" in os.environ else "0"
+    if number == "0":
+        return ""
+    time.sleep(UNTIL_ENDED)
+    return f"process {number}: "
 
 
 def refuse_several_processes(command: str | None) -> None:
