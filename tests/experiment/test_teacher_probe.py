@@ -1,5 +1,7 @@
 """Probes on the teachers' features of a run's rows, against scores counted plainly."""
 
+from dataclasses import replace
+
 import pytest
 import small_parts
 import torch
@@ -93,3 +95,20 @@ def test_soft_labels_of_views_are_those_of_the_rows_probe_and_keep_the_rows(smal
     )
     assert torch.allclose(logits, expected, atol=1e-4)
     assert not torch.equal(logits[60:120], logits[120:])
+
+
+def test_soft_labels_are_those_of_the_unlabelled_rows_that_are_left(opened):
+    """Which of them are left out depends on the rows that are evaluated."""
+    plan, runtime, teachers, probed = opened
+    training = matrix(probed.training, torch.arange(60))
+    found = []
+    for kept in (range(12), range(12, 24)):
+        left = replace(plan.evaluated.select(kept), labels=torch.full((12,), -100))
+        features = torch.cat([training, matrix(probed.evaluated, torch.tensor(kept))])
+        labels = soft_labels(
+            replace(plan, unlabelled=(left,)), teachers, as_table(features), runtime
+        )
+        found.append(labels[60:])
+    expected = soft_labels(plan, teachers, probed.training, runtime)
+    assert torch.equal(labels[:60], expected), "probes are fitted on labelled rows alone"
+    assert not torch.allclose(*found)

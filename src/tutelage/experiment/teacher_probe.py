@@ -135,7 +135,7 @@ def soft_labels(
         "folds": FOLDS,
         "seed": seed,
         "features": [key for teacher in teachers for key in teacher.keys],
-        "rows": digest_of(canonical([list(plan.training.ids), as_list(labels), task.outputs])),
+        "rows": digest_of(canonical([list(plan.seen.ids), as_list(labels), task.outputs])),
         **computed_on(runtime),
     }
     if task.lead != SingleLabel.metric() or not task.labels_are_classes:
