@@ -49,7 +49,10 @@ def test_the_command_refuses_before_it_looks_for_files(command, monkeypatch):
 def test_one_process_tells_of_a_mistake_that_all_make(command, monkeypatch):
     waited = []
     monkeypatch.setattr(launched.time, "sleep", waited.append)
-    for environment in ({"RANK": "2"}, {"RANK": "0", "LOCAL_RANK": "0"}):  # a scheduler's, a launcher's
+    for environment in (
+        {"RANK": "2"},
+        {"RANK": "0", "LOCAL_RANK": "0"},
+    ):  # a scheduler's, a launcher's
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         assert let_the_first_speak() == ""

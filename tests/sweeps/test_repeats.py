@@ -1,7 +1,10 @@
 """Repeated runs on held-out rows: which rows, which seed, which folder."""
 
-from tutelage.config import ExperimentConfig, TuneConfig
-from tutelage.sweeps.repeats import repeats_of
+import pytest
+
+from tutelage.config import DataConfig, ExperimentConfig, TuneConfig
+from tutelage.errors import ConfigError
+from tutelage.sweeps.repeats import refuse_holdout, repeats_of
 
 
 def places(**tune: object) -> list[str]:
@@ -26,3 +29,9 @@ def test_a_repeat_holds_its_fold_out_and_adds_to_the_seed():
     assert plain.applied(config, folds=None) == config.replace(
         {"data.evaluate": "holdout", "output.examples": 0}
     )
+
+
+def test_a_final_run_on_the_holdout_is_refused():
+    refuse_holdout(DataConfig(source="folder:x"), advice="")
+    with pytest.raises(ConfigError, match="chosen by; use others"):
+        refuse_holdout(DataConfig(source="folder:x", evaluate="holdout"), advice="use others")

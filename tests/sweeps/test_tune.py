@@ -93,6 +93,14 @@ def test_another_search_in_the_same_folder_is_refused(table):
         tune(with_(table, "train.lr=0.5"), retrain=False)
 
 
+def test_rows_that_choose_are_not_reported(table, tmp_path):
+    held = with_(table, "data.evaluate=holdout")
+    with pytest.raises(ConfigError, match="rows that settings are chosen by; leave it out"):
+        tune(held)
+    assert not (tmp_path / "search").exists()
+    assert tune(held, retrain=False).result is None
+
+
 def test_a_mistake_is_told_before_anything_is_written(table, tmp_path):
     table["transfer"] = {"params": {"kernl": "rbf"}}
     with pytest.raises(ConfigError, match=r"transfer\.params\.kernl"):

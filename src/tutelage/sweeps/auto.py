@@ -39,7 +39,7 @@ from tutelage.sweeps.climb import search
 from tutelage.sweeps.jobs import Failed, attempt_all, run_in_place
 from tutelage.sweeps.ladder import Ladder
 from tutelage.sweeps.processes import process_pool, refuse_launchers
-from tutelage.sweeps.repeats import Repeat, repeats_of
+from tutelage.sweeps.repeats import Repeat, refuse_holdout, repeats_of
 from tutelage.training.lengths import length_of
 
 __all__ = ["BUDGET", "auto"]
@@ -139,11 +139,7 @@ def auto(
 
 def _repeats(config: ExperimentConfig) -> list[Repeat]:
     """A run a fold, each with a seed of its own; other seeds where there is a validation split."""
-    if config.data.evaluate == "holdout":
-        raise ConfigError(
-            "data.evaluate = 'holdout' would report the rows that settings are chosen by; leave it "
-            "out: --auto holds out rows itself"
-        )
+    refuse_holdout(config.data, advice="leave it out: --auto holds out rows itself")
     if config.data.folds is not None or config.tune.seeds > 1:
         raise ConfigError("--auto deals folds and seeds itself; set tune.folds for their number")
     has_validation = "validation" in read_data(config.data).splits

@@ -39,6 +39,7 @@ from tutelage.sweeps.processes import (
     refuse_jobs,
     refuse_launchers,
 )
+from tutelage.sweeps.repeats import refuse_holdout
 from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import check_first, extract_first
 
@@ -138,11 +139,7 @@ def compare(
 def _refuse_what_tuning_cannot(config: ExperimentConfig) -> None:
     if not config.compare.tune:
         return
-    if config.data.evaluate == "holdout":
-        raise ConfigError(
-            "data.evaluate = 'holdout' would report the rows that settings are chosen by; leave it "
-            "out, or compare without --tune"
-        )
+    refuse_holdout(config.data, advice="leave it out, or compare without --tune")
     for name in ("samples", "teachers"):
         if getattr(config.tune, name):
             raise ConfigError(

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from tutelage.config import ExperimentConfig, TuneConfig
+from tutelage.config import DataConfig, ExperimentConfig, TuneConfig
+from tutelage.errors import ConfigError
 
-__all__ = ["Repeat", "repeats_of"]
+__all__ = ["Repeat", "refuse_holdout", "repeats_of"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,22 @@ def repeats_of(tune: TuneConfig) -> list[Repeat]:
         for seed in range(tune.seeds)
         for named in [seed if tune.seeds > 1 else None]
     ]
+
+
+def refuse_holdout(data: DataConfig, *, advice: str) -> None:
+    """Refuse final runs on the rows that chose their settings.
+
+    Args:
+        data: The settings of the data.
+        advice: What to do.
+
+    Raises:
+        ConfigError: If ``evaluate`` is ``"holdout"``.
+    """
+    if data.evaluate == "holdout":
+        raise ConfigError(
+            f"data.evaluate = 'holdout' would report the rows that settings are chosen by; {advice}"
+        )
 
 
 def _folder(name: str, number: int | None) -> list[str]:

@@ -29,6 +29,7 @@ from tutelage.results.folders import CHOSEN
 from tutelage.results.tuning import TUNING, Tuning
 from tutelage.sweeps.point_run import try_next
 from tutelage.sweeps.processes import check_cluster, process_pool, refuse_jobs, refuse_launchers
+from tutelage.sweeps.repeats import refuse_holdout
 from tutelage.sweeps.search import Search
 from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.study_storage import check_storage
@@ -39,6 +40,11 @@ AUTO = ("stl", "probe", "aft", "aft+probe", "kd", "rkd", "ft")
 """What ``--methods auto`` tries."""
 PATIENCE = 1.0
 """Seconds between looks at points that other processes have taken."""
+
+LEAVE_OUT = (
+    "leave it out: the search holds out rows itself, and only the run with what it chose reads the "
+    "test rows"
+)
 
 
 def tune(
@@ -71,7 +77,8 @@ def tune(
         run on all training rows; the same is written to ``tune.json``.
 
     Raises:
-        ConfigError: If the folder holds a search for something else.
+        ConfigError: If the folder holds a search for something else, or the last run would report
+            the hold-out.
         TrainingError: If no point could be finished.
 
     Source:
@@ -89,6 +96,8 @@ def tune(
     """
     refuse_launchers()
     refuse_jobs(jobs, engine, gpus)
+    if retrain:
+        refuse_holdout(config.data, advice=LEAVE_OUT)
     check_storage(config.tune.storage)
     check_cluster(engine, gpus)
     progress = progress or Silent()
