@@ -1,7 +1,11 @@
 """Agreement of answers by hand, and with a probe on the teachers of a run."""
 
+import shutil
+from dataclasses import dataclass, replace
+
 import pytest
 import torch
+from PIL import Image
 
 from tutelage.deploy.agreement import agreement, probe_outputs
 from tutelage.deploy.saved import SavedRun
@@ -9,6 +13,14 @@ from tutelage.errors import ConfigError, DataError
 from tutelage.experiment.probe import probe
 from tutelage.progress import Silent
 from tutelage.tasks import MultiLabel, SingleLabel
+
+
+@dataclass(frozen=True)
+class Notes(Silent):
+    told: list[str]
+
+    def note(self, message: str) -> None:
+        self.told.append(message)
 
 
 def test_by_hand():
@@ -48,3 +60,29 @@ def test_the_probe_is_that_of_tutelage_probe(digit_run):
 def test_a_run_without_teachers(review_run):
     with pytest.raises(ConfigError, match="has no teachers to compare with"):
         probe_outputs(SavedRun.open(review_run), [], progress=Silent())
+
+
+def test_classes_added_to_the_data_since_training(digit_run, digits, tmp_path):
+    """A class that comes first renumbers all others; the run's order counts."""
+    run, notes = SavedRun.open(digit_run), Notes([])
+    ids = [f"test/{name}/{n}.jpg" for name in ("five", "eight", "three") for n in range(20, 28)]
+    labels = torch.tensor([run.task.names.index(name.split("/")[1]) for name in ids])
+    before = probe_outputs(run, ids, progress=notes)
+    shutil.copytree(digits, tmp_path / "digits")
+    first = tmp_path / "digits/train/eight"
+    first.with_name("a new class").mkdir()
+    for number in range(20):
+        picture = Image.new("RGB", (32, 32), (8 * number, 0, 200))
+        picture.save(first.with_name("a new class") / f"{number}.png")
+    changed = replace(run, config=run.config.replace({"data.source": f"folder:{tmp_path}/digits"}))
+    outputs = probe_outputs(changed, ids, progress=notes)
+    assert outputs.shape == before.shape
+    same = agreement(run.task, outputs, before, labels).same
+    assert same > 0.8
+    assert (
+        sum("'a new class', which the run was not trained with" in one for one in notes.told) == 1
+    )
+    shutil.rmtree(tmp_path / "digits/train/three")
+    shutil.rmtree(tmp_path / "digits/test/three")
+    with pytest.raises(DataError, match=r"no training row .* has 'three' any longer"):
+        probe_outputs(changed, ids[:16], progress=notes)

@@ -1,8 +1,10 @@
 """Exports of finished runs: their outputs are the student's, and what is refused leaves nothing."""
 
 import json
+import shutil
 import sys
 import types
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -12,12 +14,13 @@ import torch
 from PIL import Image
 
 import tutelage
+from tutelage.deploy.compared_rows import rows_of_run
 from tutelage.deploy.export import export
 from tutelage.deploy.graph import StudentGraph
 from tutelage.deploy.onnx_files import write_onnx
 from tutelage.deploy.program_files import write_program
 from tutelage.deploy.saved import SavedRun
-from tutelage.errors import ConfigError, StudentError
+from tutelage.errors import ConfigError, DataError, StudentError
 from tutelage.files import without_digest
 from tutelage.results.exports import ExportRecord
 from tutelage.students import open_student
@@ -117,6 +120,21 @@ def test_smaller_files_are_measured(digit_run, tmp_path):
     assert {one.name for one in again.folder.iterdir()} == {
         *("model.onnx", "preprocess.json", "export.json"),
     }
+
+
+def test_labels_of_smaller_files_are_numbered_as_in_the_run(digit_run, digits, tmp_path):
+    run = SavedRun.open(digit_run)
+    _, before = rows_of_run(run, measured=True)
+    shutil.copytree(digits, tmp_path / "digits")
+    shutil.copytree(tmp_path / "digits/train/five", tmp_path / "digits/train/a new class")
+    changed = replace(run, config=run.config.replace({"data.source": f"folder:{tmp_path}/digits"}))
+    _, renumbered = rows_of_run(changed, measured=True)
+    assert renumbered.ids == before.ids
+    assert torch.equal(renumbered.labels, before.labels)
+    shutil.copytree(tmp_path / "digits/test/five", tmp_path / "digits/test/a new class")
+    with pytest.raises(DataError, match=r"'a new class'; .* or leave out --half and --int8"):
+        rows_of_run(changed, measured=True)
+    assert len(rows_of_run(changed, measured=False)[1]) == 32
 
 
 def test_programs_of_torch_export(digit_run, labels_run, pictures, tmp_path):

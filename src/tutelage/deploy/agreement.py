@@ -90,7 +90,8 @@ def probe_outputs(
     """Return the outputs of a linear probe on the teachers' features for the run's evaluated rows.
 
     The probe is fitted on the run's training rows. Features that are not cached are extracted, which
-    needs the teachers.
+    needs the teachers. Its columns are in the order of the run's classes, which may be numbered
+    otherwise in data that has changed; classes that the run does not know have no column.
 
     Args:
         run: The run.
@@ -100,6 +101,7 @@ def probe_outputs(
 
     Raises:
         ConfigError: If the run has no teachers.
+        DataError: If the data lacks some of the rows, or of the run's classes.
         TutelageError: If a teacher cannot be used.
     """
     config = run.config if cache is None else run.config.replace({"cache.dir": cache})
@@ -111,6 +113,17 @@ def probe_outputs(
     known = {name: number for number, name in enumerate(plan.evaluated.ids)}
     if any(name not in known for name in ids):
         raise DataError("the data of the run has changed, so its teachers cannot be compared with")
+    if missing := [name for name in run.task.names if name not in plan.task.names]:
+        raise DataError(
+            f"no training row of the run's data has {missing[0]!r} any longer, which the run was trained "
+            "with, so its teachers cannot be compared with"
+        )
+    if added := [name for name in plan.task.names if name not in run.task.names]:
+        progress.note(
+            f"the run's data has {added[0]!r}, which the run was not trained with: no answer of the "
+            "teachers' probe"
+        )
+    order = torch.tensor([plan.task.names.index(name) for name in run.task.names])
     rows = ProbedRows.of(plan, extract_features(plan, runtime), runtime)
     training, seed = columns(rows.training), config.data.split_seed
     given = {"task": plan.task, "device": runtime.device}
@@ -118,4 +131,4 @@ def probe_outputs(
     c = probe_holdout(training, labels, seed=seed, **given).c  # type: ignore[arg-type]
     fitted = fit_probe(training, labels, c=c, **given)  # type: ignore[arg-type]
     outputs = fitted.outputs(columns(rows.evaluated))
-    return outputs[torch.tensor([known[name] for name in ids])]
+    return outputs[torch.tensor([known[name] for name in ids])][:, order]

@@ -1,18 +1,20 @@
 """Rows on which an exported file is compared with the student."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.data import Split
+from tutelage.data import Split, open_data
 from tutelage.deploy.graph import StudentGraph
+from tutelage.deploy.labelled import as_numbered
 from tutelage.deploy.saved import SavedRun
+from tutelage.errors import DataError, TutelageError, first_line
 
-__all__ = ["ComparedRows", "ModelFile"]
+__all__ = ["ComparedRows", "ModelFile", "rows_of_run"]
 
 SIZES = (1, 3, 17)
 """Rows of the first batches that are compared; then as many as in training."""
@@ -85,6 +87,36 @@ class ComparedRows:
     def difference(self, model: ModelFile) -> float:
         """Return the largest difference of an output of a file from the student's."""
         return float((self.outputs(model) - self.expected).abs().max())
+
+
+def rows_of_run(run: SavedRun, *, measured: bool) -> tuple[Split, Split]:
+    """Return training and evaluated rows of a run's data.
+
+    Args:
+        run: The run.
+        measured: Whether labels of the evaluated rows count; they are then numbered as in the run.
+
+    Raises:
+        DataError: If the data cannot be read, or labels that count are such as the run does not know.
+    """
+    try:
+        data, splits = open_data(run.config.data)
+    except TutelageError as error:
+        raise DataError(
+            f"an export is compared with the student on rows of the run's data, which cannot be read: "
+            f"{first_line(error)}"
+        ) from error
+    evaluated = splits.evaluated
+    if measured:
+        labels = as_numbered(
+            data,
+            evaluated.labels,
+            run.task,
+            where=run.config.data.source,
+            otherwise="leave out --half and --int8, which are measured on labels",
+        )
+        evaluated = replace(evaluated, labels=labels)
+    return splits.training, evaluated
 
 
 def _sizes(count: int, batch_size: int, *, single: bool) -> list[int]:

@@ -10,14 +10,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from tutelage.data import Split, open_data
-from tutelage.deploy.compared_rows import ComparedRows, ModelFile
+from tutelage.deploy.compared_rows import ComparedRows, ModelFile, rows_of_run
 from tutelage.deploy.graph import FORMS, Form, StudentGraph, image_of
 from tutelage.deploy.preprocessing import describe_preprocessing
 from tutelage.deploy.program_files import ProgramFile, write_program
 from tutelage.deploy.saved import SavedRun
 from tutelage.deploy.smaller_files import Smaller, smaller_file
-from tutelage.errors import ConfigError, DataError, StudentError, TutelageError, first_line
+from tutelage.errors import ConfigError, StudentError
 from tutelage.files import writing_to
 from tutelage.inputs import PairInput, TextInput
 from tutelage.progress import Progress, Silent
@@ -98,7 +97,8 @@ def export(
 
     Raises:
         ConfigError: If an option does not fit the student.
-        DataError: If the run or its data cannot be read.
+        DataError: If the run or its data cannot be read; or smaller files are to be measured on rows
+            with classes that the run does not know.
         StudentError: If an operation cannot be exported, or outputs differ by more than is allowed.
         MissingExtraError: If packages for ONNX are not installed.
 
@@ -120,7 +120,7 @@ def export(
         raise ConfigError("the hub's cache is no place for an export; name a folder by --out")
     folder = Path(out) if out is not None else saved.folder / "exported" / to
     _refuse_folder(folder)
-    training, evaluated = _rows(saved)
+    training, evaluated = rows_of_run(saved, measured=half or int8)
     graph = StudentGraph(saved.student, form=asked_form, temperature=temperature)
     compared = ComparedRows.of(
         graph, saved, evaluated, rows, temperature=temperature, at_once=most_rows
@@ -211,18 +211,6 @@ def _advice(file: Path, compared: ComparedRows, allowed: float, *, to: Format) -
                 "wrong for this model; try another version of onnxruntime, or --to torch-export"
             )
     return "Try another --to, or allow more by --tolerance"
-
-
-def _rows(run: SavedRun) -> tuple[Split, Split]:
-    """Training and evaluated rows of the run's data."""
-    try:
-        _, splits = open_data(run.config.data)
-    except TutelageError as error:
-        raise DataError(
-            f"an export is compared with the student on rows of the run's data, which cannot be read: "
-            f"{first_line(error)}"
-        ) from error
-    return splits.training, splits.evaluated
 
 
 def _save_tokenizer(run: SavedRun, folder: Path) -> None:

@@ -15,7 +15,7 @@ from tutelage.deploy.saved import SavedRun
 from tutelage.errors import DataError
 from tutelage.tasks import UNLABELLED, Task, has_label
 
-__all__ = ["LabelledRows", "labelled_rows"]
+__all__ = ["LabelledRows", "as_numbered", "labelled_rows"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def labelled_rows(
         )
         rows, told = _chosen(data, split)
         own, notes = False, (*data.notes, *told)
-    labels = _as_numbered(data, rows.labels, run.task, where=source or config.source)
+    labels = as_numbered(data, rows.labels, run.task, where=source or config.source)
     rows = replace(rows, labels=labels)
     known = has_label(labels).nonzero().flatten().tolist()
     if not known:
@@ -85,21 +85,40 @@ def _chosen(data: Data, split: str | None) -> tuple[Split, tuple[str, ...]]:
     return data.splits[role], (f"the {role} rows are measured, not {others}; --split names others",)
 
 
-def _as_numbered(
-    data: Data, labels: Shaped[Tensor, "rows ..."], task: Task, *, where: str
+def as_numbered(
+    data: Data,
+    labels: Shaped[Tensor, "rows ..."],
+    task: Task,
+    *,
+    where: str,
+    otherwise: str = "choose another split by --split",
 ) -> Shaped[Tensor, "rows ..."]:
-    """Labels by the run's numbers of classes, or in the order of its columns."""
+    """Return labels by the run's numbers of classes, or in the order of its columns.
+
+    Classes are numbered by their names in order, so one that was added or renamed since training
+    changes the numbers of others.
+
+    Args:
+        data: The data, which says what the labels mean.
+        labels: Labels of some of its rows.
+        task: The run's task.
+        where: Names the data in messages.
+        otherwise: What else the user can do about labels that the run does not know.
+
+    Raises:
+        DataError: If the rows have classes that the run does not know, or lack one of its targets.
+    """
     if data.classes == task.names:
         return labels
     if task.labels_are_classes:
-        return _renumbered(data.classes, labels, task.names, where=where)
+        return _renumbered(data.classes, labels, task.names, where=where, otherwise=otherwise)
     places = {name: number for number, name in enumerate(data.classes)}
     occurring = [
         name
         for name, column in zip(data.classes, labels.T, strict=True)
         if not task.labels_are_binary or bool((column == 1).any())
     ]
-    _refuse_unknown(occurring, task.names, what=task.outputs_word, where=where)
+    _refuse_unknown(occurring, task.names, what=task.outputs_word, where=where, otherwise=otherwise)
     known = has_label(labels)
     if not task.labels_are_binary and (missing := set(task.names) - set(places)):
         raise DataError(f"{where} has no target {min(missing)!r}, which the run predicts")
@@ -110,18 +129,18 @@ def _as_numbered(
 
 
 def _renumbered(
-    classes: Sequence[str], labels: Tensor, names: Sequence[str], *, where: str
+    classes: Sequence[str], labels: Tensor, names: Sequence[str], *, where: str, otherwise: str
 ) -> Tensor:
     present = set(labels.tolist()) - {UNLABELLED}
     occurring = [name for number, name in enumerate(classes) if number in present]
-    _refuse_unknown(occurring, names, what="classes", where=where)
+    _refuse_unknown(occurring, names, what="classes", where=where, otherwise=otherwise)
     numbers = {name: number for number, name in enumerate(names)}
     table = torch.tensor([*(numbers.get(name, UNLABELLED) for name in classes), UNLABELLED])
     return table[torch.where(labels == UNLABELLED, len(classes), labels)]
 
 
 def _refuse_unknown(
-    occurring: Sequence[str], names: Sequence[str], *, what: str, where: str
+    occurring: Sequence[str], names: Sequence[str], *, what: str, where: str, otherwise: str
 ) -> None:
     unknown = [name for name in occurring if name not in names]
     if not unknown:
@@ -130,6 +149,5 @@ def _refuse_unknown(
     known = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
     raise DataError(
         f"{where} has labels that the run does not know: {unknown[0]!r}{more}; its {len(names)} {what} "
-        f"are {known}. Remove these rows, name the labels as in training, or choose another split by "
-        "--split"
+        f"are {known}. Remove these rows, name the labels as in training, or {otherwise}"
     )
