@@ -65,6 +65,16 @@ def test_reads_in_front_of_dropout_of_own_models(inplace):
     torch.testing.assert_close(tap.take(), torch.sigmoid(model[0](inputs)))
 
 
+def test_reads_in_front_of_a_dropout_that_is_flattened():
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 2), nn.Sigmoid(), nn.Dropout2d(0.5), nn.Flatten(), nn.Linear(8, 2)
+    )
+    tap = FeatureTap(model)
+    inputs = torch.randn(3, 1, 2, 2)
+    model(inputs)
+    torch.testing.assert_close(tap.take(), torch.sigmoid(model[0](inputs)).flatten(1))
+
+
 def test_a_dropout_elsewhere_changes_nothing():
     model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Tanh(), nn.Linear(8, 2))
     tap = FeatureTap(model)

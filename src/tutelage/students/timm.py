@@ -16,6 +16,7 @@ from tutelage.errors import StudentError, TutelageError
 from tutelage.inputs import ImageInput, empty_batch
 from tutelage.students.base import evaluating, save_weights, tapped_width
 from tutelage.students.head import find_head
+from tutelage.students.head_dropout import drop_behind
 from tutelage.tap import FeatureTap
 from tutelage.tasks import Kind
 
@@ -81,6 +82,7 @@ class TimmStudent:
         if tap is None:
             tap = find_head(self.model, self.outputs, self.input).path
         self.tap = FeatureTap(self.model, tap)
+        drop_behind(self.tap, lambda: self.outputs(empty_batch(self.input)))
         self.width = tapped_width(self.tap, lambda: self.outputs(empty_batch(self.input)))
         self.widths: Mapping[str, int] = {modality: self.width}
         self.parameters = count_parameters(self.model)

@@ -34,10 +34,12 @@ class _Run(NamedTuple):
 class FeatureTap:
     """The features of a student: the input of its last linear layer, read at each forward.
 
-    A hook reads the layer's input; if a dropout is directly in front of the layer, the tap reads in
-    front of the dropout, so that features are what the trained head sees in evaluation. The model
-    itself is not changed, and is saved and loaded as if there were no tap. The features of a
-    bilinear layer are both its inputs side by side.
+    A hook reads the layer's input; if a dropout, or a dropout and ``nn.Flatten``, is directly in front of
+    the layer, the tap reads in front of the dropout, so that features are what the trained head sees in
+    evaluation. Only modules are seen: where a forward calls ``functional.dropout`` in front of the
+    layer, as some models of timm with a ``drop_rate`` do, features are dropped, too. The model itself is
+    not changed, and is saved and loaded as if there were no tap. The features of a bilinear layer are
+    both its inputs side by side.
 
     Call ``take`` once after each forward in training. Forwards in evaluation need not be taken. Create
     the tap before a compiled model first runs; a copy of the model needs its own tap.
@@ -105,6 +107,8 @@ class FeatureTap:
                 if module.inplace:
                     self._hooks.append(module.register_forward_pre_hook(self._keep))
                 self._hooks.append(module.register_forward_hook(self._drop))
+            elif isinstance(module, nn.Flatten):
+                self._hooks.append(module.register_forward_hook(self._flatten))
         if pool is not None:
             self._hooks.append(model.register_forward_pre_hook(self._see_mask, with_kwargs=True))
 
@@ -261,6 +265,10 @@ class FeatureTap:
     def _drop(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
         before = self._kept if self._kept is not None else args[0]
         self._dropped, self._kept = (before, output), None
+
+    def _flatten(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+        if self._dropped is not None and self._dropped[1] is args[0]:
+            self._dropped = (self._dropped[0].reshape(output.shape), output)
 
     def _see_mask(self, _: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         self._mask = kwargs.get("attention_mask")
