@@ -9,7 +9,7 @@ from sklearn import metrics as sk
 from torch import nn
 
 from tutelage.errors import ConfigError
-from tutelage.tasks import CrossEntropy, SingleLabel
+from tutelage.tasks import CrossEntropy, SingleLabel, SoftLabels
 
 DRAW = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(60, 3, generator=DRAW)
@@ -79,6 +79,30 @@ def test_class_weights():
     theirs = nn.CrossEntropyLoss(torch.tensor([1.0, 3.0, 1.0]), label_smoothing=0.1)
     assert torch.equal(named(outputs, labels), theirs(outputs, labels))
     assert isinstance(task.loss(labels), CrossEntropy)
+
+
+@pytest.mark.parametrize("weights", [{}, {"b": 3.0, "c": 0.5}, {"a": 2.0}])
+def test_multiples_of_class_weights_are_one_mixture(weights):
+    labels = torch.tensor([0, 0, 0, 1, 2, 2, -100])
+    task = SingleLabel.of(("a", "b", "c"), labels)
+    outputs, soft = torch.randn(2, 7, 3, generator=torch.Generator().manual_seed(1))
+    scaled = {name: 10 * weights.get(name, 1.0) for name in task.names}
+    losses = [
+        SoftLabels(mix=0.3, loss=task.loss(labels, class_weights=some))(outputs, labels, soft)
+        for some in (weights, scaled)
+    ]
+    torch.testing.assert_close(*losses)
+    if not weights:
+        assert losses[1] == SoftLabels(mix=0.3)(outputs, labels, soft)
+
+
+@pytest.mark.parametrize("classes", ["abc", "abcde"])
+def test_balanced_weights_of_the_training_rows_have_mean_1_in_a_mixture(classes):
+    """Two of the five classes have no row; the others count as if these were not there."""
+    labels = torch.tensor([0, 0, 0, 1, 2, 2])
+    task = SingleLabel.of(tuple(classes), labels)
+    rows = task.loss(labels, class_weights="balanced").rows(torch.zeros(6, len(classes)), labels)
+    assert rows.mean().item() == pytest.approx(math.log(len(classes)))
 
 
 def test_a_name_that_is_no_class_has_no_weight():

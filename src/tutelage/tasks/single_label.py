@@ -23,23 +23,31 @@ class CrossEntropy(nn.CrossEntropyLoss, TaskLoss):
     """Cross-entropy of a softmax, for rows of one class each.
 
         mean_i w_y CE(y_i, z_i)    over rows with a label, as ``torch.nn.CrossEntropyLoss`` takes it
+        w_y / w̄ CE(y_i, z_i)    of each row by itself, as mixed with soft labels
         T² CE(softmax(t / T), softmax(z / T))    with a teacher's logits ``t``
 
     Args:
         weight: Weight of each class; 1 where None.
         label_smoothing: Share of each label that is spread over all classes, 0 to 1.
+        mean_weight: ``w̄``, the mean of ``w_y`` over the training rows, above 0; then multiples of
+            the same weights are one loss for ``rows``, too.
     """
 
     def __init__(
-        self, *, weight: Float[Tensor, " classes"] | None = None, label_smoothing: float = 0.0
+        self,
+        *,
+        weight: Float[Tensor, " classes"] | None = None,
+        label_smoothing: float = 0.0,
+        mean_weight: float = 1.0,
     ) -> None:
         super().__init__(weight, ignore_index=UNLABELLED, label_smoothing=label_smoothing)
+        self.mean_weight = mean_weight
 
     def rows(
         self, outputs: Float[Tensor, "batch classes"], labels: Int64[Tensor, " batch"]
     ) -> Float[Tensor, " batch"]:
         """Return each row's loss on its class."""
-        weight = None if self.weight is None else self.weight.to(outputs.dtype)
+        weight = None if self.weight is None else self.weight.to(outputs.dtype) / self.mean_weight
         return F.cross_entropy(
             outputs,
             labels,
@@ -122,17 +130,22 @@ class SingleLabel(Task):
         class_weights: ClassWeights | None = None,
         label_smoothing: float = 0.0,
     ) -> CrossEntropy:
-        """Return the cross-entropy; ``"balanced"`` weighs a class by ``rows / (classes * its rows)``."""
+        """Return the cross-entropy; ``"balanced"`` weighs a class by ``rows / (classes * its rows)``.
+
+        Weights count relative to their mean over the labelled rows: all 10 are all 1.
+        """
         if class_weights is None:
             return CrossEntropy(label_smoothing=label_smoothing)
+        known = labels[has_label(labels)]
+        counts = known.bincount(minlength=self.outputs)
         if isinstance(class_weights, Mapping):
             weight = weights_by_name(class_weights, self.names)
+            mean = float(weight[known].double().mean()) if len(known) else 1.0
         else:
-            known = labels[has_label(labels)]
             # A class without a row has a loss that is never asked for.
-            counts = known.bincount(minlength=self.outputs).clamp_min(1)
-            weight = len(known) / (self.outputs * counts)
-        return CrossEntropy(weight=weight, label_smoothing=label_smoothing)
+            weight = len(known) / (self.outputs * counts.clamp_min(1))
+            mean = float((counts > 0).double().mean()) or 1.0
+        return CrossEntropy(weight=weight, label_smoothing=label_smoothing, mean_weight=mean)
 
     def score(
         self, outputs: Float[Tensor, "rows outputs"], labels: Shaped[Tensor, "rows ..."]
