@@ -10,13 +10,16 @@ from tutelage.students import open_student
 
 @pytest.mark.parametrize(
     ("name", "by_function"),
-    [("test_resnet", True), ("test_efficientnet", True), ("test_vit", False), ("hgnetv2_b0", False)],
+    [
+        ("test_resnet", True),
+        ("test_efficientnet", True),
+        ("test_vit", False),
+        ("hgnetv2_b0", False),
+    ],
 )
 def test_features_are_those_in_front_of_the_dropout(name, by_function):
     params = {"weights": "random", "drop_rate": 0.5}
-    student = open_student(
-        f"timm:{name}", output_names=("a", "b"), modality="image", params=params
-    )
+    student = open_student(f"timm:{name}", output_names=("a", "b"), modality="image", params=params)
     batch = empty_batch(student.input)
     batch["image"].random_(256, generator=torch.Generator().manual_seed(0))
     model = student.model

@@ -115,6 +115,19 @@ def test_labels_that_are_missing_are_left_out_one_by_one():
     assert found["subset_accuracy"] == pytest.approx(right.double().mean().item())
 
 
+def test_f1_of_a_label_that_no_row_has():
+    """It counts as 0 once a row is given it, and not at all before."""
+    marks = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, nan]])
+    perfect = 2 * marks.nan_to_num() - 1
+    assert scores(perfect, marks)["macro_f1"] == 1
+    perfect[2, 2] = 1  # of a label that is not known
+    assert scores(perfect, marks)["macro_f1"] == 1
+    perfect[0, 2] = 1
+    assert scores(perfect, marks)["macro_f1"] == pytest.approx(2 / 3)
+    nothing = torch.zeros(3, 3)
+    assert scores(nothing - 1, nothing)["macro_f1"] == 0
+
+
 def test_strata_are_the_rarest_labels():
     labels = torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 0.0], [nan, nan]])
     assert MultiLabel.strata(labels).tolist() == [1, 1, 0, 0, 0, -100]

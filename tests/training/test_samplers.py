@@ -28,7 +28,9 @@ def reference(
         order = [int(number) for number in np.random.default_rng((seed, epoch)).permutation(rows)]
         while len(order) >= size and len(made) < batches:
             batch, order = order[:size], order[size:]
-            made.append([(first + row, first + row + total * (720721 * seed + epoch)) for row in batch])
+            made.append(
+                [(first + row, first + row + total * (720721 * seed + epoch)) for row in batch]
+            )
         epoch += 1
     return made
 

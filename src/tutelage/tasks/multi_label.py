@@ -66,8 +66,9 @@ class MultiLabel(Task):
 
     Its metrics: ``average_precision``, ``macro_f1`` and ``auroc``, means over labels, of those for
     which they are defined (average precision needs a row that has the label, AUROC also one that has
-    not); ``micro_f1``, of all labels together; ``subset_accuracy``, the share of rows with all labels
-    right. A label counts as given from 0.5 on.
+    not, F1 one that has the label or is given it; of no such label it is 0); ``micro_f1``, of all
+    labels together; ``subset_accuracy``, the share of rows with all labels right. A label counts as
+    given from 0.5 on.
     """
 
     kind = "multi-label"
@@ -136,10 +137,8 @@ class MultiLabel(Task):
             return float(np.mean(each)) if each else None
 
         yield "average_precision", mean(average_precision_score, outputs, some)
-        yield (
-            "macro_f1",
-            mean(lambda y, x: f1_score(y, x, zero_division=0), given, known.any(axis=0)),
-        )
+        occurring = np.logical_or(some, (known & given).any(axis=0))
+        yield "macro_f1", mean(f1_score, given, occurring) or 0.0
         yield "micro_f1", f1_score(truth[known], given[known], zero_division=0)
         yield "auroc", mean(roc_auc_score, outputs, both)
         whole = known.all(axis=1)
