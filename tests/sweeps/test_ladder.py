@@ -1,12 +1,18 @@
 """How many settings a budget allows, and what is left of it, without training anything."""
 
+import hashlib
 from pathlib import PurePath
 
 import pytest
 
 from tutelage.config import ExperimentConfig
 from tutelage.progress import Silent
+from tutelage.sweeps import ladder as ladders
 from tutelage.sweeps.budget import Budget
+from tutelage.sweeps.candidates import METHODS, Space
+from tutelage.sweeps.choice import Tried
+from tutelage.sweeps.climb import search
+from tutelage.sweeps.jobs import Failed
 from tutelage.sweeps.ladder import Ladder, _Run
 from tutelage.sweeps.processes import process_pool
 from tutelage.sweeps.repeats import Repeat
@@ -19,6 +25,7 @@ def ladder(tmp_path):
         config = ExperimentConfig.model_validate(
             {
                 "data": {"source": "folder:x"},
+                "teachers": [{"source": "timm:x"}],
                 "transfer": {"method": "stl"},
                 "output": {"dir": str(tmp_path)},
             }
@@ -78,3 +85,64 @@ def test_what_teachers_took_once_is_not_expected_again(ladder):
     begun._results[point.name] = [_Run(0.5, 100.0, 80.0)]
     assert begun._cost("probe") == pytest.approx(20.0)
     assert begun._spent == pytest.approx(100.0)
+
+
+SPACE = Space(
+    rates=(1e-4, 3e-4, 1e-3, 3e-3),
+    rate=3e-4,
+    methods=METHODS,
+    unlabelled=True,
+    augments=True,
+    lengthens=True,
+)
+
+
+def drawn(budget: str, place: str) -> float | Failed:
+    """A score of a run that is not trained, by its folder, other for each budget; some fail."""
+    lot = hashlib.blake2b(f"{budget} {place}".encode(), digest_size=1).digest()[0] / 255
+    plain = "stl" in place and "fold-0" in place
+    return Failed("it did not train") if lot < 0.3 and not plain else lot
+
+
+@pytest.fixture
+def tried(ladder, tmp_path, monkeypatch):
+    """What a search tries whose runs are not trained."""
+    configs: dict[tuple[str, int], ExperimentConfig] = {}
+    config_of = Ladder._config
+
+    def config(self: Ladder, point: SearchPoint, number: int) -> ExperimentConfig:
+        if (point.name, number) not in configs:
+            configs[point.name, number] = config_of(self, point, number)
+        return configs[point.name, number]
+
+    def place(config: ExperimentConfig) -> str:
+        return config.output.dir.relative_to(tmp_path).as_posix()
+
+    def on_disk(self: Ladder, point: SearchPoint, number: int) -> _Run | None:
+        found = drawn(self.budget.text, place(self._config(point, number)))
+        return None if isinstance(found, Failed) else _Run(found, 1.0, 0.0)
+
+    monkeypatch.setattr(Ladder, "_on_disk", on_disk)
+    monkeypatch.setattr(Ladder, "_config", config)
+
+    def of(budget: int, *, jobs: int) -> tuple[list[Tried], bool]:
+        climbed = ladder(str(budget), jobs=jobs)
+
+        def attempt_all(_: object, runs: list[ExperimentConfig], **__: object) -> list[object]:
+            return [drawn(str(budget), place(one)) for one in runs]
+
+        monkeypatch.setattr(ladders, "attempt_all", attempt_all)
+        search(climbed, SPACE)
+        assert climbed.runs + ladders.FINAL_RUNS <= budget
+        return climbed.tried, climbed.used_up
+
+    return of
+
+
+def test_what_a_number_of_runs_pays_for_does_not_depend_on_jobs(tried):
+    failed = 0
+    for budget in range(3, 36):
+        alone = tried(budget, jobs=1)
+        failed += any(one.reason for one in alone[0])
+        assert all(tried(budget, jobs=jobs) == alone for jobs in (3, 8)), budget
+    assert failed

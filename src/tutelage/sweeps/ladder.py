@@ -150,11 +150,12 @@ class Ladder:
         with self.progress.track(label, len(missing), unit="runs") as update:
             done = 0
             while missing and not self.used_up:
-                chunk, missing = missing[: self.jobs], missing[self.jobs :]
-                if self._is_too_dear(chunk):
+                chunk = self._affordable_of(missing[: self.jobs])
+                if not chunk:
                     self.used_up = True
                     break
                 self._run(chunk, label)
+                missing = missing[len(chunk) :]
                 done += len(chunk)
                 update(done)
                 missing = [one for one in missing if one[0].name not in self._failed]
@@ -226,10 +227,20 @@ class Ladder:
             return final
         return ALL_ROWS * PATIENT * final * self.jobs / min(self.jobs, FINAL_RUNS)
 
-    def _is_too_dear(self, chunk: Sequence[tuple[SearchPoint, int]]) -> bool:
-        """Whether runs would use more than is left: of a number, or of the time if not on disk."""
-        if not self.budget.counts_time:  # the same whatever a larger budget left here
-            return len(chunk) > self.budget.limit - self._reserve - self._spent
+    def _affordable_of(
+        self, chunk: Sequence[tuple[SearchPoint, int]]
+    ) -> Sequence[tuple[SearchPoint, int]]:
+        """What the budget still pays for: the first runs of a number, or all or none by time.
+
+        Neither ``jobs`` nor what a larger budget left on disk decides which runs a number pays for.
+        """
+        left = self.budget.limit - self._reserve - self._spent
+        if not self.budget.counts_time:
+            return chunk[: max(0, math.floor(left))]
+        return () if self._is_too_long(chunk) else chunk
+
+    def _is_too_long(self, chunk: Sequence[tuple[SearchPoint, int]]) -> bool:
+        """Whether runs that are not on disk would take more than is left of the time."""
         new = [point for point, number in chunk if self._on_disk(point, number) is None]
         cost = sum(map(self._cost_of, new))
         spent = max(self._spent, self.seconds)
@@ -271,6 +282,8 @@ class Ladder:
             if isinstance(score, Failed):
                 self._failed.setdefault(point.name, score.reason)
                 self.progress.note(f"{point.name}: {score.reason}")
+            elif point.name in self._failed:
+                continue  # one job would not have started it
             elif (run := self._on_disk(point, number)) is not None:
                 self._results[point.name].append(run)
 
