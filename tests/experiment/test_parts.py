@@ -1,5 +1,7 @@
 """Which parts a config gets: student, objective, batches, and what its method learns first."""
 
+import sys
+
 import pytest
 import small_parts
 import torch
@@ -206,6 +208,33 @@ def test_what_follows_from_teachers_alone_is_computed_once(small, monkeypatch):
     assert all(torch.equal(first[name], again[name]) for name in first if "student" not in name)
     with pytest.raises(AssertionError, match="computed again"):
         learned(config.replace({"seed": 5}))
+
+
+def test_an_edited_custom_method_learns_anew(small, tmp_path, monkeypatch):
+    code = """
+import torch
+from tutelage.regularizers import PreparedRegularizer
+
+class Mine(PreparedRegularizer):
+    learns_from = "teachers"
+
+    def __init__(self, student_width, teacher_widths):
+        super().__init__(student_width, teacher_widths)
+        self.register_buffer("level", torch.zeros(()))
+
+    def learn(self, evidence):
+        self.level.fill_({level})
+
+    def compare(self, student, teacher):
+        return self.level * student.square().mean()
+"""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    for level in (1.0, 5.0):
+        (tmp_path / "edited.py").write_text(code.format(level=level))
+        found = learned(small.replace({"transfer.method": "edited:Mine"}))
+        assert [value.item() for value in found.values()] == [level]
+        del sys.modules["edited"]
 
 
 def test_what_follows_from_the_student_is_learned_anew(small):

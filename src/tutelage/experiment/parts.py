@@ -268,7 +268,8 @@ def prepare_regularizer(
 ) -> None:
     """Let a method that learns something before training look at the training rows.
 
-    What follows from the teachers' features and the seed alone is kept in the cache.
+    What follows from the teachers' features and the seed alone is kept in the cache, but not of a
+    custom method: no digest covers all code that it runs, and an edited one must learn anew.
     """
     if prepared.training.teachers is None:
         return
@@ -290,7 +291,7 @@ def prepare_regularizer(
         regularizer.prepare(evidence)
         return regularizer.learned_state()
 
-    if regularizer.learns_from != "teachers":
+    if regularizer.learns_from != "teachers" or plan.method.is_custom:
         regularizer.prepare(evidence)
         return
     about = {

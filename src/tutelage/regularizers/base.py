@@ -166,7 +166,8 @@ class PreparedRegularizer(Regularizer):
 
     Attributes:
         learns_from: ``"teachers"`` promises that the buffers follow from the teachers' features and
-            the seed alone; they are then cached and serve other students.
+            the seed alone; those of a method of this package are then cached and serve other
+            students.
 
     Example:
         >>> class Shifted(PreparedRegularizer):
