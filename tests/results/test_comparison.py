@@ -86,6 +86,21 @@ def test_a_damaged_comparison_is_refused(tmp_path: Path) -> None:
         read_comparison([tmp_path])
 
 
+def test_relative_and_normalized_errors_are_of_shared_seeds() -> None:
+    """As the difference is: a seed that failed for one method is bad luck of neither."""
+    values = {"stl": {0: 0.9, 1: 0.5, 2: 0.9}, "aft": {0: 0.9, 2: 0.9}}
+    scores = [
+        Scores(student="s", fraction=1.0, method=method, teachers=(), settings={}, values=of)
+        for method, of in values.items()
+    ]
+    comparison = compare_scores(
+        scores, name="x", data="table:x", evaluated="test", metric=SingleLabel.metric()
+    )
+    taught = comparison.transfers[0]
+    assert taught.difference.mean == 0
+    assert taught.relative_error == comparison.methods[1].normalized_error.mean == 1.0
+
+
 def test_two_students_are_told_apart(tmp_path: Path, write_run) -> None:
     folders = []
     for width in (1, 2):

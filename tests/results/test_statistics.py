@@ -9,6 +9,7 @@ from scipy import stats
 from tutelage.results.statistics import (
     correlation,
     difference_of_means,
+    ratio_of_errors,
     sample_mean,
 )
 
@@ -55,6 +56,13 @@ def test_difference_is_paired_by_seed() -> None:
     assert result.paired
     assert result.error is not None
     assert result.mean / result.error == pytest.approx(test.statistic)
+
+
+def test_errors_are_compared_on_shared_seeds() -> None:
+    treated, baseline = {0: 0.9, 2: 0.8}, {2: 0.7, 0: 0.5, 1: 0.0}
+    assert ratio_of_errors(treated, baseline) == pytest.approx((0.1 + 0.2) / (0.5 + 0.3))
+    assert ratio_of_errors({0: 0.9, 1: 0.7}, {5: 0.5, 6: 0.7, 7: 0.6}) == pytest.approx(0.2 / 0.4)
+    assert ratio_of_errors({0: 0.9}, {0: 1.0, 1: 0.5}) is None
 
 
 def test_only_shared_seeds_are_paired() -> None:

@@ -19,6 +19,7 @@ from tutelage.results.statistics import (
     SampleMean,
     correlation,
     difference_of_means,
+    ratio_of_errors,
     sample_mean,
 )
 from tutelage.results.tuning import Tuning
@@ -111,7 +112,7 @@ class Row(Scores):
         baseline: Label of the standard fine-tuning that the row is compared with; None for standard
             fine-tuning itself, or where it was not run.
         relative_error: (1 - score) / (1 - score of standard fine-tuning) on the same rows with
-            the same student; None where that was not run, or makes no error.
+            the same student and seeds; None where that was not run, or makes no error.
         difference: The score minus that of standard fine-tuning, paired by seed; None without a
             baseline.
         fair: Whether the baseline was trained with the same settings, or each with its tuned ones.
@@ -280,8 +281,7 @@ def _row(
     score = sample_mean(scores.values.values()) if scores.values else None
     relative = difference = None
     if score is not None and baseline is not None and baseline.values:
-        error = 1 - sample_mean(baseline.values.values()).mean
-        relative = (1 - score.mean) / error if error > 0 else None
+        relative = ratio_of_errors(scores.values, baseline.values)
         if not scores.is_baseline:
             difference = difference_of_means(scores.values, baseline.values)
     return Row(

@@ -11,6 +11,7 @@ __all__ = [
     "SampleMean",
     "correlation",
     "difference_of_means",
+    "ratio_of_errors",
     "sample_mean",
 ]
 
@@ -113,6 +114,33 @@ def difference_of_means(treated: Mapping[int, float], baseline: Mapping[int, flo
         count=min(above.count, below.count),
         paired=False,
     )
+
+
+def ratio_of_errors(treated: Mapping[int, float], baseline: Mapping[int, float]) -> float | None:
+    """Return one method's mean error divided by another's, over the seeds that both have.
+
+        (1 - mean_s treated_s) / (1 - mean_s baseline_s)
+
+    Where they share no seed, each mean is over all of its seeds.
+
+    Args:
+        treated: A score for each seed, 1 at most.
+        baseline: A score for each seed of the method to compare with.
+
+    Returns:
+        None where the other method makes no error.
+
+    Raises:
+        ValueError: If either is empty.
+
+    Example:
+        >>> ratio_of_errors({0: 0.75, 2: 0.75}, {0: 0.5, 1: 0.0, 2: 0.5})
+        0.5
+    """
+    shared = treated.keys() & baseline.keys()
+    above = sample_mean(treated[seed] for seed in sorted(shared or treated))
+    below = sample_mean(baseline[seed] for seed in sorted(shared or baseline))
+    return (1 - above.mean) / (1 - below.mean) if below.mean < 1 else None
 
 
 def correlation(groups: Iterable[Sequence[tuple[float, float]]]) -> float | None:
