@@ -17,10 +17,10 @@ from torch import Tensor
 
 from tutelage.cache.key import FeatureKey
 from tutelage.cache.layout import DTYPES, Layout
-from tutelage.cache.precision import JITTER
 from tutelage.cache.readahead import ReadAhead
 from tutelage.cache.statistics import RowCounts
 from tutelage.errors import CacheError
+from tutelage.rounding import varies_by_rounding
 
 __all__ = ["Features"]
 
@@ -81,7 +81,7 @@ class Features:
     @property
     def constant(self) -> Bool[Tensor, " width"]:
         """Which columns are the same in every row, up to the teacher's own rounding."""
-        return self.std <= JITTER * torch.finfo(torch.float32).eps * self.mean.abs()
+        return varies_by_rounding(self.mean, self.std)
 
     def __repr__(self) -> str:
         return (

@@ -7,14 +7,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tutelage.errors import PrecisionError
+from tutelage.rounding import JITTER
 from tutelage.widened import widened
 
 __all__ = ["refuse_loss", "rounded_away"]
 
 LOST = 1e-2
 """Share of a column's variance that its rounding error may have."""
-JITTER = 8.0
-"""A column that varies by less than so many roundings of its mean varies by the teacher's own."""
 FAINT = 1e-8
 """Share of the columns' mean variance below which a column is noise beside the others."""
 ROWS = 32

@@ -10,6 +10,7 @@ from tutelage.cache.statistics import RunningMoments
 from tutelage.cache.table import SelectedTable, blocks, matrix, total_width
 from tutelage.errors import DataError
 from tutelage.memory import free_memory
+from tutelage.rounding import varies_by_rounding
 
 __all__ = ["HOLD_UP_TO", "StandardizedRows"]
 
@@ -19,16 +20,13 @@ HOLD_UP_TO = 2 * 2**30
 FREE_SHARE = 0.25
 """Share of the free memory that held features may take."""
 
-CONSTANT = 1e-9
-"""A column whose deviation is smaller than this share of its mean does not vary but by rounding."""
-
 
 class StandardizedRows:
     """Features brought to mean 0 and deviation 1 (or a weight of the column), by their own statistics.
 
         z = (x - mean) / scale,    scale = deviation / weight
 
-    A constant column becomes 0.
+    A column that is constant, or varies by its rounding alone, is not divided.
 
     Args:
         rows: The rows, at least one.
@@ -61,8 +59,7 @@ class StandardizedRows:
             if hold:
                 self._held.append(block.to(device, torch.float32, copy=True))
         mean, std = torch.from_numpy(moments.mean), torch.from_numpy(moments.std)
-        std[std <= CONSTANT * mean.abs()] = 1.0
-        std[std == 0] = 1.0
+        std[varies_by_rounding(mean, std)] = 1.0
         self.mean: Float32[Tensor, " width"] = mean.float()
         self.scale: Float32[Tensor, " width"] = (std if weights is None else std / weights).float()
         self._shift, self._factor = self.mean.to(device), (1 / self.scale).to(device)

@@ -10,18 +10,17 @@ from torch import Tensor
 from tutelage.regularizers.base import Regularizer, RegularizerWrapper
 from tutelage.regularizers.columns import TeacherFeatures
 from tutelage.regularizers.preparation import FeatureTable, TrainingEvidence
+from tutelage.rounding import varies_by_rounding
 
 __all__ = ["Standardized"]
-
-ROUNDING = 1e-12
-"""A deviation below this share of the mean is that of a constant column, in float64."""
 
 
 class Standardized(RegularizerWrapper):
     """A regularizer on ``(ψ - mean) / std`` in place of ``ψ``, for each teacher.
 
-    Without it, columns and teachers with large values dominate the kernel. A constant column becomes
-    0. ``prepare`` of the regularizer learns from standardized features too.
+    Without it, columns and teachers with large values dominate the kernel. A column that is constant,
+    or varies by its rounding alone, becomes 0. ``prepare`` of the regularizer learns from
+    standardized features too.
 
     Args:
         regularizer: Any regularizer.
@@ -30,7 +29,7 @@ class Standardized(RegularizerWrapper):
 
     Attributes:
         mean: Means of the columns of all teachers, side by side.
-        scale: Factors of the same columns: ``1 / std``, or 0 for a constant column.
+        scale: Factors of the same columns: ``1 / std``, or 0 for a constant one.
 
     Raises:
         ValueError: If the statistics are of other teachers.
@@ -64,8 +63,8 @@ class Standardized(RegularizerWrapper):
                     else f"{type(given).__name__}, not by name"
                 )
                 raise ValueError(f"expected a {statistic} of teachers {list(names)}, got {known}")
-        varies = {n: std[n] > ROUNDING * mean[n].abs() for n in names}
-        scales = [torch.where(varies[n], 1 / std[n], torch.zeros_like(std[n])) for n in names]
+        constant = {n: varies_by_rounding(mean[n], std[n]) for n in names}
+        scales = [torch.where(constant[n], torch.zeros_like(std[n]), 1 / std[n]) for n in names]
         self.register_buffer("mean", torch.cat([mean[name].float() for name in names]))
         self.register_buffer("scale", torch.cat([scale.float() for scale in scales]))
 
