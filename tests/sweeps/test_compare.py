@@ -22,6 +22,7 @@ from tutelage.config import DataConfig, ExperimentConfig, load_config
 from tutelage.data import read_data
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.probes import linear_probe
+from tutelage.progress import Silent
 from tutelage.report import write_table
 from tutelage.results.folders import read_comparison
 from tutelage.results.result import read_result
@@ -71,10 +72,36 @@ def with_(table: dict[str, Any], *assignments: str) -> ExperimentConfig:
     return load_config([table], assignments=assignments)
 
 
+class Notes(Silent):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
 def accuracies(folder: Path) -> dict[int, float]:
     """The accuracies on the test rows of runs over seeds, from their results."""
     results = [read_result(path.parent) for path in folder.glob("seed-*/result.json")]
     return {result.seed: result.metrics["test"]["accuracy"] for result in results}
+
+
+def test_params_are_those_of_every_method_with_the_regularizer(table, tmp_path):
+    progress = Notes()
+    config = with_(table, 'transfer.params={weights="dense"}', "train.steps=2", "output.examples=0")
+    compare(config, methods=["aft", "aft+probe", "kd"], seeds=1, progress=progress)
+    for method, params in (
+        ("aft", {"weights": "dense"}),
+        ("aft+probe", {"weights": "dense"}),
+        ("kd", {}),
+    ):
+        result = read_result(tmp_path / "out" / "runs" / method / "seed-0")
+        assert result.config["transfer"]["params"] == params
+    assert [note for note in progress.notes if note.startswith("transfer.params")] == [
+        "transfer.params = {'weights': 'dense'} is not used by kd: it is of aft"
+    ]
 
 
 def test_the_table_is_what_the_runs_say(table, tmp_path):

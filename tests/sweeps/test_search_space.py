@@ -94,14 +94,9 @@ def test_a_point_changes_its_settings_alone():
 
 
 def test_options_of_one_method_are_not_given_to_another():
-    assert SearchPoint("kd").applied(config(), folder=Path("x")).transfer.params == {}
-
-
-def test_methods_that_look_at_rows_one_by_one_have_no_memory_of_rows():
-    remembering = config().replace({"transfer.memory": 8})
-    for method, rows in (("kd", 0), ("aft-bilevel", 0), ("rkd", 8), ("aft", 8)):
-        after = SearchPoint(method).applied(remembering, folder=Path("x"))
-        assert after.transfer.memory == rows, method
+    for method, params in (("kd", {}), ("aft+probe", {"kernel": "rbf"})):
+        after = SearchPoint(method).applied(config(), folder=Path("x"))
+        assert (after.transfer.method, after.transfer.params) == (method, params)
 
 
 def test_names_serve_as_folders():

@@ -87,6 +87,18 @@ def test_test_rows_are_not_touched_before_the_end(table, tmp_path):
     assert json.loads((tmp_path / "search" / "tune.json").read_text())["chosen"] == tuned.chosen
 
 
+def test_params_that_a_method_does_not_take_are_told_first(table):
+    class End(Silent):
+        def note(self, message: str) -> None:
+            if "is not used by" in message:
+                raise InterruptedError(message)
+
+    given = with_(table, 'transfer.params={kernel="rbf"}')
+    with pytest.raises(InterruptedError, match=r"kernel.* not used by kd: it is of aft"):
+        tune(given, methods=["stl", "kd", "aft"], progress=End())
+    assert not find_files(given.output.dir, "result.json")
+
+
 def test_another_search_in_the_same_folder_is_refused(table):
     tune(with_(table), retrain=False)
     with pytest.raises(ConfigError, match="holds a search with other settings"):

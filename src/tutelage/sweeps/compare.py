@@ -32,6 +32,7 @@ from tutelage.results.names import strengths
 from tutelage.sweeps.grid import GridPoint, grid_of
 from tutelage.sweeps.grid_runs import Choice, choose_settings, run_all, run_config
 from tutelage.sweeps.jobs import Failed, attempt, attempt_all
+from tutelage.sweeps.methods import params_left_out
 from tutelage.sweeps.processes import (
     Pool,
     check_cluster,
@@ -105,7 +106,8 @@ def compare(
     _refuse_what_tuning_cannot(config)
     data, splits = open_data(config.data)
     points = grid_of(config, rows=len(splits.extracted))
-    for line in summarize(data, splits, config.data):
+    left_out = params_left_out(config, [point.method for point in points])
+    for line in [*summarize(data, splits, config.data), *left_out]:
         progress.note(line)
     _begin(config)
     choices = _usable(points, progress)

@@ -10,6 +10,7 @@ from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError, did_you_mean
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.sweeps.folder_names import folder_name, refuse_shared_folders
+from tutelage.sweeps.methods import changes_for
 
 __all__ = ["Dimension", "SearchPoint", "SearchSpace", "space_of"]
 
@@ -47,13 +48,9 @@ class SearchPoint:
 
     def applied(self, config: ExperimentConfig, *, folder: Path) -> ExperimentConfig:
         """Return a config with these settings, whose output goes to a folder."""
-        changes: dict[str, Any] = {"transfer.method": self.method, "output.dir": folder}
+        changes: dict[str, Any] = {"output.dir": folder, **changes_for(config, self.method)}
         for key, value in self.settings.items():
             changes[f"{SECTIONS.get(key, 'transfer')}.{key}"] = value
-        if self.method != config.transfer.method:
-            changes["transfer.params"] = {}
-            if config.transfer.memory and not parse_method(self.method).remembers:
-                changes["transfer.memory"] = 0
         if self.teachers:
             names = config.teacher_names
             changes["teachers"] = tuple(

@@ -11,7 +11,7 @@ A search's folder:
 import json
 import time
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from filelock import FileLock
 
@@ -27,6 +27,7 @@ from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.folders import CHOSEN
 from tutelage.results.tuning import TUNING, Tuning
+from tutelage.sweeps.methods import changes_for, params_left_out
 from tutelage.sweeps.point_run import try_next
 from tutelage.sweeps.processes import check_cluster, process_pool, refuse_jobs, refuse_launchers
 from tutelage.sweeps.repeats import refuse_holdout
@@ -105,6 +106,8 @@ def tune(
     search = Search(config, space_of(config, methods))
     plan = check_first(search.held_out, methods=list(search.space.dimensions))
     search.begin()
+    for line in params_left_out(config, list(search.space.dimensions)):
+        progress.note(line)
     plan.tell(progress)
     extract_features(plan, Runtime.of(plan.config, progress))
     with (
@@ -148,21 +151,12 @@ def check_first(config: ExperimentConfig, *, methods: Sequence[str]) -> Plan:
         The plan of the first method that needs teachers, else of the first.
     """
     method = next(filter(lambda name: parse_method(name).needs_teachers, methods), methods[0])
-    plan = Plan.of(_by(config, method))
+    plan = Plan.of(config.replace(changes_for(config, method)))
     check_method(plan, build_student(plan))
     return plan
 
 
 def extract_first(config: ExperimentConfig, *, method: str, progress: Progress) -> None:
     """Cache the features of a config's teachers, so that no run of a method waits for another."""
-    plan = Plan.of(_by(config, method))
+    plan = Plan.of(config.replace(changes_for(config, method)))
     extract_features(plan, Runtime.of(plan.config, progress))
-
-
-def _by(config: ExperimentConfig, method: str) -> ExperimentConfig:
-    if method == config.transfer.method:
-        return config
-    changes: dict[str, Any] = {"transfer.method": method, "transfer.params": {}}
-    if config.transfer.memory and not parse_method(method).remembers:
-        changes["transfer.memory"] = 0
-    return config.replace(changes)
