@@ -24,9 +24,9 @@ class TransferConfig(Section):
         lr: Learning rate of the method's own parameters, which have no weight decay; by default 0.01
             for weights of the teachers' columns (AFT's rho), and ``train.lr`` for the layers of KD
             and FT.
-        standardize: Bring each teacher's columns to mean 0 and deviation 1 (from cached statistics),
-            so that all count alike. ``"auto"``: where several teachers are compared with the same
-            features of the student, for else the one with the largest numbers decides.
+        standardize: Bring each teacher's columns to mean 0 and deviation 1 over the labelled
+            training rows, so that all count alike. ``"auto"``: where several teachers are compared
+            with the same features of the student, for else the one with the largest numbers decides.
         batch: Rows that are compared with each other: ``global``, those of a pass of all processes, so
             that N processes with ``batch_size`` rows each train as one with N times as many;
             ``local``, those of a pass of each process; or ``step``, those of all ``train.accumulate``

@@ -19,6 +19,7 @@ from tutelage.experiment.plan import Plan
 from tutelage.experiment.row_memory import refuse_rows_of_others, refuse_what_does_not_fit
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import Teacher, teacher_rows
+from tutelage.experiment.teacher_moments import TeacherMoments
 from tutelage.experiment.teacher_probe import soft_labels
 from tutelage.files import canonical, digest_of
 from tutelage.objective import Objective
@@ -135,11 +136,8 @@ def build_objective(plan: Plan, student: Student, teachers: Sequence[Teacher]) -
     except ValueError as error:
         raise ConfigError(f"transfer: {error}") from error
     if plan.standardized:
-        regularizer = Standardized(
-            regularizer,
-            {teacher.name: teacher.features.mean for teacher in teachers},
-            std={teacher.name: teacher.features.std for teacher in teachers},
-        )
+        moments = TeacherMoments.of(plan, teachers)
+        regularizer = Standardized(regularizer, moments.mean, std=moments.std)
     loss = plan.task.loss(
         plan.training.labels,
         class_weights=train.class_weights,
@@ -296,7 +294,7 @@ def prepare_regularizer(
         return
     about = {
         "what": "what a method learns from teachers' features",
-        "version": 3,
+        "version": 4 if plan.standardized else 3,
         "method": [config.transfer.method, config.transfer.params, plan.standardized],
         "seed": config.seed,
         "features": [key for teacher in teachers for key in teacher.keys],
