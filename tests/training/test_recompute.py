@@ -60,7 +60,7 @@ def test_accumulated_passes_train_something_else():
     assert abs(sum(accumulated[1:6:2]) / 3 - one[1]) > 1e-3, "the first step's terms"
 
 
-def recomputed(learner: Learner, passes: int) -> RecomputedPasses:
+def recomputed(learner: Learner, passes: int, *, precision: str = "no") -> RecomputedPasses:
     optimizers = Optimizers.of(
         learner.model,
         learner.objective.regularizer,
@@ -74,8 +74,28 @@ def recomputed(learner: Learner, passes: int) -> RecomputedPasses:
         passes=passes,
         optimizers=optimizers,
         log=Seen().add,
-        accelerator=accelerator_for(config()),
+        accelerator=accelerator_for(config(mixed_precision=precision)),
     )
+
+
+def test_gradients_of_bilevel_methods_are_not_taken_in_half_precision():
+    """The student itself runs in float32 here, so that nothing else is rounded."""
+    found = []
+    for precision in ("no", "bf16"):
+        torch.manual_seed(0)
+        term = AFTLoss(6, {"dino": 6, "clip": 3}, inner_steps=2)
+        learner = Learner(Small(), Objective(nn.CrossEntropyLoss(), term, beta=3.0))
+        (weights,) = term.parameters()
+        start, given = weights.detach().clone(), cut(batch(0, 0), ALL, soft=False)
+        given = given._replace(
+            inputs={"x": given.inputs["x"].float()},
+            teacher={name: value.float() for name, value in given.teacher.items()},
+        )
+        given.labels[given.labels < 0] = 0
+        recomputed(learner, 1, precision=precision).take(given)
+        found.append(weights.detach() - start)
+    assert found[0].abs().max() > 1e-6, "they moved"
+    assert torch.equal(*found)
 
 
 def test_dropout_and_batch_norm_are_those_of_one_graph_over_all_passes():

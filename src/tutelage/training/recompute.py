@@ -177,11 +177,11 @@ class RecomputedPasses:
             terms: Terms = self._objective(
                 outputs, rows.labels, features, rows.teacher, soft=rows.soft
             )
-            if self._optimizers.inner is not None:
-                transfer = self._optimizers.inner_updates(
-                    self._objective, features, rows.teacher, accelerator=self._accelerator
-                )
-                terms = self._objective.combined(terms.task, transfer)
+        if self._optimizers.inner is not None:  # gradients are never taken under autocast
+            transfer = self._optimizers.inner_updates(
+                self._objective, features, rows.teacher, accelerator=self._accelerator
+            )
+            terms = self._objective.combined(terms.task, transfer)
         return terms
 
 
