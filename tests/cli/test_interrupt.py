@@ -5,7 +5,7 @@ import signal
 import pytest
 import typer
 
-from tutelage.cli.interrupt import INTERRUPTED, interruptible
+from tutelage.cli.interrupt import INTERRUPTED, TERMINATED, interruptible
 
 OWN = """
 import signal
@@ -94,3 +94,15 @@ def test_of_several_processes_the_first_speaks(tmp_path, capsys, monkeypatch):
     with pytest.raises(typer.Exit), interruptible():
         raise KeyboardInterrupt
     assert capsys.readouterr().err == ""
+
+
+def test_a_scheduler_that_ends_the_command_leaves_as_much(tmp_path, capsys, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(typer.Exit) as ended, interruptible(several=tmp_path):
+        signal.raise_signal(signal.SIGTERM)
+    assert ended.value.exit_code == TERMINATED == 128 + signal.SIGTERM
+    assert "repeat the command to continue" in capsys.readouterr().err
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with interruptible():
+        assert signal.getsignal(signal.SIGTERM) is before, "a launcher's process just ends"
+    assert signal.getsignal(signal.SIGTERM) is before

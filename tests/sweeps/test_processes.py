@@ -2,6 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from multiprocessing import get_start_method
 
 import pytest
@@ -28,6 +32,38 @@ def gpu(number: int) -> str:
 def killed(number: int) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def slow(path) -> None:
+    path.write_text(str(os.getpid()))
+    if path.name != "first":
+        time.sleep(60)
+
+
+ABANDONED = """
+import sys, time
+from pathlib import Path
+from test_processes import slow
+from tutelage.sweeps.processes import process_pool
+
+if __name__ == "__main__":
+    with process_pool(2) as processes:
+        list(processes.run(slow, [Path(sys.argv[1], "long")]))
+"""
+
+
+def is_running(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+def waited_for(condition, seconds=30.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
 
 
 def test_one_job_works_here_and_in_order():
@@ -84,6 +120,32 @@ def test_processes_take_the_gpus_in_turn(visible, there, expected, monkeypatch):
 def test_a_killed_process_is_named():
     with process_pool(2) as processes, pytest.raises(TrainingError, match="fewer --jobs"):
         list(processes.run(killed, [1]))
+
+
+def test_an_interrupt_ends_what_has_begun_and_begins_nothing(tmp_path):
+    paths = [tmp_path / name for name in ("first", "second", "third", "fourth", "fifth")]
+    begun = []
+    with pytest.raises(KeyboardInterrupt), process_pool(2) as processes:
+        next(processes.run(slow, paths))
+        assert waited_for(lambda: sum(path.exists() for path in paths) >= 3)
+        begun, interrupted = [path for path in paths if path.exists()], time.monotonic()
+        raise KeyboardInterrupt
+    assert time.monotonic() - interrupted < 20, "each would have taken a minute"
+    assert [path for path in paths if path.exists()] == begun
+    assert not any(is_running(int(path.read_text())) for path in begun)
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path):
+    (tmp_path / "abandoned.py").write_text(ABANDONED)
+    here = os.pathsep.join((os.path.dirname(__file__), *sys.path))
+    starter = subprocess.Popen(
+        [sys.executable, tmp_path / "abandoned.py", tmp_path], env=os.environ | {"PYTHONPATH": here}
+    )
+    begun = tmp_path / "long"
+    assert waited_for(lambda: begun.exists() and begun.read_text() != "")
+    starter.kill()
+    starter.wait()
+    assert waited_for(lambda: not is_running(int(begun.read_text())))
 
 
 def test_no_job_is_refused_first():

@@ -1,36 +1,58 @@
-"""What Ctrl-C leaves, and the command that continues."""
+"""What Ctrl-C leaves, or a scheduler that ends the command, and the command that continues."""
 
+import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.text import Text
 
 from tutelage.cli.console import err
 
-__all__ = ["INTERRUPTED", "interruptible"]
+__all__ = ["INTERRUPTED", "TERMINATED", "interruptible"]
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it: 128 and the signal's number."""
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit status after Ctrl-C and after SIGTERM, as shells have it: 128 and the signal's number."""
 CACHED = "features that teachers have computed are cached"
 
 
 @contextmanager
 def interruptible(*, run: Path | None = None, several: Path | None = None) -> Iterator[None]:
-    """End the command on Ctrl-C with a line that says what is kept and how to continue.
+    """End the command on Ctrl-C or SIGTERM with a line that says what is kept and how to continue.
+
+    A process of a launcher ends at once on SIGTERM, which is how others of the job learn that one failed.
 
     Args:
         run: Folder of the run that the command trains.
         several: Folder of the runs that the command trains, if it trains several.
     """
+    own = "LOCAL_RANK" not in os.environ and threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _terminate) if own else None
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if os.environ.get("RANK", "0") == "0":  # of several processes the first speaks
             err.print(Text(f"interrupted: {_kept(run, several)}"), soft_wrap=True)
-        raise typer.Exit(INTERRUPTED) from None
+        terminated = isinstance(interrupt, _Terminated)
+        raise typer.Exit(TERMINATED if terminated else INTERRUPTED) from None
+    finally:
+        if own:
+            signal.signal(signal.SIGTERM, before)
+
+
+class _Terminated(KeyboardInterrupt):
+    """A scheduler, or a user, sent SIGTERM."""
+
+
+def _terminate(*_: Any) -> None:
+    if multiprocessing.parent_process() is not None:  # a process that this one forked, and ends
+        os._exit(TERMINATED)
+    raise _Terminated
 
 
 def _kept(run: Path | None, several: Path | None) -> str:

@@ -1,12 +1,19 @@
 """A pool of processes for parallel runs; cores and GPUs are divided among them."""
 
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context, get_start_method, set_start_method
+from multiprocessing import (
+    active_children,
+    get_context,
+    get_start_method,
+    parent_process,
+    set_start_method,
+)
 from multiprocessing.queues import SimpleQueue
 from typing import Literal, TypeVar
 
@@ -122,7 +129,8 @@ def process_pool(
     """Open a pool of ``jobs`` processes; with one, all is done in this process.
 
     Small runs gain more from parallel runs than from threads, so the cores are divided. Each process
-    computes on one GPU, where there are some; they take those that this one sees in turn.
+    computes on one GPU, where there are some; they take those that this one sees in turn. Ctrl-C ends
+    them at once, and they end with this process, however it ends.
 
     Args:
         jobs: Processes on this machine.
@@ -147,8 +155,15 @@ def process_pool(
     for name in _gpus_in_turn(jobs):
         names.put(name)
     settings = (jobs, get_start_method(), names)
+    others = set(active_children())
     with ProcessPoolExecutor(jobs, context, _share_machine, settings) as executor:
-        yield Pool(executor)
+        try:
+            yield Pool(executor)
+        except (KeyboardInterrupt, SystemExit):
+            # The executor would wait for all that has begun, and for one more that it has handed out.
+            for process in set(active_children()) - others:
+                process.terminate()
+            raise
 
 
 def _gpus_in_turn(jobs: int) -> list[str | None]:
@@ -164,9 +179,17 @@ def _share_machine(jobs: int, start_method: str, names: SimpleQueue[str | None])
 
     Workers that decode start as in the parent, or each would import PyTorch.
     """
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     if gpu := names.get():
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu  # is read when CUDA is first used
     set_start_method(start_method, force=True)
     warnings.filterwarnings("ignore", "This DataLoader will create")
     torch.set_num_threads(max(1, cores() // jobs))
     share_memory(jobs)
+
+
+def _end_with_the_parent() -> None:
+    """End this process once its parent is gone, even by a signal: it would train on, and then wait forever."""
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)
