@@ -187,6 +187,20 @@ def test_every_option_changes_the_student_or_is_refused_or_told(parts, name):
     ("change", "says"),
     [
         ({"train.momentum": 0.5}, "train.momentum = 0.5 is not used: it is for sgd, not adam"),
+        (
+            {"data.holdout": 0.4},
+            "data.holdout = 0.4 is not used: data.evaluate = 'test' holds out no",
+        ),
+        ({"data.folds": 4}, "data.folds = 4 is not used: data.evaluate = 'test' holds out no"),
+        (
+            {"data.holdout": 0.4, "data.folds": 4, "data.evaluate": "holdout"},
+            "data.holdout = 0.4 is not used: data.folds decides",
+        ),
+        ({"data.test_share": 0.5}, "data.test_share = 0.5 is not used: the data has test rows"),
+        (
+            {"data.unlabelled_split": "x"},
+            "data.unlabelled_split = 'x' is not used: data.unlabelled",
+        ),
         ({"train.epochs": 1, "train.steps": 3}, "train.steps = 3 is not used: train.epochs"),
         ({"train.patience": 2.0}, "train.patience = 2.0 is not used: it multiplies"),
         ({"train.epochs": 1, "train.whole_epochs": True}, "train.whole_epochs = True is not used"),
@@ -220,6 +234,53 @@ def test_settings_that_cancel_each_other_are_told(small, change, says):
     objective = build_objective(plan, student, extract_features(plan, Runtime.of(asked)))
     found = unused_settings(plan, objective, asked=asked)
     assert [word for word in found if re.search(says, word)], found
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"transfer.method": "stl"}, "stl learns from labelled rows alone"),
+        ({"train.unlabelled_share": 0.0}, "train.unlabelled_share = 0 leaves these rows out"),
+        ({}, None),
+    ],
+)
+def test_unlabelled_rows_that_are_left_out_are_told(parts, digits, change, why):
+    settings = {"data.unlabelled": f"folder:{digits}", "data.unlabelled_params": {}}
+    asked = parts.plan.config.replace(settings | {"transfer.method": "aft"} | change)
+    objective = build_objective(parts.plan, build_student(parts.plan), parts.teachers)
+    words = [
+        one for one in unused_settings(Plan.of(asked), objective, asked=asked) if "data." in one
+    ]
+    assert words == ([f"data.unlabelled = 'folder:{digits}' is not used: {why}"] if why else [])
+
+
+def test_rows_of_a_validation_split_are_held_out_in_place_of_a_share(parts):
+    objective = build_objective(parts.plan, build_student(parts.plan), parts.teachers)
+    for change, told in (({"data.holdout": 0.4}, True), ({}, False)):
+        asked = parts.plan.config.replace({"data.evaluate": "holdout", **change})
+        splits = parts.plan.data.splits
+        data = replace(parts.plan.data, splits={**splits, "validation": splits["train"]})
+        words = unused_settings(replace(parts.plan, data=data), objective, asked=asked)
+        assert any("the validation split is the hold-out" in word for word in words) == told
+
+
+def test_shares_of_the_data_are_told_only_where_nobody_takes_them(parts, tmp_path):
+    """Searches hold rows out by these settings, and data without test rows is divided."""
+    objective = build_objective(parts.plan, build_student(parts.plan), parts.teachers)
+    shares = {"data.holdout": 0.4, "data.test_share": 0.5}
+    (tmp_path / "search" / "trials").mkdir(parents=True)
+    known = parts.plan.data
+    undivided = replace(known, splits={"train": known.splits["train"]}, has_test=False)
+    for data, change in (
+        (undivided, {"tune.beta": (1.0,)}),
+        (undivided, {"compare.tune": True}),
+        (undivided, {"output.dir": tmp_path / "search" / "chosen"}),
+        (undivided, {"data.evaluate": "holdout"}),
+        (known, {"data.holdout": 0.1, "data.test_share": 0.2}),
+    ):
+        asked = parts.plan.config.replace(shares | change)
+        words = unused_settings(replace(parts.plan, data=data), objective, asked=asked)
+        assert not [word for word in words if word.startswith("data.")], change
 
 
 def test_activations_of_a_frozen_student_are_not_kept_anyway(parts):

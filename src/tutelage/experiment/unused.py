@@ -1,10 +1,11 @@
 """Settings that a run does not use, although they were set."""
 
-from tutelage.config import CacheConfig, ExperimentConfig
+from tutelage.config import CacheConfig, DataConfig, ExperimentConfig, TuneConfig
 from tutelage.config.training import TrainConfig, TransferConfig
 from tutelage.experiment.plan import Plan
 from tutelage.objective import Objective
 from tutelage.ranks import process_count
+from tutelage.results.folders import CHOSEN
 
 __all__ = ["unused_settings"]
 
@@ -20,12 +21,49 @@ def unused_settings(plan: Plan, objective: Objective, *, asked: ExperimentConfig
     return [
         f"{setting} = {value!r} is not used: {reason}"
         for setting, value, reason in (
+            *_of_the_data(plan, asked),
             *_of_the_transfer(plan, objective, asked.transfer),
             *_of_the_labels(plan, asked),
             *_of_the_training(plan, asked.train),
             *_of_the_cache(plan, asked.cache),
         )
     ]
+
+
+def _of_the_data(plan: Plan, asked: ExperimentConfig) -> list[tuple[str, object, str]]:
+    data, default = asked.data, DataConfig(source=asked.data.source)
+    why: dict[str, str] = {}
+    if data.evaluate == "test" and not _is_searched(asked):
+        reports = "data.evaluate = 'test' holds out no training rows; searches and 'rank' do"
+        why |= {"holdout": reports, "folds": reports}
+    elif data.evaluate == "holdout" and data.folds is not None:
+        why["holdout"] = "data.folds decides which rows are held out"
+    elif data.evaluate == "holdout" and "validation" in plan.data.splits:
+        why["holdout"] = "the validation split is the hold-out"
+    if plan.data.has_test or "test" in plan.data.splits:
+        why["test_share"] = "the data has test rows"
+    if data.unlabelled is None:
+        none = "data.unlabelled names no rows"
+        why |= {"unlabelled_split": none, "unlabelled_params": none}
+    elif not plan.unlabelled:
+        why["unlabelled"] = (
+            "train.unlabelled_share = 0 leaves these rows out"
+            if plan.method.needs_teachers
+            else f"{plan.method.name} learns from labelled rows alone"
+        )
+    return [
+        (f"data.{name}", value, reason)
+        for name, reason in why.items()
+        if (value := getattr(data, name)) != getattr(default, name)
+    ]
+
+
+def _is_searched(asked: ExperimentConfig) -> bool:
+    """Whether a search holds out rows by these settings: one of ``[tune]``, or the run's own."""
+    folder = asked.output.dir
+    if asked.compare.tune or asked.tune != TuneConfig():
+        return True
+    return folder.name == CHOSEN and (folder.parent / "trials").is_dir()
 
 
 def _of_the_transfer(
