@@ -295,6 +295,21 @@ def test_other_errors_of_files_are_ours(command, monkeypatch):
         command("doctor")
 
 
+def test_a_worker_that_dies_is_one_message_wherever_it_is_heard_of(command, monkeypatch):
+    said = "DataLoader worker (pid 1811) is killed by signal: Killed. "
+
+    def fail(**_):
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(sys.modules["tutelage.cli.app"], "app", fail)
+    status, _, refused = command("doctor")
+    assert status == 2
+    assert "a worker process that prepares rows died" in refused
+    said = "size mismatch"
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        command("doctor")
+
+
 def test_two_workers_on_one_core_are_no_news(command, monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0}, raising=False)
     with pytest.warns(UserWarning, match="This DataLoader will create 3 worker"):

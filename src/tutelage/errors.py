@@ -23,6 +23,7 @@ from difflib import get_close_matches
 from typing import Any
 
 __all__ = [
+    "WORKER_DIED",
     "BusyError",
     "CacheError",
     "ConfigError",
@@ -39,6 +40,7 @@ __all__ = [
     "first_line",
     "out_of_memory",
     "whole_message",
+    "worker_died",
 ]
 
 
@@ -138,6 +140,22 @@ def whole_message(error: BaseException, *, most: int = 500) -> str:
     """
     line = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     return line if len(line) <= most else f"{line[:most]} ..."
+
+
+WORKER_DIED = (
+    "a worker process that prepares rows died, most often for lack of memory, or because /dev/shm is too "
+    "small; try again with fewer workers or none: train.workers = 0 and cache.workers = 0, or --workers 0 "
+    "where the command has it; what was finished is kept"
+)
+"""What to do about ``worker_died``."""
+
+
+def worker_died(error: BaseException) -> bool:
+    """Whether an error says that a worker process of PyTorch's loader died.
+
+    PyTorch raises it wherever the main process is when it hears of it, not only where rows are waited for.
+    """
+    return isinstance(error, RuntimeError) and "DataLoader worker" in str(error)
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from tutelage.experiment import rehearsal
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.rehearsal import rehearse
 from tutelage.experiment.training_estimate import estimate_training
+from tutelage.progress import Silent
 
 
 @pytest.mark.parametrize("method", ["probe", "aft+probe", "btuning", "small_parts:Energy"])
@@ -23,6 +24,14 @@ def test_methods_that_prepare_or_learn_soft_labels_are_rehearsed(small, method, 
     assert 0 < found.step < 5
     assert found.forward > 0
     assert found.decode > 0
+
+
+def test_a_dry_run_says_what_is_not_used(small, monkeypatch):
+    monkeypatch.setattr(rehearsal, "STEPS", 2)
+    said = []
+    watch = type("Watch", (Silent,), {"note": lambda self, line: said.append(line)})()
+    estimate_training(small.replace({"train.momentum": 0.5}), progress=watch)
+    assert [line for line in said if "train.momentum = 0.5 is not used" in line]
 
 
 def test_steps_stop_after_some_seconds(small, monkeypatch):

@@ -31,7 +31,7 @@ from tutelage.cli.options import (
 from tutelage.cli.plain_help import Command
 from tutelage.cli.progress import for_console
 from tutelage.cli.ship import add_ship_verbs
-from tutelage.errors import ConfigError, TutelageError
+from tutelage.errors import WORKER_DIED, ConfigError, TutelageError, worker_died
 from tutelage.files import is_of_the_disk
 
 __all__ = ["app", "main"]
@@ -317,6 +317,10 @@ def main() -> None:
         app(prog_name="tutelage")
     except TutelageError as error:
         _refuse(str(error))
+    except RuntimeError as error:
+        if not worker_died(error):
+            raise
+        _refuse(WORKER_DIED)
     except OSError as error:
         if not is_of_the_disk(error):
             raise

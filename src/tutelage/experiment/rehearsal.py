@@ -25,6 +25,7 @@ from tutelage.experiment.plan import Plan, TeacherPlan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import extract_features
 from tutelage.experiment.training_memory import Memory, memory_of
+from tutelage.objective import Objective
 from tutelage.progress import Silent
 from tutelage.results.run_folder import RunFolder
 from tutelage.students import Student
@@ -57,6 +58,7 @@ class Rehearsal:
         forward: Seconds a row in evaluation mode.
         memory: Bytes at the peak.
         device: Where it trained.
+        objective: What it trained with.
     """
 
     step: float
@@ -65,6 +67,7 @@ class Rehearsal:
     forward: float
     memory: Memory
     device: torch.device
+    objective: Objective
 
 
 def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
@@ -137,6 +140,7 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
         forward=forward,
         memory=memory,
         device=accelerator.device,
+        objective=objective,
     )
 
 

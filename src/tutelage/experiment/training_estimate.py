@@ -8,6 +8,7 @@ from tutelage.experiment.head_start import head_of
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.rehearsal import Rehearsal, rehearse
 from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.unused import unused_settings
 from tutelage.extraction.devices import Devices, devices_of_job
 from tutelage.extraction.ranks import processes
 from tutelage.progress import Progress
@@ -78,6 +79,8 @@ def estimate_training(
         del source  # its memory is the next one's
     with told_where_memory_lacks(config.train):
         rehearsal = rehearse(plan, widths)
+    for line in unused_settings(plan, rehearsal.objective, asked=config):
+        runtime.progress.note(line)
     devices = devices_of_job(rehearsal.device)
     return TrainingEstimate(tuple(teachers), _phases(plan, teachers, rehearsal), rehearsal, devices)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tutelage.errors import DataError, TutelageError
+from tutelage.errors import WORKER_DIED, DataError, TutelageError, worker_died
 
 __all__ = ["Failure", "raising"]
 
@@ -37,11 +37,7 @@ def raising(items: Iterable[Any]) -> Iterator[Any]:
             if isinstance(item, Failure):
                 raise item.error()
             yield item
-    except RuntimeError as error:  # of PyTorch's loader
-        if "DataLoader worker" not in str(error):
+    except RuntimeError as error:
+        if not worker_died(error):
             raise
-        raise DataError(
-            "a worker process that prepares rows died, most often for lack of memory, or because /dev/shm is "
-            "too small; try again with fewer workers or none: train.workers = 0 and cache.workers = 0, or "
-            "--workers 0 where the command has it"
-        ) from error
+        raise DataError(WORKER_DIED) from error

@@ -72,7 +72,10 @@ def check_kernel(kernel: str) -> None:
 def check_rows(rows: int) -> None:
     """Refuse a batch without pairs."""
     if rows < 2:
-        raise ValueError("a kernel needs at least two examples in a batch, got one")
+        raise ValueError(
+            f"a kernel needs at least two examples in a batch, got {rows}; a DataLoader leaves a smaller "
+            "last batch out with drop_last=True"
+        )
 
 
 def kernel_of(
