@@ -126,6 +126,24 @@ def test_autocast_changes_nothing(build, features, name):
 
 
 @pytest.mark.parametrize("name", TRANSFERRING)
+def test_features_in_float64(build, features, name):
+    """Of either side, or of both, for a method in float32; and for one in float64."""
+    term = build(name, THREE, began=False)
+    student, teacher = features(THREE)
+    wide = {n: t.double() for n, t in teacher.items()}
+    plain = term(student.requires_grad_(), teacher)
+    (expected,) = torch.autograd.grad(plain, student)
+    for own, others in ((student, wide), (student.double(), teacher), (student.double(), wide)):
+        value = term(own, others)
+        torch.testing.assert_close(value.float(), plain)
+        (gradient,) = torch.autograd.grad(value, student)
+        torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=1e-5)
+    assert term.double()(student.double(), wide).dtype == torch.float64
+    if any(True for _ in term.parameters()):
+        assert term(student, wide).dtype == torch.float64
+
+
+@pytest.mark.parametrize("name", TRANSFERRING)
 def test_teachers_come_by_name_in_order_or_side_by_side(build, features, name):
     term = build(name, THREE, began=False)
     student, teacher = features(THREE)

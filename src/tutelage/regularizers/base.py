@@ -33,10 +33,11 @@ class Regularizer(nn.Module):
     one tensor with the columns of all teachers, or one a teacher, in order or by name. The result
     has no dimensions, and gradients flow to the student and to the regularizer's parameters.
 
-    A method subclasses it and defines ``compare``. Both arguments of ``compare`` are float32 (or
-    float64 where features are), also under autocast, and their shapes are checked. Keyword
-    arguments of the constructor are the settings of the method, and its parameters are learned
-    together with the student.
+    A method subclasses it and defines ``compare``. Both arguments of ``compare`` are float32, also
+    under autocast, and their shapes are checked; they are float64 where features are and so are the
+    method's parameters and buffers, after ``double()``, or the student's features where there are
+    none. Keyword arguments of the constructor are the settings of the method, and its parameters
+    are learned together with the student.
 
     Args:
         student_width: Columns of the student's features.
@@ -91,7 +92,7 @@ class Regularizer(nn.Module):
         """Return the loss for one batch.
 
         Args:
-            student: The student's features.
+            student: The student's features; any floating dtype.
             teacher: The teachers' features of the same examples: one tensor with all columns, or
                 one a teacher, in order or by name; any floating dtype.
 
@@ -125,7 +126,7 @@ class Regularizer(nn.Module):
             )
         self._unlearned.look(self, student)
         with torch.autocast(device_type=student.device.type, enabled=False):
-            value: object = self.compare(widened(student), widened(columns))
+            value: object = self.compare(*self._in_one_dtype(student, columns))
         if not isinstance(value, Tensor) or value.ndim > 0:
             given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
             raise TypeError(
@@ -135,6 +136,19 @@ class Regularizer(nn.Module):
         if _is_seen_not_to_be_finite(value):
             self.teachers.check_finite(columns)
         return value
+
+    def _in_one_dtype(self, student: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """Features in the dtype of the arithmetic: float32; if some are float64, that of the method's
+        parameters and buffers, or else of the student."""
+        student, columns = widened(student), widened(columns)
+        if torch.float64 not in (student.dtype, columns.dtype):
+            return student, columns
+        own = {
+            one.dtype for one in (*self.parameters(), *self.buffers()) if one.is_floating_point()
+        }
+        double = own == {torch.float64} if own else student.dtype == torch.float64
+        dtype = torch.float64 if double else torch.float32
+        return student.to(dtype), columns.to(dtype)
 
     def compare(
         self, student: Float[Tensor, "batch student"], teacher: Float[Tensor, "batch columns"]

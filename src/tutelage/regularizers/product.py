@@ -161,7 +161,8 @@ class ProductAFT(RelationalRegularizer):
         sides = [others for _, others in self.columns.split(student, teacher).values()]
         _check_rows(student, *sides)
         with torch.autocast(device_type=student.device.type, enabled=False):
-            return self.compare(widened(student), torch.cat([widened(one) for one in sides], dim=1))
+            columns = torch.cat([widened(one) for one in sides], dim=1)
+            return self.compare(*self._in_one_dtype(student, columns))
 
     def relate(
         self,
