@@ -46,6 +46,16 @@ def test_labelled_rows_for_training_may_be_there_again(splits):
     assert notes == ()
 
 
+def test_copies_of_labelled_rows_are_counted_for_soft_labels(splits):
+    """Their soft labels come from a probe that learned their labels."""
+    opened = splits("pabgq")
+    rows, notes = not_evaluated(opened, soft_labels=True)
+    assert rows[0].ids == not_evaluated(opened)[0][0].ids
+    assert notes[0] in not_evaluated(opened)[1]
+    assert "unlabelled rows: 2 have the content of labelled training rows" in notes[1]
+    assert not_evaluated(splits("pq"), soft_labels=True)[1] == ()
+
+
 def test_a_split_without_evaluated_rows_is_the_same_object(splits):
     opened = splits("pq")
     assert without_rows_of(opened.unlabelled[0], opened.evaluated) is opened.unlabelled[0]

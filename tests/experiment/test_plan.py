@@ -250,3 +250,10 @@ def test_many_runs_are_refused_before_any_teacher_for_a_student_that_fails(confi
         verb(config.replace(failing), methods=["aft"])
     assert "the student cannot be built" in str(told.value)
     assert "the teacher was run" not in str(told.value)
+
+
+@pytest.mark.parametrize(("method", "told"), [("aft", False), ("aft+probe", True)])
+def test_copies_of_labelled_rows_among_the_unlabelled_are_told(small, digits, method, told):
+    given = {"transfer.method": method, "data.unlabelled": f"folder:{digits / 'train'}"}
+    notes = " ".join(Plan.of(small.replace(given)).data.notes)
+    assert ("60 have the content of labelled training rows" in notes) is told

@@ -129,10 +129,9 @@ class Plan:
             if taught or not trains
         ]
         used = trains and taught and config.train.unlabelled_share > 0
-        unlabelled, notes = (mistakes.tell(partial(not_evaluated, splits)) if used else None) or (
-            (),
-            (),
-        )
+        soft = method is not None and method.uses_soft_labels
+        others = mistakes.tell(partial(not_evaluated, splits, soft_labels=soft)) if used else None
+        unlabelled, notes = others or ((), ())
         data = replace(data, notes=data.notes + notes)
         extracted = splits.unlabelled if unlabelled else ()
         needed = [splits.extracted, *extracted, *([splits.evaluated] if probes else [])]
