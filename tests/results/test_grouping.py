@@ -22,6 +22,7 @@ def run(
     train: dict[str, Any] | None = None,
     params: dict[str, Any] | None = None,
     automatic: bool = False,
+    digests: dict[str, str] | None = None,
 ) -> Run:
     config = {
         "name": name,
@@ -51,6 +52,7 @@ def run(
             command="tutelage train config.toml",
             config=config,
             automatic_steps=automatic,
+            row_digests=digests or {},
         )
     )
 
@@ -155,3 +157,19 @@ def test_few_rows_of_many_are_not_rounded_to_one_fraction() -> None:
     rows = compare_runs([of(m, n, 0.5 + n / 1e7) for n in limits for m in methods]).rows
     assert sorted({row.fraction for row in rows}) == [2e-5, 3e-5, 1.0]
     assert all(row.difference.mean == 0 for row in rows if row.method == "aft")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_runs_on_other_rows_are_not_mixed(split: str) -> None:
+    rows = {"train": "a", "test": "b"}
+    runs = [run("stl", 0, 0.7, digests=rows), run("aft", 0, 0.7, digests=rows)]
+    assert len(compare_runs([*runs, run("aft", 1, 0.7)]).rows) == 2, "one of before has no digests"
+    with pytest.raises(DataError, match=rf"runs/stl-0.*runs/aft-1.*different {split} rows"):
+        compare_runs([*runs, run("aft", 1, 0.7, digests=rows | {split: "c"})])
+
+
+def test_training_rows_may_differ_where_their_limits_do() -> None:
+    half = run("stl", 0, 0.6, digests={"train": "c", "test": "b"})
+    half.result.config["data"]["limit"] = 50
+    whole = run("stl", 0, 0.7, digests={"train": "a", "test": "b"})
+    assert len(compare_runs([whole, half]).rows) == 2

@@ -11,7 +11,9 @@ from tutelage.sweeps.search_space import Dimension, SearchSpace
 SPACE = SearchSpace({"stl": (), "aft": (Dimension("beta", (1.0, 10.0)),)}, teachers=((),))
 
 
-def search(folder: Path, space: SearchSpace = SPACE, **tune: object) -> Search:
+def search(
+    folder: Path, space: SearchSpace = SPACE, *, rows: str = "as ever", **tune: object
+) -> Search:
     config = ExperimentConfig.model_validate(
         {
             "data": {"source": "folder:x", "holdout": 0.5},
@@ -22,7 +24,7 @@ def search(folder: Path, space: SearchSpace = SPACE, **tune: object) -> Search:
         }
     )
     begun = Search(config, space)
-    begun.begin()
+    begun.begin({"train": rows})
     return begun
 
 

@@ -13,7 +13,7 @@ from tutelage.experiment.plan import Plan
 from tutelage.files import with_digest
 from tutelage.progress import Silent
 from tutelage.results.result import read_result
-from tutelage.sweeps.auto import _within_time, auto
+from tutelage.sweeps.auto import _begin, _within_time, auto
 from tutelage.sweeps.budget import Budget
 from tutelage.sweeps.candidates import Space
 from tutelage.sweeps.choice import Choice, choose, read_choice
@@ -184,6 +184,18 @@ def test_mistakes_come_first(table, tmp_path):
     with pytest.raises(ConfigError, match=r"tune\.folds for their number"):
         auto(with_(table, "data.folds=3"))
     assert not (tmp_path / "search").exists()
+
+
+def test_a_search_on_other_rows_in_the_same_folder_is_refused(table, tmp_path):
+    config = with_(table, "data.evaluate=holdout")
+    _begin(config, Plan.of(config))
+    _begin(config, Plan.of(config))
+    train = tmp_path / "reviews" / "train.jsonl"
+    first, *others = map(json.loads, train.read_text().splitlines())
+    first["label"] = next(row["label"] for row in others if row["label"] != first["label"])
+    train.write_text("".join(json.dumps(row) + "\n" for row in (first, *others)))
+    with pytest.raises(ConfigError, match="holds a search on other train rows"):
+        _begin(config, Plan.of(config))
 
 
 def test_without_teachers_and_with_a_validation_split(table, tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import torch
 from tutelage import run
 from tutelage.config import DataConfig, ExperimentConfig, load_config
 from tutelage.data import read_data
-from tutelage.errors import ConfigError, TrainingError
+from tutelage.errors import ConfigError, DataError, TrainingError
 from tutelage.probes import linear_probe
 from tutelage.progress import Silent
 from tutelage.report import write_table
@@ -333,6 +334,28 @@ def test_mistakes_get_one_clear_message(mistake, table, tmp_path):
     for words in mistake.says:
         assert words in str(raised.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_comparison_on_other_rows_is_refused(table, digits, tmp_path):
+    shutil.copytree(digits, tmp_path / "copy")
+    config = with_(table, f"data.source=folder:{tmp_path / 'copy'}", "train.steps=2")
+    before = compare(config, methods=["stl"], seeds=1)
+    assert compare(config, methods=["stl"], seeds=1).rows == before.rows
+    test = tmp_path / "copy" / "test"
+    (test / "three" / "20.jpg").rename(test / "five" / "other.jpg")
+    with pytest.raises(ConfigError, match="holds a comparison on other test rows"):
+        compare(config, methods=["stl"], seeds=2)
+
+
+def test_rows_that_change_between_the_runs_of_a_comparison_are_told(table, digits, tmp_path):
+    shutil.copytree(digits, tmp_path / "copy")
+    config = with_(table, f"data.source=folder:{tmp_path / 'copy'}", "train.steps=2")
+    compare(config, methods=["stl"], seeds=1)
+    test = tmp_path / "copy" / "test"
+    (test / "three" / "20.jpg").rename(test / "five" / "other.jpg")
+    (tmp_path / "out" / "rows.json").unlink()  # as if the first run had ended before the change
+    with pytest.raises(DataError, match="were on different test rows"):
+        compare(config, methods=["stl"], seeds=2)
 
 
 def test_too_small_a_fraction_is_a_row_that_says_so(table):

@@ -11,7 +11,7 @@ from tutelage.experiment.extract import extract
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.run import run
 from tutelage.regularizers.logme import Moments, logme
-from tutelage.sweeps.rank import rank
+from tutelage.sweeps.rank import _fine_tuned, rank
 
 
 @pytest.fixture
@@ -62,6 +62,13 @@ def test_every_teacher_every_pair_and_all_without_the_test_rows(table, tmp_path)
         alone = logme(Moments.of([(features, targets)])).score
         found = next(one for one in ranking.candidates if one.teachers == (teacher.name,))
         assert found.logme == pytest.approx(alone, rel=1e-9)
+
+    # Fine-tuning on other rows is not the one to compare with.
+    plan = Plan.of(config, trains=False)
+    assert _fine_tuned(config, plan) is not None
+    train = tmp_path / "reviews" / "train.jsonl"
+    train.write_text(train.read_text().replace('"text": "', '"text": "so: ', 1))
+    assert _fine_tuned(config, Plan.of(config, trains=False)) is None
 
 
 def test_the_verbs_print_a_table_and_advice(table, tmp_path, command):

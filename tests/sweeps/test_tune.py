@@ -113,6 +113,20 @@ def test_rows_that_choose_are_not_reported(table, tmp_path):
     assert tune(held, retrain=False).result is None
 
 
+def test_a_search_on_other_rows_is_refused(table, tmp_path):
+    table["tune"] |= {"storage": str(tmp_path / "study.journal")}
+    tune(with_(table), methods=["stl"], retrain=False)
+    train = tmp_path / "reviews" / "train.jsonl"
+    first, *others = map(json.loads, train.read_text().splitlines())
+    first["label"] = next(row["label"] for row in others if row["label"] != first["label"])
+    train.write_text("".join(json.dumps(row) + "\n" for row in (first, *others)))
+    with pytest.raises(ConfigError, match=r"study\.journal holds this search on other train rows"):
+        tune(with_(table, f"output.dir={tmp_path / 'other'}"), methods=["stl"], retrain=False)
+    other = with_(table, f"tune.storage={tmp_path / 'other.journal'}")
+    with pytest.raises(ConfigError, match="search holds a search on other train rows"):
+        tune(other, methods=["stl"], retrain=False)
+
+
 def test_a_mistake_is_told_before_anything_is_written(table, tmp_path):
     table["transfer"] = {"params": {"kernl": "rbf"}}
     with pytest.raises(ConfigError, match=r"transfer\.params\.kernl"):

@@ -17,6 +17,7 @@ from tutelage.data import (
     view_of,
 )
 from tutelage.data.overlap import not_evaluated
+from tutelage.data.row_digests import row_digests
 from tutelage.data.views import refuse_equal_views
 from tutelage.experiment.checks import (
     Mistakes,
@@ -224,6 +225,11 @@ class Plan:
         """The number of rows by split."""
         more = {"unlabelled": sum(map(len, self.unlabelled))} if self.unlabelled else {}
         return {"train": len(self.training), self.evaluated.name: len(self.evaluated), **more}
+
+    @cached_property
+    def row_digests(self) -> dict[str, str]:
+        """Digests of the rows that the run uses, by split."""
+        return row_digests(self.data, self.splits, unlabelled=bool(self.unlabelled))
 
     def tell(self, progress: Progress) -> None:
         """Report which rows, classes and columns are used, what was left out, and the steps."""

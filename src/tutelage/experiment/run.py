@@ -22,6 +22,7 @@ from tutelage.experiment.plan import Plan
 from tutelage.experiment.repeated_rows import repeated_rows
 from tutelage.experiment.row_memory import words_of_copies
 from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.same_rows import refuse_other_rows
 from tutelage.experiment.shares import lopsided
 from tutelage.experiment.teacher_features import (
     Teacher,
@@ -59,6 +60,7 @@ def run(
     resume: bool = False,
     progress: Progress | None = None,
     on_evaluation: OnEvaluation | None = None,
+    check_rows: bool = True,
 ) -> Result:
     """Extract what is not cached, train, evaluate, and write everything to ``config.output.dir``.
 
@@ -68,11 +70,15 @@ def run(
         progress: Receives progress reports. Silent by default.
         on_evaluation: Receives the step and the metrics of each evaluation on the hold-out during
             training; may raise to end a run early.
+        check_rows: Whether the rows of a finished run are compared with those of the data, which is
+            opened for that; searches do so once for all of their runs.
 
     Returns:
         The result, which is also in ``result.json``.
 
     Raises:
+        TrainingError: If the folder holds a run that is not to be resumed, or is of other settings or
+            rows.
         TutelageError: If something in config, data, teachers, cache or student cannot be used;
             what can be known before computing is told before any teacher is run.
 
@@ -94,12 +100,15 @@ def run(
         accelerator.wait_for_everyone()
         refuse_apart(folder, accelerator)
         if folder.result is not None:
+            if check_rows:
+                refuse_other_rows(folder.result, config, runtime.progress)
             runtime.progress.note(f"{folder.path} is finished; nothing is left to do")
             return folder.result
         clock = Clock()
         with clock("prepare"):
             plan = Plan.of(config, processes=accelerator.num_processes)
             plan.tell(runtime.progress)
+            row_digests = plan.row_digests  # of the rows as they are before training
             accelerator.init_trackers(config.name)
             set_seed(config.seed)
             student = build_student(
@@ -165,6 +174,7 @@ def run(
             teachers,
             folder,
             metrics=measured.metrics,
+            row_digests=row_digests,
             rho=rho,
             clock=clock,
             device=accelerator.device,

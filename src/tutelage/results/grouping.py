@@ -15,6 +15,7 @@ __all__ = [
     "compare_runs",
     "evaluated_split",
     "fair_baselines",
+    "refuse_mixed_rows",
     "same_but_unlabelled",
     "same_data",
     "same_settings",
@@ -123,6 +124,7 @@ def compare_runs(
     """
     if not runs:
         raise DataError("no runs to compare; give at least one run's folder")
+    refuse_mixed_rows([run.result for run in runs])
     first = runs[0].result
     for run in runs[1:]:
         if not _comparable(first, run.result):
@@ -159,6 +161,39 @@ def compare_runs(
             )
         }
     )
+
+
+def refuse_mixed_rows(results: Sequence[Result]) -> None:
+    """Refuse runs with the same settings of the data, whose rows differ nevertheless.
+
+    Test rows are compared among runs whose data differs at most in its limits, other rows among those
+    whose data does not differ.
+
+    Raises:
+        DataError: If the rows of two runs differ, and both results have digests of them.
+    """
+    if pair := _mixed(results):
+        name, one, other = pair
+        raise DataError(
+            f"the runs {one.name!r} ({one.folder}) and {other.name!r} ({other.folder}) were on different "
+            f"{name} rows, although their settings are the same (ids, labels or content differ), so their "
+            "scores cannot be compared; train again where the data was changed since"
+        )
+
+
+def _mixed(results: Sequence[Result]) -> tuple[str, Result, Result] | None:
+    """Two runs with different rows, and the split where they differ."""
+    first: dict[str, Result] = {}
+    for result in results:
+        labelled, data = _labelled(result.config), result.config.get("data", {})
+        drawn = {"train": labelled, "holdout": labelled, "unlabelled": data}
+        keys = {"test": _without(labelled, *LIMITS)} | drawn
+        for name, key in keys.items():
+            if digest := result.row_digests.get(name):
+                other = first.setdefault(_canonical([name, key]), result)
+                if other.row_digests[name] != digest:
+                    return name, other, result
+    return None
 
 
 def fair_baselines(scores: Sequence[Scores]) -> dict[int, list[int]]:
@@ -224,6 +259,7 @@ def _comparable(one: Result, other: Result) -> bool:
         and split == evaluated_split(other)
         and one.rows.get(split) == other.rows.get(split)
         and _without(_labelled(one.config), *LIMITS) == _without(_labelled(other.config), *LIMITS)
+        and _mixed([one, other]) is None
     )
 
 

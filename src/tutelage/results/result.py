@@ -13,6 +13,7 @@ A run's folder:
 """
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +32,7 @@ __all__ = [
     "Result",
     "StudentInfo",
     "TeacherInfo",
+    "differing_rows",
     "read_history",
     "read_result",
     "read_rho",
@@ -126,6 +128,8 @@ class Result(ResultPart):
         standardized: Whether the transfer term saw standardized teachers' columns; None in results
             of version 0.1, whose config says so.
         inputs: The columns that were read, named or detected; None if the data is no table.
+        row_digests: Digest of the rows by split: of ids, labels, texts and sizes of image files; empty
+            in results of versions that kept none.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -151,6 +155,7 @@ class Result(ResultPart):
     standardized: bool | None = None
     automatic_steps: bool = False
     inputs: InputColumns | None = None
+    row_digests: dict[str, str] = {}
 
     @property
     def teachers_standardized(self) -> bool:
@@ -168,6 +173,16 @@ class Result(ResultPart):
     def lead(self) -> Metric:
         """The metric that leads."""
         return TASKS[self.task].metric(self.metric)
+
+
+def differing_rows(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Return the splits whose rows differ, of those that both digests are of.
+
+    Example:
+        >>> differing_rows({"train": "ab", "test": "cd"}, {"train": "ab", "test": "ef"})
+        ['test']
+    """
+    return [name for name, digest in before.items() if now.get(name, digest) != digest]
 
 
 def read_result(folder: Path, *, name: str = RESULT) -> Result:

@@ -3,6 +3,7 @@
 A search's folder:
 
     auto.toml        what is searched, as it was given
+    rows.json        digests of the rows that are read
     trials/          a folder a setting, in it one a fold
     chosen/          the student that was chosen, trained on all training rows
     baseline/        the best standard fine-tuning, trained on all training rows
@@ -19,6 +20,7 @@ from filelock import FileLock
 
 from tutelage.config import ExperimentConfig, TransferConfig, load_config, read_toml
 from tutelage.data import read_data
+from tutelage.data.row_digests import source_digests
 from tutelage.errors import ConfigError, TrainingError, TutelageError, first_line
 from tutelage.experiment.extract import estimate_extraction
 from tutelage.experiment.learning_curves import learning_curves
@@ -40,6 +42,7 @@ from tutelage.sweeps.jobs import Failed, attempt_all, run_in_place
 from tutelage.sweeps.ladder import Ladder
 from tutelage.sweeps.processes import process_pool, refuse_launchers
 from tutelage.sweeps.repeats import Repeat, refuse_holdout, repeats_of
+from tutelage.sweeps.same_rows import keep_rows
 from tutelage.training.lengths import length_of
 
 __all__ = ["BUDGET", "auto"]
@@ -106,7 +109,7 @@ def auto(
     student = build_student(plan)
     methods = [one for one in METHODS if config.teachers and _fits(plan, student, one, progress)]
     space = Space.of(config, plan, methods=methods)
-    _begin(config)
+    _begin(config, plan)
     plan.tell(progress)
     with process_pool(jobs) as processes:
         ladder = Ladder(config, repeats, limit, jobs, processes, progress, _times_longer(plan))
@@ -173,7 +176,7 @@ def _fits(plan: Plan, student: Student, method: str, progress: Progress) -> bool
     return True
 
 
-def _begin(config: ExperimentConfig) -> None:
+def _begin(config: ExperimentConfig, plan: Plan) -> None:
     """Take the folder, and keep there what is searched."""
     folder, path = config.output.dir, config.output.dir / "auto.toml"
     with writing_to(folder, name="output.dir"):
@@ -184,6 +187,7 @@ def _begin(config: ExperimentConfig) -> None:
                     f"{folder} holds a search with other settings, those in {path}; choose another "
                     "output.dir (--out), or remove that folder"
                 )
+            keep_rows(folder, source_digests(plan.data, plan.splits), what="a search")
             write_atomically(path, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
 
 

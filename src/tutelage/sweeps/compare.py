@@ -3,6 +3,7 @@
 A comparison's folder:
 
     compare.toml     the resolved config: what is compared
+    rows.json        digests of the rows that are read
     runs/            a folder a run
     tuning/          a folder a run on the hold-out, for the choice of settings
     compare.json     the finished table
@@ -12,7 +13,7 @@ folder. Failed runs are tried again when the comparison is started again.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Literal
 
@@ -21,13 +22,14 @@ from filelock import FileLock
 
 from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.data import open_data, summarize
+from tutelage.data.row_digests import source_digests
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.experiment.teacher_probe import probe_score
 from tutelage.files import write_atomically, writing_to
 from tutelage.progress import Progress, Silent
 from tutelage.results.comparison import Comparison, Scores, compare_scores
 from tutelage.results.folders import with_runs, write_comparison
-from tutelage.results.grouping import fair_baselines
+from tutelage.results.grouping import fair_baselines, refuse_mixed_rows
 from tutelage.results.names import strengths
 from tutelage.sweeps.grid import GridPoint, grid_of
 from tutelage.sweeps.grid_runs import Choice, choose_settings, run_all, run_config
@@ -41,6 +43,7 @@ from tutelage.sweeps.processes import (
     refuse_launchers,
 )
 from tutelage.sweeps.repeats import refuse_holdout
+from tutelage.sweeps.same_rows import keep_rows
 from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import check_first, extract_first
 
@@ -80,7 +83,8 @@ def compare(
         fine-tuning; the same is written to ``compare.json``.
 
     Raises:
-        ConfigError: If a setting cannot be used, or the folder holds another comparison.
+        ConfigError: If a setting cannot be used, or the folder holds another comparison, or one on
+            other rows.
         TrainingError: If no run could be finished.
         OutputError: If the folder cannot be written.
 
@@ -109,7 +113,7 @@ def compare(
     left_out = params_left_out(config, [point.method for point in points])
     for line in [*summarize(data, splits, config.data), *left_out]:
         progress.note(line)
-    _begin(config)
+    _begin(config, source_digests(data, splits))
     choices = _usable(points, progress)
     with process_pool(jobs, engine=engine, gpus=gpus) as processes:
         if config.compare.tune:
@@ -122,6 +126,7 @@ def compare(
         for point, choice, outcomes, probe in zip(points, choices, runs, probes, strict=True)
     ]
     scores = with_runs(scores, config.output.dir)
+    refuse_mixed_rows([run.result for row in scores for run in row.runs])
     comparison = compare_scores(
         scores,
         name=config.name,
@@ -155,7 +160,7 @@ def _refuse_what_tuning_cannot(config: ExperimentConfig) -> None:
         )
 
 
-def _begin(config: ExperimentConfig) -> None:
+def _begin(config: ExperimentConfig, rows: Mapping[str, str]) -> None:
     """Take the folder, and keep there what is compared."""
     folder = config.output.dir
     path = folder / "compare.toml"
@@ -167,6 +172,7 @@ def _begin(config: ExperimentConfig) -> None:
                     f"{folder} holds a comparison with other settings, those in {path}; choose "
                     "another output.dir (--out), or remove that folder"
                 )
+            keep_rows(folder, rows, what="a comparison")
             write_atomically(path, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
 
 

@@ -110,20 +110,30 @@ def attempt_all(
 def run_score(config: ExperimentConfig) -> float | None:
     """Run an experiment, resume it, or read its result; None while another process runs it.
 
+    The rows of a finished run are not compared with those of the data: a search has done so for all of
+    its runs.
+
     Returns:
         The config's metric on the rows that it evaluates.
     """
+    return _score(config, check_rows=False)
+
+
+def _score(config: ExperimentConfig, *, check_rows: bool) -> float | None:
     try:
-        result = run(config, resume=True)
+        result = run(config, resume=True, check_rows=check_rows)
     except BusyError:
         return None
     return result.metrics[config.data.evaluate][config.data.lead.name]
 
 
 def run_in_place(config: ExperimentConfig) -> float | None:
-    """As ``run_score``; a run of other settings in the folder, left by a search, is replaced."""
+    """As ``run_score``, but rows are compared, those of the test that a search does not read included.
+
+    A run of other settings in the folder, left by a search, is replaced.
+    """
     if not holds_other_settings(config):
-        return run_score(config)
+        return _score(config, check_rows=True)
     try:
         result = run(config.replace({"output.overwrite": True}))
     except BusyError:

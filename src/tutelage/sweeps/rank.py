@@ -22,7 +22,7 @@ from tutelage.progress import Progress
 from tutelage.regularizers.catalogue import BASELINE
 from tutelage.regularizers.logme import Moments, logme
 from tutelage.results.grouping import same_data, score_of
-from tutelage.results.result import Result, read_result
+from tutelage.results.result import Result, differing_rows, read_result
 from tutelage.students import Student
 from tutelage.sweeps.advice import Candidate, Score, advise
 from tutelage.tasks import fully_labelled, share_error
@@ -97,7 +97,7 @@ def rank(config: ExperimentConfig, *, progress: Progress | None = None) -> Ranki
         key=lambda one: (-one.probe.value, len(one.teachers), one.columns),
     )
     begun = None if student is None else _student_probe(plan, student, runtime)
-    fine_tuned = _fine_tuned(config, holdout=len(plan.evaluated))
+    fine_tuned = _fine_tuned(config, plan)
     score = None if fine_tuned is None else _score(fine_tuned[1])
     keep, advice = advise(candidates, student=begun, fine_tuned=score)
     doubts = tuple(f"{one.name}: {doubt}." for one in teachers for doubt in one.doubts)
@@ -184,7 +184,7 @@ def _student_probe(plan: Plan, student: Student, runtime: Runtime) -> Score:
     return Score(value=probe.score, error=probe.error, metric=plan.task.lead)
 
 
-def _fine_tuned(config: ExperimentConfig, *, holdout: int) -> tuple[Path, Result] | None:
+def _fine_tuned(config: ExperimentConfig, plan: Plan) -> tuple[Path, Result] | None:
     """The best run of standard fine-tuning of this student on this hold-out, if there is one."""
     folder = config.output.dir
     asked = config.model_dump(mode="json", exclude_none=True)
@@ -196,7 +196,8 @@ def _fine_tuned(config: ExperimentConfig, *, holdout: int) -> tuple[Path, Result
             continue
         if (
             result.method == BASELINE
-            and result.rows.get("holdout") == holdout
+            and result.rows.get("holdout") == len(plan.evaluated)
+            and not differing_rows(result.row_digests, plan.row_digests)
             and result.metric == config.data.lead.name
             and same_data(result.config, asked)
             and result.config.get("student") == asked.get("student")

@@ -17,6 +17,7 @@ from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.tuning import Trial
 from tutelage.sweeps.optuna_study import NAME, open_study, using_study
 from tutelage.sweeps.repeats import repeats_of
+from tutelage.sweeps.same_rows import keep_rows, refuse_rows
 from tutelage.sweeps.search_space import Dimension, SearchPoint, SearchSpace
 from tutelage.sweeps.shared_points import GivenParameters, hold, may_take
 
@@ -64,11 +65,14 @@ class Search:
         """The config of all runs of the search: without the test rows."""
         return self.config.replace({"data.evaluate": "holdout"})
 
-    def begin(self) -> None:
+    def begin(self, rows: Mapping[str, str]) -> None:
         """Create the folder and the study, or resume them.
 
+        Args:
+            rows: Digests of the rows, by split.
+
         Raises:
-            ConfigError: If the folder holds another search.
+            ConfigError: If the folder holds another search, or folder or storage one on other rows.
             TrainingError: If the study's file is damaged or locked.
             OutputError: If the folder cannot be written.
         """
@@ -82,7 +86,17 @@ class Search:
                     f"{self.folder} holds a search with other settings; choose another output.dir "
                     "(--out), or remove that folder"
                 )
+            before = study.user_attrs.get("rows") or rows  # earlier versions kept none
+            refuse_rows(
+                before,
+                rows,
+                where=f"{self.storage or self.folder} holds this search",
+                instead="output.dir (--out)" if self.storage is None else "tune.storage",
+            )
+            with writing_to(self.folder, name="output.dir"):
+                keep_rows(self.folder, rows, what="a search")
             study.set_user_attr("about", about)
+            study.set_user_attr("rows", dict(before))
 
     def take(self) -> "tuple[optuna.Trial, BaseFileLock] | None":
         """Take a point that no process works on: one left by a killed process, else the next."""

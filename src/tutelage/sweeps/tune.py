@@ -3,6 +3,7 @@
 A search's folder:
 
     tune.journal     optuna's study: all points and their scores (elsewhere by tune.storage)
+    rows.json        digests of the rows that are read
     trials/          a folder a run
     tune.json        the finished table
     chosen/          the run on all training rows
@@ -16,6 +17,7 @@ from typing import Literal
 from filelock import FileLock
 
 from tutelage.config import ExperimentConfig
+from tutelage.data.row_digests import source_digests
 from tutelage.errors import TrainingError
 from tutelage.experiment.parts import build_student, check_method
 from tutelage.experiment.plan import Plan
@@ -78,8 +80,8 @@ def tune(
         run on all training rows; the same is written to ``tune.json``.
 
     Raises:
-        ConfigError: If the folder holds a search for something else, or the last run would report
-            the hold-out.
+        ConfigError: If the folder, or ``tune.storage``, holds a search for something else or on other
+            rows, or the last run would report the hold-out.
         TrainingError: If no point could be finished.
 
     Source:
@@ -105,7 +107,7 @@ def tune(
     folder = config.output.dir
     search = Search(config, space_of(config, methods))
     plan = check_first(search.held_out, methods=list(search.space.dimensions))
-    search.begin()
+    search.begin(source_digests(plan.data, plan.splits))
     for line in params_left_out(config, list(search.space.dimensions)):
         progress.note(line)
     plan.tell(progress)
