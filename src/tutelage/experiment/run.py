@@ -101,7 +101,7 @@ def run(
         refuse_apart(folder, accelerator)
         if folder.result is not None:
             if check_rows:
-                refuse_other_rows(folder.result, config, runtime.progress)
+                refuse_other_rows(folder.result, folder.path, runtime.progress)
             runtime.progress.note(f"{folder.path} is finished; nothing is left to do")
             return folder.result
         clock = Clock()
