@@ -143,9 +143,8 @@ class Regularizer(nn.Module):
         student, columns = widened(student), widened(columns)
         if torch.float64 not in (student.dtype, columns.dtype):
             return student, columns
-        own = {
-            one.dtype for one in (*self.parameters(), *self.buffers()) if one.is_floating_point()
-        }
+        dtypes = {one.dtype for one in (*self.parameters(), *self.buffers())}
+        own = {dtype for dtype in dtypes if dtype.is_floating_point}
         double = own == {torch.float64} if own else student.dtype == torch.float64
         dtype = torch.float64 if double else torch.float32
         return student.to(dtype), columns.to(dtype)
