@@ -2,18 +2,15 @@
 
 import inspect
 import re
-import types
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 import typer.main
-from pydantic.fields import FieldInfo
 
 from tutelage.cli import app
-from tutelage.config import ExperimentConfig
-from tutelage.config.section import NoEffect, Section
+from tutelage.config.reference import sections, settings_of
+from tutelage.config.section import Section
 
-__all__ = ["attributes", "command_reference", "sections", "settings_reference"]
+__all__ = ["command_reference", "settings_reference"]
 
 
 def settings_reference() -> str:
@@ -31,46 +28,16 @@ def settings_reference() -> str:
             "| key, type, default | meaning | decides numbers |",
             "|---|---|---|",
         ]
-        described = attributes(section)
-        for name, field in section.model_fields.items():
-            counts = decides and NoEffect not in field.metadata
+        for one in settings_of(section, decides=decides):
+            default = f"<br>default `{one.default}`" if one.default else ""
             cells = (
-                f"`{name}`<br>{_code(_type_name(field.annotation))}{_default(field)}",
-                described.get(name, ""),
-                "yes" if counts else "no",
+                f"`{one.name}`<br>{_code(one.kind)}{'<br>required' if one.required else default}",
+                _markdown(one.meaning),
+                "yes" if one.decides else "no",
             )
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         parts.append("\n".join([f"## {title}", "", _markdown(intro), "", *rows]))
     return "\n\n".join(parts)
-
-
-def sections(
-    section: type[Section] = ExperimentConfig, path: str = "", decides: bool = True
-) -> Iterator[tuple[str, type[Section], bool]]:
-    """Yield every section with its TOML heading, and whether its keys may decide numbers."""
-    yield path, section, decides
-    for name, field in section.model_fields.items():
-        inner = _section_in(field.annotation)
-        if inner is None:
-            continue
-        many = any(get_origin(kind) is tuple for kind in _alternatives(field.annotation))
-        dotted = f"{path.strip('[]')}.{name}".lstrip(".")
-        heading = f"[[{dotted}]]" if many else f"[{dotted}]"
-        yield from sections(inner, heading, decides and NoEffect not in field.metadata)
-
-
-def attributes(section: type[Section]) -> dict[str, str]:
-    """Return the descriptions under ``Attributes:`` of a section and its bases."""
-    described: dict[str, str] = {}
-    for base in reversed(section.__mro__):
-        text = inspect.cleandoc(base.__doc__ or "") if issubclass(base, Section) else ""
-        block = re.search(r"^Attributes:\n((?:    .*\n?|\n)*)", text, re.MULTILINE)
-        if block is None:
-            continue
-        for entry in re.split(r"^    (?=\w+:)", block[1], flags=re.MULTILINE)[1:]:
-            name, _, description = entry.partition(":")
-            described[name] = _markdown(" ".join(description.split()))
-    return described
 
 
 def command_reference() -> str:
@@ -102,57 +69,6 @@ def _verb(name: str, command: Any) -> str:
         default = "" if param.default in (None, False) else f"; default `{param.default}`"
         lines.append(f"| `{shown}` | {param.help or ''}{default} |")
     return "\n".join(lines)
-
-
-def _alternatives(annotation: Any) -> tuple[Any, ...]:
-    if get_origin(annotation) is Annotated:
-        return _alternatives(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        return tuple(kind for entry in get_args(annotation) for kind in _alternatives(entry))
-    return (annotation,)
-
-
-def _section_in(annotation: Any) -> type[Section] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    return next(filter(None, map(_section_in, get_args(annotation))), None)
-
-
-def _type_name(annotation: Any) -> str:
-    return " or ".join(dict.fromkeys(filter(None, map(_one_type, _alternatives(annotation)))))
-
-
-def _one_type(kind: Any) -> str:
-    if kind is type(None):
-        return ""
-    if get_origin(kind) is Literal:
-        return " or ".join(f'"{value}"' for value in get_args(kind))
-    if get_origin(kind) is tuple:
-        inner = _type_name(get_args(kind)[0])
-        return f"list of {inner.replace('list of', 'lists of')}" + ("" if "list" in inner else "s")
-    if get_origin(kind) is dict or kind is dict:
-        return "table"
-    if isinstance(kind, type) and issubclass(kind, Section):
-        return "section"
-    names = {str: "text", int: "integer", float: "number", bool: "true or false"}
-    return names.get(kind, "path" if getattr(kind, "__name__", "") == "Path" else str(kind))
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "<br>required"
-    value = field.get_default(call_default_factory=True)
-    if _section_in(field.annotation) is not None:
-        return ""
-    if value is None or value in ((), {}):
-        return ""
-    if isinstance(value, bool):
-        return f"<br>default `{str(value).lower()}`"
-    if isinstance(value, tuple):
-        return f"<br>default `{list(value)}`"
-    return (
-        f"<br>default `{value}`" if isinstance(value, int | float) else f'<br>default `"{value}"`'
-    )
 
 
 def _code(text: str) -> str:

@@ -104,14 +104,10 @@ def test_prose_wraps_at_100(page):
     assert not long
 
 
-def test_every_setting_is_described(monkeypatch):
+def test_the_references_hold_every_setting_and_verb(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
-    from generate import attributes, command_reference, sections, settings_reference
+    from generate import command_reference, settings_reference
 
-    for path, section, _ in sections():
-        described = attributes(section)
-        assert set(described) == set(section.model_fields), path
-        assert all(described.values()), path
     settings = settings_reference()
     assert "| `log_every`<br>integer<br>default `10` |" in settings
     assert re.search(r"^\| `log_every`.* \| no \|$", settings, re.MULTILINE)

@@ -28,6 +28,15 @@ def test_later_tables_and_assignments_win():
     assert config.teachers[0].params == {"weights": "random"}
 
 
+def test_an_assignment_changes_one_place_and_none_of_what_was_given():
+    model = {"source": "python:a:b", "input": {"image_size": 8}}
+    teachers = [model, model | {"name": "c"}]
+    tables = {"data": {"source": "folder:x"}, "student": model, "teachers": teachers}
+    config = load_config([tables], assignments=["teachers.1.input.image_size=9"])
+    assert [one.input.image_size for one in (config.student, *config.teachers)] == [8, 8, 9]
+    assert model == {"source": "python:a:b", "input": {"image_size": 8}}
+
+
 def test_all_mistakes_at_once():
     wrong = PLAIN | {
         "trian": {},

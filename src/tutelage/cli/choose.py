@@ -230,11 +230,15 @@ def list_(
     what: Annotated[
         str | None,
         typer.Argument(
-            help="methods, recipes, studies, models, schemes or families", metavar="TOPIC"
+            help="methods, recipes, studies, models, schemes, families or settings",
+            metavar="TOPIC",
         ),
     ] = None,
 ) -> None:
-    """List methods, recipes, studies, the paper's models, source strings and model families."""
+    """List methods, recipes, studies, the paper's models, source strings and model families.
+
+    'tutelage list settings' lists every setting with its default and meaning.
+    """
     from tutelage.cli.listing import print_listing
 
     print_listing(what, console=out)

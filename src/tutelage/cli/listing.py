@@ -1,10 +1,12 @@
-"""``tutelage list``: methods, recipes, studies, the paper's models, source strings and model families."""
+"""``tutelage list``: methods, recipes, studies, the paper's models, source strings, families, settings."""
 
+import re
 from collections.abc import Callable
 
 from rich.console import Console
 from rich.table import Table
 
+from tutelage.config.reference import sections, settings_of
 from tutelage.data import READERS
 from tutelage.errors import ConfigError, did_you_mean
 from tutelage.recipes import SCHEME, recipes
@@ -20,17 +22,20 @@ from tutelage.teachers import TEACHERS
 __all__ = ["print_listing"]
 
 TOPICS = ("methods", "recipes", "studies", "models", "schemes", "families")
+ALONE = ("settings",)
+"""Topics that are printed only if they are asked for: their tables are long."""
 
 
 def print_listing(what: str | None, console: Console) -> None:
-    """Print the table of one topic, or of all.
+    """Print the table of one topic, or of all but the settings.
 
     Raises:
         ConfigError: If there is no such topic.
     """
-    if what is not None and what not in TOPICS:
+    known = (*TOPICS, *ALONE)
+    if what is not None and what not in known:
         raise ConfigError(
-            f"nothing to list under {what!r}{did_you_mean(what, TOPICS)}; there are: {', '.join(TOPICS)}"
+            f"nothing to list under {what!r}{did_you_mean(what, known)}; there are: {', '.join(known)}"
         )
     tables: dict[str, Callable[[], Table]] = {
         "methods": _methods,
@@ -38,6 +43,7 @@ def print_listing(what: str | None, console: Console) -> None:
         "studies": _studies,
         "models": _models,
         "schemes": _schemes,
+        "settings": _settings,
     }
     for topic in TOPICS if what is None else (what,):
         if topic == "families":  # lists of hundreds of names
@@ -119,3 +125,20 @@ def _families() -> Table:
 
 def _first_line(documented: type) -> str:
     return (documented.__doc__ or "").strip().splitlines()[0]
+
+
+def _settings() -> Table:
+    """Every key with its path, as ``--set`` takes it."""
+    table = _table("settings, for --set PATH=VALUE", "path", "default", "meaning")
+    lists = [heading.strip("[]") for heading, _, _ in sections() if heading.startswith("[[")]
+    for heading, section, decides in sections():
+        place = heading.strip("[]")
+        for name in lists:
+            place = re.sub(rf"^{re.escape(name)}\b", f"{name}.0", place)
+        for one in settings_of(section, decides=decides):
+            if one.kind in ("section", "list of sections"):
+                continue
+            meaning = one.meaning.replace("``", "").replace("\\\\n", "\\n")
+            path = ".".join(filter(None, (place, one.name)))
+            table.add_row(path, "required" if one.required else one.default, meaning)
+    return table

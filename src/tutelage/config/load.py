@@ -69,7 +69,14 @@ def _merge(into: dict[str, Any], table: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
             _merge(into[key], value)
         else:
-            into[key] = dict(value) if isinstance(value, Mapping) else value
+            into[key] = _copied(value)
+
+
+def _copied(value: Any) -> Any:
+    """A value of its own at each place, for assignments change it there."""
+    if isinstance(value, Mapping):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return list(map(_copied, value)) if isinstance(value, list | tuple) else value
 
 
 def _toml_value(text: str) -> Any:
