@@ -6,7 +6,7 @@ import pytest
 
 from tutelage.errors import DataError
 from tutelage.results.comparison import Run
-from tutelage.results.grouping import compare_runs
+from tutelage.results.grouping import compare_runs, training_differences
 from tutelage.results.result import Result, StudentInfo
 
 
@@ -23,6 +23,7 @@ def run(
     params: dict[str, Any] | None = None,
     automatic: bool = False,
     digests: dict[str, str] | None = None,
+    processes: int = 1,
 ) -> Run:
     config = {
         "name": name,
@@ -53,6 +54,7 @@ def run(
             config=config,
             automatic_steps=automatic,
             row_digests=digests or {},
+            processes=processes,
         )
     )
 
@@ -173,3 +175,11 @@ def test_training_rows_may_differ_where_their_limits_do() -> None:
     half.result.config["data"]["limit"] = 50
     whole = run("stl", 0, 0.7, digests={"train": "a", "test": "b"})
     assert len(compare_runs([whole, half]).rows) == 2
+
+
+def test_runs_of_other_numbers_of_processes_are_other_rows() -> None:
+    runs = [run("stl", 0, 0.7), run("aft", 0, 0.7), run("aft", 1, 0.7, processes=2)]
+    rows = compare_runs(runs).transfers
+    assert [(list(row.values), row.fair) for row in rows] == [([0], True), ([1], False)]
+    differences = training_differences(runs[2].result, runs[0].result)
+    assert differences == {"processes": (2, 1)}

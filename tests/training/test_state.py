@@ -6,8 +6,10 @@ from accelerate import Accelerator
 from torch import nn
 
 from tutelage.config import TrainConfig
+from tutelage.errors import TrainingError
 from tutelage.regularizers import KD, AFTLoss
 from tutelage.training import state
+from tutelage.training.checkpoint import load_checkpoint, save_checkpoint
 from tutelage.training.optimizers import Optimizers, learning_rate
 from tutelage.training.state import TrainState
 
@@ -50,6 +52,23 @@ def test_a_state_continues_where_it_was_saved(tmp_path):
     assert (after.step, after.lr) == (4, before.lr)
     parameters = zip(before._learner.parameters(), after._learner.parameters(), strict=True)
     assert all(torch.equal(ours, theirs) for ours, theirs in parameters)
+
+
+def test_a_run_of_another_number_of_processes_is_not_continued(tmp_path):
+    path, settings = tmp_path / "checkpoint.safetensors", TrainConfig(steps=10)
+    one = begun(settings)
+    parts = {"learner": one._learner, "optimizers": one._optimizers.by_name}
+    numbers = {"step": 3, "identity": "a", "scaler": {}}
+    save_checkpoint(path, **parts, numbers=numbers | {"processes": 2})
+    with pytest.raises(
+        TrainingError, match=r"begun with 2 processes, not 1.*--nproc-per-node 2 -m"
+    ):
+        one.load(path)
+    save_checkpoint(path, **parts, numbers=numbers)  # of a version that did not say
+    one.load(path)
+    assert one.step == 3
+    one.save(path)
+    assert load_checkpoint(path, **parts)["processes"] == 1
 
 
 def test_the_rate_of_bi_level_weights_follows_the_schedule_too(tmp_path):

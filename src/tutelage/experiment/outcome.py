@@ -16,10 +16,11 @@ from tutelage.experiment.parts import Prepared
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.shares import variance_shares
 from tutelage.experiment.teacher_features import Teacher
+from tutelage.ranks import process_count
 from tutelage.results.predictions import Predictions
 from tutelage.results.result import InputColumns, Result, StudentInfo, TeacherInfo
 from tutelage.results.run_folder import RunFolder
-from tutelage.results.shell import command_line
+from tutelage.results.shell import command_line, started_by
 from tutelage.results.sparsity import sparsity
 from tutelage.students import Student, fold_target_scaling
 from tutelage.training.accelerator import device_name, versions
@@ -117,7 +118,11 @@ def describe(
 ) -> Result:
     """Return the result of a run that was trained and measured; ``doubts`` are of its student."""
     config = plan.config
-    again = ["tutelage", "train", str(folder.config), "--out", f"{folder.path}-again"]
+    processes = process_count()
+    again = [
+        *(*started_by(processes), "train", str(folder.config)),
+        *("--out", f"{folder.path}-again"),
+    ]
     return Result(
         name=config.name,
         method=config.transfer.method,
@@ -132,6 +137,7 @@ def describe(
         metrics=metrics,
         rows=plan.counts,
         row_digests=dict(row_digests),
+        processes=processes,
         classes=list(plan.data.classes),
         student=_student_info(plan, student, head=head, doubts=doubts),
         teachers=_teacher_infos(plan, teachers, rho),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from tutelage.results.comparison import Comparison, Row
 from tutelage.results.grouping import training_differences
-from tutelage.results.shell import command_line
+from tutelage.results.shell import command_line, started_by
 
 __all__ = ["fine_tuning_of", "how_fair", "unlike_training"]
 
@@ -64,14 +64,15 @@ def fine_tuning_of(
         suffix: Of the new run's folder.
         train: Other settings of ``train``, by name.
     """
-    folder = row.runs[0].result.config.get("output", {}).get("dir", "runs/run")
+    result = row.runs[0].result
+    folder, processes = result.config.get("output", {}).get("dir", "runs/run"), result.processes
     changes = [
         word
         for name, value in (train or {}).items()
         for word in ("--set", f"train.{name}={value:g}")
     ]
     return command_line(
-        *("tutelage", "train", f"{folder}/config.toml", "--method", "stl"),
+        *(*started_by(processes), "train", f"{folder}/config.toml", "--method", "stl"),
         *(*changes, "--out", f"{folder}-{suffix}"),
     )
 

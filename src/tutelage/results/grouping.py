@@ -79,7 +79,7 @@ def same_training(one: Result, other: Result) -> bool:
 def training_differences(one: Result, other: Result) -> dict[str, tuple[Any, Any]]:
     """Return the settings in which two runs' training differs, with the two values of each.
 
-    They are those of ``train``, and ``views``.
+    They are those of ``train``, ``views``, and the number of ``processes``.
     """
     left, right = _training(one), _training(other)
     names = sorted(left.keys() | right.keys())
@@ -275,12 +275,13 @@ def _without(table: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def _training(result: Result) -> dict[str, Any]:
-    """The settings of ``train`` that decide the run's numbers, and ``views``."""
+    """The settings of ``train`` that decide the run's numbers, ``views``, and ``processes``."""
     settings = ExperimentConfig.deciding(result.config).get("train", {})
     length = {"patience": settings.get("patience")} if result.automatic_steps else {}
     told = IN_OTHER_FIELDS | ({"steps"} if length else {"patience"})
     views = {"views": result.config.get("data", {}).get("views", 0)}
-    return {"label_smoothing": 0.0} | _without(settings, *told) | length | views
+    more = views | {"processes": result.processes}
+    return {"label_smoothing": 0.0} | _without(settings, *told) | length | more
 
 
 def _settings(result: Result) -> str:

@@ -130,6 +130,8 @@ class Result(ResultPart):
         inputs: The columns that were read, named or detected; None if the data is no table.
         row_digests: Digest of the rows by split: of ids, labels, texts and sizes of image files; empty
             in results of versions that kept none.
+        processes: Number of processes that trained together, each on a batch of its own; 1 in results
+            of versions that did not say.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -156,6 +158,7 @@ class Result(ResultPart):
     automatic_steps: bool = False
     inputs: InputColumns | None = None
     row_digests: dict[str, str] = {}
+    processes: int = 1
 
     @property
     def teachers_standardized(self) -> bool:

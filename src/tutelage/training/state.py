@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from tutelage.config import TrainConfig
 from tutelage.errors import TrainingError
+from tutelage.results.shell import command_line, started_by
 from tutelage.training.checkpoint import load_checkpoint, random_states, save_checkpoint
 from tutelage.training.optimizers import Optimizers, learning_rate
 
@@ -70,13 +71,22 @@ class TrainState:
         """Restore a checkpoint.
 
         Raises:
-            TrainingError: If it is damaged, or of another run.
+            TrainingError: If it is damaged, of another run, or of another number of processes, with
+                which a step would have other rows; one of before that does not say is continued.
         """
         numbers = load_checkpoint(path, self._learner, optimizers=self._optimizers.by_name)
         if numbers["identity"] != self._digest:
             raise TrainingError(
                 f"{path} was written under other settings than these; continue with the "
                 f"settings in {path.with_name('config.toml')}, or choose another output.dir"
+            )
+        now = self._accelerator.num_processes
+        if (begun := numbers.get("processes", now)) != now:
+            again = command_line(*started_by(begun), "train", "...", "--resume")
+            raise TrainingError(
+                f"the run of {path} was begun with {begun} process{'es' * (begun > 1)}, not {now}, which "
+                f"would change the rows of a step; continue it with '{again}', or choose "
+                "another output.dir (--out)"
             )
         self.step, self.log = int(numbers["step"]), numbers.get("log")
         for schedule in self._schedules:
@@ -108,6 +118,7 @@ class TrainState:
         """
         states = random_states()
         numbers: dict[str, Any] = {"step": self.step, "identity": self._digest, "log": log}
+        numbers["processes"] = self._accelerator.num_processes
         numbers["scaler"] = {}
         if self._accelerator.scaler is not None:
             numbers["scaler"] = dict(self._accelerator.scaler.state_dict())
