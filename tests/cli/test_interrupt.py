@@ -96,6 +96,17 @@ def test_of_several_processes_the_first_speaks(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err == ""
 
 
+def test_a_run_of_several_processes_is_continued_by_as_many(tmp_path, capsys, monkeypatch):
+    for name in ("config.toml", "checkpoint.safetensors"):
+        (tmp_path / name).touch()
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_RANK": "0", "RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(typer.Exit), interruptible(run=tmp_path):
+        raise KeyboardInterrupt
+    said = capsys.readouterr().err
+    assert f"torchrun --nproc-per-node 2 -m tutelage train {tmp_path} --resume" in said
+
+
 def test_a_scheduler_that_ends_the_command_leaves_as_much(tmp_path, capsys, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(typer.Exit) as ended, interruptible(several=tmp_path):

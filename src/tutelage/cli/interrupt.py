@@ -60,14 +60,15 @@ def _kept(run: Path | None, several: Path | None) -> str:
         return f"finished runs in {several} are kept, and {CACHED}; repeat the command to continue"
     if run is None:
         return f"{CACHED}; repeat the command to continue"
-    from tutelage.results.shell import command_line
+    from tutelage.results.shell import command_line, started_by
 
     if (run / "result.json").is_file():
         report = command_line("tutelage", "report", run)
         return f"the run in {run} is finished and kept; its report: {report}"
     if not (run / "config.toml").is_file():
         return f"training had not begun, and {CACHED}; repeat the command"
-    resume = command_line("tutelage", "train", run, "--resume")
+    processes = int(os.environ.get("WORLD_SIZE") or 1) if "LOCAL_RANK" in os.environ else 1
+    resume = command_line(*started_by(processes), "train", run, "--resume")
     if (run / "checkpoint.safetensors").is_file():
         return f"the last checkpoint in {run} is kept, and {CACHED}; to continue: {resume}"
     return f"there is no checkpoint yet (train.checkpoint_every), but {CACHED}; to start again: {resume}"
