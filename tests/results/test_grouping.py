@@ -129,6 +129,16 @@ def test_what_does_not_change_numbers_keeps_runs_together() -> None:
     assert len(compare_runs(runs).rows) == 1
 
 
+def test_momentum_is_training_of_sgd_alone() -> None:
+    def fair(optimizer: str) -> bool:
+        settings = [{"optimizer": optimizer, "momentum": momentum} for momentum in (0.9, 0.2)]
+        runs = [run("stl", 0, 0.7, train=settings[0]), run("aft", 0, 0.8, train=settings[1])]
+        return compare_runs(runs).transfers[0].fair
+
+    assert fair("adam")
+    assert not fair("sgd")
+
+
 def test_fine_tuning_is_one_method_whatever_beta_it_was_given() -> None:
     assert len(compare_runs([run("stl", 0, 0.7, beta=3), run("stl", 1, 0.7, beta=10)]).rows) == 1
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tutelage.config import ExperimentConfig
+from tutelage.config import ExperimentConfig, TrainConfig
 from tutelage.errors import DataError
 from tutelage.regularizers.catalogue import BASELINE, label_of
 from tutelage.results.comparison import Comparison, Run, Scores, compare_scores
@@ -281,6 +281,8 @@ def _training(result: Result) -> dict[str, Any]:
     told = IN_OTHER_FIELDS | ({"steps"} if length else {"patience"})
     views = {"views": result.config.get("data", {}).get("views", 0)}
     more = views | {"processes": result.processes}
+    if "momentum" in settings and settings.get("optimizer") != "sgd":  # which alone uses it
+        more["momentum"] = TrainConfig().momentum
     return {"label_smoothing": 0.0} | _without(settings, *told) | length | more
 
 
