@@ -59,7 +59,8 @@ def test_a_run_of_another_number_of_processes_is_not_continued(tmp_path):
     one = begun(settings)
     parts = {"learner": one._learner, "optimizers": one._optimizers.by_name}
     numbers = {"step": 3, "identity": "a", "scaler": {}}
-    save_checkpoint(path, **parts, numbers=numbers | {"processes": 2})
+    # Steps that are found automatically are others for other processes, and so is the identity.
+    save_checkpoint(path, **parts, numbers=numbers | {"processes": 2, "identity": "b"})
     with pytest.raises(
         TrainingError, match=r"begun with 2 processes, not 1.*--nproc-per-node 2 -m"
     ):

@@ -75,18 +75,18 @@ class TrainState:
                 which a step would have other rows; one of before that does not say is continued.
         """
         numbers = load_checkpoint(path, self._learner, optimizers=self._optimizers.by_name)
-        if numbers["identity"] != self._digest:
-            raise TrainingError(
-                f"{path} was written under other settings than these; continue with the "
-                f"settings in {path.with_name('config.toml')}, or choose another output.dir"
-            )
         now = self._accelerator.num_processes
         if (begun := numbers.get("processes", now)) != now:
-            again = command_line(*started_by(begun), "train", "...", "--resume")
+            again = command_line(*started_by(begun), "train", path.parent, "--resume")
             raise TrainingError(
                 f"the run of {path} was begun with {begun} process{'es' * (begun > 1)}, not {now}, which "
                 f"would change the rows of a step; continue it with '{again}', or choose "
                 "another output.dir (--out)"
+            )
+        if numbers["identity"] != self._digest:
+            raise TrainingError(
+                f"{path} was written under other settings than these; continue with the "
+                f"settings in {path.with_name('config.toml')}, or choose another output.dir"
             )
         self.step, self.log = int(numbers["step"]), numbers.get("log")
         for schedule in self._schedules:
