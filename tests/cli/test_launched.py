@@ -58,6 +58,7 @@ def test_one_process_tells_of_a_mistake_that_all_make(command, monkeypatch):
         assert let_the_first_speak() == ""
     assert not waited
     monkeypatch.setenv("RANK", "2")
+    monkeypatch.setenv("WORLD_SIZE", "3")
     _, _, refused = command("train", "no-file.toml")
     assert refused.startswith("error: process 2: ")
     assert waited == [launched.UNTIL_ENDED], "the launcher ends it before it speaks"

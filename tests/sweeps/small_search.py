@@ -5,10 +5,21 @@ from pathlib import Path
 import optuna
 
 from tutelage.config import ExperimentConfig
+from tutelage.sweeps.candidates import METHODS, Space
 from tutelage.sweeps.search import Search
 from tutelage.sweeps.search_space import Dimension, SearchSpace
 
 SPACE = SearchSpace({"stl": (), "aft": (Dimension("beta", (1.0, 10.0)),)}, teachers=((),))
+
+AUTO_SPACE = Space(
+    rates=(1e-4, 3e-4, 1e-3, 3e-3),
+    rate=3e-4,
+    methods=METHODS,
+    unlabelled=True,
+    augments=True,
+    lengthens=True,
+)
+"""All that ``auto`` may try."""
 
 
 def search(

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from small_search import AUTO_SPACE
 
 from tutelage.sweeps.candidates import (
     METHODS,
-    Space,
     baselines,
     changed_inputs,
     further_baseline,
@@ -15,31 +15,22 @@ from tutelage.sweeps.candidates import (
     taught,
 )
 
-SPACE = Space(
-    rates=(1e-4, 3e-4, 1e-3, 3e-3),
-    rate=3e-4,
-    methods=METHODS,
-    unlabelled=True,
-    augments=True,
-    lengthens=True,
-)
-
 
 def rates(points) -> list[float]:
     return [point.settings["lr"] for point in points]
 
 
 def test_learning_rates_begin_in_the_middle_and_go_outward():
-    first = baselines(SPACE)
+    first = baselines(AUTO_SPACE)
     assert rates(first) == [3e-4, 1e-4, 1e-3]
-    assert further_baseline(SPACE, first, first[0]) is None
-    assert rates([further_baseline(SPACE, first, first[2])]) == [3e-3]
-    assert further_baseline(SPACE, first, first[1]) is None  # 1e-4 is the lowest there is
-    assert rates(baselines(replace(SPACE, rate=1e-4))) == [1e-4, 3e-4]
+    assert further_baseline(AUTO_SPACE, first, first[0]) is None
+    assert rates([further_baseline(AUTO_SPACE, first, first[2])]) == [3e-3]
+    assert further_baseline(AUTO_SPACE, first, first[1]) is None  # 1e-4 is the lowest there is
+    assert rates(baselines(replace(AUTO_SPACE, rate=1e-4))) == [1e-4, 3e-4]
 
 
 def test_each_head_is_tried_where_it_is_not_known_whether_the_student_is_pretrained():
-    space = replace(SPACE, heads=("random", "probe"))
+    space = replace(AUTO_SPACE, heads=("random", "probe"))
     first = baselines(space)
     assert [point.settings["head"] for point in first] == ["random", "probe"] * 3
     assert rates(first) == [3e-4, 3e-4, 1e-4, 1e-4, 1e-3, 1e-3]
@@ -50,31 +41,31 @@ def test_each_head_is_tried_where_it_is_not_known_whether_the_student_is_pretrai
 
 
 def test_lengths_go_outward_at_the_best_rate():
-    best = baselines(SPACE)[2]
-    tried = [best, *other_lengths(SPACE, best)]
+    best = baselines(AUTO_SPACE)[2]
+    tried = [best, *other_lengths(AUTO_SPACE, best)]
     assert [point.name for point in tried] == [
         "stl-lr-0.001",
         "stl-lr-0.001-patience-2",
         "stl-lr-0.001-patience-0.5",
     ]
-    further = [further_baseline(SPACE, tried, one, setting="patience") for one in tried]
+    further = [further_baseline(AUTO_SPACE, tried, one, setting="patience") for one in tried]
     assert [one and one.settings["patience"] for one in further] == [None, 4.0, 0.25]
     tried += further[1:]
-    assert not any(further_baseline(SPACE, tried, one, setting="patience") for one in tried)
-    assert other_lengths(replace(SPACE, lengthens=False), best) == []
+    assert not any(further_baseline(AUTO_SPACE, tried, one, setting="patience") for one in tried)
+    assert other_lengths(replace(AUTO_SPACE, lengthens=False), best) == []
 
 
 def test_inputs_are_changed_for_longer():
-    best = other_lengths(SPACE, baselines(SPACE)[2])[1]
-    names = [point.name for point in changed_inputs(SPACE, best)]
+    best = other_lengths(AUTO_SPACE, baselines(AUTO_SPACE)[2])[1]
+    names = [point.name for point in changed_inputs(AUTO_SPACE, best)]
     assert names == ["stl-lr-0.001-augment-invariant"]  # patience 1: twice that of the best
-    assert changed_inputs(replace(SPACE, augments=False), best) == []
-    given = replace(SPACE, lengthens=False)
+    assert changed_inputs(replace(AUTO_SPACE, augments=False), best) == []
+    given = replace(AUTO_SPACE, lengthens=False)
     assert "patience" not in changed_inputs(given, baselines(given)[0])[0].settings
 
 
 def test_views_are_tried_in_place_of_augmentation():
-    space = replace(SPACE, views=4)
+    space = replace(AUTO_SPACE, views=4)
     best = baselines(space)[0]
     looks = [
         (one.settings.get("augment"), one.settings.get("views"))
@@ -94,7 +85,7 @@ def test_views_are_tried_in_place_of_augmentation():
 
 
 def test_a_pace_shortens_everything():
-    space = replace(SPACE, pace=0.5)
+    space = replace(AUTO_SPACE, pace=0.5)
     first = baselines(space)
     assert {point.settings["patience"] for point in first} == {0.5}
     assert changed_inputs(space, first[0])[0].settings["patience"] == 1.0
@@ -104,8 +95,8 @@ def test_a_pace_shortens_everything():
 
 
 def test_each_method_is_tried_as_usual_before_any_is_varied():
-    best = baselines(SPACE)[2]
-    points = taught(SPACE, best)
+    best = baselines(AUTO_SPACE)[2]
+    points = taught(AUTO_SPACE, best)
     assert tuple(point.method for point in points[:5]) == METHODS
     assert points[0].settings == {
         "lr": 1e-3,
@@ -121,21 +112,24 @@ def test_each_method_is_tried_as_usual_before_any_is_varied():
 
 def test_methods_with_teachers_begin_at_the_usual_length_or_a_shorter_one():
     lengths = {
-        one.settings["patience"]: {point.settings["patience"] for point in taught(SPACE, one)}
-        for one in [*baselines(SPACE)[:1], *other_lengths(SPACE, baselines(SPACE)[0])]
+        one.settings["patience"]: {point.settings["patience"] for point in taught(AUTO_SPACE, one)}
+        for one in [
+            *baselines(AUTO_SPACE)[:1],
+            *other_lengths(AUTO_SPACE, baselines(AUTO_SPACE)[0]),
+        ]
     }
     assert lengths == {1.0: {1.0}, 2.0: {1.0}, 0.5: {0.5}}
 
 
 def test_what_helps_standard_fine_tuning_is_kept_for_methods_with_teachers():
-    augmented = changed_inputs(SPACE, baselines(SPACE)[0])[0]
-    assert taught(SPACE, augmented)[0].settings["augment"] == "invariant"
+    augmented = changed_inputs(AUTO_SPACE, baselines(AUTO_SPACE)[0])[0]
+    assert taught(AUTO_SPACE, augmented)[0].settings["augment"] == "invariant"
 
 
 def test_neighbours_differ_in_one_setting_and_each_setting_has_its_turn():
-    best = baselines(SPACE)[0]
-    point = taught(SPACE, best)[1]
-    near = neighbours(SPACE, point, best, rates={})
+    best = baselines(AUTO_SPACE)[0]
+    point = taught(AUTO_SPACE, best)[1]
+    near = neighbours(AUTO_SPACE, point, best, rates={})
     changed = [
         {name for name in point.settings if one.settings[name] != point.settings[name]}
         for one in near
@@ -147,21 +141,21 @@ def test_neighbours_differ_in_one_setting_and_each_setting_has_its_turn():
 
 @pytest.mark.parametrize("better", [1e-4, 1e-3])
 def test_the_rate_that_suits_fine_tuning_is_tried_first(better):
-    best = baselines(SPACE)[0]
-    near = neighbours(SPACE, taught(SPACE, best)[0], best, rates={3e-4: 0.8, better: 0.7})
+    best = baselines(AUTO_SPACE)[0]
+    near = neighbours(AUTO_SPACE, taught(AUTO_SPACE, best)[0], best, rates={3e-4: 0.8, better: 0.7})
     assert [one for one in rates(near) if one != 3e-4] == [better, *({1e-4, 1e-3} - {better})]
 
 
 def test_neighbours_go_on_from_the_point_itself():
-    best = baselines(SPACE)[0]
-    near = neighbours(SPACE, taught(SPACE, best)[0], best, rates={})
+    best = baselines(AUTO_SPACE)[0]
+    near = neighbours(AUTO_SPACE, taught(AUTO_SPACE, best)[0], best, rates={})
     longer = next(one for one in near if one.settings["patience"] == 2.0)
-    further = neighbours(SPACE, longer, best, rates={})
+    further = neighbours(AUTO_SPACE, longer, best, rates={})
     assert {one.settings["patience"] for one in further} == {1.0, 2.0, 4.0}
 
 
 @pytest.mark.parametrize("rate", [1e-4, 3e-3])
 def test_rates_at_the_ends_have_one_neighbour(rate):
-    best = baselines(replace(SPACE, rate=rate))[0]
-    near = neighbours(SPACE, taught(SPACE, best)[0], best, rates={})
+    best = baselines(replace(AUTO_SPACE, rate=rate))[0]
+    near = neighbours(AUTO_SPACE, taught(AUTO_SPACE, best)[0], best, rates={})
     assert len(set(rates(near))) == 2

@@ -4,12 +4,12 @@ import hashlib
 from pathlib import PurePath
 
 import pytest
+from small_search import AUTO_SPACE
 
 from tutelage.config import ExperimentConfig
 from tutelage.progress import Silent
 from tutelage.sweeps import ladder as ladders
 from tutelage.sweeps.budget import Budget
-from tutelage.sweeps.candidates import METHODS, Space
 from tutelage.sweeps.choice import Tried
 from tutelage.sweeps.climb import search
 from tutelage.sweeps.jobs import Failed
@@ -87,16 +87,6 @@ def test_what_teachers_took_once_is_not_expected_again(ladder):
     assert begun._spent == pytest.approx(100.0)
 
 
-SPACE = Space(
-    rates=(1e-4, 3e-4, 1e-3, 3e-3),
-    rate=3e-4,
-    methods=METHODS,
-    unlabelled=True,
-    augments=True,
-    lengthens=True,
-)
-
-
 def drawn(budget: str, place: str) -> float | Failed:
     """A score of a run that is not trained, by its folder, other for each budget; some fail."""
     lot = hashlib.blake2b(f"{budget} {place}".encode(), digest_size=1).digest()[0] / 255
@@ -132,7 +122,7 @@ def tried(ladder, tmp_path, monkeypatch):
             return [drawn(str(budget), place(one)) for one in runs]
 
         monkeypatch.setattr(ladders, "attempt_all", attempt_all)
-        search(climbed, SPACE)
+        search(climbed, AUTO_SPACE)
         assert climbed.runs + ladders.FINAL_RUNS <= budget
         return climbed.tried, climbed.used_up
 

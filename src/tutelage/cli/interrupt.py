@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from tutelage.cli.console import err
+from tutelage.cli.launched import launched_processes
 
 __all__ = ["INTERRUPTED", "TERMINATED", "interruptible"]
 
@@ -67,8 +68,7 @@ def _kept(run: Path | None, several: Path | None) -> str:
         return f"the run in {run} is finished and kept; its report: {report}"
     if not (run / "config.toml").is_file():
         return f"training had not begun, and {CACHED}; repeat the command"
-    processes = int(os.environ.get("WORLD_SIZE") or 1) if "LOCAL_RANK" in os.environ else 1
-    resume = command_line(*started_by(processes), "train", run, "--resume")
+    resume = command_line(*started_by(launched_processes()), "train", run, "--resume")
     if (run / "checkpoint.safetensors").is_file():
         return f"the last checkpoint in {run} is kept, and {CACHED}; to continue: {resume}"
     return f"there is no checkpoint yet (train.checkpoint_every), but {CACHED}; to start again: {resume}"

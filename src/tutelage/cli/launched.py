@@ -7,7 +7,7 @@ from typing import Any
 from tutelage.cli.plain_help import Group
 from tutelage.errors import ConfigError
 
-__all__ = ["Launched", "let_the_first_speak", "refuse_several_processes"]
+__all__ = ["Launched", "launched_processes", "let_the_first_speak", "refuse_several_processes"]
 
 SHARED = ("extract", "train")
 """Commands whose work the processes of a job divide."""
@@ -18,6 +18,14 @@ UNTIL_ENDED = 3.0
 """Seconds in which a launcher ends its other processes once one has failed."""
 
 
+def launched_processes() -> int:
+    """Return how many processes a launcher started with this one; 1 without a launcher.
+
+    A scheduler may set ``WORLD_SIZE`` for all that is started in its job, a launcher ``LOCAL_RANK``, too.
+    """
+    return int(os.environ.get("WORLD_SIZE") or 1) if "LOCAL_RANK" in os.environ else 1
+
+
 def let_the_first_speak() -> str:
     """Wait before an error is printed, unless this is the first process of a launcher, or the only one.
 
@@ -26,8 +34,8 @@ def let_the_first_speak() -> str:
     Returns:
         What the message begins with: the number of the process, but of the first.
     """
-    number = os.environ.get("RANK", "0") if "LOCAL_RANK" in os.environ else "0"
-    if number == "0":
+    number = os.environ.get("RANK", "0")
+    if launched_processes() == 1 or number == "0":
         return ""
     time.sleep(UNTIL_ENDED)
     return f"process {number}: "
@@ -44,8 +52,7 @@ def refuse_several_processes(command: str | None) -> None:
     Raises:
         ConfigError: If there are several processes, and the command does not share its work.
     """
-    # A scheduler may set WORLD_SIZE for all that is started in its job, a launcher LOCAL_RANK, too.
-    count = int(os.environ.get("WORLD_SIZE") or 1) if "LOCAL_RANK" in os.environ else 1
+    count = launched_processes()
     if command is None or count == 1 or command in SHARED + OTHER:
         return
     raise ConfigError(
