@@ -130,6 +130,19 @@ def test_identity_is_the_content(tmp_path):
     assert a == b != c
 
 
+def test_identity_covers_the_columns_that_rows_are_matched_by(tmp_path):
+    """Else the cache gives the features that another column of ids had matched."""
+    ids = [f"r{i}" for i in range(ROWS)]
+    save_parquet(tmp_path / "x.parquet", ids, key=ids[::-1], fold=["train"] * ROWS)
+    usual, by_key, by_fold = (
+        opened(tmp_path / "x.parquet", **params)
+        for params in ({}, {"id": "key"}, {"split": "fold"})
+    )
+    assert not torch.equal(usual.read(split_of(), [0]), by_key.read(split_of(), [0]))
+    assert len({str(one.identity()) for one in (usual, by_key, by_fold)}) == 3
+    assert usual.identity() == opened(tmp_path / "x.parquet", id="id", split="split").identity()
+
+
 def test_mistakes_are_named(tmp_path):
     def refuse(message, path, split=None, **params):
         with pytest.raises(SourceError, match=message):

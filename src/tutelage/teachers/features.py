@@ -80,12 +80,17 @@ class FeaturesSource:
         self.width = self._file("train").shape[1]
 
     def identity(self) -> Mapping[str, str]:
-        """Return a digest of the files' content."""
+        """Return a digest of the files' content, and the columns that rows are matched by."""
+        usual = FeatureColumns()
         identity = {
             "scheme": "features",
             "column": self._columns.features,
             "content": self._content,
         }
+        if self._columns.id != usual.id:
+            identity["id"] = self._columns.id
+        if self._columns.split != usual.split:
+            identity["split"] = self._columns.split
         if self._rows is not None:
             identity["rows"] = files_digest(self._existing(self._rows))
         if self._order not in (None, "rows"):
