@@ -22,6 +22,13 @@ __all__ = [
 ]
 
 
+_OF_NO_TOKEN = frozenset(
+    {"backend", "chat_template", "is_local", "local_files_only", "model_max_length", "name_or_path"}
+    | {"added_tokens_decoder", "auto_map", "padding_side", "processor_class", "tokenizer_class"}
+)
+"""Options that change no token, or that are in the digest or beside it anyway."""
+
+
 def load_tokenizer(
     name: str,
     *,
@@ -119,7 +126,21 @@ def tokenizer_digest(tokenizer: "PreTrainedTokenizerBase") -> str:
         for state in ("truncation", "padding"):  # the last call's, not the tokenizer's
             content.pop(state, None)
     else:
-        content = {"class": type(tokenizer).__name__, "vocabulary": tokenizer.get_vocab()}
+        content = {
+            "class": type(tokenizer).__name__,
+            "vocabulary": tokenizer.get_vocab(),
+            "merges": list(getattr(tokenizer, "bpe_ranks", ())),
+            "options": _options(tokenizer),
+        }
     content["special"] = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
-    text = json.dumps(content, sort_keys=True)
+    text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _options(tokenizer: "PreTrainedTokenizerBase") -> dict[str, Any]:
+    """Return how a tokenizer in Python was built, such as ``do_lower_case``, without files and names."""
+    return {
+        name: value
+        for name, value in tokenizer.init_kwargs.items()
+        if name not in _OF_NO_TOKEN and not name.endswith(("_file", "_token", "_tokens"))
+    }
