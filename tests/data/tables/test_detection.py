@@ -81,6 +81,13 @@ def test_labels():
         found(text="a", foo="x")
 
 
+@pytest.mark.parametrize("option", ["text", "image"])
+def test_inputs_that_tell_the_label_are_refused(option):
+    asked = {"text": ("text", "label")} if option == "text" else {"image": "label"}
+    with pytest.raises(DataError, match=f"data.{option} tells the label: it names the column 'la"):
+        found(Columns(**asked), text="a", label="x")
+
+
 def test_what_is_not_read():
     columns = found(question="a", passage="b", title="c", label="x", score=1, id=3)
     table = datasets.Dataset.from_dict({n: ["a"] for n in ("question", "passage", "title")})

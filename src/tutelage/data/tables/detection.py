@@ -62,9 +62,12 @@ def complete(columns: Columns, table: Dataset, *, where: str) -> Columns:
         columns = replace(columns, label=_label_column(features, columns.label))
     for asked in label_columns(columns):
         require(features, asked, option="label", where=where)
-        if columns.template is not None and asked in columns.template.columns:
+        if asked in (columns.image, *(columns.text or ())):
+            named = (
+                "template" if columns.template else "image" if asked == columns.image else "text"
+            )
             raise DataError(
-                f"data.template tells the label: it names the column {asked!r} of {where}; remove it"
+                f"data.{named} tells the label: it names the column {asked!r} of {where}; remove it"
             )
     labels = label_columns(columns) or ("label",)
     own_id = columns.id if isinstance(columns.id, str) else None
