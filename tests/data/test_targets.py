@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -92,23 +93,43 @@ def test_labels_of_other_types(labels, classes, tmp_path):
     assert read_data(DataConfig(source=f"table:{tmp_path}")).classes == classes
 
 
-def test_numbers_that_the_table_names(tmp_path, monkeypatch):
-    features = datasets.Features(
-        {
-            "text": datasets.Value("string"),
-            "label": datasets.List(datasets.ClassLabel(names=["cat", "dog", "eel"])),
-        }
-    )
-    rows = {"text": ["a", "b", "c"], "label": [[2], [0, 1], []]}
-    table = datasets.Dataset.from_dict(rows, features=features)
+def declared(kind, labels: list[object]) -> datasets.Dataset:
+    features = datasets.Features({"text": datasets.Value("string"), "label": kind})
+    texts = [f"row {number}" for number in range(len(labels))]
+    return datasets.Dataset.from_dict({"text": texts, "label": labels}, features=features)
+
+
+@pytest.fixture
+def give(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "own_marks.py").write_text("tables = {}\ndef give(): return tables\n")
+    monkeypatch.delitem(sys.modules, "own_marks", raising=False)
     import own_marks
 
-    own_marks.tables["train"] = table
-    data = read_data(DataConfig(source="python:own_marks:give", task="multi-label"))
+    def read(task: str, **tables) -> Data:
+        own_marks.tables |= tables
+        return read_data(DataConfig(source="python:own_marks:give", task=task))
+
+    return read
+
+
+def test_numbers_that_the_table_names(give):
+    kind = datasets.List(datasets.ClassLabel(names=["cat", "dog", "eel"]))
+    data = give("multi-label", train=declared(kind, [[2], [0, 1], []]))
     assert data.classes == ("cat", "dog", "eel")
     assert labels_of(data) == [[0, 0, 1], [1, 1, 0], [0, 0, 0]]
+    for stray in (-1, None):
+        with pytest.raises(DataError, match=f"row 1 .* holds the class number {stray}, but the"):
+            give("multi-label", train=declared(kind, [[2], [0, stray]]))
+
+
+def test_names_of_a_table_that_are_whole_numbers(give):
+    kind = datasets.ClassLabel(names=["1.0", "2.0"])
+    plain = datasets.Dataset.from_dict({"text": ["a", "b"], "label": ["2", "1.0"]})
+    data = give("single-label", train=declared(kind, [0, 1, 0, -1]), test=plain)
+    assert data.classes == ("1", "2")
+    assert data.splits["train"].labels.tolist() == [0, 1, 0, -100]
+    assert data.splits["test"].labels.tolist() == [1, 0]
 
 
 def test_columns_of_0_and_1_and_of_numbers(tmp_path):
@@ -241,6 +262,13 @@ def test_vectors_of_0_and_1_are_no_names(name, tmp_path):
     )
     assert data.classes == ("0", "1", "2")
     assert labels_of(data) == [[1, 0, 1], [0, 0, 0], [0, 1, 0], [0, 1, 0]]
+
+
+def test_vectors_of_truth_values_are_no_names(tmp_path):
+    vectors = [[True, False], [False, True], None, [False, False]]
+    data = read_data(DataConfig(source=save(tmp_path / "a.jsonl", vectors), task="multi-label"))
+    assert data.classes == ("0", "1")
+    assert labels_of(data) == [[1, 0], [0, 1], [None, None], [0, 0]]
 
 
 def test_labels_that_are_called_0_and_1(tmp_path):

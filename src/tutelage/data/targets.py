@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import ClassLabel, Dataset
+from datasets import ClassLabel, Dataset, Value
 from jaxtyping import Float32, Shaped
 from torch import Tensor
 
@@ -25,6 +25,7 @@ __all__ = ["read_labels", "refuse_useless"]
 
 Labels = Mapping[str, Shaped[Tensor, "rows ..."]]
 
+_DECLARED = "classes of the column"
 _LARGEST = 1e30  # float32 ends at 3e38; squared errors and sums of weights must fit too
 
 
@@ -120,17 +121,21 @@ def _classes(
     names: dict[str, list[str | None]] = {}
     for role, table in tables.items():
         feature, values = table.features[column], table[column][:]
+        label = f"column {column!r} of {where}"
         if isinstance(feature, ClassLabel):
-            names[role] = [None if v is None or v < 0 else feature.int2str(v) for v in values]
+            names[role] = [
+                None if v is None or v < 0 else _numbered(v, feature, where=label) for v in values
+            ]
         else:
-            label = f"column {column!r} of {where}"
             names[role] = [class_name(value, where=label) for value in values]
     _refuse_lists_in_texts(names["train"], f"column {column!r} of {where}")
-    names = dict(whole_numbers(names))
     feature = tables["train"].features[column]
-    classes = (
-        tuple(feature.names) if isinstance(feature, ClassLabel) else class_names(names["train"])
-    )
+    declared = feature.names if isinstance(feature, ClassLabel) else ()
+    written = whole_numbers({**names, _DECLARED: declared})
+    named = [name for name in written.pop(_DECLARED) if name is not None]
+    if len(set(named)) == len(named):  # else "1" and "1.0" are two classes
+        names, declared = written, named
+    classes = tuple(declared) or class_names(names["train"])
     return classes, {role: class_numbers(n, classes, split=role) for role, n in names.items()}
 
 
@@ -157,7 +162,8 @@ def _lists(
         ]
         for role, table in tables.items()
     }
-    if (places := None if known else _places(names)) is not None:
+    boolean = isinstance(inner, Value) and inner.dtype == "bool"
+    if (places := None if known else _places(names, boolean=boolean)) is not None:
         classes = tuple(map(str, range(places)))
         names = {
             role: [
@@ -180,14 +186,24 @@ def _lists(
     return classes, by_role
 
 
-def _places(names: Mapping[str, Sequence[list[str] | None]]) -> int | None:
+def _numbered(number: int | None, classes: ClassLabel, *, where: str) -> str:
+    """Return the name of a class by its number in a column that declares its classes."""
+    if number is None or not 0 <= number < len(classes.names):
+        raise DataError(
+            f"{where} holds the class number {number}, but the column declares {len(classes.names)} classes, "
+            "numbered from 0; leave out what is no class"
+        )
+    return str(classes.names[number])
+
+
+def _places(names: Mapping[str, Sequence[list[str] | None]], *, boolean: bool) -> int | None:
     """Return the length of lists that hold 0 or 1 for every label, as ``[1, 0, 1]``; else None."""
     rows = [row for split in names.values() for row in split if row is not None]
     lengths = {len(row) for row in rows}
     if len(lengths) != 1 or not all({*row} <= {"0", "1"} for row in rows):
         return None
     repeated = any(len({*row}) < len(row) for row in rows)  # else names that are 0 and 1
-    return lengths.pop() if repeated else None
+    return lengths.pop() if repeated or boolean else None
 
 
 def _names(
@@ -222,12 +238,13 @@ def _names(
             "data.label_separator; several columns of 0 and 1 are data.label = [...]"
         )
     if known is not None:
-        return [str(known.int2str(number)) for number in value]
+        return [_numbered(number, known, where=where) for number in value]
     return _entries(value, where=where)
 
 
 def _entries(values: Sequence[Any], *, where: str) -> list[str]:
-    return [name for value in values if (name := class_name(value, where=where)) is not None]
+    numbers = [int(value) if isinstance(value, bool) else value for value in values]
+    return [name for value in numbers if (name := class_name(value, where=where)) is not None]
 
 
 def _binary(value: Any, *, where: str) -> float:
