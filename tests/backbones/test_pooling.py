@@ -25,6 +25,16 @@ def test_the_mean_is_over_tokens_that_are_not_padding():
             assert means[row, column].item() == pytest.approx(sum(kept) / len(kept), rel=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_mean_of_half_precision_is_that_of_its_numbers(dtype):
+    states = torch.full((1, 601, 2), 200.0).to(dtype)  # their sum is beyond float16
+    states[0, ::3] = 203
+    mask = torch.ones(1, 601, dtype=torch.int64)
+    mean = masked_mean(states, mask)
+    assert mean.dtype == dtype
+    assert torch.equal(mean, states.double().mean(dim=1).to(dtype))
+
+
 def test_each_pooling():
     assert torch.equal(pool(output(), MASK, how="cls"), STATES[:, 0])
     assert torch.equal(pool(output(), MASK, how="last"), STATES[[0, 1, 2], [3, 1, 3]])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -49,15 +50,18 @@ def masked_mean(
 ) -> Float[Tensor, "batch width"]:
     """Return the mean of each row over its tokens that are not padding.
 
+    Half precision is summed in float32: a sum of float16 over a long text would be infinite.
+
     Example:
-        >>> import torch
         >>> masked_mean(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[1, 1, 0]]))
         tensor([[2.]])
     """
     if mask is None:
         return states.mean(1)
     weights = mask[..., None].to(states.dtype)
-    return (states * weights).sum(1) / weights.sum(1)
+    wide = torch.promote_types(states.dtype, torch.float32)
+    total, tokens = (each.sum(1, dtype=wide) for each in (states * weights, weights))
+    return (total / tokens).to(states.dtype)
 
 
 @dataclass(frozen=True)
