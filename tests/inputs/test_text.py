@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast
+from transformers import BertJapaneseTokenizer, PreTrainedTokenizerFast
 
 from tutelage.errors import ConfigError
 from tutelage.inputs import TextInput, custom_input
@@ -107,8 +107,9 @@ def test_refuses_what_does_not_fit_the_model():
         text.prepare(("plot",))
     with pytest.raises(ConfigError, match="tells only 20 positions apart"):
         TextInput.from_tokenizer(words(*BERT), positions=20, max_length=21)
-    with pytest.raises(ConfigError, match="leaves no room for text"):
-        TextInput.from_tokenizer(words(*BERT), max_length=2)
+    for length in (2, 0):
+        with pytest.raises(ConfigError, match=f"max_length = {length} leaves no room for text"):
+            TextInput.from_tokenizer(words(*BERT), max_length=length)
     with pytest.raises(ConfigError, match="found no tokenizer"):
         TextInput.from_tokenizer("nowhere/at/all")
 
@@ -127,6 +128,23 @@ def test_identity_covers_what_changes_tokens(tmp_path):
         TextInput.from_tokenizer(words(*BERT), accepts=["input_ids"]),
     ]
     assert len({str(one.identity()) for one in [text, *others]}) == 5
+
+
+def test_identity_covers_the_options_of_a_tokenizer_in_python(tmp_path):
+    """Its vocabulary alone does not tell how it writes a text."""
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "film", "Film"]
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces) + "\n")
+    inputs = []
+    for lower in (True, False):
+        tokenizer = BertJapaneseTokenizer(
+            str(tmp_path / "vocab.txt"), word_tokenizer_type="basic", do_lower_case=lower
+        )
+        for name in (f"{lower}", f"copy of {lower}"):
+            tokenizer.save_pretrained(tmp_path / name)
+            inputs.append(TextInput.from_tokenizer(str(tmp_path / name)))
+    assert [one.prepare(("Film",))["input_ids"][1] for one in inputs] == [5, 5, 6, 6]
+    lowered, same, plain, _ = (one.identity() for one in inputs)
+    assert lowered == same != plain
 
 
 def test_input_of_an_own_model(tmp_path: Path):

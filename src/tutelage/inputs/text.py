@@ -90,7 +90,9 @@ class TextInput:
                 f"give at most {positions}"
             )
         own = tokenizer.model_max_length if tokenizer.model_max_length < 10**9 else None
-        length = max_length or min((n for n in (own, positions) if n is not None), default=512)
+        length = max_length
+        if length is None:
+            length = min((n for n in (own, positions) if n is not None), default=512)
         special = int(tokenizer.num_special_tokens_to_add(pair=True))
         if length <= special:
             raise ConfigError(

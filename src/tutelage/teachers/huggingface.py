@@ -100,7 +100,7 @@ class HuggingFaceSource(ModuleEncoder):
             raise SourceError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}")
         if modality == "text" and (sentence := sentence_model(name, revision=revision)):
             pooling = pooling or sentence.pooling
-            max_length = max_length or sentence.max_length
+            max_length = sentence.max_length if max_length is None else max_length
             name = str(Path(name) / sentence.subfolder) if sentence.subfolder else name
         hub: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
         config = load_model_config(name, **hub, model_type=model_type)
