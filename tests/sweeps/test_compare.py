@@ -25,6 +25,7 @@ from tutelage.errors import ConfigError, DataError, TrainingError
 from tutelage.probes import linear_probe
 from tutelage.progress import Silent
 from tutelage.report import write_table
+from tutelage.report.tables import csv_line
 from tutelage.results.folders import read_comparison
 from tutelage.results.result import read_result
 from tutelage.sweeps.compare import compare
@@ -224,6 +225,17 @@ def test_each_method_gets_the_beta_that_was_best_on_the_hold_out(table, tmp_path
     assert best == f"aft-beta-{row.settings['beta']:g}-lr-{row.settings['lr']:g}"
     assert row.values == accuracies(tmp_path / "out/runs" / best)
     assert found.tuned
+
+
+def test_each_method_gets_the_length_that_was_best_on_the_hold_out(table):
+    del table["train"]["steps"]
+    table["tune"] = {"beta": [3.0], "patience": [0.04, 0.08]}
+    row = compare(with_(table), methods=["aft"], tune=True).rows[0]
+
+    assert row.settings["patience"] in (0.04, 0.08)
+    assert row.runs[0].result.automatic_steps
+    assert row.runs[0].result.steps == round(row.settings["patience"] * 1.5 * 50 * (60 / 16) ** 0.5)
+    assert csv_line(row, row.runs[0].result.lead)["patience"] == row.settings["patience"]
 
 
 KILLED = """

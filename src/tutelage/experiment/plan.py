@@ -169,9 +169,9 @@ class Plan:
                 train, rule = length
                 mistakes.tell(partial(batch_sizes, **counts, settings=train))
                 precision = precision_on(computing_device(train.device), train.mixed_precision)
-                config = config.replace(
-                    {"train.steps": train.steps, "train.mixed_precision": precision}
-                )
+                stated = {"train.steps": train.steps, "train.mixed_precision": precision}
+                # A run has one length; values to choose from go with 'auto' alone.
+                config = config.replace(stated | {"tune.patience": ()})
         if mistakes:
             raise mistakes.error()
         known = tuple(teacher for teacher in teachers if teacher is not None)

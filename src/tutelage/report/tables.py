@@ -28,7 +28,7 @@ __all__ = [
     "three",
 ]
 
-SETTINGS = ("beta", "mix", "temperature", "lr")
+SETTINGS = ("beta", "mix", "temperature", "lr", "patience")
 SYMBOLS = {"beta": "β", "unlabelled_share": "unlabelled share", "augment": "augmentation"}
 VARYING = ("data", "student", "fraction", "teachers")
 """Columns that are left out where they say the same in every row."""
