@@ -179,6 +179,48 @@ def test_a_variant_is_not_drawn_as_kd():
     assert sorted(dashes) == ["-", "-", "-", "--"]
 
 
+def test_each_set_of_teachers_has_a_bar_of_its_own(study):
+    """AFT under ``t`` and under ``u``, which share a color; at the largest share of the rows there is."""
+    half = [row.model_copy(update={"fraction": 0.5}) for row in study.rows]
+    drawing = study_plot(
+        study_of({}, title="x").model_copy(update={"rows": tuple(half)}), "students"
+    )
+    assert drawing is not None
+    axes = drawing.axes[0]
+    tops = [bar.get_y() + bar.get_height() for bar in axes.patches]
+    assert tops == pytest.approx([0.75, 0.875, 0.875])
+    assert len({bar.get_alpha() for bar in axes.patches[:2]}) == 2
+    texts = [text.get_text() for text in drawing.legends[0].get_texts()]
+    assert texts == ["AFT, t", "AFT, u", "KD"]
+    assert axes.get_ylabel() == "normalized error at 0.5 of the rows"
+
+
+@pytest.mark.parametrize("kind", ["scores", "probe"])
+def test_scores_of_unlike_metrics_share_the_unit_of_their_axis(study, kind):
+    """Accuracies beside R² are not a hundred times as large."""
+    drawing = study_plot(study, kind)
+    assert drawing is not None
+    (axes,) = drawing.axes
+    places = [abs(at) for line in axes.lines for at in line.get_xydata().flatten()]
+    assert max(places) < 1.0 if kind == "probe" else axes.dataLim.xmax < 1.0
+    assert "%" not in axes.get_xlabel()
+
+
+def test_means_over_other_cells_are_said_to_be_so():
+    rows = {
+        "a": comparison(scores("stl", [0.5]), scores("aft", [0.6], teachers=("t",)),
+                        scores("kd", [], teachers=("t",))),
+        "b": comparison(scores("stl", [0.5]), scores("kd", [0.6], teachers=("t",)),
+                        scores("aft", [], teachers=("t",))),
+    }  # fmt: skip
+    apart = study_of(rows, title="x")
+    assert study_headline(apart).startswith("No data set has results of all methods")
+    for kind in ("normalized-error", "students", "fractions"):
+        (axes,) = study_plot(apart, kind).axes
+        label = axes.get_xlabel() if kind == "normalized-error" else axes.get_ylabel()
+        assert label == "normalized error, over its own cells where none is common"
+
+
 def test_weights_are_drawn_with_their_mean_and_sparsity(study):
     level = WeightLevel(mean=sample_mean([0.5, 0.7]), top=sample_mean([0.2, 0.3]))
     row = study.rows[1].model_copy(

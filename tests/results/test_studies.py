@@ -147,6 +147,22 @@ def test_written_and_read(tmp_path):
         read_study(tmp_path / "other")
 
 
+def _with_steps_of(run, *, accumulate, unlabelled_share, processes):
+    """The run, as if each step had so many batches, partly of rows without a label."""
+    train = run.result.config["train"] | {
+        "accumulate": accumulate,
+        "unlabelled_share": unlabelled_share,
+    }
+    result = run.result.model_copy(
+        update={
+            "config": run.result.config | {"train": train},
+            "rows": run.result.rows | {"unlabelled": 500},
+            "processes": processes,
+        }
+    )
+    return dataclasses.replace(run, result=result)
+
+
 def test_time_noise_and_weights_are_those_of_the_runs(write_run, tmp_path):
     """Against plain arithmetic: a run of 400 steps of 64 rows sees 1,000 rows 25.6 times."""
     teachers = {"mpnet": (16, 1000), "noise-8": (8, 0)}
@@ -166,6 +182,11 @@ def test_time_noise_and_weights_are_those_of_the_runs(write_run, tmp_path):
     ).rows[0]
     assert one.noise == 8
     assert one.epoch_seconds.mean == pytest.approx((48 + 49) / 2 * 1000 / 64 / 400)
+    more = [_with_steps_of(run, accumulate=2, unlabelled_share=0.25, processes=4) for run in runs]
+    other = study_of(
+        {"a": comparison(row.model_copy(update={"runs": tuple(more)}))}, title="Steps of 8 batches"
+    ).rows[0]
+    assert other.epoch_seconds.mean == pytest.approx((48 + 49) / 2 * 1000 / (8 * 48) / 400)
     for teacher, width in (("mpnet", 16), ("noise-8", 8)):
         counts = [0.0] * BINS
         for run in runs:

@@ -13,10 +13,12 @@ from tutelage.report.study_axes import (
     LINE,
     LONGEST,
     dashes_of,
+    error_label,
     legend,
     marker_of,
     row_title,
     score_label,
+    shades_of,
     whisker,
     written_names,
 )
@@ -25,7 +27,7 @@ from tutelage.report.style import FONT, Palette, figure, panels
 from tutelage.report.tables import three
 from tutelage.results.learned_weights import BINS, WeightLevel
 from tutelage.results.statistics import SampleMean
-from tutelage.results.studies import Cell, Study, StudyRow, normalized_errors
+from tutelage.results.studies import Cell, NormalizedError, Study, StudyRow, normalized_errors
 
 __all__ = ["by_noise", "by_student", "by_teachers", "epochs", "weights"]
 
@@ -36,42 +38,71 @@ LETTERS = 40
 
 
 def by_student(study: Study, palette: Palette) -> Figure | None:
-    """Groups of bars from 1: the normalized error of each method over data sets, by student."""
-    rows = [row for row in study.rows if row.fraction == 1]
+    """Groups of bars from 1: the normalized error of each method over data sets, by student.
+
+    Of several shares of the rows it is the largest; sets of teachers are told apart by opacity.
+    """
+    most = max((row.fraction for row in study.rows), default=1.0)
+    rows = [row for row in study.rows if row.fraction == most]
     students = dict.fromkeys(row.student for row in rows)
     groups = {name: [row for row in rows if row.student == name] for name in students}
     if len(groups) > 1:
         groups["all students"] = rows
+    errors = {name: list(normalized_errors(group)) for name, group in groups.items()}
     bars = {
         name: {
-            label_of(one.method): (one.method, mean)
-            for one in normalized_errors(group)
+            (one.method, _told_apart(one, methods)): mean
+            for one in methods
             if one.method != BASELINE and (mean := one.common or one.own) is not None
         }
-        for name, group in groups.items()
+        for name, methods in errors.items()
     }
-    methods = {label: method for group in bars.values() for label, (method, _) in group.items()}
-    if not methods:
+    kinds = sorted({kind for group in bars.values() for kind in group}, key=_order_in(study))
+    if not kinds:
         return None
-    drawing, axes = figure(height=290 + 15 * len(methods), palette=palette)
-    width = 0.8 / len(methods)
+    drawing, axes = figure(height=290 + 15 * len(kinds), palette=palette)
+    width = 0.8 / len(kinds)
+    sets = list(dict.fromkeys(teachers for _, teachers in kinds if teachers))
+    shades = dict(zip(sets, shades_of(len(sets)), strict=True))
     for place, group in enumerate(bars.values()):
-        for level, (label, method) in enumerate(methods.items()):
-            if label in group:
-                at = place + (level - (len(methods) - 1) / 2) * width
-                _bar(axes, at, group[label][1], width=0.86 * width, color=palette.method(method))
-                if group[label][1].error:
-                    _vertical(axes, at, group[label][1], color=palette.ink)
+        for level, (method, teachers) in enumerate(kinds):
+            if mean := group.get((method, teachers)):
+                at = place + (level - (len(kinds) - 1) / 2) * width
+                color, alpha = palette.method(method), shades.get(teachers, 0.85)
+                _bar(axes, at, mean, width=0.86 * width, color=color, alpha=alpha)
+                if mean.error:
+                    _vertical(axes, at, mean, color=palette.ink)
     axes.axhline(1, color=palette.muted, lw=1, dashes=(3, 3))
     _groups(axes, list(bars))
-    ends = [end for group in bars.values() for _, mean in group.values() for end in _ends(mean)]
+    ends = [end for group in bars.values() for mean in group.values() for end in _ends(mean)]
     low, high = min(*ends, 1.0), max(*ends, 1.0)
     margin = 0.08 * (high - low) or 0.05
     axes.set_ylim(low - margin, high + margin)
     axes.yaxis.set_major_locator(ticks(5))
-    axes.set_ylabel("normalized error")
-    legend(axes, methods, palette)
+    axes.set_ylabel(error_label([one for group in errors.values() for one in group], fraction=most))
+    names = {
+        ", ".join(filter(None, (label_of(method), "+".join(teachers)))): (method, teachers)
+        for method, teachers in kinds
+    }
+    legend(
+        axes,
+        {name: method for name, (method, _) in names.items()},
+        palette,
+        shades={name: shades[teachers] for name, (_, teachers) in names.items() if teachers},
+    )
     return drawing
+
+
+def _told_apart(one: NormalizedError, others: Sequence[NormalizedError]) -> tuple[str, ...]:
+    """The teachers of a bar, where another bar of its group has the same method."""
+    return one.teachers if sum(other.method == one.method for other in others) > 1 else ()
+
+
+def _order_in(study: Study) -> Callable[[tuple[str, tuple[str, ...]]], tuple[int, int]]:
+    """The order of methods and sets of teachers in the tables."""
+    methods = list(dict.fromkeys(row.method for row in study.rows))
+    sets = list(dict.fromkeys(row.teachers for row in study.rows))
+    return lambda kind: (methods.index(kind[0]), sets.index(kind[1]) if kind[1] else -1)
 
 
 def by_teachers(study: Study, palette: Palette) -> Figure | None:
@@ -186,7 +217,7 @@ def _panels_of(
         _heading(axes, cell_title(cell), palette)
         axes.yaxis.set_major_locator(ticks(4))
         axes.margins(x=0.08, y=0.12)
-        axes.set_ylabel(score_label(study))
+        axes.set_ylabel(score_label(rows))
     legend(grid[-1], names, palette)
     return drawing
 
@@ -251,8 +282,10 @@ def _heading(axes: Axes, text: str, palette: Palette) -> None:
     axes.set_title(clipped(text, LONGEST), loc="left", fontsize=FONT, color=palette.ink)
 
 
-def _bar(axes: Axes, at: float, mean: SampleMean, *, width: float, color: str) -> None:
-    axes.bar(at, mean.mean - 1, bottom=1, width=width, color=color, alpha=0.85)
+def _bar(
+    axes: Axes, at: float, mean: SampleMean, *, width: float, color: str, alpha: float
+) -> None:
+    axes.bar(at, mean.mean - 1, bottom=1, width=width, color=color, alpha=alpha)
 
 
 def _vertical(axes: Axes, at: float, mean: SampleMean, *, color: str) -> None:

@@ -40,12 +40,12 @@ CAPTIONS = {
     "probe": "A point is a set of teachers, with one standard error over seeds; r is the correlation.",
     "fractions": "Means over data sets and students with one standard error.",
     "students": "Bars end at the mean over data sets, below 1 where the method is better, with one "
-    "standard error.",
+    "standard error; of several shares of the rows it is the largest.",
     "teachers": "Points with one standard error over seeds; the dashed line is standard fine-tuning.",
     "noise": "Points with one standard error over seeds; the dashed line is standard fine-tuning.",
     "weights": "Share of a teacher's columns by weight, the mean over seeds. Numbers are the mean weight "
     "with one standard error over seeds, and the share of ρ² in the top tenth of the columns, 10 % "
-    "where all are alike.",
+    "where all are alike. Where sets of several teachers are compared, single ones are left out.",
     "epochs": "Training alone, with one standard error over seeds; extraction is done once before.",
 }
 CLEARLY = 2.0
@@ -58,6 +58,8 @@ def study_headline(study: Study) -> str:
         return "Tiny scale: the study runs from end to end, and its numbers mean nothing."
     others = [one for one in study.methods if one.method != BASELINE and one.common is not None]
     if not others:
+        if any(one.method != BASELINE and one.own is not None for one in study.methods):
+            return "No data set has results of all methods; the table has the mean of each over its own."
         return "Nothing can be compared with standard fine-tuning."
     best = min(others, key=lambda one: one.common.mean if one.common else 1.0)
     mean = best.common

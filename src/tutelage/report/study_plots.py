@@ -10,11 +10,14 @@ from tutelage.report.plots import ticks
 from tutelage.report.study_axes import (
     LINE,
     dashes_of,
+    error_label,
+    factor_of,
     legend,
     marker_of,
     point,
     row_title,
     score_label,
+    shades_of,
     unit_of,
     whisker,
     written_names,
@@ -55,7 +58,7 @@ def _normalized_errors(study: Study, palette: Palette) -> Figure | None:
     axes.set_yticks([])
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(ticks(5))
-    axes.set_xlabel("normalized error")
+    axes.set_xlabel(error_label(study.methods))
     return drawing
 
 
@@ -71,21 +74,21 @@ def _scores(study: Study, palette: Palette) -> Figure | None:
     blocks = [max(1.0, 0.64 + CLOSEST * (len(rows) - 1)) for rows in cells.values()]
     height = 84 + LINE * sum(blocks) + 15 * len(methods)
     drawing, axes = figure(height=height, palette=palette)
-    place = 0.0
+    place, factor = 0.0, factor_of(study.rows)
     for (cell, rows), block in zip(cells.items(), blocks, strict=True):
         row_title(axes, cell_title(cell), place, palette)
         step = max(CLOSEST, 0.36 / max(len(rows) - 1, 1))
         for level, row in enumerate(rows):
             assert row.score is not None
             at = place + 0.16 - level * step
-            point(axes, row.score, at, palette, metric=row.metric, method=row.method)
+            point(axes, row.score, at, palette, factor=factor, method=row.method)
         place -= block
     legend(axes, methods, palette)
     axes.set_ylim(place + 0.6, 0.75)
     axes.set_yticks([])
     axes.margins(x=0.06)
     axes.xaxis.set_major_locator(ticks(5))
-    axes.set_xlabel(score_label(study))
+    axes.set_xlabel(score_label(study.rows))
     return drawing
 
 
@@ -98,8 +101,8 @@ def _against_probe(study: Study, palette: Palette) -> Figure | None:
     for row in rows:
         cells.setdefault(row.place, []).append(row)
     drawing, axes = figure(height=330, palette=palette)
+    factor = factor_of(rows)
     for group in cells.values():
-        factor = group[0].metric.display_factor
         middle = _middle(group) if len(cells) > 1 else (0.0, 0.0)
         for row in group:
             assert row.score is not None
@@ -126,7 +129,7 @@ def _against_probe(study: Study, palette: Palette) -> Figure | None:
     axes.xaxis.set_major_locator(ticks(5))
     axes.yaxis.set_major_locator(ticks(5))
     axes.set_xlabel(f"probe of the teachers{than}{unit_of(rows)}")
-    axes.set_ylabel(f"{score_label(study, unit=False)}{than}{unit_of(rows)}")
+    axes.set_ylabel(f"{score_label(rows, unit=False)}{than}{unit_of(rows)}")
     return drawing
 
 
@@ -140,7 +143,9 @@ def _by_fraction(study: Study, palette: Palette) -> Figure | None:
     if not lines:
         return None
     drawing, axes = figure(height=300 + 15 * len(lines), palette=palette)
-    for (method, _), points in lines.items():
+    sets = list(dict.fromkeys(teachers for _, teachers in lines if teachers))
+    shades = dict(zip(sets, shades_of(len(sets)), strict=True))
+    for (method, teachers), points in lines.items():
         shares, means = zip(*sorted(points, key=lambda point: point[0]), strict=True)
         axes.errorbar(
             [100 * share for share in shares],
@@ -151,9 +156,15 @@ def _by_fraction(study: Study, palette: Palette) -> Figure | None:
             color=palette.method(method),
             markersize=5,
             lw=1.5,
+            alpha=shades.get(teachers),
         )
-    names = {_line_title(method, teachers, lines): method for method, teachers in lines}
-    legend(axes, names, palette)
+    names = {_line_title(method, teachers, lines): (method, teachers) for method, teachers in lines}
+    legend(
+        axes,
+        {name: method for name, (method, _) in names.items()},
+        palette,
+        shades={name: shades[teachers] for name, (_, teachers) in names.items() if teachers},
+    )
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.minorticks_off()
@@ -161,7 +172,7 @@ def _by_fraction(study: Study, palette: Palette) -> Figure | None:
     axes.yaxis.set_major_locator(ticks(5))
     axes.margins(0.08)
     axes.set_xlabel("share of the training rows, %, logarithmic")
-    axes.set_ylabel("normalized error")
+    axes.set_ylabel(error_label(study.methods))
     return drawing
 
 

@@ -38,7 +38,7 @@ def weighted_plot(probes: Sequence[ProbeResult], *, palette: Palette = PAGE) -> 
                 SampleMean(one.score, over_runs, one.runs),
                 -place - 0.14 * one.weighted + 0.08,
                 palette,
-                metric=one.metric,
+                factor=one.metric.display_factor,
                 method=METHODS[one.weighted],
             )
     runs = max(one.runs for one in probes)

@@ -267,9 +267,13 @@ def _noise(runs: Sequence[Run]) -> int:
 
 
 def _epoch_seconds(run: Run) -> float:
-    result = run.result
-    batches = max(result.rows["train"] / result.config["train"]["batch_size"], 1.0)
-    return float(result.seconds["train"] * batches / result.steps)
+    """Seconds of a pass over the labelled rows; a step takes some batches, each partly without labels."""
+    result, train = run.result, run.result.config["train"]
+    labelled, batches = train["batch_size"], train.get("accumulate", 1) * result.processes
+    if result.rows.get("unlabelled"):
+        labelled -= round(train["unlabelled_share"] * labelled)
+    steps = max(result.rows["train"] / labelled, 1.0) / batches
+    return float(result.seconds["train"] * steps / result.steps)
 
 
 def _by_method(rows: Sequence[StudyRow]) -> dict[str, float]:
