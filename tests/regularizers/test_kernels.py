@@ -80,7 +80,7 @@ def test_an_unknown_kernel_is_refused():
 
 def by_parts(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """The distance as its formula, with the gradient that autograd gives it."""
-    kernels = [kernel_of(rows @ rows.T, "linear") for rows in (student, teacher)]
+    kernels = [kernel_of(rows @ rows.T, "linear") for rows in (centered(student), teacher)]
     return root_mean_square(kernels[0] - kernels[1])
 
 
@@ -111,11 +111,13 @@ def test_the_written_gradient_has_gradients_of_its_own(draw):
     jacobian = torch.func.grad(cosine_distance)(given[0].detach(), teacher)
     (expected,) = torch.autograd.grad(cosine_distance(given[0], teacher), given[0])
     torch.testing.assert_close(jacobian, expected)
+    each = torch.func.vmap(cosine_distance)(torch.stack([given[0]] * 2), torch.stack([teacher] * 2))
+    torch.testing.assert_close(each, cosine_distance(given[0], teacher).expand(2))
 
 
 def test_equal_kernels_are_at_the_floor_with_next_to_no_gradient(draw):
     rows = draw(5, 3).requires_grad_()
-    distance = cosine_distance(rows, 2 * rows.detach())
+    distance = cosine_distance(rows, 2 * centered(rows.detach()))
     assert distance.item() == pytest.approx(1e-4, rel=1e-6)
     distance.backward()
     assert rows.grad.abs().max() < 1e-5  # lengths have a floor of 1e-8, which is no scale

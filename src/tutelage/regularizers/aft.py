@@ -78,7 +78,7 @@ def kernel_distance(
             "both must be the same examples in the same order"
         )
     with torch.autocast(device_type=student.device.type, enabled=False):
-        return _distance(centered(student), centered(teacher), kernel)
+        return _distance(student, centered(teacher), kernel)
 
 
 class AFTLoss(RelationalRegularizer):
@@ -161,7 +161,7 @@ class AFTLoss(RelationalRegularizer):
         """Return the kernel distance."""
         # Centered before they are weighted, which is the same and needs no gradient.
         weighted = self.weights(centered(teacher))
-        return _distance(centered(student), weighted, self.kernel, batch=batch)
+        return _distance(student, weighted, self.kernel, batch=batch)
 
     def column_weights(self) -> dict[str, Float[Tensor, " columns"]]:
         """Return the weight ``ρ`` of each teacher column, by teacher, detached.
@@ -233,9 +233,10 @@ def _distance(
     *,
     batch: int | None = None,
 ) -> Float[Tensor, ""]:
-    """The kernel distance of two sets of centered features, between the batch and all rows."""
+    """The kernel distance, between the batch and all rows; the teacher's features are centered."""
     if kernel == "linear" and batch in (None, len(student)):
         return cosine_distance(student, teacher)
+    student = centered(student)
     return root_mean_square(_kernel(student, kernel, batch) - _kernel(teacher, kernel, batch))
 
 

@@ -95,10 +95,11 @@ class TeacherColumns:
                 f"teachers have {' and '.join(str(len(part)) for part in parts)} rows; "
                 "all must be the same examples in the same order"
             )
+        if len(parts) == 1:
+            return parts[0].detach()
         # Autocast on a CPU cannot concatenate float16, in which features are cached.
         with torch.autocast(device_type=parts[0].device.type, enabled=False):
-            joined = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        return joined.detach()
+            return torch.cat(parts, dim=1).detach()
 
     def check_finite(self, columns: Float[Tensor, "batch columns"]) -> None:
         """Check that features are numbers.
