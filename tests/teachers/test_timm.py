@@ -1,5 +1,6 @@
 """Teachers of timm: what enters the classifier, from trained weights or those asked for."""
 
+import json
 import os
 import pickle
 
@@ -108,6 +109,24 @@ def test_random_weights_follow_from_their_seed():
     assert one.identity()["weights"] != other.identity()["weights"]
     larger = opened("test_vit", image_size=48, seed=1)
     assert larger.identity()["input"] != one.identity()["input"]
+
+
+def test_identity_covers_the_arguments_that_a_folder_states(tmp_path):
+    """The weights are the same; else the cache gives the features of the other model."""
+    model = timm.create_model("test_resnet")
+    seen = {}
+    for pool in ("avg", "max"):
+        folder = tmp_path / pool
+        folder.mkdir()
+        save_file(model.state_dict(), folder / "model.safetensors")
+        config = {"architecture": "test_resnet", "pretrained_cfg": model.default_cfg}
+        config["model_args"] = {"global_pool": pool}
+        (folder / "config.json").write_text(json.dumps(config))
+        teacher = opened(f"local-dir:{folder}", weights="pretrained")
+        assert teacher.model.global_pool.pool_type == pool
+        seen[pool] = teacher.identity()
+    assert seen["avg"]["weights"] == seen["max"]["weights"]
+    assert seen["avg"] != seen["max"]
 
 
 def test_identity_outlives_a_move_to_half_precision():

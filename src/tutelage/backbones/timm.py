@@ -1,5 +1,6 @@
 """Loading of timm models with pretrained, random or given weights."""
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from torch import nn
 from tutelage.errors import SourceError, did_you_mean, first_line, whole_message
 from tutelage.files import missing_content
 
-__all__ = ["load_timm", "timm_mistakes"]
+__all__ = ["load_timm", "stated_arguments", "timm_mistakes"]
 
 ELSEWHERE = ("hf-hub:", "hf_hub:", "local-dir:")
 """Beginnings of names that timm looks up on the hub or in a folder, not in its lists."""
@@ -58,6 +59,25 @@ def load_timm(
     if classes != num_classes:
         model.reset_classifier(num_classes)  # type: ignore[operator]
     return model
+
+
+def stated_arguments(name: str) -> dict[str, Any]:
+    """Return the arguments of the architecture that a folder or a repository of the hub states.
+
+    Its weights may be those of another model that differs in them alone, such as ``global_pool``.
+
+    Args:
+        name: As ``timm.create_model`` takes it; names of timm's own lists state nothing.
+    """
+    if not name.startswith(ELSEWHERE):
+        return {}
+    source, _, place = name.partition(":")
+    if source == "local-dir":
+        config = json.loads((Path(place) / "config.json").read_text(encoding="utf-8"))
+        return dict(config.get("model_args") or {})
+    from timm.models import load_model_config_from_hf
+
+    return dict(load_model_config_from_hf(place)[2] or {})
 
 
 def timm_mistakes(name: str, *, weights: object = "pretrained") -> list[str]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutelage.backbones.memory_format import is_convolutional, with_channels_last
-from tutelage.backbones.timm import load_timm, timm_mistakes
+from tutelage.backbones.timm import load_timm, stated_arguments, timm_mistakes
 from tutelage.data.base import Side
 from tutelage.inputs import ImageInput
 from tutelage.teachers.module import ModuleEncoder, modality_mistakes, refuse_modality
@@ -60,6 +60,7 @@ class TimmSource(ModuleEncoder):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model: Any = load_timm(name, weights=weights, image_size=image_size)
+        stated = stated_arguments(name)
         super().__init__(
             model,
             ImageInput.from_timm(model),
@@ -68,6 +69,7 @@ class TimmSource(ModuleEncoder):
                 "scheme": "timm",
                 "architecture": str(model.pretrained_cfg["architecture"]),
                 "arguments": json.dumps(model.pretrained_cfg.get("model_args"), sort_keys=True),
+                **({"stated": json.dumps(stated, sort_keys=True)} if stated else {}),
             },
         )
 
