@@ -49,6 +49,9 @@ def nothing(): return None
 def empty(): return {"train": []}
 def mixed(): return {"train": [{"text": "a", "label": 0}, {"text": ["b"], "label": 1}]}
 def no_splits(): return {}
+def late():
+    rows = [{"text": f"t{i}", "id": f"r{i}", "label": i % 2} for i in range(1, 4)]
+    return {"train": [{"text": "t0", "id": "r0"}, *rows]}
 """
 
 
@@ -72,6 +75,12 @@ def test_own_functions():
         DataConfig(source="python:own_data:whole", params={"path": "python:own_data:lists"})
     )
     assert len(whole.splits["train"]) == 4
+
+
+def test_columns_that_the_first_row_lacks():
+    train = read_data(DataConfig(source="python:own_data:late")).splits["train"]
+    assert train.labels.tolist() == [-100, 1, 0, 1]
+    assert train.ids == ["r0", "r1", "r2", "r3"]
 
 
 def test_mistakes_are_named():

@@ -52,7 +52,12 @@ def _table(rows: Any, source: str, name: str) -> Table:
         return Table(rows, where)
     if isinstance(rows, Sequence) and rows and all(isinstance(row, Mapping) for row in rows):
         try:
-            return Table(Dataset.from_list(list(rows)), where)
+            # Not from_list, which knows the columns of the first row alone.
+            columns = dict.fromkeys(name for row in rows for name in row)
+            return Table(
+                Dataset.from_dict({name: [row.get(name) for row in rows] for name in columns}),
+                where,
+            )
         except (TypeError, ValueError) as error:  # from Arrow, for a column of several types
             raise DataError(
                 f"the {name} rows of python:{source} are no table: {first_line(error)}"
