@@ -54,6 +54,15 @@ def test_huge_ids_are_exact(lines, tmp_path):
     assert train.ids == [str(first + n) for n in range(3)]
 
 
+@pytest.mark.parametrize("lines", [True, False])
+def test_texts_that_look_like_times_stay_texts(lines, tmp_path):
+    rows = [{"id": f"2020-01-0{n}", "label": f"202{n % 2}-01-01", "text": "a"} for n in range(1, 4)]
+    content = "\n".join(map(json.dumps, rows)) if lines else json.dumps(rows)
+    data, train = train_of(tmp_path / "a.json", content)
+    assert train.ids == ["2020-01-01", "2020-01-02", "2020-01-03"]
+    assert data.classes == ("2020-01-01", "2021-01-01")
+
+
 def test_large_fractions_stay_numbers(tmp_path):
     rows = [{"text": "a", "label": 1e20}, {"text": "b", "label": 2.5}]
     content = "\n".join(map(json.dumps, rows))

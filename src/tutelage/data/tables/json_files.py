@@ -1,4 +1,4 @@
-"""JSON files: rows in lines or in a list, tables of columns, and whole numbers of any size."""
+"""JSON files: rows in lines or in a list, tables of columns, and values as they are written."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from datasets import Dataset, Value
 from tutelage.data.tables.encodings import mapped
 from tutelage.errors import DataError
 
-__all__ = ["as_rows", "with_exact_integers"]
+__all__ = ["as_rows", "as_written"]
 
 EXACT = 2**53
 """Whole numbers up to this one are exact as floating-point numbers."""
@@ -112,29 +112,37 @@ def _is_records(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
-def with_exact_integers(table: Dataset, path: Path) -> Dataset:
-    """Replace whole numbers that were read as inexact floating-point numbers by their digits.
+def as_written(table: Dataset, path: Path) -> Dataset:
+    """Replace values that Arrow read otherwise than they are written by what is written, as texts.
+
+    These are whole numbers that became inexact floating-point numbers, and texts that became times, as
+    ``"2020-01-31"`` does.
 
     Args:
         table: The rows of a JSON file as they were read.
         path: The file.
     """
-    inexact = [
-        str(column)
-        for column, feature in table.features.items()
-        if isinstance(feature, Value)
-        and feature.dtype in ("float64", "double")
-        and _has_large(table.data.column(column))
-    ]
-    for column in inexact:
+    for column, kind in _changed(table).items():
         values = [row.get(column) for row in _records(path)]
-        if len(values) == len(table) and all(v is None or type(v) is int for v in values):
+        if len(values) == len(table) and all(v is None or type(v) is kind for v in values):
             texts = pa.array([None if v is None else str(v) for v in values], pa.string())
             place = list(table.features).index(column)
             table = table.remove_columns(column).add_column(column, texts)
             order = [name for name in table.column_names if name != column]
             table = table.select_columns([*order[:place], column, *order[place:]])
     return table
+
+
+def _changed(table: Dataset) -> dict[str, type]:
+    """Columns that were read otherwise than they are written, and the type that JSON has for them."""
+    kinds: dict[str, type] = {}
+    for column, feature in table.features.items():
+        dtype = feature.dtype if isinstance(feature, Value) else ""
+        if dtype.startswith("timestamp"):
+            kinds[str(column)] = str
+        elif dtype in ("float64", "double") and _has_large(table.data.column(column)):
+            kinds[str(column)] = int
+    return kinds
 
 
 def _has_large(column: "pa.ChunkedArray") -> bool:

@@ -17,7 +17,7 @@ from tutelage.data.tables.delimited import read_delimited
 from tutelage.data.tables.dialects import Dialect
 from tutelage.data.tables.encodings import as_utf8
 from tutelage.data.tables.files import BINARY, TableFiles, find_files, table_kind
-from tutelage.data.tables.json_files import as_rows, with_exact_integers
+from tutelage.data.tables.json_files import as_rows, as_written
 from tutelage.data.tables.places import Place
 from tutelage.data.tables.plain_text import is_text_file, read_text_lines
 from tutelage.data.tables.saved import is_saved, saved_tables
@@ -197,7 +197,7 @@ def _read(
             notes = [] if known == "utf-8" else [f"its encoding is {known}"]
             if kind == "json":
                 path, more = as_rows(path, folder, name=str(file))
-                table = with_exact_integers(_load(kind, path, in_memory=in_memory), path)
+                table = as_written(_load(kind, path, in_memory=in_memory), path)
             else:
                 spill = None if in_memory else Path(tempfile.mkdtemp(dir=_scratch().name)) / "rows"
                 tabs = kind == "tsv"
