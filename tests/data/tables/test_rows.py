@@ -63,6 +63,22 @@ def test_base64_of_urls(kind, tmp_path):
     assert [rows.content(0), rows.content(1)] == contents
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [None, picture(1)],
+        [b"", picture(1)],
+        [{"bytes": None, "path": None}, {"bytes": picture(1), "path": None}],
+        [{"bytes": None, "path": None}] * 2,
+        [{"path": ""}, {"path": "1.png"}],
+    ],
+)
+def test_an_empty_cell_is_told_before_pictures_are_decoded(values, tmp_path):
+    (tmp_path / "1.png").write_bytes(picture(1))
+    with pytest.raises(DataError, match=r"row 0 of the train rows .* has no image in column 'ima"):
+        read(tmp_path / "a.parquet", values, image="image")
+
+
 def test_a_missing_image_is_shortly_named(tmp_path):
     with pytest.raises(DataError, match=r"there is no image") as refused:
         read(tmp_path / "a.csv", ["a" * 5000, "b\0c"], image="image")

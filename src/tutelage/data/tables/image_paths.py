@@ -10,7 +10,7 @@ from pathlib import Path
 from tutelage.data.tables.places import Place
 from tutelage.errors import DataError
 
-__all__ = ["find_images"]
+__all__ = ["find_images", "no_image"]
 
 _SHOWN = 100
 _URL = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+://")
@@ -54,8 +54,10 @@ def find_images(
                 f"column {column!r} of {where} holds URLs ({name.strip()[:_SHOWN]}); download the images, for "
                 "example by img2dataset, and name their files in the table"
             )
+        elif not name.strip():
+            faults[number] = no_image(number, column, where=where)
         else:
-            similar = _similar(folder / name, folders) if name.strip() else ""
+            similar = _similar(folder / name, folders)
             faults[number] = (
                 f"row {number} of {where}: there is no image {str(folder / _shortened(name))!r}{similar}; "
                 f"paths in column {column!r} are relative to {folder}"
@@ -67,6 +69,11 @@ def find_images(
             "table from elsewhere could name any picture of this machine; if you know them, set "
             "data.params.outside_paths = true (data.unlabelled_params for unlabelled rows)"
         )
+
+
+def no_image(number: int, column: str, *, where: str) -> str:
+    """Return the message for a row whose cell of images is empty."""
+    return f"row {number} of {where} has no image in column {column!r}; fill it, or remove the row"
 
 
 def _shortened(name: str) -> str:

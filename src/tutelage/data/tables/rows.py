@@ -1,6 +1,7 @@
 """Rows of a table's columns of images and texts."""
 
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -11,9 +12,9 @@ from tutelage.data.base import Columns, Rows
 from tutelage.data.images import ImageColumn, ImageFiles, is_base64
 from tutelage.data.pairs import ImageTexts
 from tutelage.data.tables.detection import is_string, require
-from tutelage.data.tables.image_paths import find_images
+from tutelage.data.tables.image_paths import find_images, no_image
 from tutelage.data.tables.places import Place
-from tutelage.data.tables.values import as_text, blank_rows, is_plain, null_rows
+from tutelage.data.tables.values import as_text, blank_rows, is_plain, null_rows, where_true
 from tutelage.data.texts import TextColumns
 from tutelage.errors import DataError
 
@@ -54,7 +55,10 @@ def _images(
     images = ImageColumn(table.select_columns([column]), column, where=where, folder=place.folder)
     if not is_string(feature):
         _refuse_no_images(feature, column, where=where)
-        written = _paths_without_bytes(images.table.with_format("arrow")[:].column(column))
+        content = images.table.with_format("arrow")[:].column(column)
+        for number in _without_image(content):
+            faults[number] = no_image(number, column, where=where)
+        written = _paths_without_bytes(content)
         names = dict(written)
         find_images(names, column, place=place, where=where, faults=faults)
         return replace(images, paths={n: p for n, p in names.items() if p != written[n]})
@@ -62,10 +66,25 @@ def _images(
     if is_base64(next(filter(None, names.values()), "")):
         for number, name in names.items():
             if not name:
-                faults[number] = f"row {number} of {where} has no image in column {column!r}"
+                faults[number] = no_image(number, column, where=where)
         return images
     find_images(names, column, place=place, where=where, faults=faults)
     return ImageFiles(place.folder, list(names.values()))
+
+
+def _without_image(column: pa.ChunkedArray) -> list[int]:
+    """Return the rows of which a column has neither the bytes of an image nor its path."""
+    parts = [column]
+    if pa.types.is_struct(column.type):
+        named = [name for name in ("bytes", "path") if column.type.get_field_index(name) >= 0]
+        parts = [pc.struct_field(column, name) for name in named]
+    return where_true(reduce(pc.and_, map(_is_empty, parts)))
+
+
+def _is_empty(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_null(values.type):
+        return values.is_null()
+    return pc.fill_null(pc.equal(pc.binary_length(values), 0), True)
 
 
 def _paths_without_bytes(column: pa.ChunkedArray) -> dict[int, str]:

@@ -10,7 +10,7 @@ from datasets import ClassLabel, Value
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray
 
-__all__ = ["as_text", "blank_rows", "is_plain", "null_rows"]
+__all__ = ["as_text", "blank_rows", "is_plain", "null_rows", "where_true"]
 
 _VISIBLE = r"[^\pZ\p{Cc}\p{Cf}]"
 """A character that is not white space, control or format (such as a zero-width space)."""
@@ -38,13 +38,14 @@ def blank_rows(columns: "Sequence[ChunkedArray]") -> list[int]:
     for column in columns:
         matches = pc.match_substring_regex(column.cast(pa.large_string()), _VISIBLE)
         visible = matches if visible is None else pc.or_(visible, matches)
-    return [] if visible is None else _where(pc.invert(visible))
+    return [] if visible is None else where_true(pc.invert(visible))
 
 
 def null_rows(column: "ChunkedArray") -> list[int]:
     """Return the numbers of the rows without a value."""
-    return _where(column.is_null()) if column.null_count else []
+    return where_true(column.is_null()) if column.null_count else []
 
 
-def _where(chosen: "ChunkedArray") -> list[int]:
+def where_true(chosen: "ChunkedArray") -> list[int]:
+    """Return the numbers of the rows that are true."""
     return [int(number) for number in pc.indices_nonzero(chosen).to_pylist()]
