@@ -16,6 +16,9 @@ from tutelage.errors import DataError
         (["learn", "exam"], {"train": "learn", "test": "exam"}, {"train": "learn", "test": "exam"}),
         # a validation split that serves as test split is not the hold-out as well
         (["train", "validation"], {"test": "validation"}, {"train": "train", "test": "validation"}),
+        # one split by its name
+        (["train", "test", "val"], {"train": "val", "alone": True}, {"train": "val"}),
+        (["seg_train", "seg_test"], {"alone": True}, {"train": "seg_train"}),
     ],
 )
 def test_roles(present, names, roles):

@@ -6,8 +6,11 @@ import shutil
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
-from tutelage.data import open_data
+from tutelage.config import DataConfig
+from tutelage.data import Columns, open_data
+from tutelage.data.unseen import read_labelled, read_unseen
 from tutelage.results.result import read_result
 
 
@@ -54,6 +57,24 @@ def test_several_splits_are_named(review_run, reviews, command, tmp_path):
     assert {row["prediction"] for row in rows} | {row["prediction_2"] for row in rows} == {
         *("fresh", "rotten")
     }
+
+
+@pytest.mark.parametrize("kind", ["folder", "table"])
+def test_a_split_by_its_name_is_read_alone(kind, tmp_path):
+    """Others hold a class that it lacks, which is no mistake, and are not called left out."""
+    for split, classes in (("train", "abc"), ("val", "abc"), ("test", "ab")):
+        for name in classes:
+            (tmp_path / "folder" / split / name).mkdir(parents=True)
+            Image.new("RGB", (4, 4)).save(tmp_path / "folder" / split / name / "1.png")
+        (tmp_path / "table").mkdir(exist_ok=True)
+        lines = "".join(f"row of {name},{name}\n" for name in classes)
+        (tmp_path / "table" / f"{split}.csv").write_text("text,label\n" + lines)
+    source, modality = f"{kind}:{tmp_path / kind}", "image" if kind == "folder" else "text"
+    config, like = DataConfig(source=source), Columns(text=("text",))
+    data = read_labelled(source, config, modality=modality, like=like, split="test")
+    assert (data.classes, data.notes, list(data.splits)) == (("a", "b"), (), ["train"])
+    assert len(data.splits["train"]) == 2
+    assert read_unseen(source, config, modality=modality, like=like, split="val").notes == ()
 
 
 def test_new_pictures_without_class_folders(digit_run, digits, command, tmp_path):

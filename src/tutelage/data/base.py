@@ -101,17 +101,24 @@ class SplitNames:
         test: Name of the test split.
         validation: Name of the validation split.
         read_test: Whether test rows are read; if not, their files are not opened.
+        alone: Whether one split is asked for by its name, ``train``; no other is opened or told of.
     """
 
     train: str = "train"
     test: str = "test"
     validation: str = "validation"
     read_test: bool = True
+    alone: bool = False
 
     @classmethod
     def of(cls, config: DataConfig) -> Self:
         """Return the names that a config gives; test rows are read if they are evaluated."""
         return cls(config.train, config.test, config.validation, config.evaluate == "test")
+
+    @classmethod
+    def one(cls, name: str) -> Self:
+        """Return the names for reading one split, as if it were the training split."""
+        return cls(train=name, read_test=False, alone=True)
 
 
 @runtime_checkable

@@ -78,8 +78,7 @@ def read_folder(
         )
         splits[role] = Split(role, ImageFiles(root, ids), ids, labels, naming=naming)
     notes = (
-        *layout.notes,
-        *_unused(layout, root),
+        *(() if names.alone else (*layout.notes, *_unused(layout, root))),
         *(note for folder in folders.values() for note in folder.notes),
         *_merged(train.by_class),
         *differing_in_case(classes),

@@ -84,11 +84,13 @@ def read_unlabelled(config: DataConfig, *, like: Data, allow_faults: bool = Fals
     """
     if config.unlabelled is None:
         return None
+    name = config.unlabelled_split
+    names = SplitNames(read_test=False) if name == "train" else SplitNames.one(name)
     with _naming_settings_of_unlabelled():
         data = read_source(
             config.unlabelled,
             columns=Columns.of(config).without_labels(like=like.columns),
-            names=SplitNames(train=config.unlabelled_split, read_test=False),
+            names=names,
             params=config.unlabelled_params,
             params_at="data.unlabelled_params",
             decoding=Decoding.of(config),

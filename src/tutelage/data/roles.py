@@ -40,7 +40,7 @@ def find_roles(
         {'train': 'seg_train', 'test': 'seg_test'}
     """
     roles: dict[str, str] = {}
-    for role in ALIASES:
+    for role in ("train",) if names.alone else ALIASES:
         wanted = getattr(names, role)
         if wanted in present:
             roles[role] = wanted
@@ -59,6 +59,8 @@ def find_roles(
         raise DataError(
             f"{where} has no training split; name it by data.train. It has: {', '.join(present)}"
         )
+    if names.alone:
+        return {role: name for role, name in roles.items() if role == "train"}
     # The validation split may serve as test split, where the test labels are secret.
     if roles.get("validation") in (roles.get("test"), roles.get("train")):
         roles.pop("validation", None)

@@ -148,7 +148,7 @@ def _read(
         columns = _as_in_training(columns, like)
     else:
         columns = columns.without_labels(like=like)
-    names = SplitNames() if split is None else SplitNames(train=split, read_test=False)
+    names = SplitNames() if split is None else SplitNames.one(split)
     if is_folder and not labelled:
         names = SplitNames()
     with _naming_options():

@@ -96,7 +96,7 @@ def from_tables(
         has_test="test" in roles,
         task=columns.task,
         notes=(
-            *(_not_read(name) for name in tables if name not in roles.values()),
+            *(_not_read(name) for name in tables if not (names.alone or name in roles.values())),
             *notes,
             *(note for table in read.values() for note in table.notes),
             *doubtful_classes(classes),
