@@ -61,6 +61,14 @@ def test_dark_gray_of_sixteen_bits_names_the_setting(files):
     assert picture_notes(files(scan, bright)) == ()
 
 
+def test_settings_that_change_no_picture_are_told(files):
+    rows = files(PLAIN, PLAIN, ending="jpg")
+    assert picture_notes(rows.with_decoding(Decoding(background=(255, 0, 16), white=4095.0))) == (
+        "data.background changes none of 2 pictures looked at: all are opaque",
+        "data.white = 4095 changes none of 2 pictures looked at: it is for gray ones of more than 8 bits",
+    )
+
+
 def test_damaged_pictures_are_left_to_decoding(files, tmp_path):
     rows = files(PLAIN.convert("RGBA"), PLAIN)
     (tmp_path / "1.png").write_bytes(b"no picture")

@@ -254,6 +254,15 @@ def test_unlabelled_rows_that_are_left_out_are_told(parts, digits, change, why):
     assert words == ([f"data.unlabelled = 'folder:{digits}' is not used: {why}"] if why else [])
 
 
+def test_settings_of_pictures_are_told_where_the_rows_are_texts(parts):
+    objective = build_objective(parts.plan, build_student(parts.plan), parts.teachers)
+    asked = parts.plan.config.replace({"data.white": 4095.0, "data.background": "red"})
+    texts = replace(parts.plan, data=replace(parts.plan.data, modality="text"))
+    for plan, count in ((parts.plan, 0), (texts, 2)):
+        words = unused_settings(plan, objective, asked=asked)
+        assert sum(word.endswith("is not used: the rows are texts") for word in words) == count
+
+
 def test_rows_of_a_validation_split_are_held_out_in_place_of_a_share(parts):
     objective = build_objective(parts.plan, build_student(parts.plan), parts.teachers)
     for change, told in (({"data.holdout": 0.4}, True), ({}, False)):

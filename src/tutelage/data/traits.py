@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from tutelage.data.decoding import FULL, Decoding, declared_white, is_deep
+from tutelage.data.decoding import BY_DEFAULT, FULL, Decoding, declared_white, is_deep
 from tutelage.data.images import ImageColumn, ImageFiles
 
 __all__ = ["picture_notes"]
@@ -46,6 +46,7 @@ def _look(
     count["pictures"] += 1
     count["clear"] += image.has_transparency_data
     count["films"] += image.format != "MPO" and getattr(image, "n_frames", 1) > 1
+    count["gray"] += is_deep(image.mode)
     if is_deep(image.mode) and decoding.white is None and declared_white(image) == FULL:
         count["deep"] += 1
         if len(brightest) < _DECODED:
@@ -60,6 +61,12 @@ def _words(count: Counter[str], brightest: Sequence[int], decoding: Decoding) ->
         notes.append(
             f"{count['clear']} {looked} have an alpha channel or a transparent color; where they are "
             f"transparent, they show {'white' if color == '#ffffff' else color} (data.background)"
+        )
+    elif decoding.background not in (None, BY_DEFAULT.background) and count["pictures"]:
+        notes.append(f"data.background changes none {looked}: all are opaque")
+    if decoding.white is not None and count["pictures"] and not count["gray"]:
+        notes.append(
+            f"data.white = {decoding.white:g} changes none {looked}: it is for gray ones of more than 8 bits"
         )
     if count["films"]:
         notes.append(f"{count['films']} {looked} have several frames or pages; the first is read")

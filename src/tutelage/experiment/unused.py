@@ -42,6 +42,8 @@ def _of_the_data(plan: Plan, asked: ExperimentConfig) -> list[tuple[str, object,
         why["holdout"] = "the validation split is the hold-out"
     if plan.data.has_test or "test" in plan.data.splits:
         why["test_share"] = "the data has test rows"
+    if plan.data.modality == "text":
+        why |= dict.fromkeys(("background", "white", "max_pixels"), "the rows are texts")
     if data.unlabelled is None:
         none = "data.unlabelled names no rows"
         why |= {"unlabelled_split": none, "unlabelled_params": none}

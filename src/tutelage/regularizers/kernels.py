@@ -194,4 +194,3 @@ def _plain_distance(student: Tensor, teacher: Tensor) -> Tensor:
 
 def _roots(squares: Tensor) -> Tensor:
     return squares.clamp_min(torch.finfo(squares.dtype).tiny).sqrt()
-
