@@ -7,6 +7,7 @@ import pytest
 from small_teachers import texts
 
 from tutelage.cache import FeatureStore, PruneRule
+from tutelage.cache.refusals import note_refusal
 from tutelage.errors import CacheError
 
 
@@ -94,6 +95,17 @@ def test_other_peoples_files_inside_an_entry_stay(mixed_store):
     mixed_store.prune(PruneRule(everything=True))
     for entry in mixed_store.entries():
         assert [path.name for path in entry.folder.iterdir()] == ["keep.md"]
+
+
+def test_the_note_that_float16_was_refused_goes_with_its_entry(mixed_store):
+    entry = next(e for e in mixed_store.entries() if e.status == "complete")
+    note_refusal(entry.folder, "a value of 1e6")
+    mixed_store.prune(PruneRule(everything=True))
+    assert not entry.folder.exists()
+    note_refusal(entry.folder, "a value of 1e6")  # as of a process that was killed just then
+    assert statuses(mixed_store) == ["unfinished"]
+    mixed_store.prune(PruneRule(unfinished=True))
+    assert not entry.folder.exists()
 
 
 def test_what_is_being_written_stays(mixed_store):

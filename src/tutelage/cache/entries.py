@@ -15,6 +15,7 @@ from tutelage.cache.manifest import (
     Manifest,
     read_key,
 )
+from tutelage.cache.refusals import REFUSED
 from tutelage.errors import CacheError
 from tutelage.files import file_digest
 
@@ -143,7 +144,8 @@ def _entry(folder: Path) -> CacheEntry:
     finished = (folder / MANIFEST).exists()
     with try_lock(folder, create=False) as free:
         try:
-            key = read_key(folder)
+            begun = finished or {f.name for f in files} != {REFUSED}
+            key = read_key(folder) if begun else None
             if finished:
                 manifest = Manifest.read(folder)
                 width, source = manifest.layout.width, manifest.source

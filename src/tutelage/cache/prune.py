@@ -11,13 +11,14 @@ from tutelage.cache.entries import CacheEntry, list_entries, verify_entry
 from tutelage.cache.handover import Handover
 from tutelage.cache.locks import try_lock
 from tutelage.cache.manifest import IDS, JOURNAL, KEY, MANIFEST, STATISTICS
+from tutelage.cache.refusals import REFUSED
 from tutelage.errors import CacheError
 
 __all__ = ["PruneResult", "PruneRule", "prune_entries"]
 
 _TRASH = ".trash-"
 _OURS = re.compile(
-    "|".join(re.escape(name) for name in (KEY, MANIFEST, IDS, STATISTICS, JOURNAL))
+    "|".join(re.escape(name) for name in (KEY, MANIFEST, IDS, STATISTICS, JOURNAL, REFUSED))
     + r"|features-\d{5}-of-\d{5}\.safetensors"
 )
 _UNFINISHED_FILE = re.compile(r"(\.[0-9]+-[0-9a-f]+)?\.tmp$|\.partial$")

@@ -10,9 +10,10 @@ from pathlib import Path
 from tutelage.cache.disk import writing_features
 from tutelage.files import write_atomically
 
-__all__ = ["note_refusal", "refusal"]
+__all__ = ["REFUSED", "note_refusal", "refusal"]
 
 REFUSED = "float16-refused.txt"
+"""The only file of an entry that is written before its key."""
 
 
 def note_refusal(folder: Path, reason: str) -> None:
