@@ -101,3 +101,11 @@ def test_doubtful_classes():
     ]
     assert "called '-1'; if that stands for no label" in doubtful_classes(["-1", "0", "1"])[0]
     assert doubtful_classes(["-1", "1"]) == doubtful_classes(["-2", "-1", "0"]) == []
+
+
+def test_classes_that_look_alike_are_told():
+    told = doubtful_classes(["cafe\u0301", "caf\xe9", "t shirt", "t\xa0shirt", "x\xb2", "x2"])
+    assert told == [
+        r"the classes 'cafe\u0301' and 'caf\xe9' look alike, and are two",
+        r"the classes 't shirt' and 't\xa0shirt' look alike, and are two",
+    ]

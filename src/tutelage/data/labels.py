@@ -2,6 +2,7 @@
 
 import ast
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -118,13 +119,13 @@ def list_in_text(text: str) -> list[str | int | float] | None:
 
 
 def doubtful_classes(classes: Sequence[str]) -> list[str]:
-    """Say which classes may be one, none or misread: by case, as missing values, in marks.
+    """Say which classes may be one, none or misread: by case, by look, as missing values, in marks.
 
     Example:
         >>> doubtful_classes(["Pos", "neg", "pos"])
         ["the classes 'Pos' and 'pos' differ only in upper and lower case"]
     """
-    notes = differing_in_case(classes)
+    notes = [*differing_in_case(classes), *_looking_alike(classes)]
     for name in classes:
         bare = name.strip("\"'")
         if bare and len(name) - len(bare) >= 2 and name[0] == name[-1] in "\"'":
@@ -149,6 +150,17 @@ def differing_in_case(classes: Sequence[str]) -> list[str]:
         other = by_case.setdefault(name.casefold(), name)
         if other != name:
             notes.append(f"the classes {other!r} and {name!r} differ only in upper and lower case")
+    return notes
+
+
+def _looking_alike(classes: Sequence[str]) -> list[str]:
+    """Say which classes look the same: in two Unicode forms, or with other blanks inside."""
+    notes, by_look = [], dict[str, str]()
+    for name in classes:
+        visible = "".join(c for c in name if unicodedata.category(c) != "Cf")
+        other = by_look.setdefault(" ".join(unicodedata.normalize("NFC", visible).split()), name)
+        if other != name:
+            notes.append(f"the classes {ascii(other)} and {ascii(name)} look alike, and are two")
     return notes
 
 
