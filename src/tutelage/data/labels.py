@@ -160,7 +160,7 @@ def _looking_alike(classes: Sequence[str]) -> list[str]:
         visible = "".join(c for c in name if unicodedata.category(c) != "Cf")
         other = by_look.setdefault(" ".join(unicodedata.normalize("NFC", visible).split()), name)
         if other != name:
-            notes.append(f"the classes {ascii(other)} and {ascii(name)} look alike, and are two")
+            notes.append(f"the classes {other!a} and {name!a} look alike, and are two")
     return notes
 
 
