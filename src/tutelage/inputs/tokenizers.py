@@ -133,7 +133,7 @@ def tokenizer_digest(tokenizer: "PreTrainedTokenizerBase") -> str:
             "options": _options(tokenizer),
         }
     content["special"] = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
-    text = json.dumps(content, sort_keys=True, default=str)
+    text = json.dumps(content, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -142,5 +142,15 @@ def _options(tokenizer: "PreTrainedTokenizerBase") -> dict[str, Any]:
     return {
         name: value
         for name, value in tokenizer.init_kwargs.items()
-        if name not in _OF_NO_TOKEN and not name.endswith(("_file", "_token", "_tokens"))
+        if not (name in _OF_NO_TOKEN or name.endswith(("_file", "_token", "_tokens")))
+        and _is_plain(value)
     }
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is written alike in every process, as an object with an address is not."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
