@@ -2,8 +2,12 @@
 
 import json
 import shutil
+from base64 import b64encode
+from io import BytesIO
 
+import pandas
 import pytest
+from PIL import Image
 
 from tutelage.config import DataConfig
 from tutelage.data import open_data
@@ -50,6 +54,31 @@ def test_a_file_of_another_size_is_another_picture(tmp_path, digits):
     after = row_digests(*open_data(DataConfig(source=source)), unlabelled=False)
     assert before["test"] == after["test"]
     assert before["train"] != after["train"]
+
+
+@pytest.mark.parametrize("kind", ["bytes", "fields", "base64"])
+def test_another_size_in_a_column_is_another_picture(tmp_path, kind):
+    def write_table(last):
+        contents = []
+        for number in range(8):
+            file = BytesIO()
+            side = last if number == 7 else 4
+            Image.new("RGB", (side, side), (number, 0, 0)).save(file, "BMP")
+            contents.append(file.getvalue())
+        values = {
+            "bytes": contents,
+            "fields": [{"bytes": one, "path": None} for one in contents],
+            "base64": [b64encode(one).decode() for one in contents],
+        }[kind]
+        frame = pandas.DataFrame({"image": values, "label": list("xy") * 4})
+        frame.to_parquet(tmp_path / "train.parquet")
+        settings = {"image": "image", "test_share": 0.25, "limit": 5}
+        data, splits = open_data(DataConfig(source=f"table:{tmp_path}", **settings))
+        return row_digests(data, splits, unlabelled=False), source_digests(data, splits)
+
+    (used, all_rows), (again, same), (_, changed) = map(write_table, (4, 4, 5))
+    assert (used, all_rows) == (again, same)
+    assert all_rows != changed
 
 
 def test_digests_of_a_source_are_of_its_splits_whatever_is_drawn(tmp_path):

@@ -10,6 +10,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from jaxtyping import Int64
 from PIL import Image
 
 from tutelage.data.base import Modality
@@ -116,6 +118,8 @@ class ImageColumn:
         numbers: Number of each row in that table; None where the rows are all of it.
         folder: Folder that the paths of images without bytes start from.
         paths: Paths of such images on disk, where they are written otherwise, by row of that table.
+        sizes: Bytes of each image in the column, 0 where there is but a path, by row of that table;
+            None where not known.
     """
 
     table: "Dataset"
@@ -125,6 +129,7 @@ class ImageColumn:
     numbers: Sequence[int] | None = None
     folder: Path = Path()
     paths: Mapping[int, str] = field(default_factory=dict)
+    sizes: "Int64[np.ndarray, ' rows'] | None" = field(default=None, compare=False, repr=False)
     modality: Modality = field(default="image", init=False)
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from tutelage.data.base import Data, Rows, Split
-from tutelage.data.images import ImageFiles
+from tutelage.data.images import ImageColumn, ImageFiles
 from tutelage.data.pairs import ImageTexts
 from tutelage.data.splits import Splits
 from tutelage.data.texts import TextColumns
@@ -28,9 +28,9 @@ def row_digests(data: Data, splits: Splits, *, unlabelled: bool) -> dict[str, st
     """Return a digest of the rows that a run uses, by split: ``train``, ``test`` or ``holdout``, and
     ``unlabelled``.
 
-    A digest is of ids, labels and class names, of texts, and of the sizes of image files, in the
-    rows' order. No image is read, so another image of the same size, or in a table's column, is not
-    noticed.
+    A digest is of ids, labels and class names, of texts, and of the sizes of images in bytes, in the
+    rows' order. No image is read, so another image of the same size is not noticed; times of files
+    are not looked at, since copies of a folder have others.
 
     Args:
         data: The data, for the names of its classes.
@@ -76,6 +76,10 @@ def _add_content(digest: "hashlib.blake2b", rows: Rows) -> None:
         case ImageFiles():
             sizes = [_size(os.path.join(rows.root, name)) for name in rows.names]  # noqa: PTH118
             digest.update(np.asarray(sizes, dtype=np.int64).tobytes())
+        case ImageColumn():
+            if rows.sizes is not None:
+                of_rows = rows.sizes if rows.numbers is None else rows.sizes[list(rows.numbers)]
+                digest.update(np.ascontiguousarray(of_rows).tobytes())
         case TextColumns():
             for column in rows.columns:
                 for start in range(0, len(rows), BLOCK):

@@ -128,7 +128,7 @@ class Result(ResultPart):
         standardized: Whether the transfer term saw standardized teachers' columns; None in results
             of version 0.1, whose config says so.
         inputs: The columns that were read, named or detected; None if the data is no table.
-        row_digests: Digest of the rows by split: of ids, labels, texts and sizes of image files; empty
+        row_digests: Digest of the rows by split: of ids, labels, texts and sizes of images; empty
             in results of versions that kept none.
         processes: Number of processes that trained together, each on a batch of its own; 1 in results
             of versions that did not say.

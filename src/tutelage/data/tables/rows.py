@@ -4,9 +4,11 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from datasets import Dataset, Image, Value
+from jaxtyping import Int64
 
 from tutelage.data.base import Columns, Rows
 from tutelage.data.images import ImageColumn, ImageFiles, is_base64
@@ -61,13 +63,15 @@ def _images(
         written = _paths_without_bytes(content)
         names = dict(written)
         find_images(names, column, place=place, where=where, faults=faults)
-        return replace(images, paths={n: p for n, p in names.items() if p != written[n]})
+        changed = {n: p for n, p in names.items() if p != written[n]}
+        return replace(images, paths=changed, sizes=_sizes(content))
     names = dict(enumerate(name or "" for name in table[column][:]))
     if is_base64(next(filter(None, names.values()), "")):
         for number, name in names.items():
             if not name:
                 faults[number] = no_image(number, column, where=where)
-        return images
+        content = images.table.with_format("arrow")[:].column(column)
+        return replace(images, sizes=_sizes(content))
     find_images(names, column, place=place, where=where, faults=faults)
     return ImageFiles(place.folder, list(names.values()))
 
@@ -85,6 +89,18 @@ def _is_empty(values: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_null(values.type):
         return values.is_null()
     return pc.fill_null(pc.equal(pc.binary_length(values), 0), True)
+
+
+def _sizes(column: pa.ChunkedArray) -> Int64[np.ndarray, " rows"]:
+    """Return the bytes of each image in a column; 0 where there is but a path."""
+    if pa.types.is_struct(column.type):
+        if column.type.get_field_index("bytes") < 0:
+            return np.zeros(len(column), dtype=np.int64)
+        column = pc.struct_field(column, "bytes")
+    if pa.types.is_null(column.type):
+        return np.zeros(len(column), dtype=np.int64)
+    lengths = pc.fill_null(pc.binary_length(column), 0).to_numpy()
+    return np.asarray(lengths, dtype=np.int64)
 
 
 def _paths_without_bytes(column: pa.ChunkedArray) -> dict[int, str]:
