@@ -52,6 +52,12 @@ def test_names_in_one_text(tmp_path):
         read_data(DataConfig(source=source, task="multi-label"))
 
 
+def test_a_separator_of_lists_is_refused(tmp_path):
+    source = save(tmp_path / "a.jsonl", [["cat;dog"], ["dog"]])
+    with pytest.raises(DataError, match=r"holds lists, of which data.label_separator = ';' sep"):
+        read_data(DataConfig(source=source, task="multi-label", label_separator=";"))
+
+
 def test_lists_that_pandas_wrote_as_texts(tmp_path):
     texts = ["\"['cat', 'dog']\"", "[]", "", "['dog']"]
     data = read_data(DataConfig(source=save(tmp_path / "a.csv", texts), task="multi-label"))

@@ -154,6 +154,11 @@ def _lists(
 ) -> tuple[tuple[str, ...], Labels]:
     """Read lists of names, or texts split at a separator, as one column of 0 and 1 per name."""
     inner = getattr(tables["train"].features[column], "feature", None)
+    if separator is not None and inner is not None:
+        raise DataError(
+            f"column {column!r} of {where} holds lists, of which data.label_separator = {separator!r} separates "
+            "nothing; leave it out"
+        )
     known = inner if isinstance(inner, ClassLabel) else None
     names = {
         role: [

@@ -58,7 +58,8 @@ class HuggingFaceSource(ModuleEncoder):
 
     Without ``pooling``, a sentence-transformers model is pooled as its files state, CLIP and SigLIP
     give the embedding of their image or text tower, and other models the feature listed in
-    ``FAMILIES``.
+    ``FAMILIES``. Of a sentence-transformers model, dense layers and normalization behind the pooling,
+    and prompts, are left out; ``data.template`` puts a prompt in front.
 
     Args:
         name: A folder, or a name on the hub.
