@@ -24,9 +24,10 @@ from small_models import (
     word_tokenizer,
 )
 from torch import Tensor
-from transformers import AutoModelForSequenceClassification
+from transformers import CONFIG_MAPPING, AutoModel, AutoModelForSequenceClassification
 
 from tutelage.backbones import families
+from tutelage.backbones.transformers import position_limit
 from tutelage.errors import ConfigError, SourceError
 from tutelage.tap import FeatureTap
 from tutelage.teachers import open_teacher
@@ -393,3 +394,21 @@ def test_an_image_processor_that_divides_by_0(tmp_path):
         place.write_text(json.dumps(settings | changes))
         with pytest.raises(ConfigError, match=message):
             opened(tmp_path, "image")
+
+
+@pytest.mark.parametrize("kind", ["bert", "ibert", "roberta", "roberta-prelayernorm", "luke"])
+def test_a_model_has_as_many_positions_as_are_said(kind):
+    sizes = {"hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8}
+    config = CONFIG_MAPPING[kind](
+        **sizes,
+        num_hidden_layers=1,
+        vocab_size=9,
+        entity_vocab_size=3,
+        max_position_embeddings=12,
+        pad_token_id=1,
+    )
+    model = AutoModel.from_config(config).eval()
+    limit = position_limit(config)
+    assert model(torch.full((1, limit), 5)).last_hidden_state.shape[1] == limit
+    with pytest.raises((IndexError, RuntimeError)):
+        model(torch.full((1, limit + 1), 5))

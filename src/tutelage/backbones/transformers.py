@@ -110,7 +110,10 @@ def position_limit(config: Any) -> int | None:
     return int(limit)
 
 
-_FROM_PADDING = ("camembert", "data2vec-text", "longformer", "mpnet", "roberta", "xlm-roberta")
+_FROM_PADDING = frozenset(
+    {"camembert", "data2vec-text", "longformer", "mpnet", "roberta", "xlm-roberta"}
+    | {"esm", "ibert", "luke", "markuplm", "roberta-prelayernorm", "xlm-roberta-xl", "xmod"}
+)
 """Types that number positions from the padding token's id, so that the first ones are unused."""
 
 
