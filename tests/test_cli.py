@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 import tutelage
 from tutelage.cli.cache import age
+from tutelage.cli.tune import asks_for_auto, method_names
 from tutelage.config import load_config
 
 NAME = "[bold]teacher[/bold] :key: [/] 'x'"
@@ -261,6 +262,12 @@ def test_a_run_folder_stands_in_for_its_config(digits, command, tmp_path):
     status, _, refused = command("rank", "runs")
     assert status == 2
     assert "runs is a folder, not a config file" in refused
+
+
+def test_a_method_with_auto_in_its_name_is_not_all_of_them():
+    assert asks_for_auto("stl, auto")
+    assert not asks_for_auto("stl,my.autoencoder:Loss")
+    assert method_names("stl,my.autoencoder:Loss") == ["stl", "my.autoencoder:Loss"]
 
 
 def test_rates_of_fine_tuning_are_tuned_without_a_teacher(digits, command, tmp_path):

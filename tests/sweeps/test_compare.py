@@ -331,6 +331,7 @@ MISTAKES = [
     Mistake("setting", ("unknown setting compare.seed", "did you mean 'seeds'"), {"seed": 3}),
     Mistake("student", ("unknown setting compare.students.0.sauce",), {"students": [{"sauce": "x"}]}),
     Mistake("samples", ("tune.samples is for 'tutelage tune'",), {"tune": True}, ("tune.samples=3",)),
+    Mistake("pruning", ("tune.prune is for 'tutelage tune'",), {"tune": True}, ("tune.prune=true",)),
     Mistake("sets", ("tune.teachers is for",), {"tune": True}, ("tune.teachers=[['fine']]",)),
     Mistake("hold-out", ("would report the rows that settings",), {"tune": True}, ("data.evaluate=holdout",)),
     Mistake("no teachers", ("needs at least one teacher",), {"methods": ["kd"]},

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
+from tutelage import run
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.errors import ConfigError, DataError, TrainingError
 from tutelage.files import find_files
@@ -160,6 +161,23 @@ def test_a_range_is_drawn_from_and_repeats(table, tmp_path):
     assert again.trials == first.trials
 
 
+def test_a_search_with_another_best_point_trains_it(table, tmp_path):
+    """As after more samples: the folder holds the run that was best before."""
+    config = with_(table, "tune.samples=2", "tune.beta=[1, 1.5]")
+    tune(config, methods=["aft"], retrain=False)
+    run(config.replace({"transfer.beta": 7.0, "output.dir": tmp_path / "search" / "chosen"}))
+    watch = Watch()
+    searched = tune(
+        config.replace({"tune.samples": 1, "output.overwrite": True}),
+        methods=["aft"],
+        progress=watch,
+    )
+    assert searched.result.beta == searched.best.settings["beta"]
+    assert len(searched.trials) == 2
+    told = [note.partition(":")[0] for note in watch.notes if "is not used" in note]
+    assert told == ["output.overwrite = True is not used", "tune.samples = 1 is not used"]
+
+
 def test_each_point_is_tried_on_every_fold_and_the_mean_counts(table, tmp_path):
     table["tune"] = {"beta": [1.0], "folds": 3, "seeds": 2}
     searched = tune(with_(table), methods=["stl", "aft"], retrain=False)
@@ -192,6 +210,12 @@ def test_points_that_lag_behind_are_ended_early(table, tmp_path, length):
     assert searched.best.state == "finished"
     pruned = [trial for trial in searched.trials if trial.state == "pruned"]
     assert all(trial.score is None for trial in pruned)
+    watch = Watch()
+    again = tune(
+        with_(table, "cache.dtype=float32", "tune.prune=false"), retrain=False, progress=watch
+    )
+    assert again.trials == searched.trials
+    assert any("ended early by an earlier call" in note for note in watch.notes) == bool(pruned)
 
 
 PROGRAM = """

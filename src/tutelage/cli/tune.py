@@ -12,7 +12,7 @@ from tutelage.report import print_result, write_report
 from tutelage.results.folders import CHOSEN
 from tutelage.sweeps.tune import AUTO, tune
 
-__all__ = ["method_names", "print_chosen", "tune_and_print"]
+__all__ = ["asks_for_auto", "method_names", "print_chosen", "tune_and_print"]
 
 
 def method_names(text: str | None) -> list[str] | None:
@@ -23,10 +23,19 @@ def method_names(text: str | None) -> list[str] | None:
     """
     if text is None:
         return None
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    names = _between_commas(text)
     if not names:
         raise ConfigError("--methods names none; write for example --methods stl,kd,aft")
     return [one for name in names for one in (AUTO if name == "auto" else (name,))]
+
+
+def asks_for_auto(text: str | None) -> bool:
+    """Whether one of the names between commas is ``auto``, whose points are ended early."""
+    return text is not None and "auto" in _between_commas(text)
+
+
+def _between_commas(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def tune_and_print(
@@ -40,7 +49,7 @@ def tune_and_print(
     progress: Progress,
 ) -> None:
     """Search, print what was tried, and report the run on all training rows."""
-    if methods is not None and "auto" in methods:
+    if asks_for_auto(methods):
         config = config.replace({"tune.prune": True})
     tuning = tune(
         config,

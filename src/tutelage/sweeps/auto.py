@@ -13,12 +13,11 @@ A search's folder:
 import json
 import math
 from dataclasses import replace
-from typing import Any
 
 import tomli_w
 from filelock import FileLock
 
-from tutelage.config import ExperimentConfig, TransferConfig, load_config, read_toml
+from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.data import read_data
 from tutelage.data.row_digests import source_digests
 from tutelage.errors import ConfigError, TrainingError, TutelageError, first_line
@@ -43,6 +42,7 @@ from tutelage.sweeps.ladder import Ladder
 from tutelage.sweeps.processes import process_pool, refuse_launchers
 from tutelage.sweeps.repeats import Repeat, refuse_holdout, repeats_of
 from tutelage.sweeps.same_rows import keep_rows
+from tutelage.sweeps.unused import runs_kept, unchosen, unused_by_auto
 from tutelage.training.lengths import length_of
 
 __all__ = ["BUDGET", "auto"]
@@ -50,7 +50,6 @@ __all__ = ["BUDGET", "auto"]
 BUDGET = "40"
 """Runs that a search may take where nothing is said."""
 FOLDS = 5
-CHOSEN = ("method", "beta", "mix", "memory", "params")
 MOST_FOR_VIEWS = 0.25
 """Share of the time that the teachers may take for views."""
 
@@ -101,10 +100,10 @@ def auto(
     refuse_launchers()
     progress, limit = progress or Silent(), Budget.parse(budget)
     repeats, folder = _repeats(config), config.output.dir
-    for line in _not_used(config):
+    for line in [*unused_by_auto(config), *runs_kept(config)]:
         progress.note(line)
     method = "probe" if config.teachers else BASELINE
-    config = config.replace(_unchosen() | {"transfer.method": method})
+    config = config.replace(unchosen() | {"transfer.method": method})
     plan = Plan.of(repeats[0].applied(config, folds=len(repeats)))
     student = build_student(plan)
     methods = [one for one in METHODS if config.teachers and _fits(plan, student, one, progress)]
@@ -150,20 +149,6 @@ def _repeats(config: ExperimentConfig) -> list[Repeat]:
         return repeats_of(config.tune.model_copy(update={"seeds": FOLDS}))
     folds = repeats_of(config.tune.model_copy(update={"folds": config.tune.folds or FOLDS}))
     return [Repeat(number, one.fold, one.place) for number, one in enumerate(folds)]
-
-
-def _unchosen() -> dict[str, Any]:
-    """The settings of ``[transfer]`` that are chosen, as they are by default."""
-    default = TransferConfig()
-    return {f"transfer.{name}": getattr(default, name) for name in CHOSEN}
-
-
-def _not_used(config: ExperimentConfig) -> list[str]:
-    return [
-        f"{path} = {value!r} is not used: --auto chooses the method and its settings"
-        for path, default in _unchosen().items()
-        if (value := getattr(config.transfer, path.partition(".")[2])) != default
-    ]
 
 
 def _fits(plan: Plan, student: Student, method: str, progress: Progress) -> bool:

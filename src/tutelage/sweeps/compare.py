@@ -46,6 +46,7 @@ from tutelage.sweeps.repeats import refuse_holdout
 from tutelage.sweeps.same_rows import keep_rows
 from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import check_first, extract_first
+from tutelage.sweeps.unused import runs_kept
 
 __all__ = ["compare"]
 
@@ -111,7 +112,7 @@ def compare(
     data, splits = open_data(config.data)
     points = grid_of(config, rows=len(splits.extracted))
     left_out = params_left_out(config, [point.method for point in points])
-    for line in [*summarize(data, splits, config.data), *left_out]:
+    for line in [*summarize(data, splits, config.data), *left_out, *runs_kept(config)]:
         progress.note(line)
     _begin(config, source_digests(data, splits))
     choices = _usable(points, progress)
@@ -153,6 +154,10 @@ def _refuse_what_tuning_cannot(config: ExperimentConfig) -> None:
                 f"tune.{name} is for 'tutelage tune'; a comparison tries every combination, for the "
                 "sets of teachers in compare.teachers: leave it out"
             )
+    if config.tune.prune:
+        raise ConfigError(
+            "tune.prune is for 'tutelage tune'; a comparison tries every combination to its end: leave it out"
+        )
     if config.tune.storage is not None:
         raise ConfigError(
             "tune.storage is for 'tutelage tune'; a comparison tries every combination, and machines "

@@ -28,6 +28,7 @@ from tutelage.files import with_digest, write_atomically, writing_to
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.folders import CHOSEN
+from tutelage.results.run_folder import holds_other_settings
 from tutelage.results.tuning import TUNING, Tuning
 from tutelage.sweeps.methods import changes_for, params_left_out
 from tutelage.sweeps.point_run import try_next
@@ -36,6 +37,7 @@ from tutelage.sweeps.repeats import refuse_holdout
 from tutelage.sweeps.search import Search
 from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.study_storage import check_storage
+from tutelage.sweeps.unused import runs_kept
 
 __all__ = ["AUTO", "check_first", "extract_first", "tune"]
 
@@ -108,7 +110,8 @@ def tune(
     search = Search(config, space_of(config, methods))
     plan = check_first(search.held_out, methods=list(search.space.dimensions))
     search.begin(source_digests(plan.data, plan.splits))
-    for line in params_left_out(config, list(search.space.dimensions)):
+    left_out = params_left_out(config, list(search.space.dimensions))
+    for line in [*left_out, *runs_kept(config), *_of_earlier_calls(search)]:
         progress.note(line)
     plan.tell(progress)
     extract_features(plan, Runtime.of(plan.config, progress))
@@ -133,6 +136,8 @@ def tune(
         final = chosen.applied(config, folder=folder / CHOSEN)
         with FileLock(folder / "trials" / ".chosen.lock"):
             begun = (final.output.dir / "config.toml").is_file()
+            if holds_other_settings(final):  # of an earlier call, with fewer samples
+                final, begun = final.replace({"output.overwrite": True}), False
             result = run(final, resume=begun, progress=progress)
     tuning = Tuning(
         trials=trials,
@@ -144,6 +149,25 @@ def tune(
     with writing_to(folder, name="output.dir"):
         write_atomically(folder / TUNING, with_digest(json.loads(tuning.model_dump_json())))
     return tuning
+
+
+def _of_earlier_calls(search: Search) -> list[str]:
+    """What points of earlier calls are, where this one asks for something else."""
+    tried, tune = search.trials(), search.config.tune
+    pruned = sum(trial.state == "pruned" for trial in tried)
+    told = []
+    if pruned and not tune.prune:
+        points = "1 point was" if pruned == 1 else f"{pruned} points were"
+        told.append(
+            f"{points} ended early by an earlier call with tune.prune, and will not be tried to the end; "
+            "choose another output.dir (--out) for that"
+        )
+    if tune.samples is not None and len(tried) > tune.samples:
+        told.append(
+            f"tune.samples = {tune.samples} is not used: an earlier call tried {len(tried)} points, which "
+            "all count"
+        )
+    return told
 
 
 def check_first(config: ExperimentConfig, *, methods: Sequence[str]) -> Plan:

@@ -1,0 +1,58 @@
+"""Settings that a search or comparison does not use, although they were set."""
+
+from typing import Any
+
+from tutelage.config import ExperimentConfig, TrainConfig, TransferConfig, TuneConfig
+
+__all__ = ["runs_kept", "unchosen", "unused_by_auto"]
+
+CHOSEN = ("method", "beta", "mix", "memory", "params")
+"""Settings of ``[transfer]`` that ``train --auto`` chooses."""
+OF_FOLDS = ("folds", "seeds")
+"""Settings of ``[tune]`` that ``train --auto`` takes."""
+
+
+def runs_kept(config: ExperimentConfig) -> list[str]:
+    """Return a sentence about ``output.overwrite``: finished runs of a search are read, not replaced."""
+    if not config.output.overwrite:
+        return []
+    return [
+        "output.overwrite = True is not used: runs that are finished are kept; to train them again, remove "
+        f"{config.output.dir}"
+    ]
+
+
+def unchosen() -> dict[str, Any]:
+    """Return the settings of ``[transfer]`` that ``train --auto`` chooses, as they are by default."""
+    default = TransferConfig()
+    return {f"transfer.{name}": getattr(default, name) for name in CHOSEN}
+
+
+def unused_by_auto(config: ExperimentConfig) -> list[str]:
+    """Return a sentence for each setting that ``train --auto`` chooses itself.
+
+    Args:
+        config: As the user gave it.
+    """
+    given = [
+        (
+            path,
+            default,
+            getattr(config.transfer, path.partition(".")[2]),
+            "the method and its settings",
+        )
+        for path, default in unchosen().items()
+    ]
+    if config.train.unlabelled_share:  # 0 leaves these rows out of the search
+        share, own = TrainConfig().unlabelled_share, config.train.unlabelled_share
+        given.append(("train.unlabelled_share", share, own, "it"))
+    given += [
+        (f"tune.{name}", getattr(TuneConfig(), name), getattr(config.tune, name), "what it tries")
+        for name in TuneConfig.model_fields
+        if name not in OF_FOLDS
+    ]
+    return [
+        f"{path} = {value!r} is not used: --auto chooses {what}"
+        for path, default, value, what in given
+        if value != default
+    ]
