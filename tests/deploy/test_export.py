@@ -120,6 +120,17 @@ def test_smaller_files_are_measured(digit_run, tmp_path):
     assert {one.name for one in again.folder.iterdir()} == {
         *("model.onnx", "preprocess.json", "export.json"),
     }
+    (tmp_path / "out" / "app.py").write_text("precious")
+    with pytest.raises(ConfigError, match=r"holds other files than those of an export.*app\.py"):
+        export(digit_run, out=tmp_path / "out", rows=5)
+    assert (tmp_path / "out" / "app.py").is_file()
+
+
+def test_a_smaller_file_that_cannot_be_written(labels_run, tmp_path):
+    """Its bags of embeddings are a loop in ONNX, which the conversion to float16 does not reach."""
+    with pytest.raises(StudentError, match=r"model-half\.onnx cannot be written.*leave --half out"):
+        export(labels_run, out=tmp_path / "out", half=True, rows=4)
+    assert not (tmp_path / "out").exists()
 
 
 def test_labels_of_smaller_files_are_numbered_as_in_the_run(digit_run, digits, tmp_path):
@@ -155,13 +166,14 @@ def test_refusals_leave_nothing(digit_run, tmp_path, monkeypatch):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("precious")
     for options, says in (
-        ({"out": tmp_path / "full"}, "holds other files; choose a new folder"),
+        ({"out": tmp_path / "full"}, "holds other files than .*thesis.txt; choose a new"),
         ({"to": "caffe"}, "--to caffe is not known; choose one of onnx, torch-export, executorch"),
         ({"to": "executorch", "form": "picture"}, "one size of pictures; choose --input pixels"),
         ({"to": "executorch", "half": True}, "are for --to onnx"),
         ({"to": "torch-export", "int8": True}, "are for --to onnx"),
         ({"form": "jpeg"}, "--input jpeg is not known"),
         ({"temperature": 0.0}, "must be a number above 0"),
+        ({"rows": 0}, "on at least 1 row"),
     ):
         with pytest.raises(ConfigError, match=says):
             tutelage.export(digit_run, **{"out": tmp_path / "out"} | options)

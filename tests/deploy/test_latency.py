@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from small_models import FAMILIES, SMALL_VIT, save_vision
 
+import tutelage.deploy.latency as deploy_latency
 from tutelage import latency
 from tutelage.config.data import DataConfig
 from tutelage.deploy.contenders import exported_file, student_of
@@ -17,6 +18,7 @@ from tutelage.deploy.saved import SavedRun
 from tutelage.deploy.timing import Rounds, in_turn
 from tutelage.errors import SourceError
 from tutelage.report import write_report
+from tutelage.results.exports import read_export, write_export
 from tutelage.results.latency import read_latency
 from tutelage.students import limit_training, open_student
 
@@ -136,6 +138,32 @@ def test_the_command_prints_what_it_measured(command, digit_run, monkeypatch):
     assert "GFLOPs a row" in said
     assert "time / student" in said
     assert "Models take turns in each round" in said
+
+
+def test_a_batch_that_is_halved_to_one_row_is_measured_once(digit_run, tmp_path, monkeypatch):
+    copy = shutil.copytree(digit_run, tmp_path / "run")
+
+    def tight(contenders, rows, *others):
+        if len(rows) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return timed(contenders, rows, *others)
+
+    timed = deploy_latency._timed
+    monkeypatch.setattr(deploy_latency, "_timed", tight)
+    measured = latency(copy, batch_size=4, device="cpu", rounds=FAST, teachers=False)
+    assert [timing.batch_size for timing in measured.models[0].timings] == [1]
+    assert "Size and speed" in write_report([copy]).read_text()
+
+
+def test_exports_of_an_earlier_training_are_left_out(digit_run, tmp_path):
+    copy = shutil.copytree(digit_run, tmp_path / "run")
+    folder = export(copy, rows=3).folder
+    record = read_export(folder)
+    assert record.is_of(SavedRun.open(copy).result)
+    write_export(folder, record.model_copy(update={"student": "0" * 32}))
+    measured = latency(copy, batch_size=1, device="cpu", rounds=FAST, teachers=False)
+    assert [one.role for one in measured.models] == ["student"]
+    assert "exported from an earlier training" in measured.left_out[0]
 
 
 def test_exported_files_are_run_on_what_they_take(digit_run, tmp_path):

@@ -6,7 +6,7 @@ from PIL import Image
 
 import tutelage
 from tutelage.deploy.predict import Prediction
-from tutelage.errors import DataError, StudentError
+from tutelage.errors import ConfigError, DataError, StudentError
 from tutelage.results.result import read_result
 
 
@@ -92,6 +92,12 @@ def test_rows_of_another_kind(kind, row, says, request):
         return
     with pytest.raises(DataError, match=says):
         student.predict(row)
+
+
+@pytest.mark.parametrize("rows", [0, -1])
+def test_a_batch_without_rows(review_run, rows):
+    with pytest.raises(ConfigError, match="at least 1 row"):
+        tutelage.load(review_run).predict(["x", "y"], batch_size=rows)
 
 
 def test_no_such_device(digit_run, digits):

@@ -135,6 +135,37 @@ def test_rows_that_cannot_be_read(digit_run, digits, review_run, command, tmp_pa
     assert set(table(out)) == {"y"}
 
 
+def test_rows_that_are_skipped_in_two_splits(review_run, command, tmp_path):
+    """Their ids may be the same: rows without ids are numbered in each split."""
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.csv").write_text("text,label\nfine,fresh\n,rotten\n")
+    words = ("--out", tmp_path / "p.csv", "--skip-unreadable")
+    code, said, _ = command("predict", review_run, tmp_path, *words)
+    assert (code, "skipped 2 of 4 rows" in said, "test: 1: " in said) == (0, True, True), said
+
+
+def test_a_setting_of_the_data_holds_for_a_sentence(review_run, command):
+    plain = command("predict", review_run, "a fine film")[1]
+    other = command("predict", review_run, "a fine film", "--set", "data.template=dull {text}")
+    assert (other[0], other[1] != plain) == (0, True)
+
+
+def test_the_rows_that_are_read_are_not_written_over(review_run, reviews, command, tmp_path):
+    data = tmp_path / "rows.jsonl"
+    shutil.copy(reviews / "test.jsonl", data)
+    before = data.read_bytes()
+    (tmp_path / "link.jsonl").symlink_to(data)
+    for source, out in ((data, data), (f"table:{data}", tmp_path / "link.jsonl")):
+        code, _, err = command("predict", review_run, source, "--out", out)
+        assert (code, "would be written over" in err) == (2, True)
+    (tmp_path / "rows.json").write_text(json.dumps([json.loads(before.splitlines()[0])]))
+    code, _, err = command(
+        "evaluate", review_run, tmp_path / "rows.json", "--out", tmp_path / "rows.json"
+    )
+    assert (code, "would be written over" in err) == (2, True)
+    assert data.read_bytes() == before
+
+
 def test_labels_and_numbers(labels_run, numbers_run, captions, command, tmp_path):
     out = tmp_path / "p.jsonl"
     assert command("predict", labels_run, captions, "--split", "test", "--out", out)[0] == 0
@@ -166,6 +197,16 @@ def test_labels_and_numbers(labels_run, numbers_run, captions, command, tmp_path
         ("digit_run", ["{digits}", "--out", "p.xls"], "cannot tell how to write"),
         ("digit_run", ["{digits}", "--set", "train.lr=3"], "only settings of the data to read"),
         ("review_run", ["nowhere.csv"], "the file nowhere.csv does not exist"),
+        ("review_run", ["data/new"], "the file data/new does not exist"),
+        ("review_run", ["-"], "- is a stream or a device"),
+        ("review_run", ["/dev/null"], "/dev/null is a stream or a device"),
+        ("review_run", [" "], "the data to read is empty"),
+        ("review_run", ["a fine film", "--split", "test"], "is a single row, which is in no split"),
+        (
+            "digit_run",
+            ["{digits}/test/five/20.jpg", "--split", "five"],
+            "is a single row, which is in no split",
+        ),
         ("review_run", ["folder:{digits}"], "holds images, but the student reads texts"),
         ("review_run", ["{reviews}", "--split", "dev"], "has no split 'dev' for --split"),
         ("pair_run", ["a sentence"], "the student reads an image and a text of each row"),

@@ -39,6 +39,11 @@ def test_of_equal_logits_the_first_is_predicted_as_metrics_do():
     equal = torch.zeros(1, 3)
     assert Layout(CLASSES).table(["x"], equal, split="")["prediction"] == ["a"]
     assert CLASSES.scores(equal, torch.tensor([0]))["accuracy"] == 1
+    many = SingleLabel.numbered(40)
+    ties = torch.randn(50, 40, generator=torch.Generator().manual_seed(0)).round()
+    ids = [""] * 50
+    first = Layout(many).table(ids, ties, split="")["prediction"]
+    assert Layout(many, top=3).table(ids, ties, split="")["prediction"] == first
 
 
 def test_columns_of_labels_and_numbers():

@@ -10,7 +10,7 @@ import torch
 
 from tutelage.deploy.saved import SavedRun
 from tutelage.errors import DataError, StudentError
-from tutelage.files import with_digest, without_digest
+from tutelage.files import file_digest, with_digest, without_digest
 from tutelage.results.result import read_result
 
 
@@ -98,6 +98,18 @@ def test_a_student_that_is_gone_or_damaged(copied):
     shutil.rmtree(copied / "student")
     with pytest.raises(DataError, match="has no folder student/ with the trained model"):
         SavedRun.open(copied)
+
+
+def test_a_card_that_lay_there_when_training_ended_may_be_written_again(copied):
+    """A run that was trained again in its folder (output.overwrite) found the card of the first."""
+    card = copied / "student/README.md"
+    card.write_text("of the first training")
+    files = without_digest((copied / "result.json").read_bytes())["files"]
+    changed(copied, files=files | {"student/README.md": file_digest(card)})
+    card.write_text("of the second")
+    assert SavedRun.open(copied).task.names == ("eight", "five", "three")
+    card.unlink()
+    SavedRun.open(copied)
 
 
 def changed(folder, **changes):

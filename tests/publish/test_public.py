@@ -28,6 +28,12 @@ def test_sources(source, public):
     assert public_source(source) == public
 
 
+def test_folders_of_a_command_may_have_an_equals_sign(taught_run):
+    command = "tutelage train /home/ada/lr=0.1/x.toml --out=/home/ada/b=2/c --set data.source=folder:/home/d=1/y"
+    public = public_result(read_result(taught_run).model_copy(update={"command": command}))
+    assert public.command == "tutelage train x.toml --out=c --set data.source=folder:y"
+
+
 def test_a_result_keeps_what_decides_inputs_and_outputs(taught_run):
     result = read_result(taught_run)
     template = "/m/0abc {text} ~/x"

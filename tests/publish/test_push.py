@@ -10,6 +10,7 @@ from huggingface_hub import constants
 
 import tutelage
 from tutelage.errors import ConfigError, DataError, OutputError
+from tutelage.results.exports import read_export, write_export
 from tutelage.results.result import read_result
 
 pytestmark = pytest.mark.filterwarnings(  # of huggingface_hub's own upload
@@ -83,6 +84,12 @@ def test_exports_go_with_it(hub, own_run):
     done = tutelage.push(own_run, "ada/digits", exports=True)
     assert "exported/torch-export/model.pt2" in done.files
     assert "exported/torch-export/preprocess.json" in hub.models["ada/digits"].files
+    folder = own_run / "exported/torch-export"
+    record = read_export(folder)
+    assert record.is_of(read_result(own_run))
+    write_export(folder, record.model_copy(update={"student": "0" * 32}))
+    with pytest.raises(DataError, match="exported from an earlier training, not from this student"):
+        tutelage.push(own_run, "ada/digits", exports=True)
 
 
 def test_a_card_written_by_hand_is_published_if_it_is_of_this_run(hub, own_run):

@@ -1,8 +1,13 @@
 """The exported files of a run in its report."""
 
+import json
+
+from tutelage.files import with_digest
 from tutelage.report import write_report
-from tutelage.report.exports import export_columns, export_notes
-from tutelage.results.exports import ExportedFile, ExportRecord, write_export
+from tutelage.report.exports import export_columns, export_notes, exported_files
+from tutelage.results.exports import ExportedFile, ExportRecord, student_digest, write_export
+from tutelage.results.folders import read_comparison
+from tutelage.results.result import read_result
 from tutelage.tasks import SingleLabel
 
 PLAIN = ExportedFile(name="model.onnx", bytes=2_000_000, difference=3.2e-6)
@@ -49,3 +54,25 @@ def test_the_page_names_files_that_are_there(tmp_path, write_run):
     assert "exported/onnx/model.onnx" in page
     assert "3.2e-06" in page
     assert "model-int8.onnx" not in page
+
+
+def test_exports_of_an_earlier_training_are_named_not_listed(tmp_path, write_run):
+    run = write_run(tmp_path / "run")
+    result = read_result(run)
+    files = {"student/model.safetensors": "1", "student/README.md": "2"}
+    write_result(run, result.model_copy(update={"files": files}))
+    folder = run / "exported" / "onnx"
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").touch()
+    now = student_digest(read_result(run))
+    write_export(folder, record(PLAIN).model_copy(update={"student": now}))
+    write_result(run, result.model_copy(update={"files": files | {"student/README.md": "3"}}))
+    assert exported_files(read_comparison([run])) is not None  # the card is not the student
+    write_result(run, result.model_copy(update={"files": {"student/model.safetensors": "4"}}))
+    page = write_report([run]).read_text()
+    assert "Exported files" not in page
+    assert "run/exported/onnx was exported from an earlier training" in page
+
+
+def write_result(run, result):
+    (run / "result.json").write_text(with_digest(json.loads(result.model_dump_json())))

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tutelage.cli.predict import data_settings
 from tutelage.deploy.evaluate import Evaluation, evaluate
+from tutelage.deploy.prediction_files import refuse_own_data
 from tutelage.deploy.saved import SavedRun
 from tutelage.deploy.stream import Computing
 from tutelage.errors import ConfigError
@@ -57,6 +58,8 @@ def evaluate_and_print(
     for path in paths:
         _check(path)
     run = SavedRun.open(folder)
+    for path in paths:
+        refuse_own_data(path, source or run.config.data.source)
     evaluation = evaluate(
         run,
         source,

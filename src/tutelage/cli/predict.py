@@ -13,7 +13,7 @@ from tutelage.config.data import DataConfig
 from tutelage.data.unseen import read_unseen
 from tutelage.deploy.predict import columns_of
 from tutelage.deploy.predict_source import Predicted, predict_source
-from tutelage.deploy.prediction_files import Layout, check_file
+from tutelage.deploy.prediction_files import Layout, check_file, refuse_own_data
 from tutelage.deploy.saved import SavedRun
 from tutelage.deploy.stream import Computing
 from tutelage.errors import ConfigError
@@ -63,6 +63,7 @@ def predict_and_print(
     """
     if path is not None:
         check_file(path)
+        refuse_own_data(path, source)
     run = SavedRun.open(folder)
     _refuse_useless(run, top=top, every=every)
     config = data_settings(run, source, settings)

@@ -58,7 +58,11 @@ def read_unseen(
     """
     named = _named(source, modality)
     if named is None:
-        rows = GivenRows([source], modality, like, Decoding.of(config))
+        if split is not None:
+            raise ConfigError(
+                f"--split {split}: {source[:80]!r} is a single row, which is in no split; leave it out"
+            )
+        rows = GivenRows([source], modality, _as_set(config, like), Decoding.of(config))
         return UnseenRows((Split("given", rows, ["0"], torch.tensor([UNLABELLED])),))
     data = _read(named, config, like=like, split=split, labelled=False)
     _refuse_other_modality(data, named, modality=modality, like=like)
@@ -97,15 +101,28 @@ def read_labelled(
     return data
 
 
+def _as_set(config: DataConfig, like: Columns) -> Columns:
+    """The columns of training, with the columns and the template that are set for this source."""
+    named = Columns.of(config)
+    return replace(like, text=named.text or like.text, template=named.template)
+
+
 def _named(source: str, modality: Modality) -> str | None:
     """The data string of what is given; None if it is itself a row."""
+    if not source.strip():
+        raise ConfigError("the data to read is empty; give a folder, a file or a text")
     if source.partition(":")[0] in READERS:
         return source
     path = Path(source).expanduser()
     try:
-        is_folder, is_file = path.is_dir(), path.is_file()
+        is_folder, is_file, exists = path.is_dir(), path.is_file(), path.exists()
     except (OSError, ValueError):  # a sentence that is too long for a name
-        is_folder = is_file = False
+        is_folder = is_file = exists = False
+    if source == "-" or (exists and not is_folder and not is_file):
+        raise DataError(
+            f"{source} is a stream or a device, which cannot be read here; write the rows to a file, and "
+            "name that"
+        )
     if is_folder:
         tables = modality != "image" or is_saved(path)
         return f"{'table' if tables else 'folder'}:{source}"
@@ -133,8 +150,15 @@ def _named(source: str, modality: Modality) -> str | None:
 
 
 def _looks_like_a_file(path: Path) -> bool:
+    """Whether a text that names no file was meant to: it has such an ending, or is one word with a slash.
+
+    Languages without blanks are not judged by words.
+    """
     known = {".csv", ".tsv", ".json", ".jsonl", ".parquet", ".arrow", ".txt", ".toml"}
-    return path.suffix.lower() in known | EXTENSIONS and " " not in path.name
+    if path.suffix.lower() in known | EXTENSIONS and " " not in path.name:
+        return True
+    text = str(path)
+    return len(path.parts) > 1 and len(text.split()) == 1 and text.isascii()
 
 
 def _read(

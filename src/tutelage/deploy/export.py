@@ -20,7 +20,14 @@ from tutelage.errors import ConfigError, StudentError
 from tutelage.files import writing_to
 from tutelage.inputs import PairInput, TextInput
 from tutelage.progress import Progress, Silent
-from tutelage.results.exports import ExportedFile, ExportRecord, write_export
+from tutelage.results.exports import (
+    EXPORT,
+    ExportedFile,
+    ExportRecord,
+    read_export,
+    student_digest,
+    write_export,
+)
 
 __all__ = ["FORMATS", "Export", "Smaller", "export"]
 
@@ -109,7 +116,7 @@ def export(
     """
     progress = progress or Silent()
     asked_to, asked_form = _known(to, form)
-    _refuse_options(asked_to, half=half, int8=int8, temperature=temperature)
+    _refuse_options(asked_to, half=half, int8=int8, temperature=temperature, rows=rows)
     most_rows = _most_rows(asked_to, asked_form)
     saved = SavedRun.open(run)
     if temperature != 1 and not saved.task.has_classes:
@@ -119,7 +126,7 @@ def export(
     if out is None and saved.published:
         raise ConfigError("the hub's cache is no place for an export; name a folder by --out")
     folder = Path(out) if out is not None else saved.folder / "exported" / to
-    _refuse_folder(folder)
+    earlier = _files_of_earlier(folder)
     training, evaluated = rows_of_run(saved, measured=half or int8)
     graph = StudentGraph(saved.student, form=asked_form, temperature=temperature)
     compared = ComparedRows.of(
@@ -168,11 +175,13 @@ def export(
                 ExportedFile(name=file.name, bytes=file.stat().st_size, difference=difference),
                 *(_recorded(one) for one in smaller),
             ),
+            written=tuple(sorted(path.name for path in made.iterdir())),
+            student=student_digest(saved.result),
         )
         write_export(made, record)
-        if folder.is_dir():
-            shutil.rmtree(folder)  # an earlier export; none of its files may stay beside these
-        shutil.copytree(made, folder)
+        for path in earlier:  # none of its files may stay beside these
+            path.unlink(missing_ok=True)
+        shutil.copytree(made, folder, dirs_exist_ok=True)
     return Export(
         folder=folder,
         file=folder / file.name,
@@ -244,20 +253,30 @@ def _known(to: str, form: str) -> tuple[Format, Form]:
     return cast(Format, to), cast(Form, form)
 
 
-def _refuse_options(to: Format, *, half: bool, int8: bool, temperature: float) -> None:
+def _refuse_options(to: Format, *, half: bool, int8: bool, temperature: float, rows: int) -> None:
     if (half or int8) and to != "onnx":
         raise ConfigError("--half and --int8 are for --to onnx")
     if not 0 < temperature < float("inf"):
         raise ConfigError(f"the temperature must be a number above 0, not {temperature}")
+    if rows < 1:
+        raise ConfigError(
+            f"rows = {rows}; an export is compared with the student on at least 1 row"
+        )
 
 
-def _refuse_folder(folder: Path) -> None:
+def _files_of_earlier(folder: Path) -> list[Path]:
+    """The files of an earlier export in a folder, which may hold nothing else."""
     if folder.is_file():
         raise ConfigError(f"{folder} is a file; --out names a folder")
-    if not folder.is_dir() or (folder / ABOUT).is_file():
-        return
-    if any(folder.iterdir()):
-        raise ConfigError(f"{folder} holds other files; choose a new folder, or an empty one")
+    there = sorted(folder.iterdir()) if folder.is_dir() else []
+    record = read_export(folder)
+    known = {EXPORT, ABOUT, *record.written} if record is not None else set[str]()
+    if others := [path.name for path in there if path.name not in known]:
+        raise ConfigError(
+            f"{folder} holds other files than those of an export, such as {others[0]}; choose a new folder, "
+            "or an empty one"
+        )
+    return there
 
 
 def _recorded(one: Smaller) -> ExportedFile:

@@ -14,8 +14,9 @@ from tutelage.deploy.flops import COUNTED
 from tutelage.deploy.sample_rows import SampleRows, sample_rows
 from tutelage.deploy.saved import SavedRun
 from tutelage.deploy.timing import Rounds, in_turn
-from tutelage.errors import ConfigError, TutelageError, out_of_memory
+from tutelage.errors import ConfigError, DataError, TutelageError, out_of_memory
 from tutelage.progress import Progress, Silent
+from tutelage.results.exports import read_export
 from tutelage.results.latency import Latency, Spread, TimedModel, Timing, write_latency
 from tutelage.training.accelerator import computing_device, device_name, versions
 
@@ -71,8 +72,11 @@ def latency(
         flops = [contender.flops([rows.typical]) for contender in contenders]
         timings: dict[str, list[Timing]] = {one.name: [] for one in contenders}
         for place in devices:
-            for size in sorted({1, batch_size or _default_batch(place)}):
+            sizes = sorted({1, batch_size or _default_batch(place)})
+            for size in sizes:
                 measured = _measured(contenders, rows, place, size, rounds, progress)
+                if size > 1 and measured["student"].batch_size == 1:
+                    continue  # halved to the batch that was measured before
                 for name, timing in measured.items():
                     timings[name].append(timing)
         measurement = Latency(
@@ -119,14 +123,18 @@ def _contenders(
         config = run.config
         for name, teacher in zip(config.teacher_names, config.teachers, strict=True):
             add(name, lambda n=name, t=teacher: teacher_of(t, name=n, rows=run.modality))  # type: ignore[misc]
+
+    def of_this_student(path: Path, name: str) -> Contender:
+        record = read_export(path.parent)
+        if record is not None and not record.is_of(run.result):
+            raise DataError(
+                "it was exported from an earlier training in this folder; write it again by 'tutelage export'"
+            )
+        return exported_file(path, run.student.input, name=name, threads=threads)
+
     for path in sorted(run.folder.rglob("*.onnx")):
         name = path.relative_to(run.folder).as_posix()
-        add(
-            name,
-            lambda p=path, n=name: exported_file(  # type: ignore[misc]
-                p, run.student.input, name=n, threads=threads
-            ),
-        )
+        add(name, lambda p=path, n=name: of_this_student(p, n))  # type: ignore[misc]
     return contenders, left_out
 
 

@@ -78,6 +78,7 @@ class Predictor:
             A prediction a row, in order.
 
         Raises:
+            ConfigError: If ``batch_size`` is below 1.
             DataError: If a row cannot be read, or is of another kind.
 
         Example:

@@ -23,7 +23,7 @@ class Predicted:
 
     Attributes:
         rows: Number of rows that have a prediction.
-        skipped: Why rows have none, by their id.
+        skipped: Why rows have none, by their id; where several splits are predicted, by split and id.
         answers: Number of rows by predicted class or label; empty for regression.
     """
 
@@ -67,7 +67,8 @@ def predict_source(
         for split, piece in stream_splits(
             run, splits, computing, skip_unreadable=skip_unreadable, progress=progress
         ):
-            told.skipped |= {split.ids[row]: reason for row, reason in piece.unread.items()}
+            of = f"{split.name}: " if len(splits) > 1 else ""  # ids are unique within a split
+            told.skipped |= {f"{of}{split.ids[row]}": why for row, why in piece.unread.items()}
             if not piece.rows:
                 continue
             ids = [split.ids[row] for row in piece.rows]

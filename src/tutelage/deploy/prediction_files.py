@@ -7,7 +7,7 @@ ids and classes must be read back unchanged.
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from typing import Any
 from jaxtyping import Float32
 from torch import Tensor
 
+from tutelage.data.read import READERS
 from tutelage.errors import ConfigError
 from tutelage.files import atomic_path, writing_to
 from tutelage.tasks import Task
 
-__all__ = ["Layout", "check_file", "writing_predictions"]
+__all__ = ["Layout", "check_file", "refuse_own_data", "writing_predictions"]
 
 Table = Mapping[str, Sequence[Any]]
 """Values of some rows by column."""
@@ -70,9 +71,8 @@ class Layout:
             lists = [[task.names[j] for j, has in enumerate(row) if has] for row in chosen]
             columns["prediction"] = lists
             return columns | each
-        order = outputs.topk(min(self.top, task.outputs), dim=1).indices
-        if order.shape[1] == 1:
-            order = outputs.argmax(dim=1, keepdim=True)  # of equal logits the first, as in metrics
+        # Of equal logits the first, as in metrics; topk takes any.
+        order = outputs.sort(dim=1, descending=True, stable=True).indices[:, : self.top]
         for rank, numbers in enumerate(order.T, 1):
             after = "" if rank == 1 else f"_{rank}"
             columns[f"prediction{after}"] = [task.names[j] for j in numbers.tolist()]
@@ -95,6 +95,27 @@ def check_file(path: Path) -> None:
     if not path.absolute().parent.is_dir():
         raise ConfigError(
             f"there is no folder {path.parent} for {path.name}; make it, or choose another"
+        )
+
+
+def refuse_own_data(path: Path, source: str) -> None:
+    """Refuse a file to write that is the very file to read.
+
+    Args:
+        path: The file to write.
+        source: A data string, or a path.
+
+    Raises:
+        ConfigError: If they are the same file, under whatever names.
+    """
+    scheme, _, rest = source.partition(":")
+    data = Path(rest if scheme in READERS else source).expanduser()
+    same = False
+    with suppress(OSError, ValueError):  # a sentence is no file, nor is a file that is not there
+        same = path.samefile(data)
+    if same:
+        raise ConfigError(
+            f"{path} holds the rows that are read, and would be written over; name another file by --out"
         )
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from tutelage.data import Split
 from tutelage.deploy.compared_rows import ComparedRows
 from tutelage.deploy.graph import StudentGraph
-from tutelage.errors import StudentError
+from tutelage.errors import StudentError, TutelageError, first_line
 from tutelage.progress import Progress
 from tutelage.tasks import Task
 
@@ -62,17 +62,25 @@ def smaller_file(
         progress: Receives progress reports.
 
     Raises:
-        StudentError: If its outputs are not finite.
+        StudentError: If it cannot be written or run, or its outputs are not finite.
     """
     from tutelage.deploy.onnx_files import OnnxFile, halve, quantize
 
     path = file.with_name(f"{file.stem}-{kind}{file.suffix}")
     progress.note(f"writing and measuring {path.name}")
-    if kind == "half":
-        halve(file, path)
-    else:
-        quantize(file, path, batches=list(_calibration(graph, training)))
-    outputs = compared.outputs(OnnxFile(path))
+    try:
+        if kind == "half":
+            halve(file, path)
+        else:
+            quantize(file, path, batches=list(_calibration(graph, training)))
+        outputs = compared.outputs(OnnxFile(path))
+    except TutelageError:
+        raise
+    except Exception as error:  # the converters and ONNX Runtime raise errors of any type
+        raise StudentError(
+            f"{path.name} cannot be written for this model, and nothing is: {first_line(error)}; leave "
+            f"--{kind} out"
+        ) from error
     if not bool(outputs.isfinite().all()):
         raise StudentError(
             f"the outputs of {path.name} are not finite numbers: float16 does not hold what this model "

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from tutelage.data import Rows
 from tutelage.deploy.saved import SavedRun
-from tutelage.errors import DataError, StudentError, TutelageError, out_of_memory
+from tutelage.errors import ConfigError, DataError, StudentError, TutelageError, out_of_memory
 from tutelage.inputs import ModelInput
 from tutelage.inputs.workers import Failure, raising
 from tutelage.training.accelerator import computing_device, precision_on
@@ -55,8 +55,11 @@ class Computing:
                 model takes all cores.
 
         Raises:
+            ConfigError: If the batch has no row.
             StudentError: If there is no such device.
         """
+        if batch_size is not None and batch_size < 1:
+            raise ConfigError(f"batch_size = {batch_size}; a batch has at least 1 row")
         train = run.config.train
         chosen = _device(device or train.device)
         precision = precision_on(chosen, train.mixed_precision)

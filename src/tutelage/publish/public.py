@@ -13,6 +13,7 @@ from tutelage.results.result import Result
 __all__ = ["public_result", "public_source"]
 
 _SCHEME = re.compile(r"([a-z][a-z-]+:)?(.*)", re.DOTALL)
+_ASSIGNED = re.compile(r"(-+[\w-]+=|[\w.]+=)?(.*)", re.DOTALL)
 _JOINED = re.compile(r"(\s*\+\s*)")
 
 
@@ -116,6 +117,6 @@ def _public(value: Any) -> Any:
 
 
 def _public_word(word: str) -> str:
-    """A word of a command: an option's value after ``=`` is a source of its own."""
-    name, sign, value = word.rpartition("=")
-    return name + sign + public_source(value)
+    """A word of a command: what follows the first ``=`` of an option or a setting is a source."""
+    name, value = _ASSIGNED.fullmatch(word).groups(default="")  # type: ignore[union-attr]
+    return name + public_source(value)

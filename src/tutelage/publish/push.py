@@ -17,6 +17,7 @@ from tutelage.files import with_digest
 from tutelage.progress import Progress, Silent
 from tutelage.publish.card import CARD, Card, model_card, run_digest
 from tutelage.publish.public import public_result
+from tutelage.results.exports import read_exports
 
 __all__ = ["Pushed", "push"]
 
@@ -141,6 +142,12 @@ def _additions(
             raise ConfigError(
                 f"there are no exports in {folder}; write some by 'tutelage export', or leave --exports out"
             )
+        for export, record in read_exports(saved.folder).items():
+            if not record.is_of(saved.result):
+                raise DataError(
+                    f"{saved.folder / export} was exported from an earlier training, not from this student; "
+                    "write it again by 'tutelage export', remove it, or leave --exports out"
+                )
         files |= {
             f"exported/{path.relative_to(folder).as_posix()}": path for path in _files_in(folder)
         }

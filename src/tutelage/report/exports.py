@@ -7,11 +7,11 @@ from tutelage.files import human_size
 from tutelage.report.facts import Table, as_table
 from tutelage.report.tables import Column
 from tutelage.report.units import SPACE
-from tutelage.results.comparison import Comparison
+from tutelage.results.comparison import Comparison, Run
 from tutelage.results.exports import ExportedFile, ExportRecord, read_exports
 from tutelage.tasks import Metric
 
-__all__ = ["Exported", "export_columns", "export_notes", "exported_files"]
+__all__ = ["Exported", "export_columns", "export_notes", "exported_files", "stale_exports"]
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,38 @@ def exported_files(comparison: Comparison) -> Exported | None:
     Raises:
         DataError: If its record is damaged.
     """
-    foremost = comparison.foremost
-    for run in [*(foremost.runs if foremost else ()), *comparison.runs]:
-        if run.folder is not None and (exports := read_exports(run.folder)):
+    for run in _in_order(comparison):
+        exports = _exports(run, of_this_training=True)
+        if exports:
             columns = export_columns(exports, lead=run.result.lead)
             return Exported(as_table(columns), tuple(export_notes(exports)))
     return None
+
+
+def stale_exports(comparison: Comparison) -> list[str]:
+    """Return sentences on exports that were made before their run was trained again in its folder."""
+    return [
+        f"{run.folder.name}/{name} was exported from an earlier training in that folder, so it is not listed; "
+        "write it again by 'tutelage export', or remove it."
+        for run in comparison.runs
+        if run.folder is not None
+        for name in _exports(run, of_this_training=False)
+    ]
+
+
+def _in_order(comparison: Comparison) -> list[Run]:
+    """The runs, those that the page is about first."""
+    foremost = comparison.foremost
+    return [*(foremost.runs if foremost else ()), *comparison.runs]
+
+
+def _exports(run: Run, *, of_this_training: bool) -> dict[str, ExportRecord]:
+    records = {} if run.folder is None else read_exports(run.folder)
+    return {
+        name: record
+        for name, record in records.items()
+        if record.is_of(run.result) == of_this_training
+    }
 
 
 def export_columns(exports: Mapping[str, ExportRecord], *, lead: Metric) -> list[Column]:

@@ -11,7 +11,7 @@ import tomli_w
 from tutelage.errors import DataError
 from tutelage.files import write_atomically, writing_to
 from tutelage.report import charts, facts
-from tutelage.report.exports import exported_files
+from tutelage.report.exports import exported_files, stale_exports
 from tutelage.report.learning import learning_curve
 from tutelage.report.search import view_of
 from tutelage.report.speed import size_columns, speed_columns, speed_notes
@@ -144,7 +144,7 @@ def render(comparison: Comparison, *, title: str | None, notes: Sequence[str]) -
         verdict=verdict(comparison),
         reasons=reasons(comparison),
         numbers=_numbers(comparison),
-        notes=[*notes, *_doubts(comparison)],
+        notes=[*notes, *_doubts(comparison), *stale_exports(comparison)],
         split=SPLITS[comparison.evaluated],
         legend=_legend(comparison),
         scores=charts.score_chart(comparison),

@@ -7,9 +7,24 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tutelage.errors import DataError
-from tutelage.files import with_digest, without_digest, write_atomically, writing_to
+from tutelage.files import (
+    digest_of,
+    with_digest,
+    without_digest,
+    write_atomically,
+    writing_to,
+)
+from tutelage.results.result import Result
 
-__all__ = ["EXPORT", "ExportRecord", "ExportedFile", "read_exports", "write_export"]
+__all__ = [
+    "EXPORT",
+    "ExportRecord",
+    "ExportedFile",
+    "read_export",
+    "read_exports",
+    "student_digest",
+    "write_export",
+]
 
 EXPORT = "export.json"
 """File beside the exported ones that says how near they are to the student."""
@@ -51,6 +66,8 @@ class ExportRecord(ExportPart):
         rows: Number of rows.
         tolerance: The difference that was allowed of the first file.
         files: The file, then those of lower precision.
+        written: Names of all files of the folder that the export wrote, but this record.
+        student: Digest of the student that was exported; see ``student_digest``.
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -59,6 +76,26 @@ class ExportRecord(ExportPart):
     rows: int
     tolerance: float
     files: tuple[ExportedFile, ...]
+    written: tuple[str, ...] = ()
+    student: str = ""
+
+    def is_of(self, result: Result) -> bool:
+        """Whether the run's student is the one that was exported, as far as both say.
+
+        It is another one where the run was trained again in the same folder.
+        """
+        now = student_digest(result)
+        return not self.student or not now or self.student == now
+
+
+def student_digest(result: Result) -> str:
+    """Return a digest of the student's files; empty where the result does not know them."""
+    digests = {
+        name: digest
+        for name, digest in result.files.items()
+        if name.startswith("student/") and name != "student/README.md"
+    }
+    return digest_of(json.dumps(digests, sort_keys=True).encode()) if digests else ""
 
 
 def write_export(folder: Path, record: ExportRecord) -> Path:
@@ -71,6 +108,27 @@ def write_export(folder: Path, record: ExportRecord) -> Path:
     with writing_to(path):
         write_atomically(path, with_digest(json.loads(record.model_dump_json())))
     return path
+
+
+def read_export(folder: Path) -> ExportRecord | None:
+    """Read the record of one export; None where there is none.
+
+    Args:
+        folder: The folder of the export.
+
+    Raises:
+        DataError: If the record is damaged, or of another version.
+    """
+    path = folder / EXPORT
+    try:
+        return ExportRecord.model_validate(without_digest(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, ValidationError) as error:
+        raise DataError(
+            f"{path} is not the record of an export by this version of tutelage: {error}; remove it, or "
+            "run 'tutelage export' again"
+        ) from None
 
 
 def read_exports(folder: Path) -> dict[str, ExportRecord]:
@@ -86,13 +144,9 @@ def read_exports(folder: Path) -> dict[str, ExportRecord]:
     """
     records = {}
     for path in sorted(folder.glob(f"exported/*/{EXPORT}")):
-        try:
-            record = ExportRecord.model_validate(without_digest(path.read_bytes()))
-        except (OSError, ValueError, ValidationError) as error:
-            raise DataError(
-                f"{path} is not the record of an export by this version of tutelage: {error}; remove it, or "
-                "run 'tutelage export' again"
-            ) from None
+        record = read_export(path.parent)
+        if record is None:
+            continue
         there = tuple(one for one in record.files if (path.parent / one.name).is_file())
         if there:
             name = path.parent.relative_to(folder).as_posix()
