@@ -22,7 +22,7 @@ from tutelage.deploy.program_files import write_program
 from tutelage.deploy.saved import SavedRun
 from tutelage.errors import ConfigError, DataError, StudentError
 from tutelage.files import without_digest
-from tutelage.results.exports import ExportRecord
+from tutelage.results.exports import ExportRecord, write_export
 from tutelage.students import open_student
 
 
@@ -116,6 +116,10 @@ def test_smaller_files_are_measured(digit_run, tmp_path):
     record = ExportRecord.model_validate(without_digest((tmp_path / "out/export.json").read_text()))
     assert [one.name for one in record.files] == ["model.onnx", half.file.name, int8.file.name]
     assert (record.files[0].difference, record.files[2].after) == (done.difference, int8.after)
+    templates = "additional_chat_templates"  # a folder, as tokenizers with several of them write
+    (tmp_path / "out" / templates).mkdir()
+    (tmp_path / "out" / templates / "tool_use.jinja").touch()
+    write_export(tmp_path / "out", record.model_copy(update={"written": (templates,)}))
     again = export(digit_run, out=tmp_path / "out", rows=5)
     assert {one.name for one in again.folder.iterdir()} == {
         *("model.onnx", "preprocess.json", "export.json"),

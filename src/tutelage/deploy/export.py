@@ -180,7 +180,7 @@ def export(
         )
         write_export(made, record)
         for path in earlier:  # none of its files may stay beside these
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         shutil.copytree(made, folder, dirs_exist_ok=True)
     return Export(
         folder=folder,
@@ -270,7 +270,9 @@ def _files_of_earlier(folder: Path) -> list[Path]:
         raise ConfigError(f"{folder} is a file; --out names a folder")
     there = sorted(folder.iterdir()) if folder.is_dir() else []
     record = read_export(folder)
-    known = {EXPORT, ABOUT, *record.written} if record is not None else set[str]()
+    known = set[str]()
+    if record is not None:
+        known = {EXPORT, ABOUT, *(one.name for one in record.files), *record.written}
     if others := [path.name for path in there if path.name not in known]:
         raise ConfigError(
             f"{folder} holds other files than those of an export, such as {others[0]}; choose a new folder, "
