@@ -51,7 +51,7 @@ def dashes_of(method: str) -> str:
 
 def shades_of(count: int) -> list[float]:
     """Return opacities that tell some sets of teachers apart, in the color of their method."""
-    return [0.85 - 0.6 * number / max(count - 1, 1) for number in range(count)]
+    return [0.85 - 0.5 * number / max(count - 1, 1) for number in range(count)]
 
 
 def legend(
