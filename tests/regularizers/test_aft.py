@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tutelage import AFTLoss, kernel_distance
 from tutelage.regularizers import AFTWithoutKernel
@@ -273,3 +274,26 @@ def test_parameters_reach_optimizer_device_and_checkpoint():
 def test_wrong_use_is_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+class Computing(TorchDispatchMode):
+    """Counts the operations that compute; views and detached tensors cost a GPU nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        aliases = any(returned.alias_info is not None for returned in function._schema.returns)
+        in_place = function._schema.is_mutable
+        self.count += in_place or not aliases
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_step_issues_few_operations(draw):
+    """On a small batch a GPU waits for their number; the first gradient, of ones, is one more."""
+    term = AFTLoss(4, [6])
+    student, teacher = draw(5, 4).bfloat16().requires_grad_(), draw(5, 6).half()
+    with Computing() as computing:
+        term(student, teacher).backward()
+    assert computing.count <= 38 + 1
