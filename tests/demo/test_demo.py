@@ -27,11 +27,19 @@ SHORT = (
 def test_demo_searches_on_folds_and_compares_over_seeds(tmp_path, monkeypatch):
     monkeypatch.setenv("TUTELAGE_CACHE", str(tmp_path / "cache"))
     console, folder = Console(record=True, width=200), tmp_path / "demo"
-    arguments = {"console": console, "progress": Silent(), "seeds": 2, "jobs": 1, "settings": SHORT}
+    notes: list[str] = []
+
+    class Notes(Silent):
+        def note(self, message):
+            notes.append(message)
+
+    arguments = {"console": console, "progress": Notes(), "seeds": 2, "jobs": 1, "settings": SHORT}
     page = run_demo(replace(IMAGES, budget="15"), folder, **arguments)
     said = console.export_text()
     assert "EfficientNet-Lite0" in said
     assert str(page) in said
+    assert notes
+    assert not [line for line in notes if "is not used" in line]
     assert (folder / "auto" / "report.html").is_file()
 
     choice, runs = read_choice(folder / "auto"), folder / "auto"

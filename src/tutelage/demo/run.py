@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tutelage.config import ExperimentConfig
+from tutelage.config import ExperimentConfig, TuneConfig
 from tutelage.demo.demos import Demo
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.run import run
@@ -62,7 +62,8 @@ def run_demo(
     """
     jobs = jobs or min(cores(), 8)
     config = demo.config(folder / "auto", settings=settings)
-    choice = auto(config, budget=demo.budget, jobs=jobs, progress=progress)
+    search = config.replace({"tune.beta": TuneConfig().beta})  # that of AFT as published alone
+    choice = auto(search, budget=demo.budget, jobs=jobs, progress=progress)
     students = students_of(config, choice, aft=partial(_published, jobs=jobs, progress=progress))
     configs = [_with_seed(student, seed) for student in students for seed in range(seeds)]
     _train(configs[::-1], jobs=jobs, label=f"{seeds} seeds", progress=progress)
