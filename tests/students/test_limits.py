@@ -1,6 +1,7 @@
 """Students of which less is trained: the head alone, or low-rank updates."""
 
 import json
+from functools import partial
 
 import pytest
 import timm
@@ -8,6 +9,7 @@ import torch
 import transformers
 from safetensors.torch import load_file
 from small_models import FAMILIES, TEXTS
+from torch import nn
 
 from tutelage import run
 from tutelage.config import load_config
@@ -149,6 +151,32 @@ def test_convolutions_where_there_is_nothing_linear(config):
         isinstance(student.model.get_submodule(name).base_layer, torch.nn.Conv2d)
         for name in adapted
     )
+
+
+class Tied(nn.Module):
+    """A student of which two layers have one weight, or are one layer of two names."""
+
+    def __init__(self, num_classes: int, *, whole: bool) -> None:
+        super().__init__()
+        self.enter, self.first, self.second = nn.Linear(192, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+        self.head = nn.Linear(8, num_classes)
+        if whole:
+            self.second = self.first
+        else:
+            self.second.weight = self.first.weight
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        hidden = self.enter(pixels.flatten(1)).tanh()
+        return self.head(self.second(self.first(hidden).tanh()).tanh())
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_update_of_a_shared_weight_is_refused(opened, whole):
+    make = partial(Tied, whole=whole)
+    for targets in ([], ["second"]) if not whole else ([],):
+        with pytest.raises(ConfigError, match=r"student\.lora: .* first and second share a weight"):
+            limit_training(opened(make), lora={**LORA, "targets": targets})
+    limit_training(opened(make), lora={**LORA, "targets": ["enter"]})
 
 
 def test_settings_that_do_not_fit(config):

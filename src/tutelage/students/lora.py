@@ -37,7 +37,7 @@ class LoraStudent:
             head, or all convolutions if there are none.
 
     Raises:
-        ConfigError: If no layer has such a name.
+        ConfigError: If no layer has such a name, or one shares its weight with another layer.
 
     Source:
         Hu et al. 2021, arXiv 2106.09685, section 4.1.
@@ -73,6 +73,7 @@ class LoraStudent:
                 self._lora = LoraModel(self.model, settings, "default")
         except ValueError as error:
             raise ConfigError(f"student.lora: {first_line(error)}") from error
+        _refuse_shared(self.model)
         for parameter in head:
             parameter.requires_grad_()
 
@@ -94,6 +95,24 @@ class LoraStudent:
         """Merge the updates into the weights permanently, and write the model."""
         self._lora.merge_and_unload()
         self._student.save(folder)
+
+
+def _refuse_shared(model: nn.Module) -> None:
+    """Refuse an update of a weight that another layer uses, which merging would change there, too."""
+    names: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(parameter.data_ptr(), []).append(name)
+    shared = [
+        sorted({name.replace(".base_layer", "").rpartition(".")[0] for name in group})
+        for group in names.values()
+        if len(group) > 1 and any(".base_layer." in name for name in group)
+    ]
+    if shared:
+        raise ConfigError(
+            f"student.lora: the layers {' and '.join(shared[0])} share a weight, and an update of one "
+            "alone cannot be saved; name layers with weights of their own in student.lora.targets, or "
+            "leave student.lora out"
+        )
 
 
 def _layers(model: nn.Module, backbone: Collection[str]) -> list[str]:
