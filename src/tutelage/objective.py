@@ -117,7 +117,9 @@ class Objective(nn.Module):
         groups: list[dict[str, Any]] = [{"params": student}]
         if own:
             rate = self.regularizer.default_lr if transfer_lr is None else transfer_lr
-            groups.append({"params": own, "weight_decay": 0.0} | ({"lr": rate} if rate else {}))
+            groups.append(
+                {"params": own, "weight_decay": 0.0} | ({} if rate is None else {"lr": rate})
+            )
         return groups
 
     def forward(

@@ -1,5 +1,7 @@
 """The schema of an experiment: settings that must fit each other, changes, and the digest."""
 
+from math import inf
+
 import pytest
 
 from tutelage.config import ExperimentConfig
@@ -81,6 +83,11 @@ def test_the_digest_covers_every_setting_that_decides_numbers(changes):
         ({"data.task": "regression", "transfer.temperature": 2.0}, "temperature"),
         ({"data.task": "multi-label", "train.label_smoothing": 0.1}, "which multi-label has not"),
         ({"data.metric": "r2"}, "r2"),
+        ({"train.lr": inf}, "train.lr = inf: input should be a finite number"),
+        ({"train.weight_decay": inf}, "train.weight_decay = inf"),
+        ({"transfer.lr": inf}, "transfer.lr = inf"),
+        ({"tune.lr": (inf,)}, "tune.lr.0 = inf"),
+        ({"compare.students": [{"source": "timm:z", "lr": inf}]}, "lr = inf"),
     ],
 )
 def test_settings_that_do_not_fit_each_other_are_named(changes, says):

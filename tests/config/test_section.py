@@ -1,10 +1,11 @@
 """Sections of the config: frozen, strict, and able to say which settings decide numbers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from tutelage.config.section import FolderPath, NoEffect, Positive, Section, Share
 
@@ -45,6 +46,40 @@ def test_settings_that_the_schema_does_not_know_stay():
 def test_what_does_not_fit_is_refused(table):
     with pytest.raises(ValidationError):
         Part.model_validate(table)
+
+
+class Numbers(Section):
+    steps: Positive | Literal["auto"] = "auto"
+    rates: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    weights: Literal["balanced"] | dict[str, float] | None = None
+    share: Share | None = None
+    kept: bool | Literal["auto"] = "auto"
+    folds: int | bool = 0
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"steps": True},
+        {"rates": (0.1, True)},
+        {"weights": {"a": False}},
+        {"share": True},
+        {"share": np.True_},
+    ],
+)
+def test_truth_values_are_no_numbers(table):
+    with pytest.raises(ValidationError, match="Input should be a number, not true or false"):
+        Numbers.model_validate(table)
+
+
+def test_truth_values_stay_what_they_are_where_they_belong():
+    table = {"kept": True, "folds": False, "params": {"flag": True}}
+    with pytest.raises(ValidationError, match="'balanced'"):
+        Numbers.model_validate({"weights": True})
+    given = Numbers.model_validate(table).model_dump(include=set(table))
+    assert given == table
+    assert Numbers.model_validate({"steps": 3, "rates": [1, 0.5], "weights": {"a": 2}}).steps == 3
 
 
 def test_a_section_cannot_be_changed():

@@ -78,6 +78,7 @@ def test_without_an_error_only_the_highest_is_kept():
     [
         (0.03, 0.04, math.sqrt(0.03**2 + 0.04**2)),
         (0.03, None, math.sqrt(2) * 0.03),
+        (0.03, 0.0, 0.03),
         (None, 0.04, 0.04),
         (None, None, 0.0),
     ],

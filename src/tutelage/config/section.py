@@ -1,11 +1,13 @@
 """The base class of all config sections, and the annotations that their fields share."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 __all__ = [
     "FolderPath",
@@ -66,9 +68,22 @@ def without_password(url: str, *, advice: str) -> str:
 
 
 class Section(BaseModel):
-    """A frozen part of the config; unknown keys are refused."""
+    """A frozen part of the config; unknown keys, and true or false for a number, are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_values_as_numbers(cls, value: object, info: Any) -> object:
+        """Python counts True as 1, so that ``epochs = true`` would be one epoch."""
+        if _holds_truth_value(value):
+            whole = cls.model_fields[info.field_name].annotation
+            kinds = set(_kinds_in(whole, inside=isinstance(value, Collection)))
+            if kinds & {int, float} and not kinds & {bool, Any}:
+                raise PydanticCustomError(
+                    "number_expected", "Input should be a number, not true or false"
+                )
+        return value
 
     @classmethod
     def deciding(cls, table: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,6 +110,32 @@ def _deciding(section: type[Section] | None, value: Any) -> Any:
             return [_deciding(section, entry) for entry in value]
         case _:
             return value
+
+
+def _kinds_in(annotation: Any, *, inside: bool) -> Iterator[Any]:
+    """The types that an annotation such as ``float | None`` takes, or those inside of collections."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        yield from map(type, parts)
+    elif origin is Annotated:
+        yield from _kinds_in(parts[0], inside=inside)
+    elif origin in (Union, UnionType) or (parts and inside):
+        for part in parts:
+            yield from _kinds_in(part, inside=inside)
+    else:
+        yield annotation
+
+
+def _holds_truth_value(value: object) -> bool:
+    match value:
+        case str():
+            return False
+        case Mapping():
+            return any(map(_holds_truth_value, value.values()))
+        case Collection():
+            return any(map(_holds_truth_value, value))
+        case _:
+            return type(value).__name__ in ("bool", "bool_")  # numpy's, too
 
 
 def _section_in(annotation: Any) -> type[Section] | None:

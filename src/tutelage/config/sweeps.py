@@ -46,7 +46,7 @@ class TuneConfig(Section):
         0.9,
     )
     temperature: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (1.0,)
-    lr: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    lr: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
     patience: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
     teachers: tuple[tuple[str, ...], ...] = ()
     samples: Positive | None = None
@@ -68,7 +68,7 @@ class ComparedStudent(StudentConfig):
         lr: Its learning rate; by default ``train.lr``.
     """
 
-    lr: Annotated[float, Field(gt=0)] | None = None
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     @property
     def student(self) -> StudentConfig:

@@ -42,7 +42,7 @@ class TransferConfig(Section):
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
     mix: Annotated[float, Field(ge=0, le=1)] = 0.7
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    lr: Annotated[float, Field(gt=0)] | None = None
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     standardize: bool | Literal["auto"] = "auto"
     batch: Literal["global", "local", "step"] = "global"
     memory: Annotated[int, Field(ge=0)] = 0
@@ -117,9 +117,9 @@ class TrainConfig(Section):
     ) = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     accumulate: Positive = 1
-    lr: Annotated[float, Field(gt=0)] = 1e-4
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: Annotated[int, Field(ge=0)] = 0

@@ -44,7 +44,8 @@ class Score(BaseModel):
 
         Where the other's error is not known, on the same rows, it is taken to be as large.
         """
-        error = math.hypot(self.error or 0.0, other.error or self.error or 0.0)
+        own = 0.0 if self.error is None else self.error
+        error = math.hypot(own, own if other.error is None else other.error)
         return self.value - other.value > CLEARLY * error
 
 
