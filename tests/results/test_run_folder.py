@@ -134,3 +134,23 @@ def test_a_run_whose_settings_were_damaged_says_how_to_go_on(content, config):
     again = config.replace({"output.overwrite": True})
     with RunFolder.claim(again, resume=False) as folder:
         assert not folder.checkpoint.exists()
+
+
+def test_a_run_that_is_trained_again_leaves_nothing_of_the_earlier_student(config):
+    config = config.replace({"train.steps": 1, "output.overwrite": True})
+    student = config.output.dir / "student"
+    run(config)
+    files = {path.name for path in student.iterdir()}
+    (student / "preprocessor_config.json").write_text("{}")  # of a student of another kind
+    assert "student/preprocessor_config.json" not in run(config).files
+    assert {path.name for path in student.iterdir()} == files
+    assert not list(config.output.dir.glob("student.*"))
+
+
+def test_a_folder_student_of_no_run_is_left_alone(config):
+    model = config.output.dir / "student" / "model.safetensors"
+    model.parent.mkdir(parents=True)
+    model.write_text("mine")
+    with pytest.raises(TrainingError, match=r"holds no run, but a folder student/ with files"):
+        run(config.replace({"output.overwrite": True}))
+    assert model.read_text() == "mine"

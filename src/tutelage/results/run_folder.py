@@ -1,6 +1,7 @@
 """Claim, resume and finish a run's output folder."""
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,6 +77,11 @@ class RunFolder:
         return self.path / "checkpoint.safetensors"
 
     @property
+    def student(self) -> Path:
+        """The folder of the trained student."""
+        return self.path / "student"
+
+    @property
     def metrics(self) -> Path:
         """The training log, one JSON object a line."""
         return self.path / "metrics.jsonl"
@@ -102,7 +108,8 @@ class RunFolder:
 
         Raises:
             TrainingError: If the folder holds a run and neither ``resume`` nor ``output.overwrite``
-                is set, holds one with other settings, or is held by another process.
+                is set, holds one with other settings, holds a ``student/`` of no run, or is held by
+                another process.
             OutputError: If the folder cannot be written.
         """
         path = config.output.dir
@@ -126,6 +133,8 @@ class RunFolder:
                 f"{path} holds {what} run; {advice}choose another output.dir (--out), or set "
                 "output.overwrite = true to train again"
             )
+        if not begun and not folder.config.is_file():
+            _refuse_foreign_student(folder)
         with _locked(path):
             _begin(folder, stated)
             yield folder
@@ -143,7 +152,7 @@ class RunFolder:
 
         Args:
             result: The result.
-            student: Saved to ``student/``.
+            student: Saved to ``student/``; nothing of an earlier run's stays there.
             rho: Weights of the teachers' columns, if there are some.
             predictions: Outputs of the evaluated rows.
             examples: Rows to look at.
@@ -155,8 +164,7 @@ class RunFolder:
             OutputError: If something cannot be written; the checkpoint then stays.
         """
         with writing_to(self.path, advice="free some space, then continue with --resume"):
-            remove_leftovers(self.path / "student" / "model.safetensors")
-            student.save(self.path / "student")
+            _replace(self.student, student)
             if rho:
                 write_tensors(self.path / "rho.safetensors", rho)
             if predictions is not None:
@@ -173,12 +181,24 @@ class RunFolder:
         """Digests of the files of a finished run, by name, those of the student included."""
         names = ("rho.safetensors", PREDICTIONS, EXAMPLES)
         own = [self.metrics, *(self.path / name for name in names)]
-        paths = [*own, *(self.path / "student").rglob("*")]
+        paths = [*own, *self.student.rglob("*")]
         return {
             path.relative_to(self.path).as_posix(): file_digest(path)
             for path in sorted(paths)
             if path.is_file()
         }
+
+
+def _replace(folder: Path, student: Saveable) -> None:
+    """Save a student aside, and put it in the place of what its folder held."""
+    saved, earlier = (folder.with_name(f"{folder.name}.{end}") for end in ("new", "old"))
+    for leftover in (saved, earlier):  # of a killed process
+        shutil.rmtree(leftover, ignore_errors=True)
+    student.save(saved)
+    if folder.exists():
+        folder.rename(earlier)
+    saved.rename(folder)
+    shutil.rmtree(earlier, ignore_errors=True)
 
 
 def differing(before: ExperimentConfig, now: ExperimentConfig) -> list[str]:
@@ -218,6 +238,15 @@ def holds_other_settings(config: ExperimentConfig) -> bool:
         return path.is_file() and bool(differing(load_config([read_toml(path)]), config))
     except ConfigError:
         return True
+
+
+def _refuse_foreign_student(folder: RunFolder) -> None:
+    """Refuse a folder with files in ``student/`` that no run wrote: this one would remove them."""
+    if folder.student.is_dir() and any(folder.student.iterdir()):
+        raise TrainingError(
+            f"{folder.path} holds no run, but a folder student/ with files, which the trained student "
+            "would replace; choose another output.dir (--out), or move that folder"
+        )
 
 
 def _refuse_other_settings(folder: RunFolder, config: ExperimentConfig) -> None:
