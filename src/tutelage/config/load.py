@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # as Notepad writes it
     except FileNotFoundError:
-        raise ConfigError(f"no config file {path}; 'tutelage init' writes one") from None
+        advice = _near(path) or "; 'tutelage init' writes one"
+        raise ConfigError(f"no config file {path}{advice}") from None
     except UnicodeDecodeError:
         raise ConfigError(
             f"the config file {path} is not in UTF-8; save it with that encoding (PowerShell: "
@@ -62,6 +64,13 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read the config file {path}: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def _near(path: Path) -> str:
+    """Offer the config file in the same folder whose name is most like a missing one's."""
+    known = {one.name: str(one) for one in path.parent.glob("*.toml") if one.is_file()}
+    near = get_close_matches(path.name, known, n=1) or get_close_matches(f"{path.name}.toml", known)
+    return f"; did you mean {known[near[0]]!r}?" if near else ""
 
 
 def _merge(into: dict[str, Any], table: Mapping[str, Any]) -> None:

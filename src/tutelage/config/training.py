@@ -151,6 +151,16 @@ class TrainConfig(Section):
             )
         return value
 
+    @field_validator("device", mode="before")
+    @classmethod
+    def _only_known_devices(cls, value: object) -> object:
+        if isinstance(value, str) and value not in ("auto", "cpu"):
+            raise ValueError(
+                f"{value!r} is no choice; 'auto' takes the GPU where there is one, else the CPU "
+                "(CUDA_VISIBLE_DEVICES=1 before the command takes the second GPU), and 'cpu' takes none"
+            )
+        return value
+
     @model_validator(mode="after")
     def _warmup_ends(self) -> Self:
         steps = self.steps if self.epochs is None else "auto"
