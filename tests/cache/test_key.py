@@ -1,5 +1,6 @@
 """The key: a function of content, and of nothing else."""
 
+import json
 import os
 import subprocess
 import sys
@@ -33,6 +34,17 @@ KEY = FeatureKey(
 )
 def test_every_part_changes_the_digest(change):
     assert replace(KEY, **change).digest != KEY.digest
+
+
+def test_differences_name_the_settings_inside_a_config_and_shorten_them():
+    def key(**config: object) -> FeatureKey:
+        return replace(KEY, source={"config": json.dumps({"width": 8, "labels": "x" * 500} | config)})
+
+    assert key(layers=2).differences(key(layers=4)) == ["source.config.layers: 2 here, 4 there"]
+    nested = key(vision={"size": 32, "depth": 1}).differences(key(vision={"size": 64, "depth": 1}))
+    assert nested == ["source.config.vision.size: 32 here, 64 there"]
+    (long,) = key(labels="x" * 500 + "a").differences(key(labels="x" * 500 + "b"))
+    assert long == "source.config.labels: …xxxxxxxxxxa here, …xxxxxxxxxxb there"
 
 
 def test_order_of_the_identity_does_not_matter():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -101,6 +102,8 @@ def test_changed_teacher_is_another_entry_and_named(tmp_path):
     assert len(store.entries()) == 2
     why = store.why_missing(second.key)
     assert why == "source.weights: 2 here, 1 there"
+    other = replace(second.key, source={**second.key.source, **dict.fromkeys("abcdefghi", "1")})
+    assert store.why_missing(other).endswith("source.f: 1 here, nothing there; and 3 more")
 
 
 def test_statistics_of_an_older_version_have_no_counts_of_rows(store):

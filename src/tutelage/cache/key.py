@@ -1,9 +1,12 @@
 """Key of cached features: everything that changes a number in them, and its digest."""
 
 import hashlib
+import json
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from os.path import commonprefix
 from typing import Any, Literal
 
 from tutelage.data.base import Split
@@ -14,6 +17,9 @@ __all__ = ["FORMAT", "Dtype", "FeatureKey", "rows_digest"]
 
 FORMAT = 1
 """Version of the files' layout. It is part of the key, so files of another version are never read."""
+
+_LONGEST = 40
+"""Characters of a value in a message; a digest has 32."""
 
 Dtype = Literal["float16", "float32"]
 
@@ -75,18 +81,47 @@ class FeatureKey:
             raise CacheError(f"key.json does not hold a key of cached features: {error}") from None
 
     def differences(self, other: "FeatureKey") -> list[str]:
-        """Return the differences from another key in words, for messages."""
-        here, there = _flat(self.to_json()), _flat(other.to_json())
+        """Return the differences from another key in words, setting by setting, for messages.
+
+        Example:
+            >>> one = FeatureKey({"config": '{"layers": 2, "width": 8}'}, split="train", rows=2, content="")
+            >>> other = FeatureKey({"config": '{"layers": 4, "width": 8}'}, split="train", rows=2, content="")
+            >>> one.differences(other)
+            ['source.config.layers: 2 here, 4 there']
+        """
+        here, there = dict(_flat(self.to_json())), dict(_flat(other.to_json()))
         return [
-            f"{name}: {here.get(name, 'nothing')!s} here, {there.get(name, 'nothing')!s} there"
+            f"{name}: {one} here, {two} there"
             for name in sorted(here.keys() | there.keys())
-            if here.get(name) != there.get(name)
+            if (a := here.get(name, "nothing")) != (b := there.get(name, "nothing"))
+            for one, two in [_shortened(a, b)]
         ]
 
 
-def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {name: value for name, value in content.items() if name != "source"}
-    return rest | {f"source.{name}": value for name, value in content["source"].items()}
+def _flat(content: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each value with its path, also those in objects of JSON."""
+    for name, value in content.items():
+        if isinstance(value, str) and value.startswith("{"):
+            with suppress(ValueError):
+                value = json.loads(value)
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", str(value)
+
+
+def _shortened(one: str, other: str) -> tuple[str, str]:
+    """Cut two different values to a length that a line has room for, where they differ."""
+    if max(len(one), len(other)) <= _LONGEST:
+        return one, other
+    same = len(commonprefix([one, other]))
+    start = 0 if same < _LONGEST // 2 else same - _LONGEST // 4
+    return _cut(one, start), _cut(other, start)
+
+
+def _cut(value: str, start: int) -> str:
+    end = start + _LONGEST
+    return f"{'…' * (start > 0)}{value[start:end]}{'…' * (len(value) > end)}"
 
 
 _DIGESTS: dict[int, tuple["weakref.ref[Split]", str]] = {}

@@ -30,6 +30,8 @@ from tutelage.progress import Progress, Silent
 __all__ = ["FeatureStore"]
 
 MB = 10**6
+_NAMED = 6
+"""Settings that a message names of those that two keys differ in."""
 _ADVICE = "; remove it with: tutelage cache prune --damaged, and run the same command again"
 
 
@@ -234,7 +236,7 @@ class FeatureStore:
         return prune_entries(self.root, rule, dry_run=dry_run)
 
     def why_missing(self, key: FeatureKey) -> str | None:
-        """Return how the most similar entry differs from a key, in words.
+        """Return how the most similar entry differs from a key, in words: the first settings that do.
 
         Returns:
             None if no entry has the same split and at least one equal part of the teacher's identity.
@@ -249,7 +251,10 @@ class FeatureStore:
             differences = key.differences(other)
             if closest is None or len(differences) < len(closest):
                 closest = differences
-        return None if closest is None else "; ".join(closest)
+        if closest is None:
+            return None
+        more = len(closest) - _NAMED
+        return "; ".join(closest[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _other_rows(folder: Path, ids: Sequence[str]) -> str:
