@@ -41,6 +41,20 @@ def test_classes_of_a_table_that_differ_in_case_are_named(command, tmp_path):
     assert "the classes 'Cat' and 'cat' differ only in upper and lower case" in said
 
 
+def test_rows_without_a_label_are_counted_and_named(command, tmp_path):
+    def rows(labels: str) -> str:
+        lines = [f"{chr(ord('a') + i) * 30},{label.strip()}" for i, label in labels]
+        return "\n".join(["text,label", *lines])
+
+    (tmp_path / "train.csv").write_text(rows(enumerate("ab ab ab ")))
+    (tmp_path / "test.csv").write_text(rows(zip(range(10, 15), "abab ", strict=True)))
+    status, said, _ = command("check", f"table:{tmp_path}")
+    assert status == 0
+    assert "9 train (3 without a label), 5 test (1 without a label) rows" in said
+    assert "3 of 9 train rows have no label (the first: '2'): methods with teachers learn" in said
+    assert "1 of 5 test rows have no label (the first: '4'): they are not evaluated" in said
+
+
 def test_a_teacher_that_is_opened_is_announced(command, reviews, small_bert):
     _, said, told = command("check", f"table:{reviews}", "--teacher", f"hf:{small_bert}")
     assert f"(hf:{small_bert}) to look for its cached features" in told

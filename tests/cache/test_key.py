@@ -38,7 +38,9 @@ def test_every_part_changes_the_digest(change):
 
 def test_differences_name_the_settings_inside_a_config_and_shorten_them():
     def key(**config: object) -> FeatureKey:
-        return replace(KEY, source={"config": json.dumps({"width": 8, "labels": "x" * 500} | config)})
+        return replace(
+            KEY, source={"config": json.dumps({"width": 8, "labels": "x" * 500} | config)}
+        )
 
     assert key(layers=2).differences(key(layers=4)) == ["source.config.layers: 2 here, 4 there"]
     nested = key(vision={"size": 32, "depth": 1}).differences(key(vision={"size": 64, "depth": 1}))

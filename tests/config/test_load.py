@@ -71,7 +71,10 @@ def test_all_mistakes_at_once():
         ),
         ("train.scored_rows=some", r"train\.scored_rows = 'some': .*, or 'all'$"),
         ("train.class_weights={a = 0}", r"train\.class_weights = \{'a': 0\}: .*'balanced'"),
-        ("train.device=cuda", r"train\.device: 'cuda' is no choice; 'auto' takes the GPU where there"),
+        (
+            "train.device=cuda",
+            r"train\.device: 'cuda' is no choice; 'auto' takes the GPU where there",
+        ),
         ("student.input={crop = 0.5}", "give image_size"),
         ("transfer.method=aft", "needs at least one teacher"),
     ],
@@ -106,7 +109,9 @@ def test_resolved_config_is_the_config(tmp_path):
 def test_a_config_file_that_is_not_there_is_answered_by_the_nearest(name, tmp_path):
     (tmp_path / "tickets.toml").touch()
     (tmp_path / "tickets.toml.d").mkdir()
-    with pytest.raises(ConfigError, match=rf"no config file .*{name}; did you mean '.*/tickets.toml'"):
+    with pytest.raises(
+        ConfigError, match=rf"no config file .*{name}; did you mean '.*/tickets.toml'"
+    ):
         read_toml(tmp_path / name)
     with pytest.raises(ConfigError, match=r"no config file .*; 'tutelage init' writes one$"):
         read_toml(tmp_path / "flowers.toml")

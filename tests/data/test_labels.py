@@ -100,6 +100,10 @@ def test_doubtful_classes():
         'quotation marks are part of the class "pos"',
     ]
     assert "called '-1'; if that stands for no label" in doubtful_classes(["-1", "0", "1"])[0]
+    assert doubtful_classes(["1", "1.5", "2"]) == [
+        "the classes are decimal numbers; for numbers to predict set data.task = 'regression'"
+    ]
+    assert doubtful_classes(["1", "1.5", "two"]) == []
     assert doubtful_classes(["-1", "1"]) == doubtful_classes(["-2", "-1", "0"]) == []
 
 

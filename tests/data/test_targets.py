@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tutelage.config import DataConfig, load_config
-from tutelage.data import Data, Split, choose_splits, read_data, read_unlabelled
+from tutelage.data import Data, Split, choose_splits, open_data, read_data, read_unlabelled
 from tutelage.errors import ConfigError, DataError
 from tutelage.tasks import MultiLabel, Regression
 
@@ -321,3 +321,19 @@ def test_targets_beyond_float32_are_refused(tmp_path, scale):
     rows.to_csv(tmp_path / "test.csv", index=False)
     with pytest.raises(DataError, match=r"'mass' lies between 0 and .* write it in another unit"):
         read_data(DataConfig(source=f"table:{tmp_path}", label="mass", task="regression"))
+
+
+def test_decimal_numbers_are_no_classes_where_one_is_in_a_single_row(tmp_path):
+    marks = [f"{i % 5}.{i % 7}" for i in range(20)]
+    rows = pandas.DataFrame({"text": [f"word {i}" for i in range(20)], "mark": marks})
+    rows.to_csv(tmp_path / "train.csv", index=False)
+    config = DataConfig(source=f"table:{tmp_path}", label="mark")
+    hint = "for numbers to predict set data.task = 'regression'"
+    with pytest.raises(DataError, match=rf"20 different decimal numbers, 20 of them .*; {hint}"):
+        open_data(config)
+    rows.assign(mark="9.5").to_csv(tmp_path / "test.csv", index=False)
+    with pytest.raises(DataError, match=rf"class '9.5' occurs in the test rows but .*; {hint}"):
+        open_data(config)
+    for split in ("train", "test"):
+        rows.assign(mark=["1.5", "2"] * 10).to_csv(tmp_path / f"{split}.csv", index=False)
+    assert open_data(config)[0].classes == ("1.5", "2")

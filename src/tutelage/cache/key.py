@@ -6,7 +6,6 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from os.path import commonprefix
 from typing import Any, Literal
 
 from tutelage.data.base import Split
@@ -114,7 +113,8 @@ def _shortened(one: str, other: str) -> tuple[str, str]:
     """Cut two different values to a length that a line has room for, where they differ."""
     if max(len(one), len(other)) <= _LONGEST:
         return one, other
-    same = len(commonprefix([one, other]))
+    pairs = zip(one, other, strict=False)
+    same = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
     start = 0 if same < _LONGEST // 2 else same - _LONGEST // 4
     return _cut(one, start), _cut(other, start)
 

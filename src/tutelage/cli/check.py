@@ -59,7 +59,8 @@ def check_and_print(
 
 
 def _print(checked: Checked, *, source: str, console: Console) -> None:
-    counts = ", ".join(f"{rows} {split}" for split, rows in checked.rows.items())
+    without = {split: f" ({rows} without a label)" for split, rows in checked.unlabelled.items()}
+    counts = ", ".join(f"{n} {split}{without.get(split, '')}" for split, n in checked.rows.items())
     console.print(f"{source}: {counts} rows", soft_wrap=True)
     if checked.classes:
         _print_classes(checked, console=console)

@@ -3,7 +3,7 @@
 import ast
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -21,12 +21,15 @@ __all__ = [
     "differing_in_case",
     "doubtful_classes",
     "list_in_text",
+    "refuse_decimals",
     "whole_numbers",
 ]
 
+_DECIMAL = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?")
 _WHOLE = re.compile(r"(-?\d+)(\.0*)?")
 _ENTRY = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d*)?)"""
 _LIST = re.compile(rf"[\[({{]\s*(?:{_ENTRY}\s*(?:,\s*{_ENTRY}\s*)*,?\s*)?[\])}}]")
+_REGRESSION = "for numbers to predict set data.task = 'regression'"
 _MISSING = frozenset({"nan", "na", "n/a", "none", "null", "<na>", "nat", "?", "-"})
 
 
@@ -118,8 +121,37 @@ def list_in_text(text: str) -> list[str | int | float] | None:
     return sorted(entries, key=str) if isinstance(entries, set) else list(entries)
 
 
+def refuse_decimals(classes: Sequence[str], labels: Int64[Tensor, " rows"], *, where: str) -> None:
+    """Refuse decimal numbers for classes where one is in a single training row.
+
+    Args:
+        classes: Names of the classes.
+        labels: Class numbers of the training rows.
+        where: Name of the source, for messages.
+
+    Raises:
+        DataError: If they are such numbers.
+
+    Example:
+        >>> refuse_decimals(["1.5", "2"], torch.tensor([0, 1, 0, 1]), where="table:films.csv")
+    """
+    if not _are_decimal(classes):
+        return
+    counts = labels[labels != UNLABELLED].bincount()
+    if single := (counts == 1).nonzero().flatten().tolist():
+        raise DataError(
+            f"the labels of {where} are {len(classes)} different decimal numbers, {len(single)} of them "
+            f"({classes[single[0]]}) in a single row; {_REGRESSION}, for classes add rows of these"
+        )
+
+
+def _are_decimal(names: Collection[str]) -> bool:
+    """Whether all names are numbers, some with a fraction."""
+    return all(map(_DECIMAL.fullmatch, names)) and not all(map(_WHOLE.fullmatch, names))
+
+
 def doubtful_classes(classes: Sequence[str]) -> list[str]:
-    """Say which classes may be one, none or misread: by case, by look, as missing values, in marks.
+    """Say which classes may be one, none or misread: by case, by look, as missing values or numbers.
 
     Example:
         >>> doubtful_classes(["Pos", "neg", "pos"])
@@ -140,6 +172,8 @@ def doubtful_classes(classes: Sequence[str]) -> list[str]:
         and all(name.isdecimal() for name in {*classes} - {"-1"})
     ):
         notes.append("a class is called '-1'; if that stands for no label, leave these cells empty")
+    if len(classes) > 2 and _are_decimal(classes):
+        notes.append(f"the classes are decimal numbers; {_REGRESSION}")
     return notes
 
 
@@ -180,6 +214,7 @@ def class_numbers(
             f"class {unknown[0]!r} occurs in the {split} rows but not in the training rows"
             + (f" (and {len(unknown) - 1} more such)" if len(unknown) > 1 else "")
             + f"; the training rows have: {_listed(classes)}"
+            + (f"; {_REGRESSION}" if _are_decimal([*classes, *unknown]) else "")
         )
     return torch.tensor([numbers[name] for name in names], dtype=torch.int64)
 

@@ -10,6 +10,7 @@ from tutelage.config.data import DataConfig
 from tutelage.data.base import Columns, Data, Rows, Split, SplitNames
 from tutelage.data.decoding import Decoding
 from tutelage.data.images import ImageColumn, ImageFiles
+from tutelage.data.labels import refuse_decimals
 from tutelage.data.pairs import ImageTexts
 from tutelage.data.targets import refuse_useless
 from tutelage.data.traits import picture_notes
@@ -66,6 +67,8 @@ def read_data(config: DataConfig, *, allow_faults: bool = False) -> Data:
             f"{source} has {len(data.classes)} class ({', '.join(data.classes) or 'none'}); "
             "at least two are needed to tell apart"
         )
+    elif not allow_faults:
+        refuse_decimals(data.classes, data.splits["train"].labels, where=source)
     return data
 
 

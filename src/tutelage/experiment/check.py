@@ -7,6 +7,7 @@ from tutelage.cache import Features
 from tutelage.config import ExperimentConfig
 from tutelage.data.check import Finding, find_faults, rows_to_check, scan_rows
 from tutelage.data.check.findings import sorted_findings
+from tutelage.data.check.rows import RowsToCheck
 from tutelage.errors import CacheError, ConfigError, TutelageError
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
@@ -26,6 +27,7 @@ class Checked:
 
     Attributes:
         rows: Number of rows by split.
+        unlabelled: Number of these rows that have no label, in splits where some have none.
         classes: Number of rows of each class by split; empty for regression.
         findings: All faults, the gravest first.
         notes: How the source was read, what was not checked and why, and how far the check of labels
@@ -33,6 +35,7 @@ class Checked:
     """
 
     rows: Mapping[str, int]
+    unlabelled: Mapping[str, int]
     classes: Mapping[str, Mapping[str, int]]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
@@ -71,7 +74,7 @@ def check(
     rows = rows_to_check(config.data)
     runtime = Runtime.of(config, progress)
     findings = find_faults(rows, scan_rows(rows.inputs, workers=workers, progress=progress))
-    notes = [*rows.data.notes, *([rows.note] if rows.note else [])]
+    notes = [*rows.data.notes, *([rows.note] if rows.note else []), *_without_label(rows)]
     if config.teachers:
         try:
             suspects, note = _label_errors(config, runtime)
@@ -81,10 +84,25 @@ def check(
             findings, notes = findings + suspects, [*notes, note]
     return Checked(
         {split.name: len(split) for split in rows.splits},
+        {split: len(ids) for split, ids in rows.without_label.items()},
         dict(rows.counts()),
         tuple(sorted_findings(findings)),
         tuple(notes),
     )
+
+
+def _without_label(rows: RowsToCheck) -> list[str]:
+    """Say what a run does with rows that have no label."""
+    all_rows = {split.name: len(split) for split in rows.splits}
+    does = {
+        "train": "methods with teachers learn from them without, others leave them out",
+        "validation": "they are not evaluated",
+        "test": "they are not evaluated",
+    }
+    return [
+        f"{len(ids)} of {all_rows[split]} {split} rows have no label (the first: {ids[0]!r}): {does[split]}"
+        for split, ids in rows.without_label.items()
+    ]
 
 
 def _label_errors(config: ExperimentConfig, runtime: Runtime) -> tuple[list[Finding], str]:

@@ -73,6 +73,15 @@ class RowsToCheck:
             for number, reason in split.faults.items()
         }
 
+    @cached_property
+    def without_label(self) -> dict[str, list[str]]:
+        """Ids of the rows without a label, by split; not of those that are read as such."""
+        return {
+            split.name: [split.ids[row] for row in (~has_label(split.labels)).nonzero().flatten()]
+            for split in self.splits
+            if split.name != "unlabelled" and not has_label(split.labels).all()
+        }
+
     def name(self, row: int) -> tuple[str, str]:
         """Return the split and the id of a row."""
         split = self.splits[self.split_numbers[row]]
