@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ from PIL import Image
 from tutelage.config import DataConfig
 from tutelage.data import Columns, open_data
 from tutelage.data.unseen import read_labelled, read_unseen
+from tutelage.errors import DataError
 from tutelage.results.result import read_result
 
 
@@ -183,6 +185,36 @@ def test_labels_and_numbers(labels_run, numbers_run, captions, command, tmp_path
     assert sum(errors) / len(errors) == pytest.approx(mae, rel=1e-5)
 
 
+TEXTS = {"modality": "text", "like": Columns(text=("text",))}
+
+
+@pytest.mark.parametrize("word", ["and/or", "he/she/they", "~5"])
+def test_a_word_with_a_slash_is_a_text_where_nothing_is_called_so(word, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = read_unseen(word, DataConfig(source="table:x.csv"), **TEXTS)
+    assert rows.splits[0].rows[0] == (word,)
+    said = (f"{word!r} is read as a text, since there is no such file or folder",)
+    assert rows.notes == (said if "/" in word else ())
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("reviews/nww", "; did you mean 'reviews/new'?"),
+        ("revews/new", "; did you mean 'reviews/new'?"),
+        ("reviews/2026", ""),
+        ("./and/or", ""),
+        ("/and/or", ""),
+        ("and/or/", ""),
+    ],
+)
+def test_a_word_with_a_slash_is_a_path_where_it_is_like_one(word, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reviews" / "new").mkdir(parents=True)
+    with pytest.raises(DataError, match=re.escape(f"the file {word} does not exist{hint}")):
+        read_unseen(word, DataConfig(source="table:x.csv"), **TEXTS)
+
+
 @pytest.mark.parametrize(
     ("kind", "words", "says"),
     [
@@ -197,7 +229,7 @@ def test_labels_and_numbers(labels_run, numbers_run, captions, command, tmp_path
         ("digit_run", ["{digits}", "--out", "p.xls"], "cannot tell how to write"),
         ("digit_run", ["{digits}", "--set", "train.lr=3"], "only settings of the data to read"),
         ("review_run", ["nowhere.csv"], "the file nowhere.csv does not exist"),
-        ("review_run", ["data/new"], "the file data/new does not exist"),
+        ("review_run", ["data/new", "--out", "p.csv"], "the file data/new does not exist"),
         ("review_run", ["-"], "- is a stream or a device"),
         ("review_run", ["/dev/null"], "/dev/null is a stream or a device"),
         ("review_run", [" "], "the data to read is empty"),

@@ -67,7 +67,14 @@ def predict_and_print(
     run = SavedRun.open(folder)
     _refuse_useless(run, top=top, every=every)
     config = data_settings(run, source, settings)
-    rows = read_unseen(source, config, modality=run.modality, like=columns_of(run), split=split)
+    rows = read_unseen(
+        source,
+        config,
+        modality=run.modality,
+        like=columns_of(run),
+        split=split,
+        doubtful=path is None,  # nobody writes a file for one word
+    )
     for note in rows.notes:
         progress.note(note)
     count = sum(map(len, rows.splits))

@@ -1,8 +1,9 @@
 """Rows for a trained student: any source that training takes, a folder, a table, or a single row."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -19,6 +20,8 @@ from tutelage.data.tables.saved import is_saved
 from tutelage.errors import ConfigError, DataError
 
 __all__ = ["UnseenRows", "read_labelled", "read_unseen"]
+
+_AS_TEXT = "{!r} is read as a text, since there is no such file or folder"
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ def read_unseen(
     modality: Modality,
     like: Columns,
     split: str | None = None,
+    doubtful: bool = True,
 ) -> UnseenRows:
     """Read rows without their labels, if they have any.
 
@@ -51,19 +55,22 @@ def read_unseen(
         modality: Modality of the rows that the student reads.
         like: Columns that it was trained on.
         split: Name of the split, or of the folder in a folder of pictures; all by default.
+        doubtful: Read one word with a slash as a text, with a note, where there is no such path and
+            nothing like it; else it is a path that does not exist.
 
     Raises:
         ConfigError: If the source cannot be understood.
         DataError: If it cannot be read, has no such split, or holds rows of another modality.
     """
-    named = _named(source, modality)
+    named = _named(source, modality, doubtful=doubtful)
     if named is None:
         if split is not None:
             raise ConfigError(
                 f"--split {split}: {source[:80]!r} is a single row, which is in no split; leave it out"
             )
         rows = GivenRows([source], modality, _as_set(config, like), Decoding.of(config))
-        return UnseenRows((Split("given", rows, ["0"], torch.tensor([UNLABELLED])),))
+        notes = (_AS_TEXT.format(source),) if modality == "text" and _is_doubtful(source) else ()
+        return UnseenRows((Split("given", rows, ["0"], torch.tensor([UNLABELLED])),), notes)
     data = _read(named, config, like=like, split=split, labelled=False)
     _refuse_other_modality(data, named, modality=modality, like=like)
     splits = tuple(data.splits.values())
@@ -107,13 +114,15 @@ def _as_set(config: DataConfig, like: Columns) -> Columns:
     return replace(like, text=named.text or like.text, template=named.template)
 
 
-def _named(source: str, modality: Modality) -> str | None:
+def _named(source: str, modality: Modality, *, doubtful: bool = True) -> str | None:
     """The data string of what is given; None if it is itself a row."""
     if not source.strip():
         raise ConfigError("the data to read is empty; give a folder, a file or a text")
     if source.partition(":")[0] in READERS:
         return source
-    path = Path(source).expanduser()
+    path = Path(source)
+    with suppress(RuntimeError):  # a text that begins with "~", and no home of a user
+        path = path.expanduser()
     try:
         is_folder, is_file, exists = path.is_dir(), path.is_file(), path.exists()
     except (OSError, ValueError):  # a sentence that is too long for a name
@@ -140,8 +149,8 @@ def _named(source: str, modality: Modality) -> str | None:
             f"{source[:80]!r} is no table; the student reads an image and a text of each row: give a "
             "table with both (table:FILE), or predict in Python from dicts"
         )
-    if is_file or _looks_like_a_file(path):
-        what = "is no table or text file" if is_file else "does not exist"
+    if is_file or _looks_like_a_file(source, path, doubtful=doubtful):
+        what = "is no table or text file" if is_file else f"does not exist{_near(path)}"
         raise DataError(
             f"the file {source} {what}; give a table (csv, jsonl, parquet), a text file with one row a "
             "line (.txt), or a sentence"
@@ -149,16 +158,47 @@ def _named(source: str, modality: Modality) -> str | None:
     return None
 
 
-def _looks_like_a_file(path: Path) -> bool:
-    """Whether a text that names no file was meant to: it has such an ending, or is one word with a slash.
+def _looks_like_a_file(source: str, path: Path, *, doubtful: bool) -> bool:
+    """Whether a text that names no file was meant to.
 
-    Languages without blanks are not judged by words.
+    It has the ending of such a file; or it is one word with a slash that starts or ends as paths do,
+    or whose first part is a folder here, or nearly one: ``and/or`` is a text.
     """
     known = {".csv", ".tsv", ".json", ".jsonl", ".parquet", ".arrow", ".txt", ".toml"}
     if path.suffix.lower() in known | EXTENSIONS and " " not in path.name:
         return True
-    text = str(path)
-    return len(path.parts) > 1 and len(text.split()) == 1 and text.isascii()
+    if not _is_doubtful(source):
+        return False
+    if not doubtful or source.startswith(("/", "./", "../", "~/")) or source.endswith("/"):
+        return True
+    first = Path(path.parts[0])
+    return first.is_dir() or bool(_closest(first))
+
+
+def _is_doubtful(text: str) -> bool:
+    """Whether a text may be a path: one word with a slash; languages without blanks are not judged."""
+    return "/" in text and len(text.split()) == 1 and text.isascii()
+
+
+def _near(path: Path) -> str:
+    """Offer the file or folder that is called most like a missing one."""
+    try:
+        missing = next((one for one in reversed(path.parents) if not one.exists()), path)
+    except OSError:  # too long for a name
+        return ""
+    close = _closest(missing, cutoff=0.6)
+    return f"; did you mean {str(missing.parent / close / path.relative_to(missing))!r}?" * bool(
+        close
+    )
+
+
+def _closest(path: Path, *, cutoff: float = 0.8) -> str:
+    """The name in a path's folder that is almost its own; empty if there is none."""
+    try:
+        names = [one.name for one in path.parent.iterdir()]
+    except OSError:
+        return ""
+    return next(iter(get_close_matches(path.name, names, n=1, cutoff=cutoff)), "")
 
 
 def _read(
