@@ -9,6 +9,7 @@ from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
 from tutelage.backbones.families import FAMILIES, Family
+from tutelage.backbones.local_folders import near_folder
 from tutelage.errors import ConfigError, SourceError, did_you_mean, first_line, whole_message
 from tutelage.inputs import own_code
 
@@ -79,7 +80,11 @@ def known_type(name: str, *, revision: object = None) -> str | None:
 def folder_mistakes(
     name: str, *, revision: object = None, model_type: str | None = None
 ) -> list[str]:
-    """Return what is wrong with a model's folder or name, as far as this machine can tell."""
+    """Return what is wrong with a model's folder or name, as far as this machine can tell.
+
+    ``a/b`` may be a folder or a name of the hub. Where neither the folder nor the cache of the hub has
+    it, it is a mistake if a model's folder here is called almost so, and no revision was given.
+    """
     folder = Path(name).expanduser()
     if _local_file(name, "modules.json", revision):
         return []
@@ -94,8 +99,13 @@ def folder_mistakes(
     if folder.is_file():
         return [f"hf:{name} is a file; give the folder with config.json and model.safetensors"]
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
-        siblings = [path.name for path in folder.parent.glob("*")]
-        return [f"there is no folder {name}{did_you_mean(folder.name, siblings)}"]
+        near = near_folder(name, cutoff=0.6)
+        return [f"there is no folder {name}" + (f"; did you mean {near!r}?" if near else "")]
+    if "/" in name and revision is None and (near := near_folder(name)):
+        return [
+            f"there is no folder {name}; did you mean {near!r}? For the model of that name on the hub set "
+            "params.revision = 'main'"
+        ]
     if constants.HF_HUB_OFFLINE:
         return [
             f"hf:{name} is neither a folder nor in the local cache, and the hub is switched off "
@@ -153,8 +163,10 @@ def cannot_load(name: str, error: BaseException) -> str:
             f"cannot load the model in the folder {name}: {reason}; "
             "it needs config.json and model.safetensors"
         )
+    near = near_folder(name)
     return (
-        f"cannot load hf:{name}: {reason}; give a folder, or a name of the hub (its "
+        f"cannot load hf:{name}: {reason}{f'; did you mean the folder {near!r}?' if near else ''}; give a "
+        "folder, or a name of the hub (its "
         "files are downloaded once and then found in the cache; HF_HUB_OFFLINE keeps off the hub)"
     )
 

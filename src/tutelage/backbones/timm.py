@@ -8,6 +8,7 @@ from typing import Any
 from safetensors import SafetensorError
 from torch import nn
 
+from tutelage.backbones.local_folders import near_folder
 from tutelage.errors import SourceError, did_you_mean, first_line, whole_message
 from tutelage.files import missing_content
 
@@ -87,6 +88,10 @@ def timm_mistakes(name: str, *, weights: object = "pretrained") -> list[str]:
         >>> timm_mistakes("resnet18", weights="random")
         []
     """
+    source, _, place = name.partition(":")
+    if source == "local-dir" and not Path(place).is_dir():
+        near = near_folder(place, cutoff=0.6)
+        return [f"there is no folder {place}" + (f"; did you mean {near!r}?" if near else "")]
     mistakes = (
         [] if name.startswith(ELSEWHERE) else _unknown(name, pretrained=weights == "pretrained")
     )
