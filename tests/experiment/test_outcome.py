@@ -5,20 +5,8 @@ import shlex
 import pytest
 
 from tutelage import run
-from tutelage.experiment import outcome
-from tutelage.experiment.outcome import Clock
 from tutelage.results.result import read_rho
 from tutelage.results.sparsity import sparsity
-
-
-def test_a_clock_adds_what_a_phase_takes(monkeypatch):
-    now = iter([0.0, 1.5, 10.0, 12.0, 20.0, 20.25])
-    monkeypatch.setattr(outcome.time, "perf_counter", lambda: next(now))
-    clock = Clock()
-    for phase in ("prepare", "train", "prepare"):
-        with clock(phase):
-            pass
-    assert clock.seconds == {"prepare": 1.75, "train": 2.0}
 
 
 def test_a_result_repeats_and_describes_its_run(small):

@@ -10,15 +10,17 @@ from tutelage.errors import TrainingError
 from tutelage.regularizers import KD, AFTLoss
 from tutelage.training import state
 from tutelage.training.checkpoint import load_checkpoint, save_checkpoint
+from tutelage.training.clock import Clock
 from tutelage.training.optimizers import Optimizers, learning_rate
 from tutelage.training.state import TrainState
 
 
-def begun(settings: TrainConfig) -> TrainState:
+def begun(settings: TrainConfig, *, rows=None, clock=None) -> TrainState:
     model = nn.Linear(2, 2)
     optimizers = Optimizers.of(model, KD(2, [3]), settings=settings, transfer_lr=1e-2)
     accelerator = Accelerator(cpu=True)
-    return TrainState(model, optimizers, settings, digest="a", accelerator=accelerator)
+    parts = {"rows": rows or {}, "clock": clock or Clock(), "accelerator": accelerator}
+    return TrainState(model, optimizers, settings, digest="a", **parts)
 
 
 def test_a_checkpoint_is_due_after_a_while_and_not_again_at_once(monkeypatch, tmp_path):
@@ -72,15 +74,33 @@ def test_a_run_of_another_number_of_processes_is_not_continued(tmp_path):
     assert load_checkpoint(path, **parts)["processes"] == 1
 
 
+def test_a_run_on_rows_that_changed_is_not_continued(tmp_path):
+    path, settings = tmp_path / "checkpoint.safetensors", TrainConfig(steps=10)
+    begun(settings, rows={"train": "1f", "unlabelled": "2f"}).save(path)
+    with pytest.raises(TrainingError, match=r"begun on other train rows than the data has now"):
+        begun(settings, rows={"train": "3f", "unlabelled": "2f"}).load(path)
+    begun(settings, rows={"train": "1f", "unlabelled": "2f"}).load(path)
+
+
+def test_a_checkpoint_holds_the_seconds_of_its_run(tmp_path):
+    path, settings = tmp_path / "checkpoint.safetensors", TrainConfig(steps=10)
+    before, after = Clock(), Clock()
+    before.seconds = {"prepare": 2.0, "train": 50.0}
+    after.seconds = {"prepare": 1.0, "extract": 3.0}
+    begun(settings, clock=before).save(path)
+    begun(settings, clock=after).load(path)
+    assert after.seconds == {"prepare": 3.0, "extract": 3.0, "train": 50.0}
+    assert after.started == before.started
+
+
 def test_the_rate_of_bi_level_weights_follows_the_schedule_too(tmp_path):
     settings = TrainConfig(steps=10, warmup=2, lr=0.1)
     weights = AFTLoss(2, [3], inner_steps=1)
 
     def begun() -> TrainState:
         optimizers = Optimizers.of(nn.Linear(2, 2), weights, settings=settings, transfer_lr=None)
-        return TrainState(
-            nn.Linear(2, 2), optimizers, settings, digest="a", accelerator=Accelerator(cpu=True)
-        )
+        parts = {"rows": {}, "clock": Clock(), "accelerator": Accelerator(cpu=True)}
+        return TrainState(nn.Linear(2, 2), optimizers, settings, digest="a", **parts)
 
     def take_step(train_state: TrainState) -> None:
         for one in train_state._optimizers.by_name.values():

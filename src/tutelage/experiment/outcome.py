@@ -1,10 +1,7 @@
 """The outcome of a run: metrics of the trained student, and the result that describes it all."""
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 import torch
@@ -25,24 +22,10 @@ from tutelage.results.sparsity import sparsity
 from tutelage.students import Student, fold_target_scaling
 from tutelage.training.accelerator import device_name, versions
 from tutelage.training.batches import BatchSource
+from tutelage.training.clock import Clock
 from tutelage.training.inference import Evaluation, evaluate
 
-__all__ = ["Clock", "Measured", "describe", "measure"]
-
-
-class Clock:
-    """The time of the start, and seconds by phase."""
-
-    def __init__(self) -> None:
-        self.started = datetime.now(UTC)
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, phase: str) -> Iterator[None]:
-        """Add the seconds that the block takes to a phase."""
-        began = time.perf_counter()
-        yield
-        self.seconds[phase] = round(self.seconds.get(phase, 0.0) + time.perf_counter() - began, 3)
+__all__ = ["Measured", "describe", "measure"]
 
 
 @dataclass(frozen=True)

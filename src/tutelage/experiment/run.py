@@ -9,7 +9,7 @@ from torch import Tensor
 from tutelage.config import ExperimentConfig
 from tutelage.experiment.examples import choose_examples
 from tutelage.experiment.head_start import start_head
-from tutelage.experiment.outcome import Clock, describe, measure
+from tutelage.experiment.outcome import describe, measure
 from tutelage.experiment.parts import (
     Prepared,
     build_objective,
@@ -40,6 +40,7 @@ from tutelage.results.run_folder import RunFolder
 from tutelage.students import Student
 from tutelage.training.accelerator import accelerator_for, precision_on, refuse_apart
 from tutelage.training.checkpoint import unchanged_random_state
+from tutelage.training.clock import Clock
 from tutelage.training.loop import Holdout, OnEvaluation, TrainingRows, fit
 from tutelage.training.settled import batch_norm_losses
 
@@ -148,12 +149,13 @@ def run(
             fit(
                 student,
                 objective,
-                TrainingRows(prepared.training, plan.task, run_digest(plan, teachers)),
+                TrainingRows(prepared.training, plan.task, run_digest(plan, teachers), row_digests),
                 config=plan.config,
                 folder=folder,
                 holdout=Holdout(prepared.evaluated, on_evaluation) if held_out else None,
                 accelerator=accelerator,
                 progress=runtime.progress,
+                clock=clock,
             )
         with clock("evaluate"):
             doubts = _unsettled(plan, student, prepared, accelerator=accelerator)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from accelerate import Accelerator
@@ -18,6 +18,7 @@ from tutelage.students import Student
 from tutelage.tasks import Task
 from tutelage.training.accelerator import unwrapped
 from tutelage.training.batches import BatchSource
+from tutelage.training.clock import Clock
 from tutelage.training.compiled import compiled
 from tutelage.training.inference import evaluate
 from tutelage.training.learner import Learner
@@ -43,11 +44,14 @@ class TrainingRows:
         batches: The training rows: those with a label first, then those without.
         task: The meaning of outputs and labels.
         digest: Of settings, rows and features; a checkpoint with another one is not continued.
+        content: Digests of the rows' content by split; a checkpoint with other ones is not continued,
+            but for ``test``, whose rows are read after training.
     """
 
     batches: BatchSource
     task: Task
     digest: str
+    content: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ def fit(
     holdout: Holdout | None = None,
     accelerator: Accelerator,
     progress: Progress,
+    clock: Clock | None = None,
 ) -> None:
     """Train the student in place for exactly ``train.steps`` optimizer steps.
 
@@ -87,6 +92,7 @@ def fit(
         holdout: Rows to evaluate on during training.
         accelerator: Devices, processes and precision.
         progress: Receives the steps done.
+        clock: Of the run; checkpoints hold its seconds, and those of one that is continued are added.
 
     Raises:
         TrainingError: If the loss stops being a number, a step does not fit in memory, or the
@@ -97,7 +103,15 @@ def fit(
     optimizers = Optimizers.of(
         student.model, objective.regularizer, settings=settings, transfer_lr=config.transfer.lr
     )
-    state = TrainState(learner, optimizers, settings, digest=rows.digest, accelerator=accelerator)
+    state = TrainState(
+        learner,
+        optimizers,
+        settings,
+        digest=rows.digest,
+        rows={name: digest for name, digest in rows.content.items() if name != "test"},
+        clock=clock or Clock(),
+        accelerator=accelerator,
+    )
     if folder.resume and folder.checkpoint.is_file():
         state.load(folder.checkpoint)
     elif folder.resume:

@@ -1,6 +1,7 @@
 """The state of a training run: what a checkpoint holds, saved and restored as one."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from tutelage.config import TrainConfig
 from tutelage.errors import TrainingError
+from tutelage.results.result import differing_rows
 from tutelage.results.shell import command_line, started_by
 from tutelage.training.checkpoint import load_checkpoint, random_states, save_checkpoint
+from tutelage.training.clock import Clock
 from tutelage.training.optimizers import Optimizers, learning_rate
 
 __all__ = ["TrainState"]
@@ -30,6 +33,8 @@ class TrainState:
         optimizers: Their optimizers.
         settings: Decides the learning rate of each step.
         digest: Equal for runs that may continue each other's checkpoints.
+        rows: Digests of the rows' content by split, which must be equal, too.
+        clock: Of the run; the seconds of a checkpoint that is restored are added.
         accelerator: Processes and precision.
 
     Attributes:
@@ -44,6 +49,8 @@ class TrainState:
         settings: TrainConfig,
         *,
         digest: str,
+        rows: Mapping[str, str],
+        clock: Clock,
         accelerator: Accelerator,
     ) -> None:
         self.step = 0
@@ -53,6 +60,8 @@ class TrainState:
         share = learning_rate(settings)
         self._schedules = [LambdaLR(one, share) for one in optimizers.by_name.values()]
         self._digest = digest
+        self._rows = dict(rows)
+        self._clock = clock
         self._accelerator = accelerator
         self._saved = time.monotonic()
 
@@ -71,8 +80,9 @@ class TrainState:
         """Restore a checkpoint.
 
         Raises:
-            TrainingError: If it is damaged, of another run, or of another number of processes, with
-                which a step would have other rows; one of before that does not say is continued.
+            TrainingError: If it is damaged, of another run, of other rows, or of another number of
+                processes, with which a step would have other rows; one of before that does not say is
+                continued.
         """
         numbers = load_checkpoint(path, self._learner, optimizers=self._optimizers.by_name)
         now = self._accelerator.num_processes
@@ -83,12 +93,20 @@ class TrainState:
                 f"would change the rows of a step; continue it with '{again}', or choose "
                 "another output.dir (--out)"
             )
+        if names := differing_rows(numbers.get("rows", {}), self._rows):
+            raise TrainingError(
+                f"the run of {path} was begun on other {' and '.join(names)} rows than the data has now "
+                "(ids, labels or content differ): put the data back, choose another output.dir (--out), or "
+                "leave --resume out and set output.overwrite = true to train again"
+            )
         if numbers["identity"] != self._digest:
             raise TrainingError(
                 f"{path} was written under other settings than these; continue with the "
                 f"settings in {path.with_name('config.toml')}, or choose another output.dir"
             )
         self.step, self.log = int(numbers["step"]), numbers.get("log")
+        if "clock" in numbers:
+            self._clock.add_state(numbers["clock"])
         for schedule in self._schedules:
             schedule.last_epoch = self.step
         if self._accelerator.scaler is not None:
@@ -118,6 +136,7 @@ class TrainState:
         """
         states = random_states()
         numbers: dict[str, Any] = {"step": self.step, "identity": self._digest, "log": log}
+        numbers |= {"rows": self._rows, "clock": self._clock.state()}
         numbers["processes"] = self._accelerator.num_processes
         numbers["scaler"] = {}
         if self._accelerator.scaler is not None:
