@@ -1,6 +1,7 @@
 """One experiment: what it leaves, what it says, and that a finished one is not run again."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from safetensors.torch import load_file
 
 from tutelage import run
 from tutelage.config import ExperimentConfig
-from tutelage.errors import SourceError
+from tutelage.errors import SourceError, TrainingError
 from tutelage.experiment.plan import Plan
+from tutelage.files.tensors import read_tensors
 from tutelage.progress import Silent
 from tutelage.results.result import read_history, read_result
 
@@ -63,11 +65,41 @@ def test_test_rows_are_not_followed_during_training(small, evaluate):
     config = small.replace({"train.eval_every": 1, "data.evaluate": evaluate, "data.holdout": 0.3})
     result = run(config, progress=notes, on_evaluation=lambda step, _: seen.append(step))
     assert seen == ([1, 2] if evaluate == "holdout" else [])
-    said = [note for note in notes.notes if "train.eval_every is not used" in note]
+    said = [note for note in notes.notes if "train.eval_every = 1 is not used" in note]
     assert len(said) == (evaluate == "test")
     assert set(result.metrics) == {"train", evaluate}
     followed = [line["step"] for line in read_history(config.output.dir) if "holdout_loss" in line]
     assert followed == seen
+
+
+class StoppedError(Exception):
+    """The run was stopped."""
+
+
+def test_an_interrupted_run_is_continued_on_the_same_rows_alone(small, digits, tmp_path):
+    source = shutil.copytree(digits, tmp_path / "digits")
+    changes = {"data.source": f"folder:{source}", "data.evaluate": "holdout", "teachers": ()}
+    config = small.replace(changes | {"transfer.method": "stl", "train.steps": 3}).replace(
+        {"train.checkpoint_every": 1, "train.eval_every": 1, "transfer.beta": 0.0}
+    )
+
+    def stop(step: int, metrics: object) -> None:
+        if step == 2:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run(config, on_evaluation=stop)
+    picture = next((source / "train").rglob("*.jpg"))
+    content = picture.read_bytes()
+    picture.write_bytes(content + b"0")
+    with pytest.raises(TrainingError, match=r"begun on other .*train.* rows than the data has now"):
+        run(config, resume=True)
+    picture.write_bytes(content)
+    checkpoint = config.output.dir / "checkpoint.safetensors"
+    kept = json.loads(read_tensors(checkpoint)[1]["tutelage"])["numbers"]["clock"]
+    result = run(config, resume=True)
+    assert sum(result.seconds.values()) > sum(kept["seconds"].values()) > 0
+    assert kept["started"].startswith(result.started.partition("+")[0])
 
 
 def test_of_many_training_rows_a_sample_is_measured(small, digits, tmp_path):

@@ -143,7 +143,9 @@ class Parts:
             progress=self.runtime.progress,
         )
         weights = torch.cat([p.detach().flatten() for p in student.model.parameters()])
-        return weights, "\n".join(unused_settings(plan, objective, asked=asked or config))
+        return weights, "\n".join(
+            unused_settings(plan, objective.regularizer, asked=asked or config)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +234,7 @@ def test_settings_that_cancel_each_other_are_told(small, change, says):
     plan = Plan.of(asked)
     student = build_student(plan)
     objective = build_objective(plan, student, extract_features(plan, Runtime.of(asked)))
-    found = unused_settings(plan, objective, asked=asked)
+    found = unused_settings(plan, objective.regularizer, asked=asked)
     assert [word for word in found if re.search(says, word)], found
 
 
@@ -249,7 +251,9 @@ def test_unlabelled_rows_that_are_left_out_are_told(parts, digits, change, why):
     asked = parts.plan.config.replace(settings | {"transfer.method": "aft"} | change)
     objective = build_objective(parts.plan, build_student(parts.plan), parts.teachers)
     words = [
-        one for one in unused_settings(Plan.of(asked), objective, asked=asked) if "data." in one
+        one
+        for one in unused_settings(Plan.of(asked), objective.regularizer, asked=asked)
+        if "data." in one
     ]
     assert words == ([f"data.unlabelled = 'folder:{digits}' is not used: {why}"] if why else [])
 
@@ -259,7 +263,7 @@ def test_settings_of_pictures_are_told_where_the_rows_are_texts(parts):
     asked = parts.plan.config.replace({"data.white": 4095.0, "data.background": "red"})
     texts = replace(parts.plan, data=replace(parts.plan.data, modality="text"))
     for plan, count in ((parts.plan, 0), (texts, 2)):
-        words = unused_settings(plan, objective, asked=asked)
+        words = unused_settings(plan, objective.regularizer, asked=asked)
         assert sum(word.endswith("is not used: the rows are texts") for word in words) == count
 
 
@@ -269,7 +273,7 @@ def test_rows_of_a_validation_split_are_held_out_in_place_of_a_share(parts):
         asked = parts.plan.config.replace({"data.evaluate": "holdout", **change})
         splits = parts.plan.data.splits
         data = replace(parts.plan.data, splits={**splits, "validation": splits["train"]})
-        words = unused_settings(replace(parts.plan, data=data), objective, asked=asked)
+        words = unused_settings(replace(parts.plan, data=data), objective.regularizer, asked=asked)
         assert any("the validation split is the hold-out" in word for word in words) == told
 
 
@@ -288,7 +292,7 @@ def test_shares_of_the_data_are_told_only_where_nobody_takes_them(parts, tmp_pat
         (known, {"data.holdout": 0.1, "data.test_share": 0.2}),
     ):
         asked = parts.plan.config.replace(shares | change)
-        words = unused_settings(replace(parts.plan, data=data), objective, asked=asked)
+        words = unused_settings(replace(parts.plan, data=data), objective.regularizer, asked=asked)
         assert not [word for word in words if word.startswith("data.")], change
 
 
@@ -298,7 +302,9 @@ def test_activations_of_a_frozen_student_are_not_kept_anyway(parts):
         asked = parts.plan.config.replace(
             {"student.frozen": frozen, "train.gradient_checkpointing": True}
         )
-        words = unused_settings(replace(parts.plan, config=asked), objective, asked=asked)
+        words = unused_settings(
+            replace(parts.plan, config=asked), objective.regularizer, asked=asked
+        )
         told = "train.gradient_checkpointing = True is not used: student.frozen trains the head"
         assert any(word.startswith(told) for word in words) == frozen
 

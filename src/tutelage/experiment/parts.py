@@ -153,20 +153,23 @@ def build_objective(plan: Plan, student: Student, teachers: Sequence[Teacher]) -
     )
 
 
-def check_method(plan: Plan, student: Student) -> None:
+def check_method(plan: Plan, student: Student) -> Regularizer | None:
     """Refuse what the method cannot use, before the teachers, whose widths matter not, are loaded.
 
     The method is built without memory or random numbers; one of a user is called only once, by
     ``build_objective``.
 
+    Returns:
+        The method's term, without weights; None for one of a user.
+
     Raises:
         ConfigError: If it does not take ``transfer.params``, or cannot learn from these teachers.
     """
     if plan.method.is_custom:
-        return
+        return None
     try:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            _regularizer(plan, student, {teacher.name: 8 for teacher in plan.teachers})
+            return _regularizer(plan, student, {teacher.name: 8 for teacher in plan.teachers})
     except ConfigError:
         raise
     except ValueError as error:

@@ -49,11 +49,6 @@ __all__ = ["run"]
 COARSE = 0.01
 """Distance of neighboring predictions, in standard deviations of the target, that is worth a word."""
 
-EVALUATED_ONCE = (
-    "train.eval_every is not used: the test rows are evaluated once, at the end; set "
-    "data.evaluate = 'holdout' to follow a hold-out during training"
-)
-
 
 def run(
     config: ExperimentConfig,
@@ -201,9 +196,7 @@ def _words_before(
     asked: ExperimentConfig,
 ) -> list[str]:
     """What the user should know before training: unused settings, and a teacher that decides alone."""
-    words = unused_settings(plan, objective, asked=asked)
-    if asked.train.eval_every and plan.evaluated.name != "holdout":
-        words.append(EVALUATED_ONCE)
+    words = unused_settings(plan, objective.regularizer, asked=asked)
     words += repeated_rows(
         asked.train,
         joined=asked.transfer.batch,

@@ -3,26 +3,30 @@
 from tutelage.config import CacheConfig, DataConfig, ExperimentConfig, TuneConfig
 from tutelage.config.training import TrainConfig, TransferConfig
 from tutelage.experiment.plan import Plan
-from tutelage.objective import Objective
 from tutelage.ranks import process_count
+from tutelage.regularizers import Regularizer
 from tutelage.results.folders import CHOSEN
 
 __all__ = ["unused_settings"]
 
 
-def unused_settings(plan: Plan, objective: Objective, *, asked: ExperimentConfig) -> list[str]:
+def unused_settings(
+    plan: Plan, regularizer: Regularizer | None, *, asked: ExperimentConfig
+) -> list[str]:
     """Return a sentence for each setting that was changed from its default and decides nothing.
+
+    A sentence begins with the setting's path.
 
     Args:
         plan: The run.
-        objective: Its objective, whose regularizer may learn parameters or not.
+        regularizer: Its transfer term, which may learn parameters or not; None where it is not known.
         asked: The settings as the user gave them; the plan's have defaults resolved.
     """
     return [
         f"{setting} = {value!r} is not used: {reason}"
         for setting, value, reason in (
             *_of_the_data(plan, asked),
-            *_of_the_transfer(plan, objective, asked.transfer),
+            *_of_the_transfer(plan, regularizer, asked.transfer),
             *_of_the_labels(plan, asked),
             *_of_the_training(plan, asked.train),
             *_of_the_cache(plan, asked.cache),
@@ -69,7 +73,7 @@ def _is_searched(asked: ExperimentConfig) -> bool:
 
 
 def _of_the_transfer(
-    plan: Plan, objective: Objective, asked: TransferConfig
+    plan: Plan, regularizer: Regularizer | None, asked: TransferConfig
 ) -> list[tuple[str, object, str]]:
     method, default = plan.method, TransferConfig()
     found: list[tuple[str, object, str]] = []
@@ -94,7 +98,8 @@ def _of_the_transfer(
                 "student.lora trains more",
             )
         )
-    if asked.lr is not None and not list(objective.regularizer.parameters()):
+    learns = regularizer is None or any(True for _ in regularizer.parameters())
+    if asked.lr is not None and not learns:
         found.append(("transfer.lr", asked.lr, f"{method.name} learns no parameters of its own"))
     if asked.batch == "local" and process_count() == 1:
         found.append(("transfer.batch", asked.batch, "one process trains"))
@@ -143,6 +148,12 @@ def _of_the_training(plan: Plan, asked: TrainConfig) -> list[tuple[str, object, 
     if asked.patience != default.patience and plan.rule is None:
         why = "it multiplies train.steps = 'auto', and the number of steps or epochs is given"
         found.append(("train.patience", asked.patience, why))
+    if asked.eval_every and plan.evaluated.name != "holdout":
+        why = (
+            "the test rows are evaluated once, at the end; set data.evaluate = 'holdout' to follow a "
+            "hold-out during training"
+        )
+        found.append(("train.eval_every", asked.eval_every, why))
     if asked.unlabelled_share != default.unlabelled_share and not plan.splits.unlabelled:
         why = "there are no unlabelled rows (data.unlabelled, or empty labels)"
         found.append(("train.unlabelled_share", asked.unlabelled_share, why))

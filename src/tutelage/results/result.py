@@ -118,10 +118,11 @@ class Result(ResultPart):
         classes: Names of the classes, labels or targets.
         student: The model that was trained.
         teachers: The teachers of the run; empty for a method without teachers.
-        seconds: Wall time by phase: ``extract``, ``prepare``, ``train``, ``evaluate``.
+        seconds: Wall time by phase: ``extract``, ``prepare``, ``train``, ``evaluate``; of a run that
+            was interrupted, of all that came before its last checkpoint and after it was resumed.
         versions: Versions of Python and of the packages, by name.
         device: Device on which the student was trained.
-        started: Time at which the run was started, in ISO format.
+        started: Time at which the run was first started, in ISO format.
         command: Command that reproduces the run, from the folder in which it was started.
         config: The resolved config, as a table.
         files: Digest of each file of the folder that the run wrote, by name.

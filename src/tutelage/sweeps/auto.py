@@ -42,7 +42,7 @@ from tutelage.sweeps.ladder import Ladder
 from tutelage.sweeps.processes import process_pool, refuse_launchers
 from tutelage.sweeps.repeats import Repeat, refuse_holdout, repeats_of
 from tutelage.sweeps.same_rows import keep_rows
-from tutelage.sweeps.unused import runs_kept, unchosen, unused_by_auto
+from tutelage.sweeps.unused import runs_kept, unchosen, unused_by_all, unused_by_auto
 from tutelage.training.lengths import length_of
 
 __all__ = ["BUDGET", "auto"]
@@ -110,6 +110,9 @@ def auto(
     space = Space.of(config, plan, methods=methods)
     _begin(config, plan)
     plan.tell(progress)
+    asked = repeats[0].applied(config, folds=len(repeats))
+    for line in unused_by_all(plan, student, [BASELINE, *methods], asked=asked):
+        progress.note(line)
     with process_pool(jobs) as processes:
         ladder = Ladder(config, repeats, limit, jobs, processes, progress, _times_longer(plan))
         extract_features(plan, Runtime.of(plan.config, progress))

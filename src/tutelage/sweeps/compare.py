@@ -23,7 +23,7 @@ from filelock import FileLock
 from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.data import open_data, summarize
 from tutelage.data.row_digests import source_digests
-from tutelage.errors import ConfigError, TrainingError
+from tutelage.errors import ConfigError, TrainingError, TutelageError
 from tutelage.experiment.teacher_probe import probe_score
 from tutelage.files import write_atomically, writing_to
 from tutelage.progress import Progress, Silent
@@ -46,7 +46,7 @@ from tutelage.sweeps.repeats import refuse_holdout
 from tutelage.sweeps.same_rows import keep_rows
 from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import check_first, extract_first
-from tutelage.sweeps.unused import runs_kept
+from tutelage.sweeps.unused import runs_kept, unused_by_all
 
 __all__ = ["compare"]
 
@@ -112,7 +112,8 @@ def compare(
     data, splits = open_data(config.data)
     points = grid_of(config, rows=len(splits.extracted))
     left_out = params_left_out(config, [point.method for point in points])
-    for line in [*summarize(data, splits, config.data), *left_out, *runs_kept(config)]:
+    notes = [*left_out, *_unused(config, points), *runs_kept(config)]
+    for line in [*summarize(data, splits, config.data), *notes]:
         progress.note(line)
     _begin(config, source_digests(data, splits))
     choices = _usable(points, progress)
@@ -186,6 +187,16 @@ def _about(config: ExperimentConfig) -> str:
     asked = config.compare.model_dump(mode="json", exclude={"methods", "seeds"})
     tried = config.tune.model_dump(mode="json") if config.compare.tune else None
     return json.dumps([config.digest(), asked, tried], sort_keys=True)
+
+
+def _unused(config: ExperimentConfig, points: Sequence[GridPoint]) -> list[str]:
+    """Say which settings none of the methods uses, unless one that shows it cannot be run."""
+    point = next((point for point in points if point.teachers), points[0])
+    try:
+        plan, student = check_first(point.config, methods=[point.method])
+    except TutelageError:  # its rows of the table say so
+        return []
+    return unused_by_all(plan, student, [one.method for one in points], asked=config)
 
 
 def _usable(points: Sequence[GridPoint], progress: Progress) -> list[Choice]:

@@ -30,14 +30,15 @@ from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.folders import CHOSEN
 from tutelage.results.run_folder import holds_other_settings
 from tutelage.results.tuning import TUNING, Tuning
+from tutelage.students import Student
 from tutelage.sweeps.methods import changes_for, params_left_out
 from tutelage.sweeps.point_run import try_next
 from tutelage.sweeps.processes import check_cluster, process_pool, refuse_jobs, refuse_launchers
-from tutelage.sweeps.repeats import refuse_holdout
+from tutelage.sweeps.repeats import refuse_holdout, repeats_of
 from tutelage.sweeps.search import Search
 from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.study_storage import check_storage
-from tutelage.sweeps.unused import runs_kept
+from tutelage.sweeps.unused import runs_kept, unused_by_all
 
 __all__ = ["AUTO", "check_first", "extract_first", "tune"]
 
@@ -108,10 +109,13 @@ def tune(
     progress = progress or Silent()
     folder = config.output.dir
     search = Search(config, space_of(config, methods))
-    plan = check_first(search.held_out, methods=list(search.space.dimensions))
+    methods = list(search.space.dimensions)
+    plan, student = check_first(search.held_out, methods=methods)
     search.begin(source_digests(plan.data, plan.splits))
-    left_out = params_left_out(config, list(search.space.dimensions))
-    for line in [*left_out, *runs_kept(config), *_of_earlier_calls(search)]:
+    asked = repeats_of(config.tune)[0].applied(search.held_out, folds=config.tune.folds)
+    unused = unused_by_all(plan, student, methods, asked=asked)
+    left_out = params_left_out(config, methods)
+    for line in [*left_out, *unused, *runs_kept(config), *_of_earlier_calls(search)]:
         progress.note(line)
     plan.tell(progress)
     extract_features(plan, Runtime.of(plan.config, progress))
@@ -170,16 +174,17 @@ def _of_earlier_calls(search: Search) -> list[str]:
     return told
 
 
-def check_first(config: ExperimentConfig, *, methods: Sequence[str]) -> Plan:
+def check_first(config: ExperimentConfig, *, methods: Sequence[str]) -> tuple[Plan, Student]:
     """Check runs of several methods before anything is computed or written; the student is built.
 
     Returns:
-        The plan of the first method that needs teachers, else of the first.
+        The plan of the first method that needs teachers, else of the first, and its student.
     """
     method = next(filter(lambda name: parse_method(name).needs_teachers, methods), methods[0])
     plan = Plan.of(config.replace(changes_for(config, method)))
-    check_method(plan, build_student(plan))
-    return plan
+    student = build_student(plan)
+    check_method(plan, student)
+    return plan, student
 
 
 def extract_first(config: ExperimentConfig, *, method: str, progress: Progress) -> None:

@@ -1,10 +1,20 @@
 """Settings that a search or comparison does not use, although they were set."""
 
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from tutelage.config import ExperimentConfig, TrainConfig, TransferConfig, TuneConfig
+from tutelage.errors import ConfigError
+from tutelage.experiment.parts import check_method
+from tutelage.experiment.plan import Plan
+from tutelage.experiment.unused import unused_settings
+from tutelage.regularizers.catalogue import parse_method
+from tutelage.students import Student
+from tutelage.sweeps.methods import changes_for
 
-__all__ = ["runs_kept", "unchosen", "unused_by_auto"]
+__all__ = ["runs_kept", "unchosen", "unused_by_all", "unused_by_auto"]
 
 CHOSEN = ("method", "beta", "mix", "memory", "params")
 """Settings of ``[transfer]`` that ``train --auto`` chooses."""
@@ -20,6 +30,35 @@ def runs_kept(config: ExperimentConfig) -> list[str]:
         "output.overwrite = True is not used: runs that are finished are kept; to train them again, remove "
         f"{config.output.dir}"
     ]
+
+
+def unused_by_all(
+    plan: Plan, student: Student, methods: Iterable[str], *, asked: ExperimentConfig
+) -> list[str]:
+    """Return a sentence for each setting that no run uses, whatever its method.
+
+    Args:
+        plan: A run of a method that needs teachers, if there is one.
+        student: Its student.
+        methods: The methods that are run; those that cannot learn from these teachers do not count.
+        asked: The settings as the user gave them.
+    """
+    by_method: list[dict[str, str]] = []
+    for name in dict.fromkeys(methods):
+        method, config = parse_method(name), plan.config.replace(changes_for(plan.config, name))
+        taught = method.needs_teachers
+        one = replace(
+            plan,
+            config=config,
+            method=method,
+            teachers=plan.teachers if taught else (),
+            unlabelled=plan.unlabelled if taught else (),
+        )
+        with suppress(ConfigError):
+            told = unused_settings(one, check_method(one, student), asked=asked)
+            by_method.append({sentence.partition(" = ")[0]: sentence for sentence in told})
+    first, *others = by_method or [{}]
+    return [line for path, line in first.items() if all(path in other for other in others)]
 
 
 def unchosen() -> dict[str, Any]:
