@@ -79,6 +79,10 @@ def test_the_teacher_raises_when_a_run_comes_to_it(config):
         ({"transfer.params": {"kernel": "cubic"}}, "kernel"),
         ({"transfer.params": {"inner_steps": -1}}, "inner_steps"),
         ({"transfer.method": "atf"}, "did you mean 'aft'"),
+        (
+            {"transfer.method": "aft-rbf", "transfer.params": {"kernel": "linear"}},
+            "kernel = 'linear' contradicts method 'aft-rbf'",
+        ),
         ({"train.class_weights": {"nine": 2.0}}, "train.class_weights names 'nine'"),
         ({"train.warmup": 9, "train.epochs": 1}, "warmup"),
         ({"data.metric": "f1"}, "f1"),

@@ -238,6 +238,18 @@ def test_settings_that_cancel_each_other_are_told(small, change, says):
     assert [word for word in found if re.search(says, word)], found
 
 
+def test_one_teacher_has_no_shares(parts):
+    change = {"transfer.method": "btuning", "transfer.params": {"temperature": 0.5}}
+    asked = parts.plan.config.replace(change)
+    plan = replace(parts.plan, config=asked, method=parse_method("btuning"))
+    for teachers, told in ((parts.teachers, False), (parts.teachers[:1], True)):
+        few = replace(plan, teachers=tuple(one.plan for one in teachers))
+        objective = build_objective(few, build_student(few), teachers)
+        words = unused_settings(few, objective, asked=asked)
+        start = "transfer.params.temperature = 0.5 is not used: it decides the shares of several"
+        assert any(word.startswith(start) for word in words) == told
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

@@ -84,11 +84,39 @@ def test_variants_are_settings_of_their_method():
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("atf", "did you mean 'aft'"), ("aft-rbff", "did you mean 'aft-rbf'"), ("+probe", "unknown")],
+    [
+        ("atf", "did you mean 'aft'"),
+        ("aft-rbff", "did you mean 'aft-rbf'"),
+        ("+probe", "unknown"),
+        ("probe+probe", "'probe\\+probe' learns the soft labels .* twice; write 'probe'"),
+        ("mine:Loss+probe+probe", r"twice; write 'mine:Loss\+probe'"),
+    ],
 )
 def test_unknown_names_are_told_the_closest(name, says):
     with pytest.raises(ConfigError, match=says):
         parse_method(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "undone"),
+    [
+        ("aft-rbf", {"kernel": "linear"}, "kernel = 'linear'"),
+        ("aft-identity+probe", {"weights": "dense", "kernel": "rbf"}, "weights = 'dense'"),
+        ("aft-turned", {"axes": "given"}, "axes = 'given'"),
+        ("aft-bilevel", {"inner_steps": 0}, "inner_steps = 0"),
+        ("aft-bilevel", {"inner_steps": 3}, None),
+        ("aft-rbf", {"kernel": "rbf", "weights": "dense"}, None),
+        ("aft", {"kernel": "linear"}, None),
+        ("btuning", {"temperature": 2.0}, None),
+    ],
+)
+def test_settings_that_undo_a_variant_are_named(name, params, undone):
+    found = parse_method(name).contradictions(params)
+    plain = name.partition("-")[0] + ("+probe" if "+" in name else "")
+    assert len(found) == (undone is not None)
+    for line in found:
+        assert line.startswith(f"transfer.params.{undone} contradicts method '{name}', which is")
+        assert line.endswith(f"choose method '{plain}' with it")
 
 
 def test_a_custom_class_must_be_a_regularizer(tmp_path, monkeypatch):

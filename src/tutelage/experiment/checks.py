@@ -135,7 +135,8 @@ def check_params(config: ExperimentConfig, method: MethodSpec, *, classes: int) 
         "memory": config.transfer.memory,
     }
     factory, params = method.regularizer_class(), {**method.params, **config.transfer.params}
-    if mistakes := problems(factory, given, params, where="transfer.params"):
+    mistakes = problems(factory, given, params, where="transfer.params")
+    if mistakes := mistakes + method.contradictions(config.transfer.params):
         raise ConfigError("\n".join(mistakes))
     method.refuse_memory(config.transfer.memory)
     if method.is_custom:  # a user's code is called once, with the true widths

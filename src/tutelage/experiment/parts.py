@@ -185,8 +185,10 @@ def _regularizer(plan: Plan, student: Student, widths: Mapping[str, int]) -> Reg
         widths: Columns of each teacher's features, by name.
     """
     method = plan.method
-    params = {**method.params, **plan.config.transfer.params}
-    memory = plan.config.transfer.memory
+    asked, memory = plan.config.transfer.params, plan.config.transfer.memory
+    params = {**method.params, **asked}
+    if contradictions := method.contradictions(asked):
+        raise ConfigError("\n".join(contradictions))
     method.refuse_memory(memory)
     refuse_rows_of_others(memory, batch=plan.config.transfer.batch)
     refuse_what_does_not_fit(memory, columns=sum(student.widths.values()) + sum(widths.values()))

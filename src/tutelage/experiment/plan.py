@@ -195,11 +195,15 @@ class Plan:
 
         ``"auto"`` is true where several teachers are compared with the same features of the student.
         """
-        asked, sides = self.config.transfer.standardize, [one.side for one in self.teachers]
-        if asked != "auto":
-            return asked and self.method.has_transfer_term
-        kernels = set(sides) if self.data.modality == "image+text" else {""}
-        return self.method.has_transfer_term and len(sides) > len(kernels)
+        asked = self.config.transfer.standardize
+        wanted = self.weighs_teachers if asked == "auto" else asked
+        return wanted and self.method.has_transfer_term
+
+    @property
+    def weighs_teachers(self) -> bool:
+        """Whether several teachers are compared with the same features of the student."""
+        sides = [teacher.side for teacher in self.teachers]
+        return len(sides) > (len(set(sides)) if self.data.modality == "image+text" else 1)
 
     @cached_property
     def seen(self) -> Split:

@@ -101,6 +101,13 @@ def _of_the_transfer(
     learns = regularizer is None or any(True for _ in regularizer.parameters())
     if asked.lr is not None and not learns:
         found.append(("transfer.lr", asked.lr, f"{method.name} learns no parameters of its own"))
+    if (
+        method.regularizer == "btuning"
+        and not plan.weighs_teachers
+        and "temperature" in asked.params
+    ):
+        why = "it decides the shares of several teachers, and there is one for these features"
+        found.append(("transfer.params.temperature", asked.params["temperature"], why))
     if asked.batch == "local" and process_count() == 1:
         found.append(("transfer.batch", asked.batch, "one process trains"))
     if asked.batch == "step" and plan.config.train.accumulate == 1:

@@ -165,6 +165,30 @@ class MethodSpec:
             f"variants), and {self.name} {reason}; choose one of them, or set transfer.memory = 0"
         )
 
+    def contradictions(self, params: Mapping[str, Any]) -> list[str]:
+        """Return a sentence for each of the user's settings that undoes the variant.
+
+        A number that the variant sets may be another, such as ``inner_steps`` of ``aft-bilevel``, but
+        not that of the plain method.
+
+        Args:
+            params: The user's settings of the regularizer.
+
+        Example:
+            >>> parse_method("aft-bilevel").contradictions({"inner_steps": 3})
+            []
+        """
+        plain = self.regularizer + (f"+{PROBE}" if self.uses_soft_labels else "")
+        known = signature(self.regularizer_class()).parameters if self.params else {}
+        return [
+            f"transfer.params.{name} = {params[name]!r} contradicts method {self.name!r}, which is "
+            f"{name} = {own!r}; leave it out, or choose method {plain!r} with it"
+            for name, own in self.params.items()
+            if name in params
+            and params[name] != own
+            and (isinstance(own, str) or params[name] == known[name].default)
+        ]
+
     def regularizer_class(self) -> Any:
         """Return the class of the regularizer; a custom one is imported, and may be a function.
 
@@ -200,6 +224,10 @@ def parse_method(name: str) -> MethodSpec:
         False
     """
     base = BASELINE if name == PROBE else name.removesuffix(f"+{PROBE}")
+    if base == PROBE or base.endswith(f"+{PROBE}"):
+        raise ConfigError(
+            f"method {name!r} learns the soft labels of the teachers' probe twice; write {base!r}"
+        )
     regularizer, params = VARIANTS.get(base, (base, {}))
     if ":" not in regularizer and regularizer not in METHODS:
         lookup(base, dict.fromkeys(METHOD_NAMES, ""), kind="method")
