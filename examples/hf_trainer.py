@@ -72,17 +72,20 @@ trainer = TransferTrainer(
     model=student,
     args=TrainingArguments(
         output_dir="trainer",
-        max_steps=12,
+        max_steps=6,
         per_device_train_batch_size=32,
+        gradient_accumulation_steps=2,
         learning_rate=1e-4,
-        logging_steps=3,
-        save_steps=6,
+        logging_steps=2,
+        save_steps=3,
         remove_unused_columns=False,
         report_to="none",
     ),
     train_dataset=data,
     data_collator=DataCollatorWithPadding(tokenizer),
 )
+# The loss is a mean over the batch; without this, Trainer adds the means up that it accumulates.
+trainer.model_accepts_loss_kwargs = False
 trainer.train()
 rho = student.objective.regularizer.column_weights()["minilm"]
 print(f"rho: {rho.min():.3f} to {rho.max():.3f} over {len(rho)} teacher columns, on {rho.device}")

@@ -74,6 +74,21 @@ def test_parameter_groups_hold_each_parameter_once_at_its_rate():
         bilevel.parameter_groups(model)
 
 
+def test_parameters_of_the_tasks_loss_learn_as_the_student_does():
+    class Centers(nn.Module):
+        def __init__(self, head: nn.Linear) -> None:
+            super().__init__()
+            self.centers, self.head = nn.Parameter(torch.zeros(2)), head
+
+    model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+    task = Centers(model[1])  # which knows a layer of the student, too
+    objective = Objective(task, AFTLoss(3, [2]), beta=1.0)
+    student, weights = (group["params"] for group in objective.parameter_groups(model))
+    assert set(student) == {*model.parameters(), task.centers}
+    assert len(student) == 5
+    assert weights == [objective.regularizer.weights.scores]
+
+
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("call", "message"),

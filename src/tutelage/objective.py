@@ -91,7 +91,8 @@ class Objective(nn.Module):
             model: The student; parameters that require no gradient are left out. It may have this
                 objective as a part.
             transfer_lr: Learning rate of the regularizer's parameters, which have no weight decay; by
-                default the ``default_lr`` of the regularizer, which may be that of the student.
+                default the ``default_lr`` of the regularizer, which may be that of the student. Those
+                of the task's loss, if it has some, learn as the student does.
 
         Raises:
             ValueError: If the regularizer has ``inner_steps``: its parameters then need an optimizer
@@ -111,15 +112,14 @@ class Objective(nn.Module):
                 "stepped so many times before each step of the student; build it from "
                 "objective.parameters()"
             )
-        own = [p for p in self.parameters() if p.requires_grad]
-        known = set(own)
-        student = [p for p in model.parameters() if p.requires_grad and p not in known]
+        own = dict.fromkeys(p for p in self.regularizer.parameters() if p.requires_grad)
+        others = dict.fromkeys((*model.parameters(), *self.task.parameters()))
+        student = [p for p in others if p.requires_grad and p not in own]
         groups: list[dict[str, Any]] = [{"params": student}]
         if own:
             rate = self.regularizer.default_lr if transfer_lr is None else transfer_lr
-            groups.append(
-                {"params": own, "weight_decay": 0.0} | ({} if rate is None else {"lr": rate})
-            )
+            of_rate = {} if rate is None else {"lr": rate}
+            groups.append({"params": list(own), "weight_decay": 0.0} | of_rate)
         return groups
 
     def forward(

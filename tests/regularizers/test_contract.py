@@ -164,6 +164,19 @@ def test_wrong_widths_and_rows_are_named(build, features, name):
         term(student[:7], teacher)
 
 
+@pytest.mark.parametrize("name", ["aft", "aft-rbf", "cka", "rkd"])
+def test_batches_without_a_pair_or_with_a_single_one_are_told(build, features, name):
+    term = build(name, THREE)
+    student, teacher = features(THREE)
+    with pytest.raises(ValueError, match="at least two examples in a batch, got 1"):
+        term(student[:1], {n: rows[:1] for n, rows in teacher.items()})
+    pair = student[:2].requires_grad_()
+    with pytest.warns(UserWarning, match="a batch of two transfers nothing"):
+        value = term(pair, {n: rows[:2] for n, rows in teacher.items()})
+    (gradient,) = torch.autograd.grad(value, pair)
+    assert gradient.abs().max() < 1e-8  # as the warning says
+
+
 @pytest.mark.parametrize("name", TRANSFERRING)
 def test_works_on_standardized_features(build, features, name):
     term = build(name, THREE, prepare=False)

@@ -202,6 +202,12 @@ def test_the_paraphraser_keeps_what_the_teacher_varies_in(draw, evidence):
 def test_wrong_settings_are_named(evidence):
     with pytest.raises(ValueError, match="epochs must be positive, got 0"):
         FactorTransfer(3, [4], epochs=0)
+    damaged = torch.ones(30, 4)
+    damaged[7, 2] = torch.nan
+    with pytest.raises(ValueError, match=r"'teacher0' learned nothing: .* look for NaN"):
+        FactorTransfer(3, [4], epochs=2).prepare(
+            evidence({"teacher0": damaged}, torch.zeros(30).long())
+        )
     with pytest.raises(ValueError, match="two training rows or more"):
         FactorTransfer(3, [4]).prepare(
             evidence({"teacher0": torch.ones(1, 4)}, torch.zeros(1).long())

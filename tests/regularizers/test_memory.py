@@ -146,18 +146,30 @@ def test_gradients_are_exact_and_those_of_learned_weights_come_from_remembered_r
 
 def test_a_batch_is_remembered_in_training_alone(draw):
     term = AFTLoss(3, [2], memory=5)
-    student, teacher = draw(2, 3, dtype=torch.float32), draw(2, 2, dtype=torch.float32)
+    student, teacher = draw(3, 3, dtype=torch.float32), draw(3, 2, dtype=torch.float32)
     term(student, teacher)
     with torch.no_grad():
         term(student.clone().requires_grad_(), teacher)
     term.eval()(student.clone().requires_grad_(), teacher)
     assert term.memory.filled == 0
     term.train()(student.clone().requires_grad_(), teacher.half())
-    assert term.memory.filled == 2
+    assert term.memory.filled == 3
     assert not term.memory.student.requires_grad
-    assert torch.equal(term.memory.student[:2], student)
+    assert torch.equal(term.memory.student[:3], student)
     term(student.clone().requires_grad_().bfloat16(), teacher)
-    assert term.memory.filled == 4
+    assert term.memory.filled == 5
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_refused_batch_is_not_remembered(draw, name):
+    term, plain = METHODS[name][0]().double(), METHODS[name][0]().double()
+    student = draw(4, 5).requires_grad_()
+    teacher = {n: draw(4, width) for n, width in TEACHER.items()}
+    damaged = {n: one.clone() for n, one in teacher.items()}
+    damaged["dino"][1, 0] = torch.nan
+    with pytest.raises(ValueError, match="'dino' hold NaN or infinity"):
+        term(student, damaged)
+    assert term(student, teacher).item() == pytest.approx(plain(student, teacher).item())
 
 
 def test_a_state_restores_the_memory(draw):

@@ -8,7 +8,7 @@ from tutelage import kernel_distance
 from tutelage.regularizers import KD, EachModality, FactorTransfer, ProductAFT
 from tutelage.regularizers.product import product_kernel_distance
 
-SIZES = [(2, 1, 1, 3, 2), (7, 4, 3, 5, 2), (24, 16, 12, 20, 28)]
+SIZES = [(3, 1, 1, 3, 2), (7, 4, 3, 5, 2), (24, 16, 12, 20, 28)]
 WIDTHS = {"image": 4, "text": 3}
 TEACHERS = {"bert": 5, "dino": 6, "llama": 2}
 MODALITIES = {"bert": "text", "dino": "image", "llama": "text"}
@@ -187,3 +187,12 @@ def test_wrong_shapes(draw):
         transfer(draw(9, 7, dtype=torch.float32), teacher)
     with pytest.raises(ValueError, match="at least two examples"):
         transfer(draw(1, 7, dtype=torch.float32), {n: t[:1] for n, t in teacher.items()})
+
+
+@pytest.mark.parametrize("name", TEACHERS)
+def test_teachers_that_are_not_finite_are_named(draw, name):
+    term = ProductAFT(WIDTHS, TEACHERS, modalities=MODALITIES).double()
+    teacher = {n: draw(8, width) for n, width in TEACHERS.items()}
+    teacher[name][5, 0] = torch.inf
+    with pytest.raises(ValueError, match=f"teacher '{name}' hold NaN or infinity, in row 5"):
+        term(draw(8, 7), teacher)

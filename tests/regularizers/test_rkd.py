@@ -44,7 +44,7 @@ def reference_losses(student: Tensor, teacher: Tensor) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(
-    ("batch", "student", "teacher"), [(1, 3, 2), (2, 3, 5), (9, 4, 2), (14, 2, 30)]
+    ("batch", "student", "teacher"), [(3, 3, 2), (4, 3, 5), (9, 4, 2), (14, 2, 30)]
 )
 @pytest.mark.parametrize("block", [1, 500, 2**18])
 def test_losses_are_their_definitions(draw, monkeypatch, batch, student, teacher, block):
@@ -161,3 +161,11 @@ def test_half_precision_comes_out_as_float32_also_under_autocast(draw, dtype):
     for value, wanted in zip(found, expected, strict=True):
         assert value.dtype == torch.float32
         assert value.item() == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", [distance_loss, angle_loss])
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_what_is_no_number_is_not_taken_for_equal_rows(draw, loss, damaged):
+    features = [draw(6, 3), draw(6, 4)]
+    features[damaged][2, 1] = torch.nan
+    assert loss(*features).isnan()

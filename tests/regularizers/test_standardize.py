@@ -56,3 +56,9 @@ def test_features_come_by_name(wrapped, rows):
         wrapped(torch.randn(50, 4), list(rows.values()))
     with pytest.raises(ValueError, match=r"expected teachers \['dino', 'clip'\]"):
         wrapped.standardized({"dino": rows["dino"]})
+
+
+def test_a_single_column_is_not_repeated_for_all(wrapped, rows):
+    student = torch.zeros(50, 4)
+    with pytest.raises(ValueError, match=r"'dino' of shape \[batch, 3\], got \(50, 1\)"):
+        wrapped(student, rows | {"dino": rows["dino"][:, :1]})

@@ -12,7 +12,6 @@ from torch.utils.checkpoint import checkpoint
 
 from tutelage import FeatureTap
 from tutelage.errors import StudentError
-from tutelage.tap import last_token
 
 
 @pytest.mark.parametrize(
@@ -125,8 +124,6 @@ def test_takes_the_last_token_that_is_not_padding(side):
     ids = torch.tensor([[1, 2, 3], [4, 5, 0]] if side == "right" else [[1, 2, 3], [0, 4, 5]])
     model(ids, attention_mask=(ids > 0).long())
     torch.testing.assert_close(tap.take(), model.embed(torch.tensor([3, 5])))
-    states = torch.arange(6.0).reshape(1, 3, 2)
-    torch.testing.assert_close(last_token(states, None), states[:, 2])
     model(ids)
     with pytest.raises(StudentError, match=r"shape \(2, 3, 6\)"):
         FeatureTapOn(model).take()

@@ -18,7 +18,13 @@ from tutelage.regularizers.preparation import TrainingEvidence
 from tutelage.regularizers.unlearned import Unlearned
 from tutelage.widened import widened
 
-__all__ = ["LearnsFrom", "PreparedRegularizer", "Regularizer", "RegularizerWrapper"]
+__all__ = [
+    "LearnsFrom",
+    "PreparedRegularizer",
+    "Regularizer",
+    "RegularizerWrapper",
+    "is_seen_not_to_be_finite",
+]
 
 LearnsFrom = Literal["nothing", "teachers", "training rows"]
 """What a regularizer learns from before training; ``"teachers"``: their features and the seed alone."""
@@ -133,7 +139,7 @@ class Regularizer(nn.Module):
                 f"{type(self).__name__}.compare gave {given} for a batch; "
                 "it returns a scalar tensor, such as a mean"
             )
-        if _is_seen_not_to_be_finite(value):
+        if is_seen_not_to_be_finite(value):
             self.teachers.check_finite(columns)
         return value
 
@@ -286,8 +292,8 @@ class RegularizerWrapper(Regularizer):
         self.regularizer.load_learned_state(state)
 
 
-def _is_seen_not_to_be_finite(value: Tensor) -> bool:
-    """Whether a loss is NaN or infinite, as far as that can be seen without waiting for a device."""
+def is_seen_not_to_be_finite(value: Tensor) -> bool:
+    """Return whether a loss is NaN or infinite, as far as that can be seen without waiting for a device."""
     if torch.compiler.is_compiling() or value.device.type != "cpu":
         return False
     return not math.isfinite(value.detach().numpy())

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tutelage.regularizers.kernels import gram_matrix
+from tutelage.regularizers.kernels import check_rows, gram_matrix
 from tutelage.regularizers.memory import RelationalRegularizer
 
 __all__ = ["CKA", "alignment"]
@@ -23,6 +23,9 @@ def alignment(
 
     Returns:
         A scalar in [0, 1]: 1 where the kernels agree up to scale, 0 also where one side is constant.
+
+    Raises:
+        ValueError: If there are fewer than two examples.
 
     Source:
         Kornblith et al. 2019, arXiv 1905.00414, section 3; as the cosine of the two kernels: Zhou et
@@ -74,6 +77,7 @@ class CKA(RelationalRegularizer):
 
 def _unit_kernel(features: Tensor, batch: int | None = None) -> Float[Tensor, "batch rows"]:
     """The kernel of the centered features, of the batch with all rows, as a matrix of norm 1."""
+    check_rows(len(features))
     floor = torch.finfo(features.dtype).tiny
     centered = features - features.mean(dim=0)
     # To norm 1 here as well, so that no square of the kernel under- or overflows.

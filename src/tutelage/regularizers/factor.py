@@ -1,5 +1,6 @@
 """Factor transfer: match translated student features to paraphrased teacher features."""
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -40,7 +41,8 @@ class FactorTransfer(PreparedRegularizer):
         epochs: Maximum epochs of each autoencoder.
 
     Raises:
-        ValueError: If epochs is not positive, or there are fewer than two training rows.
+        ValueError: If epochs is not positive, there are fewer than two training rows, or a teacher's
+            features hold NaN or infinity.
         RuntimeError: If it is called before ``prepare``.
 
     Source:
@@ -129,6 +131,11 @@ class FactorTransfer(PreparedRegularizer):
                 waited += 1
             if waited == PATIENCE:
                 break
+        if not math.isfinite(best_loss):
+            raise ValueError(
+                f"the autoencoder of teacher {name!r} learned nothing: its error is not a finite number; "
+                "look for NaN, infinity or very large values in the teacher's features"
+            )
 
     def _store(self, encoder: nn.Sequential, number: int) -> None:
         linear = [layer for layer in encoder if isinstance(layer, nn.Linear)]

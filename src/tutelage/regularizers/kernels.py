@@ -1,5 +1,6 @@
 """Gram matrices, their kernels, and the distance of two kernels."""
 
+import warnings
 from typing import Any, Literal
 
 import torch
@@ -70,11 +71,20 @@ def check_kernel(kernel: str) -> None:
 
 
 def check_rows(rows: int) -> None:
-    """Refuse a batch without pairs."""
+    """Refuse a batch without pairs, and warn of one whose only pair tells nothing.
+
+    Around their mean, two rows are opposite, whatever the features are.
+    """
     if rows < 2:
         raise ValueError(
             f"a kernel needs at least two examples in a batch, got {rows}; a DataLoader leaves a smaller "
             "last batch out with drop_last=True"
+        )
+    if rows == 2 and not torch.compiler.is_compiling():
+        warnings.warn(
+            "kernels of two examples are equal whatever the features are, so a batch of two transfers "
+            "nothing; use larger batches, or compare with recent rows, as AFTLoss(..., memory=256) does",
+            stacklevel=2,
         )
 
 

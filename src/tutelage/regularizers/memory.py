@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tutelage.regularizers.base import Regularizer
+from tutelage.regularizers.base import Regularizer, is_seen_not_to_be_finite
 from tutelage.regularizers.columns import TeacherColumns, TeacherWidths, is_count
 
 __all__ = ["RelationalRegularizer", "RowMemory", "row_memory"]
@@ -83,9 +83,9 @@ class RelationalRegularizer(Regularizer):
     + M)) / 2 of it: where j is remembered, the gradient flows to row i alone.
 
     A batch is remembered after its loss, in training mode and where the student's features require
-    gradients. Features of the student are as they were then; parameters of the method, such as AFT's
-    weights of columns, apply to remembered rows of teachers as they are now. The memory is a part of
-    ``state_dict``.
+    gradients, unless the loss is seen not to be finite (on a CPU). Features of the student are as they
+    were then; parameters of the method, such as AFT's weights of columns, apply to remembered rows of
+    teachers as they are now. The memory is a part of ``state_dict``.
 
     Args:
         student_width: Columns of the student's features.
@@ -127,7 +127,8 @@ class RelationalRegularizer(Regularizer):
             return self.relate(student, teacher, batch=batch)
         joined, push = map(_outside_graphs, (self.memory.joined, self.memory.push))
         value = self.relate(*joined(student, teacher), batch=batch)
-        if self.training and student.requires_grad and torch.is_grad_enabled():
+        learns = self.training and student.requires_grad and torch.is_grad_enabled()
+        if learns and not is_seen_not_to_be_finite(value):  # it would spoil the batches after it
             push(student, teacher)
         return value
 

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tutelage.regularizers.axes import Axes
+from tutelage.regularizers.base import is_seen_not_to_be_finite
 from tutelage.regularizers.column_weights import (
     ColumnWeights,
     Weights,
@@ -156,13 +157,20 @@ class ProductAFT(RelationalRegularizer):
         Args:
             student: ``u`` and ``v`` side by side.
             teacher: Each teacher's features of the same examples, by name; any floating dtype.
+
+        Raises:
+            ValueError: If widths or names differ from those of the constructor, the batches in
+                length, or a teacher's features hold NaN or infinity, which is looked at on a CPU.
         """
         self._unlearned.look(self, student)
         sides = [others for _, others in self.columns.split(student, teacher).values()]
         _check_rows(student, *sides)
         with torch.autocast(device_type=student.device.type, enabled=False):
             columns = torch.cat([widened(one) for one in sides], dim=1)
-            return self.compare(*self._in_one_dtype(student, columns))
+            value = self.compare(*self._in_one_dtype(student, columns))
+        if is_seen_not_to_be_finite(value):
+            self.teachers.check_finite(columns)
+        return value
 
     def relate(
         self,

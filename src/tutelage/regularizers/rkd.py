@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from tutelage.regularizers.kernels import gram_matrix
+from tutelage.regularizers.kernels import check_rows, gram_matrix
 from tutelage.regularizers.memory import RelationalRegularizer
 
 __all__ = ["RKD", "angle_loss", "distance_loss"]
@@ -41,7 +41,7 @@ def distance_loss(
         A scalar, 0 or more, of the student's dtype, at least float32.
 
     Raises:
-        ValueError: If the batches differ in length.
+        ValueError: If the batches differ in length, or have fewer than two examples.
 
     Source:
         Park et al. 2019, arXiv 1904.05068, section 3.2.1.
@@ -78,7 +78,7 @@ def angle_loss(
         A scalar in [0, 1.5], of the student's dtype, at least float32.
 
     Raises:
-        ValueError: If the batches differ in length.
+        ValueError: If the batches differ in length, or have fewer than two examples.
 
     Source:
         Park et al. 2019, arXiv 1904.05068, section 3.2.2.
@@ -203,6 +203,7 @@ def _grams(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
 
 def _gram(features: Tensor) -> Float[Tensor, "batch batch"]:
     """The Gram matrix of the centered features, whose differences round less."""
+    check_rows(len(features))
     wide = torch.float32 if features.device.type == "mps" else torch.float64
     centered = features.to(wide) - features.to(wide).mean(dim=0)
     with torch.autocast(device_type=features.device.type, enabled=False):
@@ -214,7 +215,8 @@ def _squared_distances(gram: Tensor) -> tuple[Tensor, Tensor]:
     lengths = gram.diagonal()
     together = lengths[:, None] + lengths
     squared = together - 2 * gram
-    apart = squared > NEAR * torch.finfo(gram.dtype).eps * together
+    # What is no number is not equal to anything: it is to be seen in the loss.
+    apart = ~(squared <= NEAR * torch.finfo(gram.dtype).eps * together)
     return torch.where(apart, squared, 1), apart
 
 

@@ -84,6 +84,12 @@ class Standardized(RegularizerWrapper):
         """Return ``(ψ - mean) / std`` for each teacher, on the device of the means."""
         if teacher.keys() != set(self.teachers.names):
             raise ValueError(f"expected teachers {list(self.teachers.names)}, got {list(teacher)}")
+        for name, width in self.teachers.by_name.items():
+            if teacher[name].shape[1:] != (width,):  # arithmetic would repeat a single column
+                raise ValueError(
+                    f"expected features of teacher {name!r} of shape [batch, {width}], "
+                    f"got {tuple(teacher[name].shape)}"
+                )
         means, scales = self.teachers.split(self.mean), self.teachers.split(self.scale)
         return {n: (teacher[n].to(means[n]) - means[n]) * scales[n] for n in self.teachers.names}
 

@@ -5,14 +5,15 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from tutelage.errors import StudentError
 from tutelage.tap.heads import find_head, layer_at
+from tutelage.tap.last_token import last_token, mask_argument
 
-__all__ = ["FeatureTap", "last_token"]
+__all__ = ["FeatureTap"]
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
@@ -49,7 +50,8 @@ class FeatureTap:
         path: Dotted path of the layer, as in ``model.named_modules()``; by default the classifier
             that a timm model names, else the last linear layer.
         pool: For layers applied to every token (``[batch, tokens, width]``): ``"last"`` takes the
-            last token that the ``attention_mask`` argument of the forward does not mask.
+            last token that the ``attention_mask`` argument of the forward does not mask, that of the
+            model or, where it is wrapped, of the first module within that has one.
         forwards: Forwards a step, such as 2 for pairs of inputs: ``take`` then returns the features
             of all, the rows of the first forward first.
 
@@ -97,6 +99,7 @@ class FeatureTap:
         self._in_training = model.training
         self._lost = self._copied = False
         self._mask: Tensor | None = None
+        self._mask_place: int | None = None
         self._dropped: tuple[Tensor, Tensor] | None = None
         self._kept: Tensor | None = None
         self._hooks: list[RemovableHandle] = [
@@ -110,7 +113,8 @@ class FeatureTap:
             elif isinstance(module, nn.Flatten):
                 self._hooks.append(module.register_forward_hook(self._flatten))
         if pool is not None:
-            self._hooks.append(model.register_forward_pre_hook(self._see_mask, with_kwargs=True))
+            reader, self._mask_place = mask_argument(model)
+            self._hooks.append(reader.register_forward_pre_hook(self._see_mask, with_kwargs=True))
 
     @property
     def factors(self) -> tuple[int, int] | None:
@@ -271,28 +275,9 @@ class FeatureTap:
             self._dropped = (self._dropped[0].reshape(output.shape), output)
 
     def _see_mask(self, _: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        self._mask = kwargs.get("attention_mask")
-
-
-def last_token(
-    states: Float[Tensor, "batch tokens width"], mask: Int[Tensor, "batch tokens"] | None
-) -> Float[Tensor, "batch width"]:
-    """Return the state of each row's last token that is not padding, on either side.
-
-    Args:
-        states: The states of all tokens.
-        mask: 1 for tokens, 0 for padding; None without padding.
-
-    Example:
-        >>> states = torch.tensor([[[1.0], [2.0], [3.0]]])
-        >>> last_token(states, torch.tensor([[1, 1, 0]]))
-        tensor([[2.]])
-    """
-    if mask is None:
-        return states[:, -1]
-    positions = torch.arange(mask.shape[1], device=mask.device)
-    last = (mask.long() * positions).argmax(dim=1)
-    return states[torch.arange(len(states), device=states.device), last]
+        place = self._mask_place
+        given = place is not None and place < len(args)
+        self._mask = args[place] if given else kwargs.get("attention_mask")
 
 
 def _in_backward() -> bool:

@@ -1,6 +1,6 @@
 """The layer of a model that turns features into outputs: found by default, or given by its path."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import nn
 
@@ -15,24 +15,20 @@ def find_head(model: nn.Module) -> str:
     """Return the path of the classifier of a timm model, else of the last linear or bilinear layer.
 
     Raises:
-        StudentError: If there is none, a timm model has several, or the last one pools: a
-            SentenceTransformer or a model of transformers without a head.
+        StudentError: If there is none, a timm model has several, the last one is one of several of a
+            timm model within, or it pools: a SentenceTransformer or a model of transformers without
+            a head.
 
     Example:
         >>> find_head(nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)))
         '1'
     """
-    named = getattr(model, "pretrained_cfg", None) or getattr(model, "default_cfg", None) or {}
-    classifier = named.get("classifier") if isinstance(named, Mapping) else None
+    classifier = _classifier_of(model)
     if isinstance(classifier, str) and isinstance(_get(model, classifier), HEADS):
         return str(classifier)
     if isinstance(classifier, tuple | list):
-        raise StudentError(
-            f"{type(model).__name__} has several classifiers ({', '.join(classifier)}) with different "
-            "features; give the path of one"
-        )
-    kinds = (nn.Linear, nn.Bilinear)
-    layers: list[str] = [n for n, module in model.named_modules() if isinstance(module, kinds)]
+        raise StudentError(_several(model, classifier))
+    layers = _linear_layers(model)
     if not layers:
         raise StudentError(
             f"{type(model).__name__} has no linear layer whose input could be the features; "
@@ -44,6 +40,7 @@ def find_head(model: nn.Module) -> str:
             "its body. Its output is the features, of a SentenceTransformer "
             "model(inputs)['sentence_embedding']; give that in place of tap.take(), or the path of a layer"
         )
+    _refuse_one_of_several(model, layers[-1])
     return layers[-1]
 
 
@@ -70,6 +67,47 @@ def layer_at(model: nn.Module, path: str) -> nn.Module:
             f"of model.named_modules(); the last linear layers are {', '.join(linear[-8:]) or 'none'}"
         )
     return module
+
+
+def _linear_layers(model: nn.Module) -> list[str]:
+    """The paths of linear and bilinear layers; of a layer with an adapter (LoRA) its own path alone,
+    since what enters a layer of the adapter may be a few columns."""
+    kinds = (nn.Linear, nn.Bilinear)
+    paths: list[str] = []
+    adapted = None
+    for path, module in model.named_modules():
+        if adapted is not None and path.startswith(f"{adapted}."):
+            continue
+        base = getattr(module, "base_layer", None)
+        if isinstance(base, kinds) and hasattr(module, "adapter_layer_names"):  # of peft
+            adapted = path
+            paths.append(f"{path}.base_layer")
+        elif isinstance(module, kinds):
+            paths.append(path)
+    return paths
+
+
+def _refuse_one_of_several(model: nn.Module, path: str) -> None:
+    """Refuse a layer that is one of the classifiers of a timm model within another module."""
+    parts = path.split(".")
+    for length in range(1, len(parts)):
+        inner = model.get_submodule(".".join(parts[:length]))
+        classifier = _classifier_of(inner)
+        if isinstance(classifier, tuple | list) and ".".join(parts[length:]) in classifier:
+            raise StudentError(_several(inner, classifier))
+
+
+def _classifier_of(model: nn.Module) -> object:
+    """The path, or paths, that a timm model states."""
+    named = getattr(model, "pretrained_cfg", None) or getattr(model, "default_cfg", None) or {}
+    return named.get("classifier") if isinstance(named, Mapping) else None
+
+
+def _several(model: nn.Module, classifiers: Sequence[str]) -> str:
+    return (
+        f"{type(model).__name__} has several classifiers ({', '.join(classifiers)}) with different "
+        "features; give the path of one"
+    )
 
 
 def _is_sentence_transformer(model: nn.Module) -> bool:
