@@ -276,8 +276,9 @@ class FeatureTap:
 
     def _see_mask(self, _: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         place = self._mask_place
-        given = place is not None and place < len(args)
-        self._mask = args[place] if given else kwargs.get("attention_mask")
+        self._mask = kwargs.get("attention_mask")
+        if place is not None and place < len(args):
+            self._mask = args[place]
 
 
 def _in_backward() -> bool:
