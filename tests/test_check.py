@@ -51,7 +51,10 @@ def test_rows_without_a_label_are_counted_and_named(command, tmp_path):
     status, said, _ = command("check", f"table:{tmp_path}")
     assert status == 0
     assert "9 train (3 without a label), 5 test (1 without a label) rows" in said
-    assert "3 of 9 train rows have no label (the first: '2'): methods with teachers learn" in said
+    assert (
+        "3 of 9 train rows have no label (the first: '2'): methods with teachers learn from them all the same"
+        in said
+    )
     assert "1 of 5 test rows have no label (the first: '4'): they are not evaluated" in said
 
 

@@ -95,7 +95,7 @@ def _without_label(rows: RowsToCheck) -> list[str]:
     """Say what a run does with rows that have no label."""
     all_rows = {split.name: len(split) for split in rows.splits}
     does = {
-        "train": "methods with teachers learn from them without, others leave them out",
+        "train": "methods with teachers learn from them all the same, others leave them out",
         "validation": "they are not evaluated",
         "test": "they are not evaluated",
     }
