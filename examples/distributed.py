@@ -57,6 +57,7 @@ def train(rank: int, meeting: str) -> None:
             f"rho: {rho.min():.3f} to {rho.max():.3f} over {len(rho)} teacher columns, "
             f"{'the same' if same else 'NOT the same'} in {PROCESSES} processes"
         )
+    distributed.barrier()  # a process that ends while gloo holds its tensors aborts: PyTorch #190489
     distributed.destroy_process_group()
 
 

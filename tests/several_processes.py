@@ -313,6 +313,7 @@ def work(rank: int, processes: int, folder: str) -> None:
             compare(name, uneven, rank, passes=2, way="recomputed")
         local_differs(even, rank)
         dtypes(rank, processes)
+        distributed.barrier()  # see examples/distributed.py
         distributed.destroy_process_group()
     except BaseException:
         traceback.print_exc()

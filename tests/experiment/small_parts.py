@@ -72,6 +72,16 @@ def student(num_classes: int, hidden: int = 8) -> nn.Module:
     )
 
 
+def normalized_student(num_classes: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.BatchNorm1d(3 * 32 * 32),
+        nn.Linear(3 * 32 * 32, 8),
+        nn.Dropout(),
+        nn.Linear(8, num_classes),
+    )
+
+
 class Sharpened(nn.Module):
     """A student whose outputs are not those of its last layer."""
 

@@ -10,7 +10,7 @@ from tutelage.config import TrainConfig, load_config
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.progress import Silent
 from tutelage.results.result import read_history
-from tutelage.training.lengths import StepRule, length_of
+from tutelage.training.lengths import StepRule, batch_sizes, length_of
 from tutelage.training.samplers import ShuffledBatches
 
 
@@ -68,6 +68,14 @@ def test_unlabelled_rows_take_their_share_of_a_batch():
     assert with_steps(settings, labelled=100, unlabelled=30).steps == 20
     assert with_steps(settings, labelled=100).steps == 10
     assert with_steps(settings, labelled=7).steps == 2, "a batch of all there is"
+
+
+def test_few_unlabelled_rows_leave_room_for_labelled_ones():
+    settings = TrainConfig(batch_size=64)
+    assert batch_sizes(468, 1, settings=settings) == (63, 1)
+    assert batch_sizes(468, 100, settings=settings) == (32, 32)
+    assert batch_sizes(20, 100, settings=settings) == (20, 32)
+    assert batch_sizes(468, 0, settings=settings) == (64, 0)
 
 
 def test_steps_alone_stay_as_they_are():

@@ -63,7 +63,7 @@ class TrainConfig(Section):
         batch_size: Examples in one pass of a process; the kernel is taken over those of all
             processes, see ``transfer.batch``.
         unlabelled_share: Share of unlabelled rows in a batch, if there are such rows and the method
-            learns from them; the rest are labelled rows.
+            learns from them; the rest are labelled rows, more where fewer unlabelled ones are there.
         class_weights: Weight of each class in the loss: ``"balanced"``, so that all count alike, or a
             table from names to weights; with several labels, the weight of a label that is 1.
         label_smoothing: Share of each label that is spread over all classes; single-label only.

@@ -23,6 +23,7 @@ from tutelage.experiment.parts import (
 )
 from tutelage.experiment.plan import Plan, TeacherPlan
 from tutelage.experiment.runtime import Runtime
+from tutelage.experiment.step_memory import refuse_step_without_room, step_memory
 from tutelage.experiment.teacher_features import extract_features
 from tutelage.experiment.training_memory import Memory, memory_of
 from tutelage.objective import Objective
@@ -92,6 +93,8 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
         accelerator, watch = accelerator_for(small.config), _Stopwatch()
         runtime = Runtime(accelerator.device, FeatureStore(Path(folder) / "cache"), watch)
         student.model.to(accelerator.device)
+        refuse_step_without_room(plan, student, accelerator)
+        longest = step_memory(plan, student, accelerator).activations
         teachers = extract_features(small, runtime)
         objective = build_objective(small, student, teachers)
         watch.decoded = (0, 0.0)
@@ -109,6 +112,7 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
         memory = memory_of(
             student, objective, prepared.training, settings=settings, accelerator=accelerator
         )
+        memory = replace(memory, activations=max(memory.activations, longest))
         watch.warm = 1 if settings.compile == "none" else 2
         if accelerator.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(accelerator.device)

@@ -24,6 +24,7 @@ from tutelage.experiment.row_memory import words_of_copies
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.same_rows import refuse_other_rows
 from tutelage.experiment.shares import lopsided
+from tutelage.experiment.step_memory import refuse_step_without_room
 from tutelage.experiment.teacher_features import (
     Teacher,
     extract_features,
@@ -111,6 +112,7 @@ def run(
                 plan, folder=folder.path if accelerator.is_main_process else None
             )
             check_method(plan, student)
+            refuse_step_without_room(plan, student, accelerator)
         with clock("extract"), unchanged_random_state():
             teachers = extract_features(plan, runtime, look_up_evaluated=True)
             refuse_constant(teachers)

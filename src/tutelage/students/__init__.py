@@ -6,12 +6,13 @@ from tutelage.students.checkpointing import checkpoint_activations
 from tutelage.students.memory_format import in_memory_format
 from tutelage.students.saved import open_saved
 from tutelage.students.target_scaling import fold_target_scaling, output_layer
-from tutelage.students.trial import try_rows, try_saving
+from tutelage.students.trial import as_in_training, try_rows, try_saving
 
 __all__ = [
     "PAIR_STUDENTS",
     "STUDENTS",
     "Student",
+    "as_in_training",
     "checkpoint_activations",
     "fold_target_scaling",
     "in_memory_format",

@@ -1,7 +1,8 @@
 """Trials of a student before anything expensive: on rows of the data, and saving it."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tutelage.errors import StudentError, TutelageError, out_of_memory, whole_me
 from tutelage.files import writing_to
 from tutelage.students.base import Student, evaluating
 
-__all__ = ["try_rows", "try_saving"]
+__all__ = ["as_in_training", "try_rows", "try_saving"]
 
 
 def try_rows(student: Student, rows: Sequence[Any], *, outputs: int, source: str) -> None:
@@ -47,12 +48,28 @@ def try_rows(student: Student, rows: Sequence[Any], *, outputs: int, source: str
         )
     if len(rows) < 2:  # batch statistics need two
         return
+    with as_in_training(student):
+        values = _outputs(student, batch, f"{source}, in training mode,")
+    if not values.requires_grad:
+        raise StudentError(
+            f"the outputs of {source} have no gradient, so that it would not learn; its forward must not "
+            "detach them or run under no_grad, and some of its parameters must require gradients"
+        )
+
+
+@contextmanager
+def as_in_training(student: Student) -> Iterator[None]:
+    """Put a student in training mode, with gradients; mode, buffers and tap are afterwards as before.
+
+    Args:
+        student: The student; its weights are not to be changed.
+    """
     buffers = {name: buffer.clone() for name, buffer in student.model.named_buffers()}
     was_training = student.model.training
     student.model.train()
     try:
         with torch.enable_grad():
-            values = _outputs(student, batch, f"{source}, in training mode,")
+            yield
     finally:
         student.model.train(was_training)
         student.tap.clear()
@@ -60,11 +77,6 @@ def try_rows(student: Student, rows: Sequence[Any], *, outputs: int, source: str
             for name, buffer in student.model.named_buffers():
                 if name in buffers:
                     buffer.copy_(buffers[name])
-    if not values.requires_grad:
-        raise StudentError(
-            f"the outputs of {source} have no gradient, so that it would not learn; its forward must not "
-            "detach them or run under no_grad, and some of its parameters must require gradients"
-        )
 
 
 def try_saving(student: Student, folder: Path, *, source: str) -> None:

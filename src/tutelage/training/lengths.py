@@ -20,6 +20,8 @@ PASSES = 3
 def batch_sizes(labelled: int, unlabelled: int, *, settings: TrainConfig) -> tuple[int, int]:
     """Return how many rows with and without a label a batch has.
 
+    Where fewer rows without a label are there than their share, rows with one fill the batch.
+
     Args:
         labelled: Rows with a label.
         unlabelled: Rows without one that the run learns from.
@@ -28,7 +30,7 @@ def batch_sizes(labelled: int, unlabelled: int, *, settings: TrainConfig) -> tup
     Raises:
         TrainingError: If that is less than two rows, or none with a label.
     """
-    without = round(settings.unlabelled_share * settings.batch_size) if unlabelled else 0
+    without = min(round(settings.unlabelled_share * settings.batch_size), unlabelled)
     rows = min(settings.batch_size - without, labelled)
     if rows < 1 or rows + without < 2:
         raise TrainingError(
@@ -36,7 +38,7 @@ def batch_sizes(labelled: int, unlabelled: int, *, settings: TrainConfig) -> tup
             "rows, one of them with a label: give more rows, a larger train.batch_size, or a smaller "
             "train.unlabelled_share"
         )
-    return rows, min(without, unlabelled)
+    return rows, without
 
 
 @dataclass(frozen=True)
