@@ -101,6 +101,20 @@ def test_labelled_rows_come_as_without_unlabelled_ones() -> None:
     assert len(set(seeds)) == len(seeds)
 
 
+def test_a_labelled_row_meets_other_unlabelled_ones_in_each_epoch() -> None:
+    paired = PairedBatches(
+        ShuffledBatches(range(20), 1, batches=400, seed=0, total=40),
+        ShuffledBatches(range(20, 40), 1, batches=400, seed=0, beside=20),
+    )
+    met = [(labelled.row, unlabelled.row) for labelled, unlabelled in paired]
+    assert max(map(met.count, met)) <= 6  # of 20 epochs
+
+
+def test_far_more_unlabelled_rows_come_as_ever() -> None:
+    order = [list(ShuffledBatches(range(41), 2, batches=9, seed=3, beside=n)) for n in (20, None)]
+    assert order[0] == order[1]
+
+
 @pytest.mark.parametrize(("rows", "size"), [(10, 3), (8, 8), (9, 4)])
 def test_an_epoch_has_each_row_at_most_once(rows: int, size: int) -> None:
     an_epoch = rows // size

@@ -244,5 +244,7 @@ def _order(
         return ShuffledBatches(range(batches.labelled), labelled, **span)
     return PairedBatches(
         ShuffledBatches(range(batches.labelled), labelled, **span),
-        ShuffledBatches(range(batches.labelled, len(batches)), unlabelled, **span),
+        ShuffledBatches(
+            range(batches.labelled, len(batches)), unlabelled, **span, beside=batches.labelled
+        ),
     )

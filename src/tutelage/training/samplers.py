@@ -60,6 +60,9 @@ class ShuffledBatches(Sampler[list[RowView]]):
         start: Number of the first batch, from 0.
         seed: Decides the order of every epoch.
         total: All training rows, of which ``rows`` may be a part; by default ``rows.stop``.
+        beside: Number of the rows that batches of the same numbers are drawn from at the same time.
+            Orders of about equally many rows resemble each other, so that up to twice as many have an
+            order of their own; without it, the order of that epoch.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class ShuffledBatches(Sampler[list[RowView]]):
         start: int = 0,
         seed: int,
         total: int | None = None,
+        beside: int | None = None,
     ) -> None:
         self.rows = rows
         self.batch_size = batch_size
@@ -79,6 +83,8 @@ class ShuffledBatches(Sampler[list[RowView]]):
         self._start = start
         self._seed = seed
         self._total = rows.stop if total is None else total
+        alike = beside is not None and beside <= 2 * len(rows) and len(rows) <= 2 * beside
+        self._stream = (1,) if alike else ()
 
     def __len__(self) -> int:
         return self._batches - self._start
@@ -89,7 +95,8 @@ class ShuffledBatches(Sampler[list[RowView]]):
         for batch in range(self._start, self._batches):
             epoch, position = divmod(batch, batches_per_epoch)
             if order is None or position == 0:
-                order = np.random.default_rng((self._seed, epoch)).permutation(len(self.rows))
+                numbers = np.random.default_rng((self._seed, epoch, *self._stream))
+                order = numbers.permutation(len(self.rows))
             drawn = order[position * self.batch_size : (position + 1) * self.batch_size]
             yield self._views(drawn.tolist(), epoch)
 
