@@ -270,7 +270,8 @@ def _epoch_seconds(run: Run) -> float:
     """Seconds of a pass over the labelled rows; a step takes some batches, each partly without labels."""
     result, train = run.result, run.result.config["train"]
     labelled, batches = train["batch_size"], train.get("accumulate", 1) * result.processes
-    labelled -= min(round(train["unlabelled_share"] * labelled), result.rows.get("unlabelled", 0))
+    if unlabelled := result.rows.get("unlabelled"):
+        labelled -= min(round(train["unlabelled_share"] * labelled), unlabelled)
     steps = max(result.rows["train"] / labelled, 1.0) / batches
     return float(result.seconds["train"] * steps / result.steps)
 
