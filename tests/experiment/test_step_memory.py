@@ -39,9 +39,15 @@ def texts(reviews, small_bert, tmp_path, small):
 
 
 def measured(config):
-    plan, accelerator = Plan.of(config), accelerator_for(config)
+    plan = Plan.of(config)
     student = build_student(plan)
-    return step_memory(plan, student, accelerator), plan, student
+    return step_memory(student, plan.looks, **of_a_pass(plan)), plan, student
+
+
+def of_a_pass(plan):
+    settings = plan.config.train
+    accelerator = accelerator_for(plan.config)
+    return {"rows": plan.rows_of_a_pass, "settings": settings, "accelerator": accelerator}
 
 
 @pytest.mark.parametrize(("optimizer", "numbers"), [("adam", 3), ("sgd", 2)])
@@ -64,11 +70,11 @@ def test_the_longest_text_counts(texts):
 
 def test_nothing_is_changed(small):
     config = small.replace({"student.source": "python:small_parts:normalized_student"})
-    plan, accelerator = Plan.of(config), accelerator_for(config)
+    plan = Plan.of(config)
     student = build_student(plan)
     before = {name: value.clone() for name, value in student.model.state_dict().items()}
     drawn = torch.random.get_rng_state()
-    step_memory(plan, student, accelerator)
+    step_memory(student, plan.looks, **of_a_pass(plan))
     assert torch.equal(torch.random.get_rng_state(), drawn)
     after = student.model.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
@@ -93,11 +99,11 @@ def test_a_step_that_does_not_fit_is_refused_before_teachers_run(small, tmp_path
 def test_processes_of_a_machine_share_its_memory(texts, monkeypatch):
     found, plan, student = measured(texts)
     monkeypatch.setattr(module, "free_memory", lambda: 2 * found.total - 2)
-    accelerator = accelerator_for(texts)
-    refuse_step_without_room(plan, student, accelerator)
+    given = of_a_pass(plan)
+    refuse_step_without_room(student, plan.looks, **given)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     with pytest.raises(TrainingError, match=r"the longest has 32 tokens.* max_length"):
-        refuse_step_without_room(plan, student, accelerator)
+        refuse_step_without_room(student, plan.looks, **given)
 
 
 def test_a_rehearsal_counts_the_longest_text(texts):

@@ -225,6 +225,12 @@ class Plan:
         )
 
     @property
+    def rows_of_a_pass(self) -> int:
+        """How many rows a process takes at once."""
+        counts = len(self.training), sum(map(len, self.unlabelled))
+        return sum(batch_sizes(*counts, settings=self.config.train))
+
+    @property
     def counts(self) -> dict[str, int]:
         """The number of rows by split."""
         more = {"unlabelled": sum(map(len, self.unlabelled))} if self.unlabelled else {}

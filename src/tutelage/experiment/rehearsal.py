@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -32,7 +33,6 @@ from tutelage.results.run_folder import RunFolder
 from tutelage.students import Student
 from tutelage.training.accelerator import accelerator_for
 from tutelage.training.inference import represent
-from tutelage.training.lengths import batch_sizes
 from tutelage.training.loop import TrainingRows, fit
 from tutelage.training.storage import Keep, choose_keep
 
@@ -93,8 +93,9 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
         accelerator, watch = accelerator_for(small.config), _Stopwatch()
         runtime = Runtime(accelerator.device, FeatureStore(Path(folder) / "cache"), watch)
         student.model.to(accelerator.device)
-        refuse_step_without_room(plan, student, accelerator)
-        longest = step_memory(plan, student, accelerator).activations
+        a_pass: dict[str, Any] = {"rows": plan.rows_of_a_pass, "settings": plan.config.train}
+        refuse_step_without_room(student, plan.looks, **a_pass, accelerator=accelerator)
+        longest = step_memory(student, plan.looks, **a_pass, accelerator=accelerator).activations
         teachers = extract_features(small, runtime)
         objective = build_objective(small, student, teachers)
         watch.decoded = (0, 0.0)
@@ -130,8 +131,7 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
         if accelerator.device.type == "cuda":
             memory = replace(memory, peak=torch.cuda.max_memory_allocated(accelerator.device))
         if step > SLOW:
-            counts = len(small.training), sum(map(len, small.unlabelled))
-            of_a_step = sum(batch_sizes(*counts, settings=settings)) * settings.accumulate
+            of_a_step = small.rows_of_a_pass * settings.accumulate
             forwards = 4 if small.config.recomputes else 3  # a backward counts for two
             forward = step / forwards / of_a_step
         else:

@@ -112,7 +112,13 @@ def run(
                 plan, folder=folder.path if accelerator.is_main_process else None
             )
             check_method(plan, student)
-            refuse_step_without_room(plan, student, accelerator)
+            refuse_step_without_room(
+                student,
+                plan.looks,
+                rows=plan.rows_of_a_pass,
+                settings=plan.config.train,
+                accelerator=accelerator,
+            )
         with clock("extract"), unchanged_random_state():
             teachers = extract_features(plan, runtime, look_up_evaluated=True)
             refuse_constant(teachers)
