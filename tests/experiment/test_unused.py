@@ -209,6 +209,7 @@ def test_every_option_changes_the_student_or_is_refused_or_told(parts, name):
         ({"transfer.batch": "step"}, "transfer.batch = 'step' is not used: train.accumulate = 1"),
         ({"train.unlabelled_share": 0.2}, "train.unlabelled_share = 0.2 is not used"),
         ({"student.frozen": True}, "transfer.beta = 2.0 is not used: .*student.frozen trains"),
+        ({"student.tap": "1"}, "transfer.beta = 2.0 is not used: .* enters '1', and no parameter"),
         *(
             ({"transfer.method": "stl", f"cache.{name}": value}, f"cache.{name} = {value!r} is not")
             for name, value in (("remote", "memory://x"), ("on_device", True))
@@ -234,7 +235,7 @@ def test_settings_that_cancel_each_other_are_told(small, change, says):
     plan = Plan.of(asked)
     student = build_student(plan)
     objective = build_objective(plan, student, extract_features(plan, Runtime.of(asked)))
-    found = unused_settings(plan, objective.regularizer, asked=asked)
+    found = unused_settings(plan, objective.regularizer, asked=asked, student=student)
     assert [word for word in found if re.search(says, word)], found
 
 
@@ -245,7 +246,7 @@ def test_one_teacher_has_no_shares(parts):
     for teachers, told in ((parts.teachers, False), (parts.teachers[:1], True)):
         few = replace(plan, teachers=tuple(one.plan for one in teachers))
         objective = build_objective(few, build_student(few), teachers)
-        words = unused_settings(few, objective, asked=asked)
+        words = unused_settings(few, objective.regularizer, asked=asked)
         start = "transfer.params.temperature = 0.5 is not used: it decides the shares of several"
         assert any(word.startswith(start) for word in words) == told
 

@@ -14,7 +14,7 @@ from torch import nn
 from tutelage import run
 from tutelage.config import load_config
 from tutelage.errors import ConfigError
-from tutelage.students import limit_training, open_student
+from tutelage.students import limit_training, open_student, trains_features
 from tutelage.students.backbone import backbone_of
 
 CLASSES = ("good", "bad", "neither")
@@ -177,6 +177,36 @@ def test_an_update_of_a_shared_weight_is_refused(opened, whole):
         with pytest.raises(ConfigError, match=r"student\.lora: .* first and second share a weight"):
             limit_training(opened(make), lora={**LORA, "targets": targets})
     limit_training(opened(make), lora={**LORA, "targets": ["enter"]})
+
+
+class Unreached(nn.Module):
+    """A student whose features no trained parameter reaches: its body is frozen, or is detached."""
+
+    def __init__(self, num_classes: int, *, detaches: bool) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(192, 8), nn.Linear(8, num_classes)
+        self.detaches = detaches
+        if not detaches:
+            self.body.requires_grad_(False)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        features = self.body(pixels.flatten(1)).tanh()
+        return self.head(features.detach() if self.detaches else features)
+
+
+@pytest.mark.parametrize("detaches", [True, False])
+def test_features_that_no_trained_parameter_reaches(opened, detaches):
+    make = partial(Unreached, detaches=detaches)
+    assert not trains_features(opened(make))
+    assert trains_features(opened(partial(Tied, whole=False)))
+    trained = [
+        p.requires_grad for p in limit_training(opened(make), frozen=True).model.parameters()
+    ]
+    assert trained == [detaches, detaches, True, True]
+    with pytest.raises(
+        ConfigError, match=r"student\.lora: no trainable parameter of Unreached reaches"
+    ):
+        limit_training(opened(make), lora=LORA)
 
 
 def test_settings_that_do_not_fit(config):

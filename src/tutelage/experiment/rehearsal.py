@@ -60,6 +60,7 @@ class Rehearsal:
         memory: Bytes at the peak.
         device: Where it trained.
         objective: What it trained with.
+        student: What it trained.
     """
 
     step: float
@@ -69,6 +70,7 @@ class Rehearsal:
     memory: Memory
     device: torch.device
     objective: Objective
+    student: Student
 
 
 def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
@@ -145,6 +147,7 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
         memory=memory,
         device=accelerator.device,
         objective=objective,
+        student=student,
     )
 
 

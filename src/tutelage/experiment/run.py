@@ -204,7 +204,8 @@ def _words_before(
     asked: ExperimentConfig,
 ) -> list[str]:
     """What the user should know before training: unused settings, and a teacher that decides alone."""
-    words = unused_settings(plan, objective.regularizer, asked=asked)
+    with unchanged_random_state():
+        words = unused_settings(plan, objective.regularizer, asked=asked, student=student)
     words += repeated_rows(
         asked.train,
         joined=asked.transfer.batch,

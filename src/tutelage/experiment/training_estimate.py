@@ -79,7 +79,8 @@ def estimate_training(
         del source  # its memory is the next one's
     with told_where_memory_lacks(config.train):
         rehearsal = rehearse(plan, widths)
-    for line in unused_settings(plan, rehearsal.objective.regularizer, asked=config):
+    regularizer, student = rehearsal.objective.regularizer, rehearsal.student
+    for line in unused_settings(plan, regularizer, asked=config, student=student):
         runtime.progress.note(line)
     devices = devices_of_job(rehearsal.device)
     return TrainingEstimate(tuple(teachers), _phases(plan, teachers, rehearsal), rehearsal, devices)

@@ -6,12 +6,17 @@ from tutelage.experiment.plan import Plan
 from tutelage.ranks import process_count
 from tutelage.regularizers import Regularizer
 from tutelage.results.folders import CHOSEN
+from tutelage.students import Student, trains_features
 
 __all__ = ["unused_settings"]
 
 
 def unused_settings(
-    plan: Plan, regularizer: Regularizer | None, *, asked: ExperimentConfig
+    plan: Plan,
+    regularizer: Regularizer | None,
+    *,
+    asked: ExperimentConfig,
+    student: Student | None = None,
 ) -> list[str]:
     """Return a sentence for each setting that was changed from its default and decides nothing.
 
@@ -21,12 +26,13 @@ def unused_settings(
         plan: The run.
         regularizer: Its transfer term, which may learn parameters or not; None where it is not known.
         asked: The settings as the user gave them; the plan's have defaults resolved.
+        student: The student as it is trained; None where it is not known.
     """
     return [
         f"{setting} = {value!r} is not used: {reason}"
         for setting, value, reason in (
             *_of_the_data(plan, asked),
-            *_of_the_transfer(plan, regularizer, asked.transfer),
+            *_of_the_transfer(plan, regularizer, asked.transfer, student),
             *_of_the_labels(plan, asked),
             *_of_the_training(plan, asked.train),
             *_of_the_cache(plan, asked.cache),
@@ -73,7 +79,10 @@ def _is_searched(asked: ExperimentConfig) -> bool:
 
 
 def _of_the_transfer(
-    plan: Plan, regularizer: Regularizer | None, asked: TransferConfig
+    plan: Plan,
+    regularizer: Regularizer | None,
+    asked: TransferConfig,
+    student: Student | None,
 ) -> list[tuple[str, object, str]]:
     method, default = plan.method, TransferConfig()
     found: list[tuple[str, object, str]] = []
@@ -96,6 +105,16 @@ def _of_the_transfer(
                 asked.beta,
                 "the term acts on what enters the head, and student.frozen trains the head alone; "
                 "student.lora trains more",
+            )
+        )
+    elif student is not None and not trains_features(student):
+        found.append(
+            (
+                "transfer.beta",
+                asked.beta,
+                f"the term acts on what enters {student.tap.path!r}, and no parameter that is trained "
+                "reaches it: the model freezes or detaches the layers in front, or student.tap is at "
+                "its input",
             )
         )
     learns = regularizer is None or any(True for _ in regularizer.parameters())

@@ -1,5 +1,6 @@
 """Students: ordinary models, unchanged, with a tap on the input of their head."""
 
+from tutelage.students.backbone import trains_features
 from tutelage.students.base import Student
 from tutelage.students.build import PAIR_STUDENTS, STUDENTS, limit_training, open_student
 from tutelage.students.checkpointing import checkpoint_activations
@@ -20,6 +21,7 @@ __all__ = [
     "open_saved",
     "open_student",
     "output_layer",
+    "trains_features",
     "try_rows",
     "try_saving",
 ]

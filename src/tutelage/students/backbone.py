@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.inputs import empty_batch
-from tutelage.students.base import Student
+from tutelage.students.base import Student, evaluating
 
-__all__ = ["backbone_of", "backbone_parameters", "freeze_backbone"]
+__all__ = ["backbone_of", "backbone_parameters", "freeze_backbone", "trains_features"]
 
 
 def freeze_backbone(student: Student) -> None:
@@ -22,18 +22,27 @@ def freeze_backbone(student: Student) -> None:
 
 
 def backbone_of(student: Student) -> dict[str, nn.Parameter]:
-    """Return the trainable parameters before a student's head, by name."""
-    row = empty_batch(student.input)
+    """Return the trainable parameters before a student's head, by name; none may reach its features."""
+    with evaluating(student.model):
+        return backbone_parameters(student.model, lambda: _features(student))
 
-    def features() -> Tensor:
+
+def trains_features(student: Student) -> bool:
+    """Whether a trainable parameter reaches the features, on which a transfer term acts.
+
+    None does where the model freezes its layers, detaches what they give, or is read at its input.
+    """
+    with evaluating(student.model):
+        return _features(student).requires_grad
+
+
+def _features(student: Student) -> Tensor:
+    """The features of one row, with their gradient."""
+    device = next(student.model.parameters()).device
+    row = {name: value.to(device) for name, value in empty_batch(student.input).items()}
+    with torch.enable_grad():
         student.outputs(row)
         return student.tap.take()
-
-    training = student.model.training
-    student.model.eval()
-    parameters = backbone_parameters(student.model, features)
-    student.model.train(training)
-    return parameters
 
 
 def backbone_parameters(
@@ -46,9 +55,10 @@ def backbone_parameters(
         features: Runs the model once and returns its features.
     """
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    gradients = torch.autograd.grad(
-        features().float().sum(), list(named.values()), allow_unused=True
-    )
+    read = features()
+    if not read.requires_grad:
+        return {}
+    gradients = torch.autograd.grad(read.float().sum(), list(named.values()), allow_unused=True)
     return {
         name: parameter
         for (name, parameter), gradient in zip(named.items(), gradients, strict=True)

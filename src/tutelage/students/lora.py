@@ -37,7 +37,8 @@ class LoraStudent:
             head, or all convolutions if there are none.
 
     Raises:
-        ConfigError: If no layer has such a name, or one shares its weight with another layer.
+        ConfigError: If no layer has such a name, one shares its weight with another layer, or no
+            parameter reaches the features.
 
     Source:
         Hu et al. 2021, arXiv 2106.09685, section 4.1.
@@ -58,6 +59,13 @@ class LoraStudent:
         self.width = student.width
         self.parameters = student.parameters
         backbone = backbone_of(student)
+        if not backbone:
+            raise ConfigError(
+                f"student.lora: no trainable parameter of {type(self.model).__name__} reaches what enters "
+                f"its head, {self.tap.path!r}; its forward must not detach that, its layers must require "
+                "gradients (student.lora freezes their weights itself), and student.tap must not name "
+                "a layer at the input"
+            )
         head = [
             p for n, p in self.model.named_parameters() if p.requires_grad and n not in backbone
         ]

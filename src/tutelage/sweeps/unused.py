@@ -55,7 +55,8 @@ def unused_by_all(
             unlabelled=plan.unlabelled if taught else (),
         )
         with suppress(ConfigError):
-            told = unused_settings(one, check_method(one, student), asked=asked)
+            regularizer = check_method(one, student)
+            told = unused_settings(one, regularizer, asked=asked, student=student)
             by_method.append({sentence.partition(" = ")[0]: sentence for sentence in told})
     first, *others = by_method or [{}]
     return [line for path, line in first.items() if all(path in other for other in others)]
