@@ -1,5 +1,6 @@
 """LogME against the definition of the evidence, by the Gaussian elimination of ``conftest.py``."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -42,6 +43,37 @@ def test_columns_may_repeat_and_have_any_scale(check, scale):
     features = torch.cat([features, features[:, :2], torch.zeros(20, 1)], dim=1)
     targets = one_hot(20, 4)
     check(logme(Moments.of([(features, targets)])), features, targets)
+
+
+@pytest.mark.parametrize(("rows", "width"), [(30, 8), (12, 12), (9, 40)])
+def test_the_comparable_score_counts_every_column(rows, width):
+    """Against the determinant and the inverse of the whole matrix, with numpy."""
+    features, targets = draw(rows, width).numpy(), one_hot(rows, 3).numpy()
+    gram, evidences = features.T @ features, []
+    for target in targets.T:
+        alpha = beta = 1.0
+        for _ in range(11):
+            inverse = np.linalg.inv(alpha * np.eye(width) + beta * gram)
+            mean = beta * inverse @ features.T @ target
+            error = ((target - features @ mean) ** 2).sum()
+            gamma = width - alpha * np.trace(inverse)
+            before = alpha / beta
+            alpha, beta = gamma / (mean @ mean + 1e-5), (rows - gamma) / (error + 1e-5)
+            if abs(alpha / beta - before) / before <= 1e-3:
+                break
+        _, determinant = np.linalg.slogdet(alpha * np.eye(width) + beta * gram)
+        whole = width * np.log(alpha) + rows * np.log(beta / (2 * np.pi)) - determinant
+        evidences.append((whole - beta * error - alpha * mean @ mean) / 2 / rows)
+    found = logme(Moments.of([(torch.from_numpy(features), torch.from_numpy(targets))]))
+    assert found.comparable_score == pytest.approx(np.mean(evidences), rel=1e-6)
+    assert (found.comparable_score == found.score) is (width <= rows)
+
+
+def test_columns_of_noise_do_not_raise_the_comparable_score():
+    targets = one_hot(60, 3)
+    useful = targets @ draw(3, 10) + draw(60, 10)
+    tells, noise = (logme(Moments.of([(f, targets)])) for f in (useful, draw(60, 400)))
+    assert tells.comparable_score > noise.comparable_score + 0.1
 
 
 def test_a_class_without_rows_counts_too(check):

@@ -59,7 +59,7 @@ def test_every_teacher_every_pair_and_all_without_the_test_rows(table, tmp_path)
     for teacher in teachers:
         features = teacher.features.gather(torch.tensor(places))
         targets = torch.nn.functional.one_hot(splits.training.labels, 2)
-        alone = logme(Moments.of([(features, targets)])).score
+        alone = logme(Moments.of([(features, targets)])).comparable_score
         found = next(one for one in ranking.candidates if one.teachers == (teacher.name,))
         assert found.logme == pytest.approx(alone, rel=1e-9)
 

@@ -26,8 +26,9 @@ class BTuning(PreparedRegularizer):
 
     ``μ_k`` [classes, columns] is the posterior mean of a Bayesian linear model from teacher k's
     features to one-hot labels, several labels or targets, ``LogME_k`` its evidence; ``μ_0`` is the
-    same for the untrained student. ``prepare`` computes them from the labelled training rows; there
-    are no learned parameters.
+    same for the untrained student. As in the authors' code, LogME favors teachers that have more columns
+    than there are rows, whatever they tell (see ``logme``). ``prepare`` computes them from the labelled
+    training rows; there are no learned parameters.
 
     Args:
         student_width: Columns of the student's features.

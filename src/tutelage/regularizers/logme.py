@@ -84,11 +84,14 @@ class LogME:
 
     Attributes:
         score: Mean of the evidences, in nats a row; higher where features explain targets better.
+        comparable_score: The same with every column counted: also between features of which some have
+            more columns than rows.
         evidences: The evidence of each target.
         means: Posterior means of the weights.
     """
 
     score: float
+    comparable_score: float
     evidences: Float64[Tensor, " targets"]
     means: Float64[Tensor, "targets columns"]
 
@@ -105,9 +108,14 @@ def logme(moments: Moments) -> LogME:
         evidence = (d/2 ln α + N/2 ln β - ½ Σ ln(α+βσ) - β/2 e² - α/2 m² - N/2 ln 2π) / N
         mean     = V (s x/(t+σ))
 
-    Sums go over the min(N, d) singular values. ``σ`` and ``V`` are eigenvalues and eigenvectors of
-    ``FᵀF``, ``x = Vᵀ(Fᵀy)/s``: one factorization for any number of rows and targets. A ``σ`` that is
-    only rounding counts as 0, and so does its ``x``, whose share stays in ``r``.
+    Sums go over the min(N, d) singular values, as in the authors' code. With more columns than rows, the
+    evidence as the paper defines it, by the determinant of the d x d matrix ``α + β FᵀF``, is lower by
+    ``(d - N)/2 ln α / N``: 200 rows of 1,000 columns of noise have a score of 15.4, and an evidence of
+    -0.8. ``comparable_score`` is that of the paper; B-Tuning takes ``score``.
+
+    ``σ`` and ``V`` are eigenvalues and eigenvectors of ``FᵀF``, ``x = Vᵀ(Fᵀy)/s``: one factorization for
+    any number of rows and targets. A ``σ`` that is only rounding counts as 0, and so does its ``x``,
+    whose share stays in ``r``.
 
     Args:
         moments: Moments of features and targets; classes are one-hot.
@@ -156,8 +164,14 @@ def logme(moments: Moments) -> LogME:
         - (alpha + beta * sigma).log().sum(dim=0) / 2
         - (beta * e2 + alpha * m2) / 2
     ) / rows
+    unreached = max(0, width - rows) / 2 * alpha.log() / rows
     means = (vectors @ (roots * x / (t + sigma))).T
-    return LogME(evidences.mean().item(), evidences, means)
+    return LogME(
+        score=evidences.mean().item(),
+        comparable_score=(evidences - unreached).mean().item(),
+        evidences=evidences,
+        means=means,
+    )
 
 
 def _add_products(columns: Tensor, products: Tensor) -> None:

@@ -136,12 +136,13 @@ def _candidates(plan: Plan, teachers: Sequence[Teacher], runtime: Runtime) -> It
             update(done)
             members = [by_name[name] for name in names]
             parameters = [teacher.parameters for teacher in members]
+            evidence = logme(moments.select(torch.cat([columns[name] for name in names])))
             yield Candidate(
                 teachers=names,
                 columns=sum(widths[name] for name in names),
                 bytes=sum(teacher.features.bytes for teacher in members),
                 parameters=None if None in parameters else sum(p or 0 for p in parameters),
-                logme=logme(moments.select(torch.cat([columns[name] for name in names]))).score,
+                logme=evidence.comparable_score,
                 probe=Score(value=probe.score, error=probe.error, metric=task.lead),
             )
 
