@@ -126,3 +126,25 @@ def test_a_loss_a_row_is_refused():
 def test_a_strength_that_is_none_is_refused(beta):
     with pytest.raises(ValueError, match="beta must be a finite number from 0 up"):
         Objective(nn.CrossEntropyLoss(), Gap(3, [2]), beta=beta)
+
+
+def test_features_without_gradient_of_a_student_that_trains_are_told_once():
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    inputs, labels, teacher = torch.randn(4, 4), torch.tensor([0, 1, 1, 0]), torch.randn(4, 2)
+
+    def step(objective: Objective, features: torch.Tensor) -> None:
+        objective(model(inputs), labels, features, teacher).total.backward()
+
+    with torch.no_grad():
+        apart = model[:2](inputs)
+    objective = Objective(nn.CrossEntropyLoss(), AFTLoss(3, [2]), beta=1.0)
+    with pytest.warns(UserWarning, match="no gradient, so that nothing is transferred"):
+        step(objective, apart)
+    step(objective, apart)
+    step(Objective(nn.CrossEntropyLoss(), AFTLoss(3, [2]), beta=0.0), apart)
+    step(Objective(nn.CrossEntropyLoss(), AFTLoss(3, [2]), beta=1.0), model[:2](inputs))
+    with torch.no_grad():
+        objective = Objective(nn.CrossEntropyLoss(), AFTLoss(3, [2]), beta=1.0)
+        objective(model(inputs), labels, apart, teacher)
+    model[0].requires_grad_(False)  # a head on fixed features, which is trained on purpose
+    step(objective, model[:2](inputs))

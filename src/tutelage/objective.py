@@ -1,17 +1,24 @@
 """The training objective: the loss of the task plus the weighted loss of a regularizer."""
 
+import warnings
 from collections.abc import Mapping
+from itertools import islice
 from numbers import Real
 from typing import Any, Literal, NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from tutelage.ranks import gather_rows, process_count
 from tutelage.regularizers.base import Regularizer
 from tutelage.regularizers.columns import TeacherFeatures
+from tutelage.regularizers.unlearned import parameters_behind
 
 __all__ = ["Objective", "Terms"]
+
+HEAD = 2
+"""Parameters of a linear layer: a weight and a bias."""
 
 
 class Terms(NamedTuple):
@@ -77,6 +84,7 @@ class Objective(nn.Module):
             raise ValueError(f"batch must be 'local' or 'global', got {batch!r}")
         self.beta = beta
         self.batch = batch
+        self._reaches_student = False
 
     def extra_repr(self) -> str:
         """Return the strength, and what it is called with, for ``repr``."""
@@ -153,6 +161,7 @@ class Objective(nn.Module):
             raise TypeError(
                 f"expected outputs as a tensor, got a {type(outputs).__name__}; give outputs.logits"
             )
+        self._look_for_gradients(outputs, student)
         if self._gathers:
             outputs, labels, *others = gather_rows(
                 outputs, labels, *(() if soft is None else (soft,))
@@ -181,6 +190,24 @@ class Objective(nn.Module):
         else:
             student, *teacher = gather_rows(student, *teacher)
         return student, teacher
+
+    def _look_for_gradients(self, outputs: Tensor, student: Tensor) -> None:
+        """Warn once where the student trains, but not through its features.
+
+        Two parameters, those of a head, may be trained on features that are fixed.
+        """
+        if self._reaches_student or torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return
+        trained = list(islice(parameters_behind(outputs), HEAD + 1))
+        fixed = isinstance(student, Tensor) and not student.requires_grad
+        self._reaches_student = not fixed or len(trained) > HEAD  # or it is told now
+        if fixed and len(trained) > HEAD and self.beta:
+            warnings.warn(
+                "the student's features have no gradient, so that nothing is transferred to it; give "
+                "those of the forward that gave the outputs, as tap.take() does: not detached, nor "
+                "computed under torch.no_grad() (as SentenceTransformer.encode does)",
+                stacklevel=3,
+            )
 
     @property
     def _gathers(self) -> bool:

@@ -35,6 +35,14 @@ def test_parts_are_nested_without_the_fold_and_fair_to_every_class(digits):
     assert ((counts - outside / 4).abs() <= 0.5).all()
 
 
+def test_rows_without_a_label_are_in_no_part(digits):
+    rows, labels, folds = digits
+    labels = labels.clone()
+    labels[folds[4]] = -100
+    (point,) = learning_curve(rows, labels, folds=folds[:2], task=TEN, fractions=[1.0])
+    assert point.rows == 400 - len(folds[4]) - (len(folds[0]) + len(folds[1])) / 2
+
+
 def test_more_rows_score_higher_and_each_fold_scores(digits):
     rows, labels, folds = digits
     noise = 6 * torch.randn(rows.shape, generator=torch.Generator().manual_seed(0))

@@ -13,7 +13,7 @@ from tutelage.probes.choice import DECADES, scored
 from tutelage.probes.draws import drawn_holdout
 from tutelage.probes.fit import ProbeProblem, fit_probe
 from tutelage.probes.labelled import labelled_rows
-from tutelage.tasks import Task, mask_labels
+from tutelage.tasks import Task, has_label, mask_labels
 
 __all__ = ["FRACTIONS", "CurvePoint", "learning_curve"]
 
@@ -161,8 +161,9 @@ def _penalty(
 def _part(
     labels: Tensor, held: Tensor, *, task: Task, fraction: float, seed: int
 ) -> Int64[Tensor, " part"]:
-    """A share of the rows outside of a fold, of each class the same; larger shares hold smaller ones."""
-    outside = torch.ones(len(labels), dtype=torch.bool)
+    """A share of the labelled rows outside of a fold, of each class the same; larger shares hold smaller
+    ones."""
+    outside = has_label(labels)
     outside[held] = False
     others = outside.nonzero().flatten()
     draw = torch.Generator().manual_seed(seed)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from tutelage.regularizers.columns import (
     TeacherColumns,
@@ -15,6 +15,7 @@ from tutelage.regularizers.columns import (
     is_count,
 )
 from tutelage.regularizers.preparation import TrainingEvidence
+from tutelage.regularizers.teacher_order import TeacherOrder
 from tutelage.regularizers.unlearned import Unlearned
 from tutelage.widened import widened
 
@@ -30,7 +31,7 @@ LearnsFrom = Literal["nothing", "teachers", "training rows"]
 """What a regularizer learns from before training; ``"teachers"``: their features and the seed alone."""
 
 
-class Regularizer(nn.Module):
+class Regularizer(TeacherOrder):
     """A loss between the student's features and those of all teachers side by side.
 
         regularizer(student, teacher) -> scalar

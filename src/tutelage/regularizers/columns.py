@@ -118,6 +118,21 @@ class TeacherColumns:
                     "their features anew, for example in float32"
                 )
 
+    def differs_in_order(self, widths: Mapping[str, int]) -> bool:
+        """Return whether columns of these teachers, side by side, are other teachers' than here.
+
+        Other names alone are not: the same teachers may be named anew.
+
+        Example:
+            >>> columns = TeacherColumns.of({"clip": 2, "dino": 2})
+            >>> columns.differs_in_order({"dino": 2, "clip": 2}), columns.differs_in_order({"a": 2, "b": 2})
+            (True, False)
+        """
+        names = tuple(widths)
+        if tuple(widths.values()) != self.widths:
+            return True
+        return names != self.names and set(names) == set(self.names)
+
     def split(self, columns: Tensor) -> dict[str, Tensor]:
         """Return each teacher's part of a tensor with one entry a column."""
         return dict(zip(self.names, torch.split(columns, list(self.widths)), strict=True))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Unlearned"]
+__all__ = ["Unlearned", "parameters_behind"]
 
 UPDATES = 3
 
@@ -69,7 +69,7 @@ class Unlearned:
 
     def _begin(self, regularizer: nn.Module, features: Tensor) -> None:
         self._before = {p: p._version for p in regularizer.parameters() if p.requires_grad}
-        self._student = next(_parameters_behind(features), None)
+        self._student = next(parameters_behind(features), None)
         if not self._before or self._student is None:
             self._end()
         else:
@@ -79,8 +79,8 @@ class Unlearned:
         self._done, self._before, self._student = True, {}, None
 
 
-def _parameters_behind(tensor: Tensor) -> Iterator[nn.Parameter]:
-    """The parameters from which a tensor was computed, the nearest first."""
+def parameters_behind(tensor: Tensor) -> Iterator[nn.Parameter]:
+    """Yield the parameters from which a tensor was computed, the nearest first."""
     waiting, seen = [tensor.grad_fn], set()
     while waiting:
         node = waiting.pop()
