@@ -98,3 +98,16 @@ def test_a_search_names_what_its_runs_do_not_use(verb, digits_config):
     said = r"^train\.momentum = 0\.5 is not used: it is for sgd, not adam$"
     with pytest.raises(ToldError, match=said):
         verb(config, progress=Told())
+
+
+def test_a_setting_of_one_student_alone_is_used(digits_config):
+    own = digits_config.student.model_dump()
+    frozen = {**own, "frozen": True}
+    changes = {"train.gradient_checkpointing": True, "output.overwrite": True}
+    for students, setting in (
+        ([frozen], "train.gradient_checkpointing"),
+        ([frozen, own], "output.overwrite"),  # which is told of next
+    ):
+        config = digits_config.replace(changes | {"compare.students": students})
+        with pytest.raises(ToldError, match=f"^{setting} = True is not used"):
+            compare(config, methods=["stl"], progress=Told())

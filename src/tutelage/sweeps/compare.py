@@ -46,7 +46,7 @@ from tutelage.sweeps.repeats import refuse_holdout
 from tutelage.sweeps.same_rows import keep_rows
 from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import check_first, extract_first
-from tutelage.sweeps.unused import runs_kept, unused_by_all
+from tutelage.sweeps.unused import in_all, runs_kept, unused_by_all
 
 __all__ = ["compare"]
 
@@ -190,13 +190,17 @@ def _about(config: ExperimentConfig) -> str:
 
 
 def _unused(config: ExperimentConfig, points: Sequence[GridPoint]) -> list[str]:
-    """Say which settings none of the methods uses, unless one that shows it cannot be run."""
-    point = next((point for point in points if point.teachers), points[0])
-    try:
-        plan, student = check_first(point.config, methods=[point.method])
-    except TutelageError:  # its rows of the table say so
-        return []
-    return unused_by_all(plan, student, [one.method for one in points], asked=config)
+    """Say which settings no method of any student uses, unless that cannot be known before."""
+    told = []
+    for student in dict.fromkeys(point.student for point in points):
+        own = [point for point in points if point.student == student]
+        point = next((point for point in own if point.teachers), own[0])
+        try:
+            plan, built = check_first(point.config, methods=[point.method])
+        except TutelageError:  # its rows of the table say so
+            return []
+        told.append(unused_by_all(plan, built, [one.method for one in own], asked=config))
+    return in_all(told)
 
 
 def _usable(points: Sequence[GridPoint], progress: Progress) -> list[Choice]:

@@ -1,6 +1,6 @@
 """Settings that a search or comparison does not use, although they were set."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from tutelage.regularizers.catalogue import parse_method
 from tutelage.students import Student
 from tutelage.sweeps.methods import changes_for
 
-__all__ = ["runs_kept", "unchosen", "unused_by_all", "unused_by_auto"]
+__all__ = ["in_all", "runs_kept", "unchosen", "unused_by_all", "unused_by_auto"]
 
 CHOSEN = ("method", "beta", "mix", "memory", "params")
 """Settings of ``[transfer]`` that ``train --auto`` chooses."""
@@ -43,7 +43,7 @@ def unused_by_all(
         methods: The methods that are run; those that cannot learn from these teachers do not count.
         asked: The settings as the user gave them.
     """
-    by_method: list[dict[str, str]] = []
+    by_method: list[list[str]] = []
     for name in dict.fromkeys(methods):
         method, config = parse_method(name), plan.config.replace(changes_for(plan.config, name))
         taught = method.needs_teachers
@@ -56,9 +56,18 @@ def unused_by_all(
         )
         with suppress(ConfigError):
             regularizer = check_method(one, student)
-            told = unused_settings(one, regularizer, asked=asked, student=student)
-            by_method.append({sentence.partition(" = ")[0]: sentence for sentence in told})
-    first, *others = by_method or [{}]
+            by_method.append(unused_settings(one, regularizer, asked=asked, student=student))
+    return in_all(by_method)
+
+
+def in_all(told: Sequence[Sequence[str]]) -> list[str]:
+    """Return the first of several lists of sentences, without settings that another does not name.
+
+    Example:
+        >>> in_all([["a.b = 1 is not used: x", "c = 2 is not used: x"], ["c = 2 is not used: y"]])
+        ['c = 2 is not used: x']
+    """
+    first, *others = [{line.partition(" = ")[0]: line for line in lines} for lines in told] or [{}]
     return [line for path, line in first.items() if all(path in other for other in others)]
 
 
