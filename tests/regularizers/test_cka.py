@@ -49,6 +49,18 @@ def test_blind_to_rotation_shift_and_scale(draw):
     assert alignment(student, torch.cat([student, student], dim=1)).item() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("exponent", [-70, 70])
+def test_numbers_whose_squares_no_float_holds(draw, exponent):
+    student, teacher = draw(6, 4).float().requires_grad_(), draw(6, 5).float()
+    (plain,) = torch.autograd.grad(alignment(student, teacher), student)
+    scaled = student.detach().mul(2.0**exponent).requires_grad_()
+    for other in (teacher, 2.0**exponent * teacher):
+        aligned = alignment(scaled, other)
+        torch.testing.assert_close(aligned, alignment(student, teacher))
+        (gradient,) = torch.autograd.grad(aligned, scaled)
+        torch.testing.assert_close(2.0**exponent * gradient, plain, rtol=1e-4, atol=1e-6)
+
+
 def test_stays_in_its_range(draw):
     for _ in range(20):
         assert 0 <= alignment(draw(5, 2), draw(5, 3)).item() <= 1 + 1e-12

@@ -52,6 +52,17 @@ def test_it_is_its_definition(draw, batch):
     assert term(student, teacher).item() == pytest.approx(expected, rel=1e-9)
 
 
+def test_a_student_whose_squares_no_float_holds(draw):
+    student, teacher = draw(5, 3).float().requires_grad_(), draw(5, 4).float()
+    term = CosPress(3, [4])
+    loss = term(student, teacher)
+    (plain,) = torch.autograd.grad(loss, student)
+    scaled = student.detach().mul(2.0**70).requires_grad_()
+    torch.testing.assert_close(term(scaled, teacher), loss)
+    (gradient,) = torch.autograd.grad(term(scaled, teacher), scaled)
+    torch.testing.assert_close(2.0**70 * gradient, plain, rtol=1e-4, atol=1e-6)
+
+
 def test_the_student_learns_from_one_term_and_the_head_from_the_other(draw):
     term = CosPress(3, [5]).double()
     student, teacher = draw(6, 3).requires_grad_(), draw(6, 5)

@@ -80,7 +80,9 @@ def _unit_kernel(features: Tensor, batch: int | None = None) -> Float[Tensor, "b
     check_rows(len(features))
     floor = torch.finfo(features.dtype).tiny
     centered = features - features.mean(dim=0)
-    # To norm 1 here as well, so that no square of the kernel under- or overflows.
+    # To norm 1 here as well, so that no square of the kernel under- or overflows; before, to largest
+    # entry 1, so that no square of the norm does. A kernel of norm 1 does not depend on either.
+    centered = centered / centered.detach().abs().amax().clamp_min(floor)
     centered = centered / torch.linalg.norm(centered).clamp_min(floor)
     whole = batch in (None, len(centered))
     kernel = gram_matrix(centered) if whole else centered[:batch] @ centered.T

@@ -58,7 +58,9 @@ class CosPress(Regularizer):
         divergence = F.kl_div(
             _log_pairs(compressed), _log_pairs(teacher), reduction="sum", log_target=True
         )
-        cosine = F.cosine_similarity(student, compressed.detach(), dim=1)
+        # Cosines do not depend on lengths, whose squares could overflow.
+        largest = student.detach().abs().amax(dim=1, keepdim=True).clamp_min(1)
+        cosine = F.cosine_similarity(student / largest, compressed.detach(), dim=1)
         return divergence / len(TEMPERATURES) + (1 - cosine).mean()
 
 
