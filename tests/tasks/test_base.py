@@ -40,6 +40,15 @@ def test_errors_are_the_spread_of_drawn_rows(kind):
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.35)
 
 
+def test_rows_that_are_measured_count_for_the_error_of_a_share():
+    """Of 100 rows, 80 lack a label, so that they are neither right nor wrong as a whole."""
+    labels = torch.ones(100, 2)
+    labels[:80, 1] = torch.nan
+    outputs = torch.where(torch.arange(100)[:, None] % 2 == 0, 1.0, -1.0).expand(100, 2)
+    error = MultiLabel.numbered(2, metric="subset_accuracy").standard_error(outputs, labels)
+    assert error == pytest.approx(math.sqrt(0.5 * 0.5 / (20 + 4)))
+
+
 def test_labels_without_variety_cannot_be_measured():
     with pytest.raises(DataError, match=r"average precision is undefined on the test rows"):
         MultiLabel.numbered(2).refuse_unmeasurable(torch.zeros(5, 2), where="the test rows")

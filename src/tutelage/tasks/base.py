@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32, Int64, Shaped
 from torch import Tensor
 
 from tutelage.errors import ConfigError, DataError, DivergedError, did_you_mean
-from tutelage.tasks.labels import has_label, label_columns
+from tutelage.tasks.labels import fully_labelled, has_label, label_columns
 from tutelage.tasks.losses import ClassWeights, TaskLoss
 from tutelage.tasks.metric import Metric, share_error
 from tutelage.tasks.scaling import TargetScaling
@@ -236,7 +236,8 @@ class Task(ABC):
         known = has_label(labels)
         outputs, labels = outputs[known], labels[known]
         if self.lead.counts_rows:
-            return share_error(self.score(outputs, labels), len(labels))
+            # A row is right or wrong as a whole: one of which some labels are not known is neither.
+            return share_error(self.score(outputs, labels), int(fully_labelled(labels).sum()))
         values = []
         for group in range(min(GROUPS, len(labels))):
             rest = torch.arange(len(labels)) % GROUPS != group
