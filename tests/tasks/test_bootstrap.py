@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tutelage.tasks import UNLABELLED, Regression, SingleLabel
-from tutelage.tasks.bootstrap import bootstrap_scores
+from tutelage.tasks.bootstrap import Interval, bootstrap_scores
 
 
 def answers(right, rows):
@@ -26,6 +26,18 @@ def test_the_interval_of_an_accuracy_is_that_of_its_standard_error():
     assert found.high == pytest.approx(0.8 + half, abs=0.025)
 
 
+@pytest.mark.parametrize("right", [0, 52])
+def test_answers_that_all_are_right_or_wrong_leave_something_open(right):
+    """Every draw of them is alike, which says nothing of other rows."""
+    outputs, labels = answers(right, 52)
+    found = bootstrap_scores(SingleLabel.numbered(2), outputs, labels, draws=20)
+    bound = 1.959964**2 / (52 + 1.959964**2)
+    edge = found["accuracy"]
+    assert edge.high - edge.low == pytest.approx(bound)
+    assert edge.value in (edge.low, edge.high)
+    assert found["macro_f1"] == Interval(float(right == 52))
+
+
 def test_rows_without_a_label_do_not_count_and_draws_are_repeatable():
     outputs, labels = answers(8, 12)
     task, seen = SingleLabel.numbered(2), []
@@ -43,5 +55,5 @@ def test_what_is_undefined_in_a_draw_is_left_out_of_it():
     found = bootstrap_scores(
         task, torch.tensor([[1.0], [2.0]]), torch.tensor([[1.0], [2.5]]), draws=50
     )
-    assert found["r2"].low == found["r2"].value
+    assert found["r2"].low is None
     assert found["mae"].low == 0

@@ -49,7 +49,7 @@ class Evaluation:
         ids: Ids of the rows.
         outputs: The student's outputs: logits, or targets in their units.
         labels: Labels of the rows.
-        metrics: Every metric, with its bootstrap interval.
+        metrics: Every metric, with its interval.
         draws: Number of draws of the bootstrap.
         reported: The metrics that the run reported on these rows; empty for other rows.
         unlabelled: Number of rows without a label, which are left out.

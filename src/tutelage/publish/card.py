@@ -119,7 +119,7 @@ def card(
 def model_card(saved: SavedRun, *, name: str | None = None, license: str | None = None) -> str:
     """Return the text of a card.
 
-    It names no folder of this machine. Figures are those of the run, with bootstrap intervals from its
+    It names no folder of this machine. Figures are those of the run, with intervals from its
     predictions; what the transfer changed, from the runs next to it; speed, from ``latency.json``.
 
     Args:

@@ -1,4 +1,4 @@
-"""Intervals of metrics from the rows alone, by the bootstrap."""
+"""Intervals of metrics from the rows alone: of shares Wilson's, of others by the bootstrap."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tutelage.tasks.base import Task
 from tutelage.tasks.labels import has_label
+from tutelage.tasks.output_scores import Share
 
 __all__ = ["Interval", "bootstrap_scores", "draws_for"]
 
@@ -56,8 +57,10 @@ def bootstrap_scores(
     """Return every metric of the rows with a label, with its 95 % interval.
 
     Rows are drawn with replacement, as many as there are, and measured again; the interval runs from
-    the 2.5th to the 97.5th percentile of the draws in which the metric is defined. It tells what other
-    rows of the same kind would change, not what another training would.
+    the 2.5th to the 97.5th percentile of the draws in which the metric is defined. Where all draws give
+    the same value, as those of rows that all are right do, they tell nothing of other rows, and the
+    interval is undefined. A share of rows that are right has Wilson's interval instead. Intervals tell
+    what other rows of the same kind would change, not what another training would.
 
     Args:
         task: The meaning of outputs and labels.
@@ -68,7 +71,8 @@ def bootstrap_scores(
         update: Called with the number of draws done.
 
     Source:
-        Efron 1979, "Bootstrap methods: another look at the jackknife"; percentile intervals.
+        Efron 1979, "Bootstrap methods: another look at the jackknife"; percentile intervals. Wilson
+        1927, "Probable inference, the law of succession, and statistical inference".
     """
     known = has_label(labels)
     outputs, labels = outputs[known].double(), labels[known]
@@ -80,10 +84,19 @@ def bootstrap_scores(
         for name, value in task.scores(outputs[chosen], labels[chosen]).items():
             drawn.setdefault(name, []).append(value)
         update(number + 1)
-    ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     intervals = {}
     for name, value in task.scores(outputs, labels).items():
-        values = drawn.get(name, [])
-        low, high = np.quantile(values, ends).tolist() if len(values) > 1 else (None, None)
+        shared = name in task.metrics and task.metrics[name].counts_rows
+        low, high = (
+            Share(round(value * rows), rows).interval if shared else _spread(drawn.get(name, []))
+        )
         intervals[name] = Interval(value, low, high)
     return intervals
+
+
+def _spread(values: list[float]) -> tuple[float, float] | tuple[None, None]:
+    """The ends of the interval that holds the given share of all draws, if they differ at all."""
+    if len(set(values)) < 2:
+        return None, None
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    return low, high
