@@ -179,6 +179,26 @@ def test_an_update_of_a_shared_weight_is_refused(opened, whole):
     limit_training(opened(make), lora={**LORA, "targets": ["enter"]})
 
 
+class Attentive(nn.Module):
+    """A student whose attention uses the weight of its last layer without calling the layer."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.block = nn.TransformerEncoderLayer(24, 2, 8, batch_first=True)
+        self.head = nn.Linear(24, num_classes)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.head(self.block(pixels.reshape(len(pixels), 8, 24)).mean(1))
+
+
+def test_layers_that_a_model_does_not_call_get_no_update(opened):
+    names = dict(limit_training(opened(Attentive), lora=LORA).model.named_parameters())
+    adapted = {name.partition(".lora_B")[0] for name in names if "lora_B" in name}
+    assert adapted == {"block.linear1", "block.linear2"}
+    with pytest.raises(ConfigError, match=r"uses the weight of block.self_attn.out_proj without"):
+        limit_training(opened(Attentive), lora={**LORA, "targets": ["out_proj", "linear1"]})
+
+
 class Unreached(nn.Module):
     """A student whose features no trained parameter reaches: its body is frozen, or is detached."""
 

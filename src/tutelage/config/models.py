@@ -89,7 +89,7 @@ class LoraSettings(Section):
         alpha: Updates are scaled by ``alpha / rank``.
         dropout: Dropout before each update.
         targets: Names, or ends of names, of the layers; by default all linear layers before
-            the head, or, where there are none, all convolutions.
+            the head that the model calls, or, where there are none, all such convolutions.
     """
 
     rank: Positive = 8

@@ -8,7 +8,13 @@ from torch import Tensor, nn
 from tutelage.inputs import empty_batch
 from tutelage.students.base import Student, evaluating
 
-__all__ = ["backbone_of", "backbone_parameters", "freeze_backbone", "trains_features"]
+__all__ = [
+    "backbone_of",
+    "backbone_parameters",
+    "called_layers",
+    "freeze_backbone",
+    "trains_features",
+]
 
 
 def freeze_backbone(student: Student) -> None:
@@ -34,6 +40,26 @@ def trains_features(student: Student) -> bool:
     """
     with evaluating(student.model):
         return _features(student).requires_grad
+
+
+def called_layers(student: Student) -> set[str]:
+    """Return the names of the layers that the student calls.
+
+    A layer whose weight a model uses by a function of its own (``F.linear(x, self.qkv.weight)``) is not
+    called, and neither is what replaces it.
+    """
+    called: set[str] = set()
+    handles = [
+        module.register_forward_pre_hook(lambda *_, name=name: called.add(name))
+        for name, module in student.model.named_modules()
+    ]
+    try:
+        with evaluating(student.model):
+            _features(student)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return called
 
 
 def _features(student: Student) -> Tensor:

@@ -10,7 +10,7 @@ from transformers.pytorch_utils import Conv1D
 
 from tutelage.errors import ConfigError, MissingExtraError, first_line
 from tutelage.inputs import ModelInput
-from tutelage.students.backbone import backbone_of
+from tutelage.students.backbone import backbone_of, called_layers
 from tutelage.students.base import Student
 from tutelage.tap import FeatureTap
 
@@ -34,11 +34,11 @@ class LoraStudent:
         alpha: Scale of the updates, as in the formula.
         dropout: Dropout probability before each update.
         targets: Names, or ends of names, of the layers; by default all linear layers before the
-            head, or all convolutions if there are none.
+            head that the model calls, or all such convolutions if there are none.
 
     Raises:
-        ConfigError: If no layer has such a name, one shares its weight with another layer, or no
-            parameter reaches the features.
+        ConfigError: If no layer has such a name, one shares its weight with another layer, the model
+            uses its weight without calling it, or no parameter reaches the features.
 
     Source:
         Hu et al. 2021, arXiv 2106.09685, section 4.1.
@@ -69,11 +69,13 @@ class LoraStudent:
         head = [
             p for n, p in self.model.named_parameters() if p.requires_grad and n not in backbone
         ]
+        called = called_layers(student)
         settings = LoraConfig(
             r=rank,
             lora_alpha=alpha,  # type: ignore[arg-type]  # a float does as well
             lora_dropout=dropout,
-            target_modules=list(targets) or _layers(self.model, backbone),
+            target_modules=list(targets)
+            or _layers(self.model, {name for name in called if f"{name}.weight" in backbone}),
         )
         try:
             with warnings.catch_warnings():  # peft detects the layout of a layer's weight
@@ -82,6 +84,12 @@ class LoraStudent:
         except ValueError as error:
             raise ConfigError(f"student.lora: {first_line(error)}") from error
         _refuse_shared(self.model)
+        if idle := sorted({*self._lora.targeted_module_names} - called):
+            raise ConfigError(
+                f"student.lora.targets: {type(self.model).__name__} uses the weight of {idle[0]} without "
+                "calling the layer, so that an update would have no effect; leave its name "
+                f"out{f', as those of {len(idle) - 1} others' if idle[1:] else ''}"
+            )
         for parameter in head:
             parameter.requires_grad_()
 
@@ -123,15 +131,13 @@ def _refuse_shared(model: nn.Module) -> None:
         )
 
 
-def _layers(model: nn.Module, backbone: Collection[str]) -> list[str]:
-    """Return the linear layers before the head, or the convolutions if there are none."""
+def _layers(model: nn.Module, usable: Collection[str]) -> list[str]:
+    """Return the linear layers among the usable ones, or the convolutions if there are none."""
     for kinds in ((nn.Linear, Conv1D), (nn.Conv2d,)):
         layers = [
             name
             for name, module in model.named_modules()
-            if isinstance(module, kinds)
-            and f"{name}.weight" in backbone
-            and getattr(module, "groups", 1) == 1
+            if isinstance(module, kinds) and name in usable and getattr(module, "groups", 1) == 1
         ]
         if layers:
             return layers
