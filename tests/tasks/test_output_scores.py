@@ -65,6 +65,12 @@ def test_targets():
     assert constant.r2 is None
 
 
+def test_equal_targets_whose_mean_is_rounded_have_no_r2():
+    labels = torch.full((3, 1), 0.1, dtype=torch.float64)
+    (score,) = target_scores(Regression.numbered(1), torch.zeros(3, 1), labels)
+    assert score.r2 is None
+
+
 def test_a_target_that_no_row_has_is_left_out():
     labels = torch.tensor([[1.0, math.nan], [2.0, math.nan]], dtype=torch.float64)
     task = Regression.of(("a", "b"), labels)

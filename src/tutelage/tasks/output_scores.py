@@ -8,6 +8,7 @@ from torch import Tensor
 
 from tutelage.tasks.base import Task
 from tutelage.tasks.labels import has_label
+from tutelage.tasks.scaling import varies
 
 __all__ = ["ClassScore", "Share", "TargetScore", "class_scores", "target_scores"]
 
@@ -159,7 +160,7 @@ def target_scores(
                 rows=len(true),
                 rmse=math.sqrt(squared / len(true)),
                 mae=float(errors.abs().mean()),
-                r2=1 - squared / deviation if deviation else None,
+                r2=1 - squared / deviation if varies(true) else None,
             )
         )
     return scores

@@ -6,7 +6,7 @@ from typing import Self
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["TargetScaling"]
+__all__ = ["TargetScaling", "varies"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,11 @@ class TargetScaling:
         """Measure the targets that are known; one that does not vary keeps its unit."""
         columns = [column[~column.isnan()].double() for column in labels.T]
         means = tuple(float(column.mean()) if len(column) else 0.0 for column in columns)
-        stds = tuple(float(column.std(correction=0)) if len(column) else 1.0 for column in columns)
-        return cls(means, tuple(std or 1.0 for std in stds))
+        # Equal numbers deviate from their computed mean by its rounding.
+        stds = tuple(
+            float(column.std(correction=0)) if varies(column) else 1.0 for column in columns
+        )
+        return cls(means, stds)
 
     @property
     def float32_steps(self) -> tuple[float, ...]:
@@ -50,3 +53,14 @@ class TargetScaling:
     def to_units(self, values: Float[Tensor, "*rows targets"]) -> Float[Tensor, "*rows targets"]:
         """Return standardized values in the targets' units."""
         return values * values.new_tensor(self.std) + values.new_tensor(self.mean)
+
+
+def varies(column: Float[Tensor, " rows"]) -> bool:
+    """Return whether numbers differ from each other.
+
+    Example:
+        >>> import torch
+        >>> varies(torch.full((3,), 0.1, dtype=torch.float64)), varies(torch.arange(3.0))
+        (False, True)
+    """
+    return len(column) > 0 and bool(column.min() < column.max())
