@@ -45,6 +45,11 @@ class Objective(nn.Module):
             gradients averaged over processes, as ``DistributedDataParallel`` does, ``"global"``
             gives the loss and the gradients of one process with all rows.
 
+    Attributes:
+        looks_for_gradients: Whether it warns where the student's features have no gradient although the
+            student trains; a loop that takes them from its own forward, as ``tutelage train`` does, needs
+            no such warning.
+
     Raises:
         TypeError: If task and regularizer are swapped, or beta is no number.
         ValueError: If beta is negative or not finite, or batch is neither of the two.
@@ -84,7 +89,7 @@ class Objective(nn.Module):
             raise ValueError(f"batch must be 'local' or 'global', got {batch!r}")
         self.beta = beta
         self.batch = batch
-        self._reaches_student = False
+        self.looks_for_gradients = True
 
     def extra_repr(self) -> str:
         """Return the strength, and what it is called with, for ``repr``."""
@@ -196,11 +201,14 @@ class Objective(nn.Module):
 
         Two parameters, those of a head, may be trained on features that are fixed.
         """
-        if self._reaches_student or torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        if (
+            not (self.looks_for_gradients and torch.is_grad_enabled())
+            or torch.compiler.is_compiling()
+        ):
             return
         trained = list(islice(parameters_behind(outputs), HEAD + 1))
         fixed = isinstance(student, Tensor) and not student.requires_grad
-        self._reaches_student = not fixed or len(trained) > HEAD  # or it is told now
+        self.looks_for_gradients = fixed and len(trained) <= HEAD  # else it has one, or is told now
         if fixed and len(trained) > HEAD and self.beta:
             warnings.warn(
                 "the student's features have no gradient, so that nothing is transferred to it; give "

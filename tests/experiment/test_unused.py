@@ -239,6 +239,13 @@ def test_settings_that_cancel_each_other_are_told(small, change, says):
     assert [word for word in found if re.search(says, word)], found
 
 
+def test_features_of_fixed_layers_are_told_before_training_alone(parts):
+    """A warning in the loop would be an error here."""
+    settings = {"student.tap": "1", "transfer.method": "aft"}
+    _, words = parts.trained(parts.plan.config.replace(settings))
+    assert words == ""
+
+
 def test_one_teacher_has_no_shares(parts):
     change = {"transfer.method": "btuning", "transfer.params": {"temperature": 0.5}}
     asked = parts.plan.config.replace(change)

@@ -145,12 +145,14 @@ def build_objective(plan: Plan, student: Student, teachers: Sequence[Teacher]) -
     )
     soft = SoftLabels(mix=settings.mix, temperature=settings.temperature, loss=loss)
     beta = settings.beta if method.has_transfer_term else 0.0
-    return Objective(
+    objective = Objective(
         soft if method.uses_soft_labels else loss,
         regularizer,
         beta=beta,
         batch="local" if settings.batch == "local" else "global",
     )
+    objective.looks_for_gradients = False  # unused_settings does so before training
+    return objective
 
 
 def check_method(plan: Plan, student: Student) -> Regularizer | None:
