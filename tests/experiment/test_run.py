@@ -59,6 +59,14 @@ def test_a_run_repeats(small, tmp_path):
     assert other.metrics != first.metrics
 
 
+@pytest.mark.parametrize(("lr", "diverged"), [(30.0, True), (1e-4, False)])
+def test_a_student_that_training_made_worse_is_named(small, lr, diverged):
+    notes = Notes()
+    result = run(small.replace({"train.lr": lr, "transfer.method": "stl"}), progress=notes)
+    for said in (result.student.doubts, notes.notes):
+        assert any("training diverged: on training rows" in word for word in said) == diverged
+
+
 @pytest.mark.parametrize("evaluate", ["test", "holdout"])
 def test_test_rows_are_not_followed_during_training(small, evaluate):
     seen, notes = [], Notes()

@@ -42,6 +42,7 @@ from tutelage.students import Student
 from tutelage.training.accelerator import accelerator_for, precision_on, refuse_apart
 from tutelage.training.checkpoint import unchanged_random_state
 from tutelage.training.clock import Clock
+from tutelage.training.diverged import words_if_diverged
 from tutelage.training.loop import Holdout, OnEvaluation, TrainingRows, fit
 from tutelage.training.settled import batch_norm_losses
 
@@ -163,6 +164,15 @@ def run(
         with clock("evaluate"):
             doubts = _unsettled(plan, student, prepared, accelerator=accelerator)
             measured = measure(plan, student, prepared, accelerator=accelerator)
+            if not doubts and (
+                word := words_if_diverged(
+                    measured.metrics["train"].get("loss"),
+                    plan.task,
+                    plan.training.labels,
+                    probed=head == "probe",
+                )
+            ):
+                doubts.append(word)
             examples = None
             if accelerator.is_main_process and config.output.examples:
                 view = teachers_view(plan, teachers, runtime, soft=prepared.training.soft)
