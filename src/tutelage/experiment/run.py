@@ -165,14 +165,14 @@ def run(
             doubts = _unsettled(plan, student, prepared, accelerator=accelerator)
             measured = measure(plan, student, prepared, accelerator=accelerator)
             if not doubts and (
-                word := words_if_diverged(
+                worse := words_if_diverged(
                     measured.metrics["train"].get("loss"),
                     plan.task,
                     plan.training.labels,
                     probed=head == "probe",
                 )
             ):
-                doubts.append(word)
+                doubts.append(worse)
             examples = None
             if accelerator.is_main_process and config.output.examples:
                 view = teachers_view(plan, teachers, runtime, soft=prepared.training.soft)
