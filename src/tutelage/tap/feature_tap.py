@@ -1,5 +1,6 @@
 """A tap that reads the input of a layer of a model, without changing the model."""
 
+import warnings
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
@@ -12,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 from tutelage.errors import StudentError
 from tutelage.tap.heads import find_head, layer_at
 from tutelage.tap.last_token import last_token, mask_argument
+from tutelage.tap.later_layers import LaterLayers
 
 __all__ = ["FeatureTap"]
 
@@ -102,6 +104,7 @@ class FeatureTap:
         self._mask_place: int | None = None
         self._dropped: tuple[Tensor, Tensor] | None = None
         self._kept: Tensor | None = None
+        self._later = LaterLayers(model, self.layer) if path is None else None
         self._hooks: list[RemovableHandle] = [
             self.layer.register_forward_pre_hook(self._read, with_kwargs=True)
         ]
@@ -147,6 +150,7 @@ class FeatureTap:
         self.clear()
         if problem := self._problem(runs, lost=lost, copied=copied):
             raise StudentError(f"layer {self.path!r} {problem}")
+        self._tell_later_layers()
         features = [self._rows(run) for run in runs]
         return features[0] if len(features) == 1 else torch.cat(features)
 
@@ -157,6 +161,8 @@ class FeatureTap:
 
     def close(self) -> None:
         """Remove the hooks."""
+        if self._later is not None:
+            self._later.close()
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
@@ -246,6 +252,19 @@ class FeatureTap:
                 "after a forward whose features are not needed"
             )
         return ""
+
+    def _tell_later_layers(self) -> None:
+        """Warn once if the layer that was found is not the last linear one that runs."""
+        if self._later is None or not self._later.end():
+            return
+        later, self._later = self._later.paths, None
+        if later:
+            warnings.warn(
+                f"features are the input of {self.path!r}, the linear layer that {type(self.model).__name__} "
+                f"registers last, but {later[-1]!r} ran after it; give the path of the layer that gives "
+                f"the outputs, such as FeatureTap(model, {later[-1]!r})",
+                stacklevel=3,
+            )
 
     def _rows(self, run: _Run) -> Tensor:
         """One row of features for each example."""

@@ -6,7 +6,7 @@ from torch import nn
 
 from tutelage.errors import StudentError, did_you_mean
 
-__all__ = ["HEADS", "find_head", "layer_at"]
+__all__ = ["HEADS", "find_head", "layer_at", "linear_layers"]
 
 HEADS = (nn.Linear, nn.Conv2d, nn.Bilinear)
 
@@ -28,7 +28,7 @@ def find_head(model: nn.Module) -> str:
         return str(classifier)
     if isinstance(classifier, tuple | list):
         raise StudentError(_several(model, classifier))
-    layers = _linear_layers(model)
+    layers = linear_layers(model)
     if not layers:
         raise StudentError(
             f"{type(model).__name__} has no linear layer whose input could be the features; "
@@ -69,9 +69,15 @@ def layer_at(model: nn.Module, path: str) -> nn.Module:
     return module
 
 
-def _linear_layers(model: nn.Module) -> list[str]:
-    """The paths of linear and bilinear layers; of a layer with an adapter (LoRA) its own path alone,
-    since what enters a layer of the adapter may be a few columns."""
+def linear_layers(model: nn.Module) -> list[str]:
+    """Return the paths of linear and bilinear layers, in the order of ``named_modules``.
+
+    Of a layer with an adapter (LoRA) its own path alone: what enters the adapter's may be few columns.
+
+    Example:
+        >>> linear_layers(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)))
+        ['0', '2']
+    """
     kinds = (nn.Linear, nn.Bilinear)
     paths: list[str] = []
     adapted = None
