@@ -106,7 +106,9 @@ def test_a_named_id_may_be_missing_and_a_named_text_may_not(from_anywhere):
     content = "text\n" + "\n".join(TEXTS)
     rows = from_anywhere("more.csv", content, id="id", text="text")
     assert rows.notes == ("there is no column 'id'; the rows are numbered",)
-    with pytest.raises(DataError, match=r"no column 'text', which is read of the labelled rows"):
+    with pytest.raises(
+        DataError, match=r"no column 'text', which is read of the labelled .*data\.text=NAME"
+    ):
         from_anywhere("other.csv", content.replace("text", "comment", 1), text="text")
 
 

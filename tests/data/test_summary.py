@@ -78,3 +78,11 @@ def test_many_classes_and_regression(tmp_path):
     path.write_text("text,label\n" + "".join(f"a,{n % 15}\n" for n in range(90)))
     assert "15 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 3 more" in told(path)[1]
     assert told(path, task="regression")[1] == "1 target: label"
+
+
+def test_classes_of_which_no_row_is_evaluated_are_named(tmp_path):
+    (tmp_path / "train.csv").write_text(rows(30, "text"))
+    (tmp_path / "test.csv").write_text("text,label\na,x\nb,z\n")
+    assert "no test row of the class 'y': it is not measured" in told(tmp_path)
+    (tmp_path / "test.csv").write_text("text,label\na,x\n")
+    assert "no test row of 2 classes 'y', 'z': they are not measured" in told(tmp_path)

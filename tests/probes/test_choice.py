@@ -143,7 +143,7 @@ def test_what_cannot_be_scored_is_said(digits):
         probe_holdout(features, labels, task=SingleLabel.numbered(11))
     single = labels.clone()
     single[0] = 10
-    with pytest.raises(DataError, match="class 10 has a single row"):
+    with pytest.raises(DataError, match="class '10' has a single row"):
         probe_holdout(features, single)
     with pytest.raises(DataError, match="no row to score has a label"):
         linear_probe(

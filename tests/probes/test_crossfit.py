@@ -93,7 +93,7 @@ def test_what_cannot_be_cross_fitted_is_said(digits):
     features, labels = digits
     with pytest.raises(DataError, match="no row of class 10 of 11"):
         cross_fitted(features, labels, task=SingleLabel.numbered(11), c=1.0)
-    with pytest.raises(DataError, match="class 1 has a single row"):
+    with pytest.raises(DataError, match="class '1' has a single row"):
         cross_fitted(
             features[:5], torch.tensor([0, 0, 1, 2, 2]), task=SingleLabel.numbered(3), c=1.0
         )

@@ -60,10 +60,10 @@ def test_every_row_is_drawn_at_some_time():
 
 def test_what_cannot_be_drawn_is_said():
     single = torch.tensor([0, 0, 1, 2, 2, 3])
-    with pytest.raises(
-        DataError, match="class 1 has a single row, and 1 more classes, so no hold-"
-    ):
+    with pytest.raises(DataError, match="class 1 has a single row, and 1 more class, so no hold-"):
         drawn_holdout(single, share=0.3, seed=0)
+    with pytest.raises(DataError, match="class 'boot' has a single row, and 1 more class, so"):
+        drawn_holdout(single, share=0.3, seed=0, names=["hat", "boot", "coat", "belt"])
     with pytest.raises(DataError, match="so no folds can be drawn"):
         stratified_folds(single, folds=2, seed=0)
     with pytest.raises(DataError, match=r"0.1 of 4 labelled rows is less than one"):

@@ -68,6 +68,15 @@ class Page(HTMLParser):
             self.headings.append(data)
 
 
+def test_probabilities_without_error_are_not_called_too_low():
+    made = evaluation()
+    certain = torch.where(torch.nn.functional.one_hot(made.labels, 3) == 1, 900.0, 0.0)
+    words = said(evaluation(outputs=certain)).replace("\xa0", " ")
+    assert "The expected calibration error is 0.0 %." in words
+    assert "on average too" not in words
+    assert "on average too" in said(made)
+
+
 def test_the_headline_has_the_interval():
     made = evaluation(metrics={"accuracy": Interval(0.5, 0.4, 0.625)})
     assert headline(made).replace("\xa0", " ") == (

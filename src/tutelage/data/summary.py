@@ -27,7 +27,13 @@ def summarize(data: Data, splits: Splits, config: DataConfig) -> list[str]:
         ['table:reviews.csv: 80 training rows; 20 test rows, drawn from the training rows',
          "  2 classes: neg, pos (from the column 'label')", "  reads the text 'review'"]
     """
-    lines = [_outputs(data), *_columns(data), *_not_used(data, splits, config), *data.notes]
+    lines = [
+        _outputs(data),
+        *_unseen(data, splits),
+        *_columns(data),
+        *_not_used(data, splits, config),
+        *data.notes,
+    ]
     return [_rows(data, splits, config), *(f"  {line}" for line in lines)]
 
 
@@ -54,6 +60,19 @@ def _outputs(data: Data) -> str:
         f" (from the column {column!r})" if column is not None and data.classes != (column,) else ""
     )
     return f"{len(data.classes)} {word}: {_listed(data.classes)}{origin}"
+
+
+def _unseen(data: Data, splits: Splits) -> list[str]:
+    """Name the classes of which no row is evaluated: nothing is measured of them."""
+    if not TASKS[data.task].labels_are_classes:
+        return []
+    present = set(splits.evaluated.labels.tolist())
+    lacking = [name for number, name in enumerate(data.classes) if number not in present]
+    if not lacking:
+        return []
+    one = len(lacking) == 1
+    of, verb = ("the class", "it is") if one else (f"{len(lacking)} classes", "they are")
+    return [f"no {splits.evaluated.name} row of {of} {_quoted(lacking)}: {verb} not measured"]
 
 
 def _columns(data: Data) -> list[str]:

@@ -209,7 +209,8 @@ def _choose(
     """Return the chosen C, and the probe fitted with it on the rows that were not held out."""
     table = as_table(rows)
     labelled_rows(table, labels, task=task)
-    holdout_rows = drawn_holdout(task.strata(labels), share=holdout, seed=seed)
+    names = task.names if task.labels_are_classes else ()
+    holdout_rows = drawn_holdout(task.strata(labels), share=holdout, seed=seed, names=names)
     problem = ProbeProblem(
         table, mask_labels(labels, holdout_rows), task=task, weights=weights, device=device
     )

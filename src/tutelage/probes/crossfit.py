@@ -70,7 +70,8 @@ def cross_fitted(
     labelled_rows(table, labels, task=task)
     known = has_label(labels)
     if isinstance(folds, int):
-        folds = stratified_folds(task.strata(labels), folds=folds, seed=seed)
+        names = task.names if task.labels_are_classes else ()
+        folds = stratified_folds(task.strata(labels), folds=folds, seed=seed, names=names)
     elif folds.shape != known.shape or int(folds[known].min()) < 0:
         raise DataError(f"folds are {len(labels)} numbers from 0, one a row; got others")
     folds = folds.where(known, UNLABELLED)

@@ -1,5 +1,7 @@
 """Hold-outs and folds of the labelled rows, drawn by class."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Int64
 from torch import Tensor
@@ -11,7 +13,7 @@ __all__ = ["drawn_holdout", "stratified_folds"]
 
 
 def drawn_holdout(
-    strata: Int64[Tensor, " rows"], *, share: float, seed: int
+    strata: Int64[Tensor, " rows"], *, share: float, seed: int, names: Sequence[str] = ()
 ) -> Int64[Tensor, " holdout"]:
     """Draw a share of the labelled rows, of each class the same as nearly as whole rows allow.
 
@@ -20,6 +22,7 @@ def drawn_holdout(
             ``UNLABELLED`` for rows that are not drawn.
         share: Above 0, at most 0.5: every class of two rows or more keeps one that is not drawn.
         seed: Seed of the draw.
+        names: Names of the strata for messages; by default their numbers.
 
     Returns:
         Numbers of rows, rising.
@@ -35,7 +38,7 @@ def drawn_holdout(
     """
     if not 0 < share <= 0.5:
         raise ConfigError(f"a hold-out is a share above 0 and up to 0.5 of the rows, got {share:g}")
-    by_class = _by_class(strata, seed=seed, purpose="hold-out")
+    by_class = _by_class(strata, seed=seed, purpose="hold-out", names=names)
     count = round(share * len(by_class))
     if count == 0:
         raise DataError(
@@ -48,7 +51,7 @@ def drawn_holdout(
 
 
 def stratified_folds(
-    strata: Int64[Tensor, " rows"], *, folds: int, seed: int
+    strata: Int64[Tensor, " rows"], *, folds: int, seed: int, names: Sequence[str] = ()
 ) -> Int64[Tensor, " rows"]:
     """Deal the labelled rows out to folds; in each, every class's count differs by one at most.
 
@@ -57,6 +60,7 @@ def stratified_folds(
             ``UNLABELLED`` for rows that are not drawn.
         folds: Number of folds, two or more.
         seed: Seed of the draw.
+        names: Names of the strata for messages; by default their numbers.
 
     Returns:
         Each row's fold, from 0; ``UNLABELLED`` for rows without a label.
@@ -71,23 +75,25 @@ def stratified_folds(
     """
     if folds < 2:
         raise ConfigError(f"cross-fitting needs two folds or more, got {folds}")
-    by_class = _by_class(strata, seed=seed, purpose="folds")
+    by_class = _by_class(strata, seed=seed, purpose="folds", names=names)
     found = torch.full((len(strata),), UNLABELLED)
     found[by_class] = torch.arange(len(by_class)) % folds
     return found
 
 
 def _by_class(
-    labels: Int64[Tensor, " rows"], *, seed: int, purpose: str
+    labels: Int64[Tensor, " rows"], *, seed: int, purpose: str, names: Sequence[str]
 ) -> Int64[Tensor, " labelled"]:
     """The labelled rows' numbers, class after class, shuffled within each, as are the classes."""
     labelled = (labels != UNLABELLED).nonzero().flatten()
     counts = labels[labelled].bincount()
     if (counts == 1).any():
         single = (counts == 1).nonzero().flatten().tolist()
+        name = repr(names[single[0]]) if names else single[0]
+        more = len(single) - 1
         raise DataError(
-            f"class {single[0]} has a single row"
-            + (f", and {len(single) - 1} more classes" if len(single) > 1 else "")
+            f"class {name} has a single row"
+            + (f", and {more} more class{'es' if more > 1 else ''}" if more else "")
             + f", so no {purpose} can be drawn from it; add rows of it, or leave it out"
         )
     draw = torch.Generator().manual_seed(seed)

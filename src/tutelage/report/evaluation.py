@@ -66,11 +66,10 @@ def _calibrated(evaluation: Evaluation) -> list[str]:
     calibration, temperature = evaluation.calibration, evaluation.temperature
     if calibration is None:
         return []
+    error = in_percent(calibration.error)
     sure = "too high" if calibration.is_overconfident else "too low"
-    told = [
-        f"The expected calibration error is {in_percent(calibration.error)}: probabilities are on average "
-        f"{sure}."
-    ]
+    side = f": probabilities are on average {sure}" if error != in_percent(0.0) else ""
+    told = [f"The expected calibration error is {error}{side}."]
     if temperature is None:
         return told
     if not temperature.is_determined:

@@ -97,10 +97,12 @@ def _as_labelled(columns: Columns, like: Columns, features: Features, *, where: 
     Raises:
         DataError: If a column is missing that the user named for all rows.
     """
-    for asked in (columns.image, *(columns.text or ())):
+    texts = "template" if columns.template else "text"
+    for option, asked in (("image", columns.image), *((texts, one) for one in columns.text or ())):
         if asked is not None and asked not in features:
             raise DataError(
-                f"{where} has no column {asked!r}, which is read of the labelled rows; give it that name. "
+                f"{where} has no column {asked!r}, which is read of the labelled rows; give it that name "
+                f"(rows to predict: or name the column, as in --set data.{option}=NAME). "
                 f"It has: {', '.join(features)}"
             )
     if isinstance(columns.id, str) and columns.id not in features:
