@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,11 @@ from PIL import Image
 from tutelage import FeatureTap, run
 from tutelage.config import ExperimentConfig, StudentConfig, load_config
 from tutelage.errors import ConfigError, DataError, StudentError
-from tutelage.experiment.head_start import head_of, start_head
+from tutelage.experiment.head_start import STEEP, head_of, start_head, steepness
 from tutelage.experiment.parts import build_student, prepare_batches
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
-from tutelage.probes import fit_probe, probe_holdout
+from tutelage.probes import LinearProbe, fit_probe, probe_holdout
 from tutelage.progress import Silent
 from tutelage.tasks import has_label
 from tutelage.training.inference import forward_pass
@@ -114,11 +115,36 @@ def test_image_models_begin_with_the_probes_logits(digits, name):
 )
 def test_text_models_begin_with_the_probes_logits(reviews, kind, head, tmp_path):
     FAMILIES[kind].save(tmp_path)
-    config = config_of(f"table:{reviews}", {"source": f"hf:{tmp_path}", "head": "auto"})
+    config = config_of(f"table:{reviews}", {"source": f"hf:{tmp_path}"})
     begun = Beginning(config, head=head)
     expected = begun.probe.outputs(begun.features)
     assert begun.start() == "probe"
     assert close(begun.outputs, expected)
+
+
+def test_a_probe_of_small_differences_is_not_begun_from(reviews, tmp_path):
+    FAMILIES["roberta"].save(tmp_path)  # drawn at random: all rows look alike to it
+    config = config_of(f"table:{reviews}", {"source": f"hf:{tmp_path}", "head": "auto"})
+    begun = Beginning(config, head="classifier.out_proj")
+    assert steepness(begun.probe, begun.features) > STEEP
+    before = begun.outputs
+    assert begun.start() == "random"
+    assert torch.equal(begun.outputs, before)
+    assert "differences that are small beside the features" in begun.notes.notes[-1]
+
+
+def test_of_scaled_features_an_output_is_as_steep():
+    features = torch.tensor([[3.0, 4.0], [-3.0, 4.0]])
+    probe = LinearProbe(
+        weight=torch.tensor([[1.0, 0.0], [0.0, 1.0]]),
+        bias=torch.zeros(2),
+        mean=torch.zeros(2),
+        scale=torch.tensor([1.0, torch.inf]),
+    )
+    # The first output varies by 3 over rows of length 5; the second is constant, and counts not.
+    assert steepness(probe, features) == pytest.approx(5 / 3)
+    scaled = replace(probe, scale=10 * probe.scale)
+    assert steepness(scaled, 10 * features) == pytest.approx(5 / 3)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])

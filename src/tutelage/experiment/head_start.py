@@ -21,10 +21,12 @@ from tutelage.tap import FeatureTap
 from tutelage.training.batches import BatchSource
 from tutelage.training.inference import forward_pass
 
-__all__ = ["Head", "head_of", "is_unknown", "start_head"]
+__all__ = ["Head", "head_of", "is_unknown", "start_head", "steepness"]
 
 Head = Literal["probe", "random"]
 
+STEEP = 500.0
+"""Steepness of a probe from which on ``head = "auto"`` leaves it: see ``steepness``."""
 RIDGE = 1e-6
 """Share of the features' mean energy that is added where a bias is read off the features."""
 
@@ -111,7 +113,15 @@ def _start(
                 read = batch.features if tap is student.tap else tap.take()
                 features[batch.rows] = read.float()
                 update(batch.rows.stop)
-        _fold(_fitted(plan, features, runtime), layer, plan, features)
+        probe = _fitted(plan, features, runtime)
+        assert plan.config.student is not None
+        if (times := steepness(probe, features)) > STEEP and plan.config.student.head == "auto":
+            raise StudentError(
+                "the probe reads differences that are small beside the features: a change of these by "
+                f"1 % may move its outputs by {times / 100:.0f} standard deviations, so that the first "
+                "steps would undo it (student.head = 'probe' takes it nevertheless)"
+            )
+        _fold(probe, layer, plan, features)
 
 
 @contextmanager
@@ -154,6 +164,37 @@ def _fitted(plan: Plan, features: Float[Tensor, "rows width"], runtime: Runtime)
     labels, task, seed = plan.training.labels, plan.task, plan.config.data.split_seed
     chosen = probe_holdout(features, labels, task=task, seed=seed, device=runtime.device)
     return fit_probe(features, labels, task=task, c=chosen.c, device=runtime.device)
+
+
+def steepness(probe: LinearProbe, features: Float[Tensor, "rows width"]) -> float:
+    """Return how much faster a probe's outputs change than the features that it reads, at most.
+
+        mean_k  |w_k| rms |x| / std(x · w_k)
+
+    over outputs ``k``, with ``w`` the weights for features as they are: a change of all features by a
+    share ``e`` of their length moves an output by up to ``e`` times this many of its deviations over the
+    rows. It is about 1 where an output is the length of the features, and large where it is a difference
+    between near rows, or rests on a column that is nearly constant.
+
+    Args:
+        probe: Fitted on the features.
+        features: Of the training rows.
+
+    Example:
+        >>> rows = torch.tensor([[9.0, -1.0], [9.0, 1.0]])
+        >>> probe = LinearProbe(
+        ...     weight=torch.tensor([[0.0, 2.0]]),
+        ...     bias=torch.zeros(1),
+        ...     mean=torch.tensor([9.0, 0.0]),
+        ...     scale=torch.ones(2),
+        ... )
+        >>> round(steepness(probe, rows), 2)  # |x| is 9.06, and the deviation of x · w 2
+        9.06
+    """
+    weight = probe.weight.double() / probe.scale.double()
+    spread = (features.double() @ weight.T).std(dim=0, correction=0)
+    length = features.double().square().sum(dim=1).mean().sqrt()
+    return float((weight.norm(dim=1) * length / spread)[spread > 0].mean().nan_to_num())
 
 
 def _fold(
