@@ -72,6 +72,22 @@ def test_several_shares_of_the_rows(table, scores) -> None:
     assert any("Several students or shares" in sentence for sentence in reasons(comparison))
 
 
+def test_a_method_with_fewer_shares_is_not_called_lowest(table, scores) -> None:
+    stl = {0: 0.70, 1: 0.72}
+    rows = [("stl", 0.0, 1.0), ("aft", 0.03, 1.0), ("kd", 0.2, 1.0)]
+    rows += [("stl", 0.0, 0.1), ("aft", 0.03, 0.1)]
+    said = verdict(
+        table(
+            *(
+                scores(method, {s: v + gain for s, v in stl.items()}, fraction=fraction)
+                for method, gain, fraction in rows
+            )
+        )
+    )
+    assert said.startswith("AFT has the lowest mean relative error: 0.897")
+    assert said.endswith("With fewer rows, and not compared: KD.")
+
+
 def test_automatic_numbers_of_steps_that_differ_are_told(tmp_path: Path, write_run) -> None:
     write_run(tmp_path / "stl", method="stl", steps=200, automatic_steps=True)
     aft = write_run(tmp_path / "aft", steps=300, automatic_steps=True)

@@ -114,7 +114,10 @@ def _without_baseline(comparison: Comparison, row: Row) -> str:
 
 
 def _over_cells(comparison: Comparison) -> str:
-    """The method with the lowest mean relative error over all students and shares of rows."""
+    """The method with the lowest mean relative error, of those with most students and shares of rows.
+
+    Fewer may be the easier ones; a method with fewer is named, not compared.
+    """
     counts = {
         one.method: sum(
             row.method == one.method and row.relative_error is not None for row in comparison.rows
@@ -128,12 +131,21 @@ def _over_cells(comparison: Comparison) -> str:
     ]
     if not known:
         return f"{len(comparison.finished)} of {len(comparison.rows)} rows were finished."
-    mean, best = min(known, key=lambda pair: pair[0])
+    most = max(counts[one.method] for _, one in known)
+    fewer = [one.method for _, one in known if counts[one.method] < most]
+    mean, best = min(
+        (pair for pair in known if counts[pair[1].method] == most), key=lambda pair: pair[0]
+    )
     error = best.normalized_error and best.normalized_error.error
     spread = "" if error is None else f"{SPACE}±{SPACE}{error:.3f}"
     return (
         f"{label_of(best.method)} has the lowest mean relative error: {mean:.3f}{spread} over "
         f"{counts[best.method]} rows, where standard fine-tuning has 1."
+        + (
+            f" With fewer rows, and not compared: {', '.join(map(label_of, fewer))}."
+            if fewer
+            else ""
+        )
     )
 
 
