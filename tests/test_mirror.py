@@ -23,6 +23,7 @@ ELSEWHERE: dict[str, str] = {
     "cli/compare.py": "sweeps/test_compare.py",
     "cli/doctor.py": "test_cli.py",
     "cli/dry_run.py": "test_cli.py",
+    "cli/dry_run_sweeps.py": "sweeps/test_sweep_estimate.py",
     "cli/evaluate.py": "deploy/test_evaluate.py",
     "cli/export.py": "deploy/test_export.py",
     "cli/extract.py": "test_cli.py test_end_to_end.py",

@@ -10,6 +10,7 @@ from tutelage.cli.interrupt import interruptible
 from tutelage.cli.options import (
     ConfigFile,
     DataOption,
+    DryRunOption,
     EngineOption,
     GpusOption,
     JobsOption,
@@ -97,6 +98,7 @@ def tune(
     jobs: JobsOption = 1,
     engine: EngineOption = "local",
     gpus: GpusOption = None,
+    dry_run: DryRunOption = False,
     settings: SetOption = None,
 ) -> None:
     """Choose beta and other settings on a hold-out, then train on all training rows.
@@ -114,6 +116,14 @@ def tune(
         out_dir=out_dir,
         settings=settings,
     )
+    if dry_run:
+        from tutelage.cli.dry_run_sweeps import print_search_estimate
+
+        with interruptible():
+            print_search_estimate(
+                resolved, methods=methods, jobs=jobs, console=out, progress=for_console(err)
+            )
+        return
     with interruptible(several=resolved.output.dir):
         tune_and_print(
             resolved,
@@ -148,6 +158,7 @@ def compare(
     jobs: JobsOption = 1,
     engine: EngineOption = "local",
     gpus: GpusOption = None,
+    dry_run: DryRunOption = False,
     settings: SetOption = None,
 ) -> None:
     """Train several methods over several seeds and put them in one table.
@@ -161,6 +172,20 @@ def compare(
     resolved = resolved_config(
         config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
     )
+    if dry_run:
+        from tutelage.cli.dry_run_sweeps import print_comparison_estimate
+
+        with interruptible():
+            print_comparison_estimate(
+                resolved,
+                methods=methods,
+                seeds=seeds,
+                tune=choose,
+                jobs=jobs,
+                console=out,
+                progress=for_console(err),
+            )
+        return
     with interruptible(several=resolved.output.dir):
         passed = compare_and_print(
             resolved,

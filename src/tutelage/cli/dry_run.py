@@ -17,7 +17,12 @@ from tutelage.files import human_size
 from tutelage.progress import Progress
 from tutelage.report import print_table
 
-__all__ = ["print_extraction_estimate", "print_training_estimate"]
+__all__ = [
+    "print_extraction_estimate",
+    "print_teachers",
+    "print_training_estimate",
+    "time_words",
+]
 
 
 def print_extraction_estimate(
@@ -25,7 +30,7 @@ def print_extraction_estimate(
 ) -> None:
     """Print what the extraction of a config's teachers would take."""
     teachers = estimate_extraction(config, progress=progress)
-    _print_teachers(teachers, console)
+    print_teachers(teachers, console)
     console.print(length_of_training(config), soft_wrap=True)
 
 
@@ -35,15 +40,15 @@ def print_training_estimate(
     """Print what a run would take, phase by phase."""
     expected = estimate_training(config, progress=progress)
     if expected.teachers:
-        _print_teachers(expected.teachers, console)
+        print_teachers(expected.teachers, console)
         console.print()
     table = Table(box=None, pad_edge=False)
     table.add_column("phase")
     table.add_column("time", justify="right")
     table.add_column("for")
     for phase in expected.phases:
-        table.add_row(phase.name, _time(phase.seconds), phase.words)
-    table.add_row("all", _time(expected.seconds), "estimated; loading and probes not counted")
+        table.add_row(phase.name, time_words(phase.seconds), phase.words)
+    table.add_row("all", time_words(expected.seconds), "estimated; loading and probes not counted")
     print_table(table, console=console)
     measured = expected.rehearsal
     memory = measured.memory
@@ -60,7 +65,8 @@ def print_training_estimate(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _print_teachers(teachers: Sequence[ExtractionEstimate], console: Console) -> None:
+def print_teachers(teachers: Sequence[ExtractionEstimate], console: Console) -> None:
+    """Print what the extraction of each teacher's features would take."""
     table = Table(box=None, pad_edge=False)
     table.add_column("teacher")
     for name in ("rows", "columns", "size", "cached rows", "remaining time", "memory"):
@@ -73,7 +79,7 @@ def _print_teachers(teachers: Sequence[ExtractionEstimate], console: Console) ->
             str(expected.width),
             human_size(expected.bytes),
             str(expected.cached),
-            f"{_time(expected.seconds)} (from {expected.measured} rows)"
+            f"{time_words(expected.seconds)} (from {expected.measured} rows)"
             if expected.measured
             else "none: cached",
             _memory(teacher),
@@ -99,8 +105,13 @@ def _memory(teacher: ExtractionEstimate) -> str:
     return f"{human_size(expected.weights)} of weights" if expected.weights else ""
 
 
-def _time(seconds: float) -> str:
-    """Hours, minutes and seconds; below ten seconds with a digit."""
+def time_words(seconds: float) -> str:
+    """Return hours, minutes and seconds; below ten seconds with a digit.
+
+    Example:
+        >>> time_words(7.25), time_words(3_725)
+        ('7.2 s', '1:02:05')
+    """
     if seconds < 10:
         return f"{seconds:.1f} s"
     return str(timedelta(seconds=round(seconds)))

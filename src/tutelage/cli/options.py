@@ -11,6 +11,7 @@ __all__ = [
     "ConfigFile",
     "DataArgument",
     "DataOption",
+    "DryRunOption",
     "EngineOption",
     "GpusOption",
     "JobsOption",
@@ -80,6 +81,10 @@ GpusOption = Annotated[
         help="With --engine ray: GPUs that a run takes, such as 0.5; by default 1 where there are some",
         metavar="NUMBER",
     ),
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Estimate the runs and their time; train nothing"),
 ]
 JobsOption = Annotated[int, typer.Option(min=1, help="Runs trained in parallel", metavar="N")]
 OutOption = Annotated[

@@ -1,5 +1,6 @@
 """Estimate of a run before it starts: hours by phase, memory and devices, from a few timed rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tutelage.config import ExperimentConfig
@@ -14,7 +15,7 @@ from tutelage.extraction.ranks import processes
 from tutelage.progress import Progress
 from tutelage.training.loop import told_where_memory_lacks
 
-__all__ = ["Phase", "TrainingEstimate", "estimate_training"]
+__all__ = ["Phase", "TrainingEstimate", "estimate_training", "phases_of", "rehearsed"]
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,32 @@ def estimate_training(
     for line in unused_settings(plan, regularizer, asked=config, student=student):
         runtime.progress.note(line)
     devices = devices_of_job(rehearsal.device)
-    return TrainingEstimate(tuple(teachers), _phases(plan, teachers, rehearsal), rehearsal, devices)
+    return TrainingEstimate(
+        tuple(teachers), phases_of(plan, teachers, rehearsal), rehearsal, devices
+    )
 
 
-def _phases(
-    plan: Plan, teachers: list[ExtractionEstimate], measured: Rehearsal
+def rehearsed(plan: Plan, widths: Sequence[int]) -> Rehearsal:
+    """Rehearse a run; a lack of memory is told as in a run.
+
+    Args:
+        plan: The run.
+        widths: Columns of each teacher, in the plan's order.
+    """
+    with told_where_memory_lacks(plan.config.train):
+        return rehearse(plan, widths)
+
+
+def phases_of(
+    plan: Plan, teachers: Sequence[ExtractionEstimate], measured: Rehearsal
 ) -> tuple[Phase, ...]:
+    """Return the parts of a run, the extraction of these teachers first.
+
+    Args:
+        plan: The run.
+        teachers: What their extraction takes.
+        measured: Times of a run of the same student and batches, of any length.
+    """
     train, student = plan.config.train, plan.config.student
     assert student is not None
     training, evaluated, looks = len(plan.training), len(plan.evaluated), len(plan.looks)

@@ -48,7 +48,7 @@ from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import check_first, extract_first
 from tutelage.sweeps.unused import in_all, runs_kept, unused_by_all
 
-__all__ = ["compare"]
+__all__ = ["asked_for", "compare"]
 
 
 def compare(
@@ -103,12 +103,7 @@ def compare(
     refuse_jobs(jobs, engine, gpus)
     check_cluster(engine, gpus)
     progress = progress or Silent()
-    given = {"methods": methods, "seeds": seeds, "tune": tune}
-    config = load_config(
-        [config.model_dump(mode="json", exclude_none=True)]
-        + [{"compare": {name: value}} for name, value in given.items() if value is not None]
-    )
-    _refuse_what_tuning_cannot(config)
+    config = asked_for(config, methods=methods, seeds=seeds, tune=tune)
     data, splits = open_data(config.data)
     points = grid_of(config, rows=len(splits.extracted))
     left_out = params_left_out(config, [point.method for point in points])
@@ -143,6 +138,23 @@ def compare(
     if not comparison.finished:
         raise TrainingError(f"no run could be finished; the first said: {scores[0].reason}")
     return comparison
+
+
+def asked_for(
+    config: ExperimentConfig, *, methods: Sequence[str] | None, seeds: int | None, tune: bool | None
+) -> ExperimentConfig:
+    """Return the config with what is asked for in place of ``[compare]``; the arguments of ``compare``.
+
+    Raises:
+        ConfigError: If a setting cannot be used.
+    """
+    given = {"methods": methods, "seeds": seeds, "tune": tune}
+    config = load_config(
+        [config.model_dump(mode="json", exclude_none=True)]
+        + [{"compare": {name: value}} for name, value in given.items() if value is not None]
+    )
+    _refuse_what_tuning_cannot(config)
+    return config
 
 
 def _refuse_what_tuning_cannot(config: ExperimentConfig) -> None:

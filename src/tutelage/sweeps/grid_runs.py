@@ -12,7 +12,7 @@ from tutelage.sweeps.processes import Pool
 from tutelage.sweeps.repeats import Repeat, repeats_of
 from tutelage.sweeps.search_space import SearchPoint, space_of
 
-__all__ = ["Choice", "choose_settings", "run_all", "run_config"]
+__all__ = ["Choice", "choose_settings", "held_out_configs", "run_all", "run_config"]
 
 Choice = SearchPoint | Failed
 """The settings of a point's runs, or why it has none."""
@@ -29,23 +29,11 @@ def choose_settings(
         processes: Train the runs.
         progress: Receives progress reports.
     """
-    repeats = repeats_of(points[0].config.tune)
-    spaces = {
-        number: space_of(point.config, [point.method]).points
-        for number, (point, choice) in enumerate(zip(points, choices, strict=True))
-        if isinstance(choice, SearchPoint)
-    }
-    configs = [
-        _held_out_config(points[number], candidate, repeat)
-        for number, candidates in spaces.items()
-        if len(candidates) > 1
-        for candidate in candidates
-        for repeat in repeats
-    ]
+    repeats, spaces = repeats_of(points[0].config.tune), _spaces(points, choices)
     scores = iter(
         attempt_all(
             run_score,
-            configs,
+            held_out_configs(points, choices),
             processes=processes,
             label="choose settings on the hold-out",
             unit="runs",
@@ -60,6 +48,33 @@ def choose_settings(
             else candidates[0]
         )
     return chosen
+
+
+def held_out_configs(
+    points: Sequence[GridPoint], choices: Sequence[Choice]
+) -> list[ExperimentConfig]:
+    """Return the runs on the hold-out that choose between candidates, point by point.
+
+    Args:
+        points: The combinations.
+        choices: What is known of each; those that failed have no run.
+    """
+    return [
+        _held_out_config(points[number], candidate, repeat)
+        for number, candidates in _spaces(points, choices).items()
+        if len(candidates) > 1
+        for candidate in candidates
+        for repeat in repeats_of(points[0].config.tune)
+    ]
+
+
+def _spaces(points: Sequence[GridPoint], choices: Sequence[Choice]) -> dict[int, list[SearchPoint]]:
+    """The candidates of each point that has not failed, by its number."""
+    return {
+        number: space_of(point.config, [point.method]).points
+        for number, (point, choice) in enumerate(zip(points, choices, strict=True))
+        if isinstance(choice, SearchPoint)
+    }
 
 
 def run_all(
