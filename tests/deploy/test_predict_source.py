@@ -79,6 +79,15 @@ def test_a_split_by_its_name_is_read_alone(kind, tmp_path):
     assert read_unseen(source, config, modality=modality, like=like, split="val").notes == ()
 
 
+def test_a_fault_of_a_split_by_its_name_has_that_name(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.csv").write_text('text,label\ngood,a\n" ",b\n')
+    source, like = f"table:{tmp_path}", Columns(text=("text",))
+    config = DataConfig(source=source)
+    (split,) = read_unseen(source, config, modality="text", like=like, split="test").splits
+    assert split.faults[1].startswith("row 1 of the test rows of")
+
+
 def test_new_pictures_without_class_folders(digit_run, digits, command, tmp_path):
     new = tmp_path / "new"
     (new / "deep").mkdir(parents=True)

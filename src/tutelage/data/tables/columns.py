@@ -75,7 +75,7 @@ def from_tables(
     classes, labels = read_labels(chosen, columns, where=where)
     splits = {}
     for role, table in chosen.items():
-        label = f"the {role} rows of {where}"
+        label = f"the {roles[role] if names.alone else role} rows of {where}"
         faults: dict[int, str] = {}
         splits[role] = Split(
             role,
