@@ -1,5 +1,6 @@
 """Which runs form one row, and which standard fine-tuning each is compared with."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -193,3 +194,10 @@ def test_runs_of_other_numbers_of_processes_are_other_rows() -> None:
     assert [(list(row.values), row.fair) for row in rows] == [([0], True), ([1], False)]
     differences = training_differences(runs[2].result, runs[0].result)
     assert differences == {"processes": (2, 1)}
+
+
+def test_the_device_that_was_used_counts_not_how_it_was_asked_for() -> None:
+    auto, cpu = run("stl", 0, 0.7), run("aft", 0, 0.8, train={"device": "cpu"})
+    assert training_differences(cpu.result, auto.result) == {}
+    gpu = replace(cpu, result=cpu.result.model_copy(update={"device": "NVIDIA H100"}))
+    assert training_differences(gpu.result, auto.result) == {"device": ("gpu", "cpu")}

@@ -280,7 +280,8 @@ def _training(result: Result) -> dict[str, Any]:
     length = {"patience": settings.get("patience")} if result.automatic_steps else {}
     told = IN_OTHER_FIELDS | ({"steps"} if length else {"patience"})
     views = {"views": result.config.get("data", {}).get("views", 0)}
-    more = views | {"processes": result.processes}
+    kind = "cpu" if result.device.startswith("cpu") else "gpu"  # which "auto" came to
+    more = views | {"processes": result.processes, "device": kind}
     if "momentum" in settings and settings.get("optimizer") != "sgd":  # which alone uses it
         more["momentum"] = TrainConfig().momentum
     return {"label_smoothing": 0.0} | _without(settings, *told) | length | more
