@@ -100,7 +100,7 @@ def test_processes_of_a_machine_share_its_memory(texts, monkeypatch):
     found, plan, student = measured(texts)
     monkeypatch.setattr(module, "free_memory", lambda: 2 * found.total - 2)
     given = of_a_pass(plan)
-    refuse_step_without_room(student, plan.looks, **given)
+    assert refuse_step_without_room(student, plan.looks, **given) == found.total
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     with pytest.raises(TrainingError, match=r"the longest has 32 tokens.* max_length"):
         refuse_step_without_room(student, plan.looks, **given)

@@ -53,6 +53,16 @@ def test_the_first_of_memory_and_disk_whose_half_is_enough(free, memory, disk, k
         assert "train." in notes.said[0]
 
 
+def test_memory_of_the_steps_is_not_free(free):
+    free(40, 40)
+    image = ImageInput.from_options(32)
+    kept = [
+        choose_keep("auto", image, rows=10, reserved=rows * ROW, progress=Silent())
+        for rows in (20, 21, 99)
+    ]
+    assert kept == ["memory", "disk", "disk"]
+
+
 def test_what_is_asked_for_is_done(free):
     free(0, 0)
     for keep in ("memory", "disk", "none"):

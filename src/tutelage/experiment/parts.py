@@ -221,12 +221,27 @@ def _regularizer(plan: Plan, student: Student, widths: Mapping[str, int]) -> Reg
 
 
 def prepare_batches(
-    plan: Plan, student: Student, teachers: Sequence[Teacher], runtime: Runtime
+    plan: Plan,
+    student: Student,
+    teachers: Sequence[Teacher],
+    runtime: Runtime,
+    *,
+    reserved: int = 0,
 ) -> Prepared:
-    """Decode the rows, and join the teachers' features and soft labels to them."""
+    """Decode the rows, and join the teachers' features and soft labels to them.
+
+    Args:
+        plan: The rows, and where decoded ones may be kept.
+        student: Its input decodes them.
+        teachers: With their features.
+        runtime: Device, cache and progress.
+        reserved: Bytes of free memory that are left for the training's steps.
+    """
     settings, method = plan.config.train, plan.method
     rows = len(plan.looks) + len(plan.evaluated)
-    keep = choose_keep(settings.inputs, student.input, rows=rows, progress=runtime.progress)
+    keep = choose_keep(
+        settings.inputs, student.input, rows=rows, reserved=reserved, progress=runtime.progress
+    )
 
     def prepared(split: Split, *, augment: bool = False) -> PreparedRows | PreparedPairs:
         return prepare_rows(

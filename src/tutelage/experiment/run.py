@@ -113,7 +113,7 @@ def run(
                 plan, folder=folder.path if accelerator.is_main_process else None
             )
             check_method(plan, student)
-            refuse_step_without_room(
+            of_a_step = refuse_step_without_room(
                 student,
                 plan.looks,
                 rows=plan.rows_of_a_pass,
@@ -130,7 +130,7 @@ def run(
                 runtime.progress.note(word)
             if accelerator.num_processes > 1:  # each process draws dropout of its own
                 set_seed(config.seed + accelerator.process_index)
-            prepared = prepare_batches(plan, student, teachers, runtime)
+            prepared = prepare_batches(plan, student, teachers, runtime, reserved=of_a_step)
             with unchanged_random_state():
                 head = start_head(
                     plan,

@@ -114,20 +114,23 @@ def longest_row(split: Split, reads: ModelInput) -> Any:
 
 def refuse_step_without_room(
     student: Student, split: Split, *, rows: int, settings: TrainConfig, accelerator: Accelerator
-) -> None:
+) -> int:
     """Refuse a step that the memory of this machine cannot hold, where it trains on the CPU.
 
     The arguments are those of ``step_memory``.
+
+    Returns:
+        The bytes of the machine's memory that a step will take; 0 where another device trains.
 
     Raises:
         TrainingError: With what a step takes, and what would fit.
     """
     if accelerator.device.type != "cpu":
-        return
+        return 0
     needed = step_memory(student, split, rows=rows, settings=settings, accelerator=accelerator)
     free = free_memory() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if needed.total <= free:
-        return
+        return needed.total
     ways = []
     if (fits := _rows_that_fit(needed, free)) >= 2:
         passes = settings.accumulate * math.ceil(settings.batch_size / fits)

@@ -144,7 +144,7 @@ def soft_labels(
         about |= {"views": [key for teacher in teachers for key in teacher.view_keys]}
 
     def fit() -> dict[str, Tensor]:
-        with runtime.progress.track("probe for soft labels", 1, unit="probe") as update:
+        with runtime.progress.track("probe of the teachers", 1, unit="probe") as update:
             logits = cross_fitted(
                 plain,
                 labels,

@@ -35,7 +35,12 @@ def share_memory(processes: int) -> None:
 
 
 def choose_keep(
-    asked: Keep | Literal["auto"], model_input: ModelInput, *, rows: int, progress: Progress
+    asked: Keep | Literal["auto"],
+    model_input: ModelInput,
+    *,
+    rows: int,
+    reserved: int = 0,
+    progress: Progress,
 ) -> Keep:
     """Return where to keep the decoded inputs of some rows.
 
@@ -47,13 +52,15 @@ def choose_keep(
         asked: ``train.inputs``.
         model_input: Decodes the rows.
         rows: Number of all rows that the run decodes.
+        reserved: Bytes of each process's memory that steps will take, and so are not free.
         progress: Is told where inputs are not kept in memory.
     """
     if asked != "auto":
         return asked
     needed = rows * _row_bytes(model_input)
     processes = max(_processes, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    memory, disk = free_memory() // processes, _free_disk() // processes
+    memory = max(0, free_memory() // processes - reserved)
+    disk = _free_disk() // processes
     if needed <= FREE_SHARE * memory:
         return "memory"
     kind = "images" if isinstance(model_input, ImageInput) else "rows"
