@@ -371,6 +371,20 @@ def test_rows_that_change_between_the_runs_of_a_comparison_are_told(table, digit
         compare(config, methods=["stl"], seeds=2)
 
 
+def test_a_student_that_fails_does_not_sink_the_next(table, tmp_path):
+    source, size = table["student"]["source"], {"image_size": 32}
+    missing = source.replace(":make", ":unheard_of")
+    table["compare"] = {
+        "methods": ["aft"],
+        "students": [{"source": missing, "input": size}, {"source": source, "input": size}],
+    }
+    first, second = compare(with_(table, "train.steps=2")).rows
+
+    assert first.score is None
+    assert "unheard_of" in first.reason
+    assert second.score is not None, second.reason
+
+
 def test_too_small_a_fraction_is_a_row_that_says_so(table):
     table["compare"] = {"methods": ["stl"], "fractions": [1.0, 0.01]}
     whole, small = compare(with_(table)).rows

@@ -217,13 +217,13 @@ def _unused(config: ExperimentConfig, points: Sequence[GridPoint]) -> list[str]:
 
 def _usable(points: Sequence[GridPoint], progress: Progress) -> list[Choice]:
     """Cache all features before any run; a point fails whose method or teachers cannot be used."""
-    checked: dict[tuple[tuple[str, ...], float, str], Failed | None] = {}
+    checked: dict[tuple[str, tuple[str, ...], float, str], Failed | None] = {}
     cached: dict[tuple[str, float], Failed | None] = {}
     choices: list[Choice] = []
     for point in points:
         failed: Failed | None = None
         if point.teachers:
-            together = point.teachers, point.fraction, point.method
+            together = point.student, point.teachers, point.fraction, point.method
             if together not in checked:
                 work = partial(_check, method=point.method)
                 checked[together] = attempt(work, point.config)
