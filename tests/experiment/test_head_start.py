@@ -246,7 +246,7 @@ def test_a_class_of_one_row_is_refused_or_told(digits, tmp_path):
         copy = lonely / file.relative_to(digits)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(file.read_bytes())
-    with pytest.raises(DataError, match=r"student\.head = 'probe': class . has a single row"):
+    with pytest.raises(DataError, match=r"student\.head = 'probe': class 'five' has a single row"):
         Beginning(config_of(f"folder:{lonely}", PYTHON)).start()
     student = {"source": "timm:test_resnet", "params": {"weights": "random"}}
     begun = Beginning(config_of(f"folder:{lonely}", student))
