@@ -21,7 +21,7 @@ class Student(nn.Module):
 
     def forward(self, images):
         self.steps += self.training
-        if self.steps == 4 and not Path("stopped").exists():
+        if self.steps == 6 and not Path("stopped").exists():
             Path("stopped").touch()
             signal.raise_signal(signal.SIGINT)
         return self.head(images.flatten(1))
@@ -35,7 +35,7 @@ class Teacher(nn.Module):
 
 @pytest.fixture
 def begun(tmp_path, monkeypatch):
-    """A folder for a run of the student, which is interrupted in its fourth step."""
+    """A folder for a run of the student, which is tried three times and interrupted in its third step."""
     (tmp_path / "interrupting.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     # Processes of a shell's background ignore Ctrl-C.

@@ -148,7 +148,8 @@ def test_two_processes_share_the_work_and_a_killed_run_goes_on(words, tmp_path):
         [json.loads(line) for line in (tmp_path / f"notes/{rank}.rows").read_text().splitlines()]
         for rank in (0, 1)
     )
-    assert len(first.pop(0)) == len(second.pop(0)) == 2, "the student is tried on two rows"
+    for rows in (2, 2, 3):
+        assert len(first.pop(0)) == len(second.pop(0)) == rows, "the student is tried on a few rows"
     assert len(first) == len(second) == 8
     assert all(len(one) == len(other) == 8 for one, other in zip(first, second, strict=True))
     assert not set(first[0]) & set(second[0])  # the two halves of one step
