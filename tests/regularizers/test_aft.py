@@ -201,6 +201,21 @@ def test_float32_inside_also_under_autocast(draw, dtype):
     assert inside.item() == pytest.approx(reference_distance(student, teacher), rel=1e-5)
 
 
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+@pytest.mark.parametrize("single", [0, 1])
+def test_single_beside_double_precision_is_computed_in_double(draw, kernel, single):
+    sides = [draw(5, 3).double(), draw(5, 4).double()]
+    sides[single] = sides[single].float()
+    exact = kernel_distance(*(side.double() for side in sides), kernel=kernel)
+    for side in sides:
+        side.requires_grad_()
+    distance = kernel_distance(*sides, kernel=kernel)
+    distance.backward()
+    assert distance.dtype == torch.float64
+    assert torch.equal(distance, exact)
+    assert [side.grad.dtype for side in sides] == [side.dtype for side in sides]
+
+
 def test_rows_at_the_mean_give_numbers(draw):
     student = draw(6, 4, dtype=torch.float32)
     student[:] = student[0]

@@ -77,8 +77,9 @@ def kernel_distance(
             f"student has {len(student)} rows but teacher has {len(teacher)}; "
             "both must be the same examples in the same order"
         )
+    wide = torch.promote_types(student.dtype, teacher.dtype)
     with torch.autocast(device_type=student.device.type, enabled=False):
-        return _distance(student, centered(teacher), kernel)
+        return _distance(student.to(wide), centered(teacher.to(wide)), kernel)
 
 
 class AFTLoss(RelationalRegularizer):
