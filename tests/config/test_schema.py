@@ -1,6 +1,6 @@
 """The schema of an experiment: settings that must fit each other, changes, and the digest."""
 
-from math import inf
+from math import inf, nan
 
 import pytest
 
@@ -71,6 +71,48 @@ def test_the_digest_covers_every_setting_that_decides_numbers(changes):
     assert config().replace(changes).digest() != config().digest()
 
 
+@pytest.mark.parametrize("value", [inf, nan])
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("data.holdout", "data.holdout"),
+        ("data.white", "data.white"),
+        ("teachers.0.input", "teachers.0.input.mean.0"),
+        ("teachers.0.input", "teachers.0.input.std.0"),
+        ("student.lora", "student.lora.alpha"),
+        ("student.lora", "student.lora.dropout"),
+        ("transfer.beta", "transfer.beta"),
+        ("transfer.lr", "transfer.lr"),
+        ("transfer.mix", "transfer.mix"),
+        ("transfer.temperature", "transfer.temperature"),
+        ("train.clip_norm", "train.clip_norm"),
+        ("train.class_weights", "train.class_weights.a"),
+        ("train.lr", "train.lr"),
+        ("train.patience", "train.patience"),
+        ("train.weight_decay", "train.weight_decay"),
+        ("tune.beta", "tune.beta.0"),
+        ("tune.lr", "tune.lr.0"),
+        ("tune.mix", "tune.mix.0"),
+        ("tune.patience", "tune.patience.0"),
+        ("tune.temperature", "tune.temperature.0"),
+        ("compare.students", "compare.students.0.lr"),
+        ("compare.fractions", "compare.fractions.0"),
+    ],
+)
+def test_numbers_that_are_not_finite_are_refused_with_their_setting(path, place, value):
+    inner: object = value
+    for part in reversed(place.removeprefix(path).split(".")[1:]):
+        inner = [inner, 1.0, 1.0] if part == "0" else {part: inner}
+    if path == "teachers.0.input":
+        inner = {"image_size": 8, **inner}
+    elif path == "compare.students":
+        inner = [{"source": "timm:z", "lr": value}]
+    elif place.endswith(".0"):
+        inner = [value]
+    with pytest.raises(ConfigError, match=f"(?m)^{place} = {value}: input should be "):
+        config().replace({path: inner})
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -83,11 +125,11 @@ def test_the_digest_covers_every_setting_that_decides_numbers(changes):
         ({"data.task": "regression", "transfer.temperature": 2.0}, "temperature"),
         ({"data.task": "multi-label", "train.label_smoothing": 0.1}, "which multi-label has not"),
         ({"data.metric": "r2"}, "r2"),
+        (
+            {"teachers.0.input": {"image_size": 8, "std": [0.0, 1.0, 1.0]}},
+            "teachers.0.input.std.0 = 0.0: input should be greater than 0",
+        ),
         ({"train.lr": inf}, "train.lr = inf: input should be a finite number"),
-        ({"train.weight_decay": inf}, "train.weight_decay = inf"),
-        ({"transfer.lr": inf}, "transfer.lr = inf"),
-        ({"tune.lr": (inf,)}, "tune.lr.0 = inf"),
-        ({"compare.students": [{"source": "timm:z", "lr": inf}]}, "lr = inf"),
     ],
 )
 def test_settings_that_do_not_fit_each_other_are_named(changes, says):

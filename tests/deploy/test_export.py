@@ -177,6 +177,7 @@ def test_refusals_leave_nothing(digit_run, tmp_path, monkeypatch):
         ({"to": "torch-export", "int8": True}, "are for --to onnx"),
         ({"form": "jpeg"}, "--input jpeg is not known"),
         ({"temperature": 0.0}, "must be a number above 0"),
+        ({"tolerance": float("inf")}, "tolerance must be a number from 0 up, not inf"),
         ({"rows": 0}, "on at least 1 row"),
     ):
         with pytest.raises(ConfigError, match=says):

@@ -15,6 +15,9 @@ __all__ = [
 ]
 
 
+Deviation = Annotated[float, Field(gt=0)]
+
+
 class InputConfig(Section):
     """Input of a custom model: image size and statistics, tokenizer and length, or both.
 
@@ -30,7 +33,7 @@ class InputConfig(Section):
 
     image_size: Positive | None = None
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    std: tuple[Deviation, Deviation, Deviation] = (0.229, 0.224, 0.225)
     interpolation: Literal["nearest", "bilinear", "bicubic"] = "bicubic"
     crop: Annotated[float, Field(gt=0, le=1)] = 1.0
     tokenizer: str | None = None

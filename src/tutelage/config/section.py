@@ -68,9 +68,12 @@ def without_password(url: str, *, advice: str) -> str:
 
 
 class Section(BaseModel):
-    """A frozen part of the config; unknown keys, and true or false for a number, are refused."""
+    """A frozen part of the config.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Unknown keys are refused, and as numbers true, false, infinity and NaN, which TOML has.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod

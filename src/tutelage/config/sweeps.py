@@ -39,15 +39,15 @@ class TuneConfig(Section):
             of its own, or they share one. The settings name the study.
     """
 
-    beta: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = ()
+    beta: tuple[Annotated[float, Field(ge=0)], ...] = ()
     mix: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_length=1)] = (
         0.5,
         0.7,
         0.9,
     )
     temperature: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)] = (1.0,)
-    lr: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
-    patience: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
+    lr: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    patience: tuple[Annotated[float, Field(gt=0)], ...] = ()
     teachers: tuple[tuple[str, ...], ...] = ()
     samples: Positive | None = None
     seeds: Positive = 1
@@ -68,7 +68,7 @@ class ComparedStudent(StudentConfig):
         lr: Its learning rate; by default ``train.lr``.
     """
 
-    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    lr: Annotated[float, Field(gt=0)] | None = None
 
     @property
     def student(self) -> StudentConfig:

@@ -39,10 +39,10 @@ class TransferConfig(Section):
     """
 
     method: str = "aft"
-    beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
+    beta: Annotated[float, Field(ge=0)] = 10.0
     mix: Annotated[float, Field(ge=0, le=1)] = 0.7
-    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    lr: Annotated[float, Field(gt=0)] | None = None
     standardize: bool | Literal["auto"] = "auto"
     batch: Literal["global", "local", "step"] = "global"
     memory: Annotated[int, Field(ge=0)] = 0
@@ -107,19 +107,17 @@ class TrainConfig(Section):
     """
 
     steps: Positive | Literal["auto"] = "auto"
-    patience: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    patience: Annotated[float, Field(gt=0)] = 1.0
     epochs: Positive | None = None
     whole_epochs: bool = False
     batch_size: Annotated[int, Field(ge=2)] = 128
     unlabelled_share: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    class_weights: (
-        Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None
-    ) = None
+    class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     accumulate: Positive = 1
-    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-4
+    lr: Annotated[float, Field(gt=0)] = 1e-4
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: Annotated[int, Field(ge=0)] = 0

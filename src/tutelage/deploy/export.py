@@ -116,7 +116,9 @@ def export(
     """
     progress = progress or Silent()
     asked_to, asked_form = _known(to, form)
-    _refuse_options(asked_to, half=half, int8=int8, temperature=temperature, rows=rows)
+    _refuse_options(
+        asked_to, half=half, int8=int8, temperature=temperature, rows=rows, tolerance=tolerance
+    )
     most_rows = _most_rows(asked_to, asked_form)
     saved = SavedRun.open(run)
     if temperature != 1 and not saved.task.has_classes:
@@ -253,11 +255,15 @@ def _known(to: str, form: str) -> tuple[Format, Form]:
     return cast(Format, to), cast(Form, form)
 
 
-def _refuse_options(to: Format, *, half: bool, int8: bool, temperature: float, rows: int) -> None:
+def _refuse_options(
+    to: Format, *, half: bool, int8: bool, temperature: float, rows: int, tolerance: float
+) -> None:
     if (half or int8) and to != "onnx":
         raise ConfigError("--half and --int8 are for --to onnx")
     if not 0 < temperature < float("inf"):
         raise ConfigError(f"the temperature must be a number above 0, not {temperature}")
+    if not 0 <= tolerance < float("inf"):
+        raise ConfigError(f"the tolerance must be a number from 0 up, not {tolerance}")
     if rows < 1:
         raise ConfigError(
             f"rows = {rows}; an export is compared with the student on at least 1 row"
