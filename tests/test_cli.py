@@ -329,3 +329,18 @@ def test_a_number_of_workers_that_no_machine_has_is_refused(command):
     for name in ("train.workers", "cache.workers"):
         status, _, refused = command("train", "--data", "folder:x", "--set", f"{name}=100000")
         assert (status, f"{name} = 100000" in refused) == (2, True)
+
+
+def test_windows_is_refused_in_words_and_its_core_works():
+    program = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(('fcntl', 'resource', 'termios')))  # are not there\n"
+        "import tutelage.cli\n"
+        "from tutelage import AFTLoss, FeatureTap, Objective\n"
+        "sys.platform = 'win32'\n"
+        "tutelage.cli.main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == 2, ended.stderr
+    assert "on Windows run it in WSL" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -313,6 +313,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", "This DataLoader will create")  # two workers on one core
     print_to_any_terminal()
     try:
+        _refuse_windows()
         refuse_paths_that_are_no_text(sys.argv[1:])
         app(prog_name="tutelage")
     except TutelageError as error:
@@ -328,6 +329,14 @@ def main() -> None:
         _refuse(
             f"the disk failed{place}: {error.strerror}; what was finished is kept, so repeat the command "
             "once the disk works and has room (train with --resume)"
+        )
+
+
+def _refuse_windows() -> None:
+    if sys.platform == "win32":
+        raise TutelageError(
+            "the command runs on Linux and macOS, since the cache relies on their locks of files; on "
+            "Windows run it in WSL (AFTLoss, FeatureTap and Objective work everywhere)"
         )
 
 
