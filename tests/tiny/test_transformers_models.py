@@ -4,6 +4,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
 from tutelage.backbones.families import FAMILIES
 from tutelage.errors import ConfigError
@@ -17,7 +18,7 @@ def test_every_type_is_a_teacher(kind, tmp_path):
     image = kind == "clip" or FAMILIES[kind].kind == "image"
     teacher = open_teacher(f"hf:{tmp_path / 'model'}", modality="image" if image else "text")
     rows = [Image.new("RGB", (40, 30), color) for color in ("red", "blue")]
-    given = rows if image else [("kakaka lololo " * 40,), ("mimimi",)]
+    given = rows if image else [("kakaka lololo " * 100,), ("mimimi",)]
     with torch.inference_mode():
         one, other = teacher.encode(teacher.collate([teacher.prepare(row) for row in given]))
     assert len(one) == {"clip": 24, "dinov2": 64}.get(kind, 32)
@@ -54,3 +55,15 @@ def test_types_that_are_not_known():
     assert type_of("a/mystery", stated="bert") == "bert"
     with pytest.raises(ConfigError, match="of type 'swin', for which there is no stand-in"):
         type_of("a/swin-tiny")
+
+
+@pytest.mark.parametrize("texts", [("a good film", "a dull film"), ("好" * 60, "坏" * 60)])
+def test_texts_of_the_users_own_differ_as_generated_ones_do(texts, tmp_path):
+    save_model(tmp_path / "model", "t5")
+    teacher = open_teacher(f"hf:{tmp_path / 'model'}", modality="text")
+    with torch.inference_mode():
+        one, other = teacher.encode(teacher.collate([teacher.prepare((text,)) for text in texts]))
+    assert not torch.allclose(one, other, atol=1e-3)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
+    assert tokenizer.unk_token_id not in tokenizer(list(texts)).input_ids[0]
+    assert len(tokenizer("kakaka lololo").input_ids) == 4, "two words, beginning and end"

@@ -16,7 +16,9 @@ from tutelage.tiny.rows import SIDE, vocabulary
 __all__ = ["save_model", "type_of"]
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
-POSITIONS = 48
+POSITIONS = 160
+"""Most tokens of a text: the words of two generated sentences, or the bytes of a real one."""
+LONGEST_WORD = 10_000
 _TEXT = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -117,7 +119,7 @@ def _write(folder: Path, kind: str, *, seed: int) -> None:
 
     takes = "both" if kind == "clip" else FAMILIES[kind].kind
     tokens = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
-    words: dict[str, int | None] = {"vocab_size": len(SPECIAL) + len(vocabulary()), **tokens}
+    words: dict[str, int | None] = {"vocab_size": len(_tokens()), **tokens}
     if kind in WITHOUT_PADDING:
         words["pad_token_id"] = None
     if kind == "clip":
@@ -145,14 +147,28 @@ def _write(folder: Path, kind: str, *, seed: int) -> None:
         _tokenizer(padded=kind not in WITHOUT_PADDING).save_pretrained(folder)
 
 
+def _tokens() -> list[str]:
+    """Special tokens, words of generated sentences, and the bytes of others in and after first place."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    letters = sorted(ByteLevel.alphabet())
+    return [*SPECIAL, *vocabulary(), *letters, *(f"##{letter}" for letter in letters)]
+
+
 def _tokenizer(*, padded: bool) -> Any:
-    """A tokenizer that knows the words of generated sentences."""
+    """A tokenizer that knows the words of generated sentences; any other word is read as its bytes."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    words = {word: number for number, word in enumerate((*SPECIAL, *vocabulary()))}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    words = {word: number for number, word in enumerate(_tokens())}
+    pieces = models.WordPiece(words, unk_token="<unk>", max_input_chars_per_word=LONGEST_WORD)
+    tokenizer = Tokenizer(pieces)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Whitespace(),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     after = " </s>" if padded else ""
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"<s> $A{after}",
