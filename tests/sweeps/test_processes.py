@@ -141,6 +141,26 @@ def test_an_interrupt_ends_what_has_begun_and_begins_nothing(tmp_path):
     assert not any(is_running(int(path.read_text())) for path in paths[:3])
 
 
+def interrupt_all(paths) -> None:
+    """Ctrl-C on a terminal, which ends a process of the pool as this one stops to wait for it."""
+    with process_pool(2) as processes:
+        results = processes.run(slow, paths)
+        next(results)
+        assert waited_for(lambda: paths[1].exists() and paths[1].read_text() != "")
+        working = int(paths[1].read_text())
+        try:
+            results.throw(KeyboardInterrupt)
+        finally:
+            os.kill(working, signal.SIGKILL)
+            waited_for(lambda: not is_running(working))
+
+
+def test_an_interrupt_of_all_processes_is_quiet(tmp_path):
+    """The executor's thread met work that was cancelled: an exception in it would fail this test."""
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_all([tmp_path / name for name in ("first", *map(str, range(40)))])
+
+
 def test_processes_end_with_the_one_that_started_them(tmp_path):
     (tmp_path / "abandoned.py").write_text(ABANDONED)
     here = os.pathsep.join((os.path.dirname(__file__), *sys.path))

@@ -105,9 +105,6 @@ class Pool:
                 "a process that trained was killed, most often for want of memory; what is finished "
                 "is kept: run the same command again with fewer --jobs"
             ) from error
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def check_cluster(engine: Literal["local", "ray"], gpus: float | None = None) -> None:
@@ -164,6 +161,10 @@ def process_pool(
             for process in set(active_children()) - others:
                 process.terminate()
             raise
+        finally:
+            # What has not begun is left to the executor to cancel: its thread fails, and leaves processes
+            # behind, where it meets work that others cancelled as a process dies (CPython 3.11).
+            executor.shutdown(cancel_futures=True)
 
 
 def _gpus_in_turn(jobs: int) -> list[str | None]:
