@@ -1,6 +1,9 @@
 """Ctrl-C: what is kept, and the command that continues."""
 
+import os
 import signal
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -30,6 +33,10 @@ class Student(nn.Module):
 class Teacher(nn.Module):
     def forward(self, images):
         signal.raise_signal(signal.SIGINT)
+
+
+def rows():
+    signal.raise_signal(signal.SIGINT)
 """
 
 
@@ -62,6 +69,26 @@ def test_extraction_says_that_features_are_kept(command, begun, digits):
     status, _, said = command(*words, "--set", "teachers.0.input.image_size=8")
     assert status == INTERRUPTED
     assert "features that teachers have computed are cached; repeat the command" in said
+
+
+def test_a_command_without_a_line_of_its_own_has_one(command, begun):
+    status, printed, said = command("rows", "python:interrupting:rows")
+    assert (status, printed) == (INTERRUPTED, "")
+    assert said == "interrupted: what is finished is kept; repeat the command\n"
+
+
+@pytest.mark.parametrize("loaded", ["typer", "pydantic"])
+def test_ctrl_c_while_the_command_is_loaded_has_a_line(loaded, tmp_path):
+    """typer is loaded first, and loads pydantic when it reads the options."""
+    (tmp_path / f"{loaded}.py").write_text("raise KeyboardInterrupt")
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    words = [sys.executable, "-m", "tutelage", "doctor"]
+    ended = subprocess.run(
+        words, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (INTERRUPTED, "")
+    assert ended.stderr.startswith("interrupted: ")
+    assert ended.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from tutelage.cli.cache import cache_app
 from tutelage.cli.choose import add_choose_verbs
 from tutelage.cli.console import err, out
 from tutelage.cli.encoding import print_to_any_terminal, refuse_paths_that_are_no_text
-from tutelage.cli.interrupt import interruptible
-from tutelage.cli.launched import Launched, let_the_first_speak
+from tutelage.cli.interrupt import Interruptible, interruptible
+from tutelage.cli.launched import let_the_first_speak
 from tutelage.cli.options import (
     ConfigFile,
     DataArgument,
@@ -39,7 +39,7 @@ __all__ = ["app", "main"]
 DO, LOOK, KEEP = "Do the job", "Look", "Keep house"
 
 app = typer.Typer(
-    cls=Launched,
+    cls=Interruptible,
     help="Train a small model with help from large, frozen foundation models.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -4,8 +4,9 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,33 @@ import typer
 from rich.text import Text
 
 from tutelage.cli.console import err
-from tutelage.cli.launched import launched_processes
+from tutelage.cli.launched import Launched, launched_processes
 
-__all__ = ["INTERRUPTED", "TERMINATED", "interruptible"]
+__all__ = ["INTERRUPTED", "TERMINATED", "Interruptible", "interruptible"]
 
 INTERRUPTED, TERMINATED = 130, 143
 """Exit status after Ctrl-C and after SIGTERM, as shells have it: 128 and the signal's number."""
+ANYWHERE = "what is finished is kept; repeat the command"
 CACHED = "features that teachers have computed are cached"
 
 
-@contextmanager
-def interruptible(*, run: Path | None = None, several: Path | None = None) -> Iterator[None]:
+class Interruptible(Launched):
+    """The commands, each ended with a line on Ctrl-C wherever it is: before it begins its work, too."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the options, for which typer loads much."""
+        with _ended_with(lambda: ANYWHERE):
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        with _ended_with(lambda: ANYWHERE):
+            return super().invoke(ctx)
+
+
+def interruptible(
+    *, run: Path | None = None, several: Path | None = None
+) -> AbstractContextManager[None]:
     """End the command on Ctrl-C or SIGTERM with a line that says what is kept and how to continue.
 
     A process of a launcher ends at once on SIGTERM, which is how others of the job learn that one failed.
@@ -32,13 +49,18 @@ def interruptible(*, run: Path | None = None, several: Path | None = None) -> It
         run: Folder of the run that the command trains.
         several: Folder of the runs that the command trains, if it trains several.
     """
+    return _ended_with(partial(_kept, run, several))
+
+
+@contextmanager
+def _ended_with(kept: Callable[[], str]) -> Iterator[None]:
     own = "LOCAL_RANK" not in os.environ and threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, _terminate) if own else None
     try:
         yield
     except KeyboardInterrupt as interrupt:
         if os.environ.get("RANK", "0") == "0":  # of several processes the first speaks
-            err.print(Text(f"interrupted: {_kept(run, several)}"), soft_wrap=True)
+            err.print(Text(f"interrupted: {kept()}"), soft_wrap=True)
         terminated = isinstance(interrupt, _Terminated)
         raise typer.Exit(TERMINATED if terminated else INTERRUPTED) from None
     finally:
