@@ -5,6 +5,7 @@ import re
 from itertools import pairwise
 
 import pytest
+from matplotlib.text import Text
 
 from tutelage.report.study_page import study_headline, study_page, write_study_files
 from tutelage.report.study_plots import FIGURES, study_plot
@@ -158,6 +159,80 @@ def test_points_of_many_rows_do_not_overlap():
     heights = sorted(axes.transData.transform(line.get_xydata())[0, 1] for line in points)
     apart = min(high - low for low, high in pairwise(heights)) * 72 / drawing.dpi
     assert apart > max(line.get_markersize() for line in points)
+
+
+def drawn_texts(drawing):
+    """All texts of a picture, those of ticks and legends included."""
+    assert drawing is not None
+    drawing.draw_without_rendering()
+    return [text.get_text() for text in drawing.findobj(Text) if text.get_text()]
+
+
+@pytest.mark.parametrize("kind", ["epochs", "weights"])
+def test_long_names_of_teachers_leave_method_and_share_readable(kind):
+    teachers = ("vit_small_patch16_224.augreg_in1k", "vit_giant_patch14_dinov2.lvd142m")
+    rows = [
+        scores(method, [0.5], teachers=teachers, fraction=fraction)
+        for method in ("aft", "aft-dense")
+        for fraction in (0.5, 1.0)
+    ]
+    plain = study_of({"digits": comparison(*rows)}, title="x")
+    known = {
+        "epoch_seconds": sample_mean([1.0]),
+        "weights": dict.fromkeys(teachers, (1 / BINS,) * BINS),
+    }
+    one = plain.model_copy(update={"rows": tuple(r.model_copy(update=known) for r in plain.rows)})
+    texts = drawn_texts(study_plot(one, kind))
+    cells = ["digits, small<b>, 0.5 of the rows", "digits, small<b>"]
+    if kind == "epochs":
+        assert set(cells) <= set(texts)
+        assert texts.count("AFT") == 2
+    else:
+        assert {f"{cell}: AFT" for cell in cells} <= set(texts)
+        assert texts.count(teachers[0]) == 4
+    assert not [text for text in texts if "…" in text]
+
+
+def test_a_legend_of_weights_lies_above_them():
+    teachers = ("vit_small_patch16_224.augreg_in1k", "vit_giant_patch14_dinov2.lvd142m")
+    level = WeightLevel(mean=sample_mean([0.5, 0.7]), top=sample_mean([0.2, 0.3]))
+    plain = study_of({"a": comparison(scores("aft", [0.5], teachers=teachers))}, title="x")
+    update = {
+        "weights": dict.fromkeys(teachers, (1 / BINS,) * BINS),
+        "weight_levels": dict.fromkeys(teachers, level),
+    }
+    row = plain.rows[0].model_copy(update=update)
+    drawing = study_plot(plain.model_copy(update={"rows": (row,)}), "weights")
+    assert drawing is not None
+    drawing.draw_without_rendering()
+    (axes,) = drawing.axes
+    _, highest = axes.transData.transform((0, 100 / BINS))
+    assert axes.get_legend().get_window_extent().ymin > highest
+
+
+def test_sets_of_teachers_are_told_apart_below_their_scores():
+    sets = [("vit.augreg_in1k",), ("vit.augreg_in1k", "R50"), ("llama-3.1",), ("llama-3.2",)]
+    sets += [("bit.a1_in1k",), ("bit.a2_in1k",)]
+    rows = [scores("aft", [0.5], teachers=names) for names in sets]
+    drawing = study_plot(study_of({"a": comparison(*rows)}, title="x"), "teachers")
+    assert drawing is not None
+    names = [label.get_text().replace("\n", "") for label in drawing.axes[-1].get_xticklabels()]
+    assert names == ["vit", "vit+R50", "llama-3.1", "llama-3.2", "bit.a1_in1k", "bit.a2_in1k"]
+
+
+def test_cells_with_one_probe_are_not_drawn_against_it(study):
+    one = comparison(scores("aft", [0.5], teachers=("t",), probe=0.5), scores("stl", [0.4]))
+    other = comparison(scores("aft", [0.5], teachers=("t",), probe=0.6), scores("stl", [0.4]))
+    assert study_plot(study_of({"a": one, "b": other}, title="x"), "probe") is None
+
+
+def test_pictures_of_before_do_not_stay(study, tmp_path):
+    both = study.model_copy(update={"figures": ("scores", "probe")})
+    (tmp_path / "mine.png").write_bytes(b"")
+    assert tmp_path / "probe.png" in write_study_files(both, tmp_path)
+    write_study_files(study.model_copy(update={"figures": ("scores",)}), tmp_path)
+    pictures = {path.name for path in tmp_path.iterdir() if path.suffix in (".png", ".svg", ".pdf")}
+    assert pictures == {"mine.png", "scores.png", "scores.svg", "scores.pdf"}
 
 
 def test_a_variant_is_not_drawn_as_kd():

@@ -111,7 +111,7 @@ def whisker(axes: Axes, mean: SampleMean, place: float, *, color: str) -> None:
         axes.plot(ends, [place, place], color=color, lw=1.4)
 
 
-def row_title(axes: Axes, text: str, place: float, palette: Palette) -> None:
+def row_title(axes: Axes, text: str, place: float, palette: Palette, *, bold: bool = False) -> None:
     """The title of a horizontal line, above it."""
     axes.annotate(
         clipped(text, LONGEST),
@@ -120,6 +120,7 @@ def row_title(axes: Axes, text: str, place: float, palette: Palette) -> None:
         va="center",
         color=palette.ink,
         fontsize=FONT,
+        fontweight="bold" if bold else "normal",
     )
 
 

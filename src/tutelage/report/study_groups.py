@@ -33,6 +33,12 @@ __all__ = ["by_noise", "by_student", "by_teachers", "epochs", "weights"]
 
 PANEL = 190
 """Height of a panel in CSS pixels."""
+HISTOGRAM = 90
+"""Height of the highest step of learned weights in CSS pixels."""
+FONT_LINE = 17
+"""Height of a line of a legend in CSS pixels."""
+HEADING = 0.6
+"""Height of a cell's name, in rows."""
 LETTERS = 40
 """Letters of a line below all groups."""
 
@@ -136,7 +142,10 @@ def weights(study: Study, palette: Palette) -> Figure | None:
     if not rows:
         return None
     several = len({row.place for row in rows}) > 1
-    drawing, grid = panels(len(rows), height=40 + 150 * len(rows), palette=palette)
+    lines = max(sum(1 + (name in row.weight_levels) for name in row.weights) for row in rows)
+    above = 1.08 + (12 + FONT_LINE * lines) / HISTOGRAM  # the legend would hide steps elsewhere
+    height = 40 + len(rows) * (40 + HISTOGRAM * above)
+    drawing, grid = panels(len(rows), height=height, palette=palette)
     edges = [number / BINS for number in range(BINS + 1)]
     for axes, row in zip(grid, rows, strict=True):
         for number, (teacher, shares) in enumerate(row.weights.items(), start=1):
@@ -146,17 +155,18 @@ def weights(study: Study, palette: Palette) -> Figure | None:
             label = f"{clipped(teacher, LONGEST)}{_level(row.weight_levels.get(teacher))}"
             axes.stairs(values, edges, color=color, lw=1.4, label=label)
         of = f"{cell_title(row.place)}: " if several else ""
-        _heading(axes, f"{of}{label_of(row.method)} with {'+'.join(row.teachers)}", palette)
+        _heading(axes, f"{of}{label_of(row.method)}", palette)
         axes.legend(
             frameon=False,
             fontsize=FONT - 1,
             labelcolor=palette.ink,
-            loc="best",
+            loc="upper right",
             handlelength=1,
             borderaxespad=0,
         )
         axes.set_xlim(0, 1)
-        axes.set_ylim(bottom=0)
+        highest = 100 * max(max(shares) for shares in row.weights.values())
+        axes.set_ylim(0, above * highest)
         axes.yaxis.set_major_locator(ticks(3))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
     grid[-1].tick_params(axis="x", pad=9)
@@ -169,17 +179,28 @@ def epochs(study: Study, palette: Palette) -> Figure | None:
     rows = [row for row in study.rows if row.epoch_seconds is not None]
     if not rows:
         return None
-    several = len({row.place for row in rows}) > 1
-    drawing, axes = figure(height=52 + LINE * len(rows), palette=palette)
-    for number, row in enumerate(rows):
-        assert row.epoch_seconds is not None
-        color = palette.method(row.method)
-        axes.barh(-number, row.epoch_seconds.mean, height=0.34, color=color, alpha=0.85)
-        whisker(axes, row.epoch_seconds, -number, color=palette.ink)
-        under = f" with {'+'.join(row.teachers)}" if row.teachers else ""
-        of = f"{cell_title(row.place)}: " if several else ""
-        row_title(axes, f"{of}{label_of(row.method)}{under}", -number, palette)
-    axes.set_ylim(-len(rows) + 0.6, 0.75)
+    cells: dict[Cell, list[StudyRow]] = {}
+    for row in rows:
+        cells.setdefault(row.place, []).append(row)
+    heading = HEADING if len(cells) > 1 else 0.0
+    lines = len(rows) + heading * len(cells)
+    drawing, axes = figure(height=52 + LINE * lines, palette=palette)
+    place = 0.0
+    for cell, group in cells.items():
+        if heading:
+            row_title(axes, cell_title(cell), place, palette, bold=True)
+            place -= heading
+        taught = [row.method for row in group]
+        for row in group:
+            assert row.epoch_seconds is not None
+            color = palette.method(row.method)
+            axes.barh(place, row.epoch_seconds.mean, height=0.34, color=color, alpha=0.85)
+            whisker(axes, row.epoch_seconds, place, color=palette.ink)
+            several = taught.count(row.method) > 1
+            under = f" with {'+'.join(row.teachers)}" if several and row.teachers else ""
+            row_title(axes, f"{label_of(row.method)}{under}", place, palette)
+            place -= 1
+    axes.set_ylim(place + 0.6, 0.75)
     axes.set_yticks([])
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(ticks(5))
@@ -256,15 +277,25 @@ def _across(axes: Axes, row: StudyRow, palette: Palette) -> None:
 def _groups(axes: Axes, names: Sequence[str]) -> None:
     """Names below groups, in lines that are as short as groups are narrow."""
     letters = LETTERS // len(names)
-    axes.set_xticks(range(len(names)), [_wrapped(name, letters) for name in names])
+    shown = [_wrapped(name, letters) for name in _without_tags(names)]
+    axes.set_xticks(range(len(names)), shown)
     axes.grid(visible=False, axis="x")
     axes.set_xlim(-0.6, len(names) - 0.4)
 
 
+def _without_tags(names: Sequence[str]) -> list[str]:
+    """Names of models, joined by a plus, without the tags of their weights where they stay different."""
+    short = [re.sub(r"(?<=[^+])\.[A-Za-z][^+]*", "", name) for name in names]
+    return [
+        shorter if short.count(shorter) == 1 else name
+        for name, shorter in zip(names, short, strict=True)
+    ]
+
+
 def _wrapped(name: str, letters: int) -> str:
-    """A name without the tag of its weights, in lines that end at a plus, dash or underscore."""
+    """A name in lines that end at a plus, dash or underscore."""
     lines = [""]
-    for part in re.findall(r"[^-+_ ]+[-+_ ]?|[-+_ ]", name.partition(".")[0]):
+    for part in re.findall(r"[^-+_ ]+[-+_ ]?|[-+_ ]", name):
         if lines[-1] and len(lines[-1]) + len(part) > letters:
             lines.append("")
         lines[-1] += part

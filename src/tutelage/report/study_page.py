@@ -6,7 +6,7 @@ from tutelage.files import write_atomically, writing_to
 from tutelage.regularizers.catalogue import BASELINE
 from tutelage.report.facts import as_table
 from tutelage.report.figures import plot_of
-from tutelage.report.study_plots import study_plot
+from tutelage.report.study_plots import FIGURES, study_plot
 from tutelage.report.study_tables import (
     method_title,
     normalized_columns,
@@ -16,7 +16,7 @@ from tutelage.report.study_tables import (
     study_notes,
 )
 from tutelage.report.style import light
-from tutelage.report.svg import save_figure
+from tutelage.report.svg import remove_figure, save_figure
 from tutelage.report.templates import fill_page
 from tutelage.results.studies import Study
 
@@ -80,7 +80,7 @@ def study_headline(study: Study) -> str:
 def write_study_files(study: Study, folder: Path) -> list[Path]:
     """Write ``study.csv`` and ``.md``, the pictures as SVG, PDF and PNG, and the page ``study.html``.
 
-    The same study gives the same bytes.
+    The same study gives the same bytes. Pictures that are no longer drawn are removed.
 
     Returns:
         What was written; pictures are left out where there are no numbers for it.
@@ -92,9 +92,12 @@ def write_study_files(study: Study, folder: Path) -> list[Path]:
     with writing_to(folder, name="the study's folder", advice="choose another one (--out)"):
         for path, text in zip(written, (study_csv(study), study_markdown(study)), strict=True):
             path.write_text(text, encoding="utf-8", newline="")
-        for kind in study.figures:
-            if (drawing := study_plot(study, kind, palette=light())) is not None:
+        for kind in FIGURES:
+            drawing = study_plot(study, kind, palette=light()) if kind in study.figures else None
+            if drawing is not None:
                 written += save_figure(drawing, folder / kind)
+            else:
+                remove_figure(folder / kind)
         page = folder / "study.html"
         write_atomically(page, study_page(study))
     return [*written, page]

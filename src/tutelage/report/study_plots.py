@@ -93,13 +93,18 @@ def _scores(study: Study, palette: Palette) -> Figure | None:
 
 
 def _against_probe(study: Study, palette: Palette) -> Figure | None:
-    """A point a row: score against probe; of several data sets both without the mean of their cell."""
-    rows = [row for row in study.rows if row.probe is not None and row.score is not None]
-    if len({row.probe for row in rows}) < 2:
+    """A point a row: score against probe; of several data sets both without the mean of their cell.
+
+    A cell with one probe alone tells nothing, and is left out.
+    """
+    probed: dict[Cell, list[StudyRow]] = {}
+    for row in study.rows:
+        if row.probe is not None and row.score is not None:
+            probed.setdefault(row.place, []).append(row)
+    cells = {cell: group for cell, group in probed.items() if len({row.probe for row in group}) > 1}
+    rows = [row for group in cells.values() for row in group]
+    if not rows:
         return None
-    cells: dict[Cell, list[StudyRow]] = {}
-    for row in rows:
-        cells.setdefault(row.place, []).append(row)
     drawing, axes = figure(height=330, palette=palette)
     factor = factor_of(rows)
     for group in cells.values():

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from tutelage.report.style import PAGE, PLACEHOLDERS
 
-__all__ = ["inline_svg", "save_figure"]
+__all__ = ["inline_svg", "remove_figure", "save_figure"]
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
@@ -41,11 +41,21 @@ def save_figure(figure: Figure, path: Path) -> list[Path]:
         figure: Drawn in real colors, as those of ``light()``.
         path: The files' path; each gets its suffix.
     """
-    written = [path.parent / f"{path.name}.{suffix}" for suffix in METADATA]
+    written = _files(path)
     for file, metadata in zip(written, METADATA.values(), strict=True):
         with _drawing():
             figure.savefig(file, dpi=DOTS, metadata=metadata, facecolor="white")
     return written
+
+
+def remove_figure(path: Path) -> None:
+    """Remove the files that ``save_figure`` wrote for an earlier figure, if they are there."""
+    for file in _files(path):
+        file.unlink(missing_ok=True)
+
+
+def _files(path: Path) -> list[Path]:
+    return [path.parent / f"{path.name}.{suffix}" for suffix in METADATA]
 
 
 @contextmanager
