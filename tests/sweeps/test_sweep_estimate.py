@@ -1,5 +1,6 @@
 """What a search or a comparison would take: the runs that are left, counted by hand."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,51 @@ def test_longer_runs_take_longer(table):
 def test_what_would_end_the_search_is_told(table):
     with pytest.raises(ConfigError, match=r"data.evaluate = 'holdout'"):
         estimate_search(with_(table, "data.evaluate=holdout"))
+
+
+def files(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    """All files with their times and contents."""
+    return {
+        path: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_folder_of_another_search_is_refused_as_by_the_search(table, tmp_path):
+    tune(with_(table), methods=["stl"], retrain=False)
+    before = files(tmp_path)
+    for given in (with_(table, "train.lr=0.5"), with_(table, "data.limit=30")):
+        with pytest.raises(ConfigError, match="holds a search ") as told:
+            estimate_search(given, methods=["stl"])
+        with pytest.raises(ConfigError) as told_by_search:
+            tune(given, methods=["stl"], retrain=False)
+        assert str(told.value) == str(told_by_search.value)
+    estimate_search(with_(table), methods=["stl"])
+    assert files(tmp_path) == before
+
+
+def test_a_folder_of_another_comparison_is_refused_as_by_the_comparison(table, tmp_path):
+    compare(with_(table), methods=["stl"], seeds=1)
+    before = files(tmp_path / "out")
+    given = with_(table, "train.lr=0.5")
+    with pytest.raises(ConfigError, match="holds a comparison with other settings") as told:
+        estimate_comparison(given, methods=["stl"])
+    with pytest.raises(ConfigError) as told_by_comparison:
+        compare(given, methods=["stl"], seeds=1)
+    assert str(told.value) == str(told_by_comparison.value)
+    (tmp_path / "out" / "rows.json").write_text('{"train": "others"}')
+    with pytest.raises(ConfigError, match="holds a comparison on other train rows"):
+        estimate_comparison(with_(table), methods=["stl"])
+    del before[tmp_path / "out" / "rows.json"]
+    assert before.items() <= files(tmp_path / "out").items()
+
+
+def test_a_study_elsewhere_is_not_created(table, tmp_path):
+    for storage in (tmp_path / "study.journal", f"sqlite:///{tmp_path}/study.db"):
+        given = with_(table, f"tune.storage={storage}")
+        assert counts(estimate_search(given, methods=["stl"]))["small alone, on the hold-out"] == 1
+        assert not list(tmp_path.glob("*study*"))
 
 
 def test_the_command_prints_the_runs(table, command):

@@ -12,25 +12,23 @@ A run that fails is a failed row with its reason; what was not foreseen leaves `
 folder. Failed runs are tried again when the comparison is started again.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
-import tomli_w
 from filelock import FileLock
 
-from tutelage.config import ExperimentConfig, load_config, read_toml
+from tutelage.config import ExperimentConfig, load_config
 from tutelage.data import open_data, summarize
 from tutelage.data.row_digests import source_digests
 from tutelage.errors import ConfigError, TrainingError, TutelageError
 from tutelage.experiment.teacher_probe import probe_score
-from tutelage.files import write_atomically, writing_to
 from tutelage.progress import Progress, Silent
 from tutelage.results.comparison import Comparison, Scores, compare_scores
 from tutelage.results.folders import with_runs, write_comparison
 from tutelage.results.grouping import fair_baselines, refuse_mixed_rows
 from tutelage.results.names import strengths
+from tutelage.sweeps.comparison_folder import begin_comparison
 from tutelage.sweeps.grid import GridPoint, grid_of
 from tutelage.sweeps.grid_runs import Choice, choose_settings, run_all, run_config
 from tutelage.sweeps.jobs import Failed, attempt, attempt_all
@@ -43,7 +41,6 @@ from tutelage.sweeps.processes import (
     refuse_launchers,
 )
 from tutelage.sweeps.repeats import refuse_holdout
-from tutelage.sweeps.same_rows import keep_rows
 from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import check_first, extract_first
 from tutelage.sweeps.unused import in_all, runs_kept, unused_by_all
@@ -110,7 +107,7 @@ def compare(
     notes = [*left_out, *_unused(config, points), *runs_kept(config)]
     for line in [*summarize(data, splits, config.data), *notes]:
         progress.note(line)
-    _begin(config, source_digests(data, splits))
+    begin_comparison(config, source_digests(data, splits))
     choices = _usable(points, progress)
     with process_pool(jobs, engine=engine, gpus=gpus) as processes:
         if config.compare.tune:
@@ -176,29 +173,6 @@ def _refuse_what_tuning_cannot(config: ExperimentConfig) -> None:
             "tune.storage is for 'tutelage tune'; a comparison tries every combination, and machines "
             "share it by its folder: leave it out"
         )
-
-
-def _begin(config: ExperimentConfig, rows: Mapping[str, str]) -> None:
-    """Take the folder, and keep there what is compared."""
-    folder = config.output.dir
-    path = folder / "compare.toml"
-    with writing_to(folder, name="output.dir"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
-            if path.is_file() and _about(load_config([read_toml(path)])) != _about(config):
-                raise ConfigError(
-                    f"{folder} holds a comparison with other settings, those in {path}; choose "
-                    "another output.dir (--out), or remove that folder"
-                )
-            keep_rows(folder, rows, what="a comparison")
-            write_atomically(path, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
-
-
-def _about(config: ExperimentConfig) -> str:
-    """All that decides a row's numbers; methods and seeds may be added."""
-    asked = config.compare.model_dump(mode="json", exclude={"methods", "seeds"})
-    tried = config.tune.model_dump(mode="json") if config.compare.tune else None
-    return json.dumps([config.digest(), asked, tried], sort_keys=True)
 
 
 def _unused(config: ExperimentConfig, points: Sequence[GridPoint]) -> list[str]:

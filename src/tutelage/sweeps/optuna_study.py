@@ -13,12 +13,13 @@ import optuna
 from tutelage.errors import TrainingError, first_line
 from tutelage.sweeps.study_storage import (
     JournalError,
+    find_storage,
     open_storage,
     sqlalchemy_error,
     study_path,
 )
 
-__all__ = ["open_study", "using_study"]
+__all__ = ["find_study", "open_study", "using_study"]
 
 NAME = "tune"
 
@@ -50,6 +51,24 @@ def open_study(
             pruner=pruner,
             load_if_exists=True,
         )
+
+
+def find_study(
+    folder: Path, *, storage: str | None = None, name: str = NAME
+) -> optuna.Study | None:
+    """Return the study of a search, to be read, or None; nothing is created.
+
+    Args:
+        folder: The folder of the search.
+        storage: ``tune.storage``; by default the journal of the folder.
+        name: Name of the study.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    found = find_storage(folder, storage)
+    try:
+        return None if found is None else optuna.load_study(study_name=name, storage=found)
+    except KeyError:
+        return None
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from tutelage.errors import ConfigError
 from tutelage.files import write_atomically
 from tutelage.results.result import differing_rows
 
-__all__ = ["ROWS", "keep_rows", "refuse_rows"]
+__all__ = ["ROWS", "keep_rows", "refuse_kept_rows", "refuse_rows"]
 
 ROWS = "rows.json"
 
@@ -28,20 +28,38 @@ def keep_rows(folder: Path, digests: Mapping[str, str], *, what: str) -> None:
     Raises:
         ConfigError: If the folder was begun on other rows, or the file is damaged.
     """
+    if not refuse_kept_rows(folder, digests, what=what):
+        write_atomically(folder / ROWS, json.dumps(digests, indent=2) + "\n")
+
+
+def refuse_kept_rows(folder: Path, digests: Mapping[str, str], *, what: str) -> bool:
+    """Compare the digests with those of a folder, if it has some; nothing is written.
+
+    Args:
+        folder: The folder of a search or comparison.
+        digests: From ``source_digests``.
+        what: A search or a comparison.
+
+    Returns:
+        Whether it has some.
+
+    Raises:
+        ConfigError: If the folder was begun on other rows, or the file is damaged.
+    """
     path = folder / ROWS
     try:
         before = json.loads(path.read_bytes())
         if not isinstance(before, dict):
             raise ValueError("it holds no table")
     except FileNotFoundError:
-        write_atomically(path, json.dumps(digests, indent=2) + "\n")
-        return
+        return False
     except ValueError as error:
         raise ConfigError(
             f"{path} is damaged ({error}), so whether the runs there are on the rows of now is not known; "
             "choose another output.dir (--out), or remove that folder"
         ) from error
     refuse_rows(before, digests, where=f"{folder} holds {what}", instead="output.dir (--out)")
+    return True
 
 
 def refuse_rows(

@@ -15,9 +15,9 @@ from tutelage.errors import ConfigError
 from tutelage.files import canonical, digest_of, writing_to
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.tuning import Trial
-from tutelage.sweeps.optuna_study import NAME, open_study, using_study
+from tutelage.sweeps.optuna_study import NAME, find_study, open_study, using_study
 from tutelage.sweeps.repeats import repeats_of
-from tutelage.sweeps.same_rows import keep_rows, refuse_rows
+from tutelage.sweeps.same_rows import keep_rows, refuse_kept_rows, refuse_rows
 from tutelage.sweeps.search_space import Dimension, SearchPoint, SearchSpace
 from tutelage.sweeps.shared_points import GivenParameters, hold, may_take
 
@@ -76,27 +76,46 @@ class Search:
             TrainingError: If the study's file is damaged or locked.
             OutputError: If the folder cannot be written.
         """
-        about = self._about
         with writing_to(self.folder, name="output.dir"):
             (self.folder / "trials").mkdir(parents=True, exist_ok=True)
         with self._locked():
             study = self._study()
-            if study.user_attrs.setdefault("about", about) != about:
-                raise ConfigError(
-                    f"{self.folder} holds a search with other settings; choose another output.dir "
-                    "(--out), or remove that folder"
-                )
-            before = study.user_attrs.get("rows") or rows  # earlier versions kept none
-            refuse_rows(
-                before,
-                rows,
-                where=f"{self.storage or self.folder} holds this search",
-                instead="output.dir (--out)" if self.storage is None else "tune.storage",
-            )
+            before = self._refuse_another(study, rows)
             with writing_to(self.folder, name="output.dir"):
                 keep_rows(self.folder, rows, what="a search")
-            study.set_user_attr("about", about)
+            study.set_user_attr("about", self._about)
             study.set_user_attr("rows", dict(before))
+
+    def look(self, rows: Mapping[str, str]) -> None:
+        """Refuse what ``begin`` refuses; nothing is written.
+
+        Args:
+            rows: Digests of the rows, by split.
+
+        Raises:
+            ConfigError: If the folder holds another search, or folder or storage one on other rows.
+            TrainingError: If the study's file is damaged or locked.
+        """
+        with using_study(self.folder, self.storage):
+            if (study := self._found()) is not None:
+                self._refuse_another(study, rows)
+        refuse_kept_rows(self.folder, rows, what="a search")
+
+    def _refuse_another(self, study: optuna.Study, rows: Mapping[str, str]) -> Mapping[str, str]:
+        """Refuse a study of something else, or on other rows; its own rows are returned."""
+        if study.user_attrs.get("about", self._about) != self._about:
+            raise ConfigError(
+                f"{self.folder} holds a search with other settings; choose another output.dir "
+                "(--out), or remove that folder"
+            )
+        before: Mapping[str, str] = study.user_attrs.get("rows") or rows  # earlier ones kept none
+        refuse_rows(
+            before,
+            rows,
+            where=f"{self.storage or self.folder} holds this search",
+            instead="output.dir (--out)" if self.storage is None else "tune.storage",
+        )
+        return before
 
     def take(self) -> "tuple[optuna.Trial, BaseFileLock] | None":
         """Take a point that no process works on: one left by a killed process, else the next."""
@@ -174,12 +193,20 @@ class Search:
         ):
             yield
 
+    @property
+    def _name(self) -> str:
+        return NAME if self.storage is None else f"tutelage-{self._about}"
+
+    def _found(self) -> optuna.Study | None:
+        """The study, if there is one, to be read."""
+        return find_study(self.folder, storage=self.storage, name=self._name)
+
     def _study(self) -> optuna.Study:
         prune = self.config.tune.prune
         return open_study(
             self.folder,
             storage=self.storage,
-            name=NAME if self.storage is None else f"tutelage-{self._about}",
+            name=self._name,
             pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP)
             if prune
             else optuna.pruners.NopPruner(),

@@ -3,10 +3,10 @@
 import json
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 from filelock import FileLock
@@ -16,7 +16,16 @@ from optuna.storages.journal import JournalFileBackend
 from tutelage.errors import ConfigError, first_line
 from tutelage.files import digest_of, writing_to
 
-__all__ = ["JournalError", "check_storage", "open_storage", "sqlalchemy_error", "study_path"]
+__all__ = [
+    "JournalError",
+    "check_storage",
+    "find_storage",
+    "open_storage",
+    "sqlalchemy_error",
+    "study_path",
+]
+
+Opened = TypeVar("Opened")
 
 DIGEST = "digest"
 STARTS = 5
@@ -56,13 +65,38 @@ def open_storage(folder: Path, storage: str | None = None) -> BaseStorage:
     if path is None:
         assert storage is not None
         return _database(storage)
+    return _of_file(path, storage)
+
+
+def find_storage(folder: Path, storage: str | None = None) -> BaseStorage | None:
+    """Return the storage of a search's study if there is one; nothing is created.
+
+    Args:
+        folder: The folder of the search, whose journal it is by default.
+        storage: ``tune.storage``.
+
+    Raises:
+        ConfigError: If a database cannot be used.
+    """
+    path = study_path(folder, storage)
+    if path is None:
+        assert storage is not None
+        return _database(storage) if _has_studies(storage) else None
+    return _of_file(path, storage) if path.exists() else None
+
+
+def _of_file(path: Path, storage: str | None) -> BaseStorage:
     if storage is None and path.suffix == ".sqlite3":
         return RDBStorage(f"sqlite:///{path}")
     return JournalStorage(_Journal(path))
 
 
-def check_storage(storage: str | None) -> None:
+def check_storage(storage: str | None, *, create: bool = True) -> None:
     """Open ``tune.storage`` and read from it, so that what is wrong with it is told first.
+
+    Args:
+        storage: ``tune.storage``.
+        create: Whether it is created where it is not there.
 
     Raises:
         ConfigError: If it cannot be used.
@@ -82,7 +116,9 @@ def check_storage(storage: str | None) -> None:
             f"{path / 'tune.journal'}"
         )
     try:
-        open_storage(Path(), storage).get_all_studies()
+        opened = (open_storage if create else find_storage)(Path(), storage)
+        if opened is not None:
+            opened.get_all_studies()
     except JournalError as error:
         raise ConfigError(
             f"tune.storage = {storage!r} is no journal of a search ({first_line(error)}); give "
@@ -92,7 +128,36 @@ def check_storage(storage: str | None) -> None:
 
 @lru_cache(maxsize=8)
 def _database(url: str) -> RDBStorage:
-    """Open a database once in each process; machines that start together may set it up at once."""
+    """Open a database once in each process, with its tables."""
+    return _told(url, RDBStorage)
+
+
+def _has_studies(url: str) -> bool:
+    """Whether a database has the tables of studies."""
+    return _told(url, _look_for_studies)
+
+
+def _look_for_studies(url: str, **settings: Any) -> bool:
+    from sqlalchemy import inspect
+    from sqlalchemy.engine import make_url
+
+    parsed = make_url(url)
+    file = Path(parsed.database or "")
+    if parsed.get_backend_name() == "sqlite" and file.parent.is_dir() and not file.exists():
+        return False  # opening it would create it
+    looked_at = RDBStorage(url, skip_table_creation=True, skip_compatibility_check=True, **settings)
+    try:
+        return bool(inspect(looked_at.engine).has_table("studies"))
+    finally:
+        looked_at.engine.dispose()
+
+
+def _told(url: str, use: Callable[..., Opened]) -> Opened:
+    """Use a database; machines that start together may set it up at once.
+
+    Raises:
+        ConfigError: If it cannot be used.
+    """
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -105,7 +170,7 @@ def _database(url: str) -> RDBStorage:
         )
     for start in range(STARTS):
         try:
-            return RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "connect_args": waits})
+            return use(url, engine_kwargs={"pool_pre_ping": True, "connect_args": waits})
         except (ArgumentError, NoSuchModuleError) as error:
             raise ConfigError(
                 f"{given} is no URL of a database ({first_line(error)}); write for example "

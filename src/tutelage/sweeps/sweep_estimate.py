@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tutelage.config import ExperimentConfig
 from tutelage.config.models import short_name
 from tutelage.data import open_data
+from tutelage.data.row_digests import source_digests
 from tutelage.experiment.extract import ExtractionEstimate, estimate_teachers
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.rehearsal import Rehearsal
@@ -15,12 +16,14 @@ from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.folders import CHOSEN
 from tutelage.sweeps.compare import asked_for
+from tutelage.sweeps.comparison_folder import refuse_other_comparison
 from tutelage.sweeps.grid import grid_of
 from tutelage.sweeps.grid_runs import held_out_configs, run_config
 from tutelage.sweeps.repeats import refuse_holdout, repeats_of
 from tutelage.sweeps.search import Search
 from tutelage.sweeps.search_space import SearchPoint, space_of
-from tutelage.sweeps.tune import LEAVE_OUT
+from tutelage.sweeps.study_storage import check_storage
+from tutelage.sweeps.tune import LEAVE_OUT, check_first
 
 __all__ = ["Runs", "SweepEstimate", "estimate_comparison", "estimate_search"]
 
@@ -77,7 +80,10 @@ def estimate_search(
         TutelageError: What would end the search before its first run, or the runs in their first steps.
     """
     refuse_holdout(config.data, advice=LEAVE_OUT)
+    check_storage(config.tune.storage, create=False)
     search = Search(config, space_of(config, methods))
+    plan, _ = check_first(search.held_out, methods=list(search.space.dimensions))
+    search.look(source_digests(plan.data, plan.splits))
     done = search.done if (search.folder / "trials").is_dir() else 0
     combinations = search.space.points
     points = [combinations[number % len(combinations)] for number in range(search.total)]
@@ -110,7 +116,9 @@ def estimate_comparison(
         TutelageError: What would end the comparison before its first run, or runs in their first steps.
     """
     config = asked_for(config, methods=methods, seeds=seeds, tune=tune)
-    points = grid_of(config, rows=len(open_data(config.data)[1].extracted))
+    data, splits = open_data(config.data)
+    points = grid_of(config, rows=len(splits.extracted))
+    refuse_other_comparison(config, source_digests(data, splits))
     choices = [SearchPoint(point.method) for point in points]
     tried = held_out_configs(points, choices) if config.compare.tune else []
     runs = [

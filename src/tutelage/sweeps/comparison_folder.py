@@ -1,0 +1,69 @@
+"""The folder of a comparison: what is compared there, and the refusal of another comparison."""
+
+import json
+from collections.abc import Mapping
+
+import tomli_w
+from filelock import FileLock
+
+from tutelage.config import ExperimentConfig, load_config, read_toml
+from tutelage.errors import ConfigError
+from tutelage.files import write_atomically, writing_to
+from tutelage.sweeps.same_rows import keep_rows, refuse_kept_rows
+
+__all__ = ["begin_comparison", "refuse_other_comparison"]
+
+FILE = "compare.toml"
+WHAT = "a comparison"
+
+
+def begin_comparison(config: ExperimentConfig, rows: Mapping[str, str]) -> None:
+    """Take the folder, and keep there what is compared.
+
+    Args:
+        config: What is compared; ``output.dir`` is the folder.
+        rows: Digests of the rows, by split.
+
+    Raises:
+        ConfigError: If the folder holds another comparison, or one on other rows.
+        OutputError: If the folder cannot be written.
+    """
+    folder = config.output.dir
+    with writing_to(folder, name="output.dir"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            _refuse_other_settings(config)
+            keep_rows(folder, rows, what=WHAT)
+            text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+            write_atomically(folder / FILE, text)
+
+
+def refuse_other_comparison(config: ExperimentConfig, rows: Mapping[str, str]) -> None:
+    """Refuse what ``begin_comparison`` refuses; nothing is written.
+
+    Args:
+        config: What is compared.
+        rows: Digests of the rows, by split.
+
+    Raises:
+        ConfigError: If the folder holds another comparison, or one on other rows.
+    """
+    _refuse_other_settings(config)
+    refuse_kept_rows(config.output.dir, rows, what=WHAT)
+
+
+def _refuse_other_settings(config: ExperimentConfig) -> None:
+    folder = config.output.dir
+    path = folder / FILE
+    if path.is_file() and _about(load_config([read_toml(path)])) != _about(config):
+        raise ConfigError(
+            f"{folder} holds a comparison with other settings, those in {path}; choose "
+            "another output.dir (--out), or remove that folder"
+        )
+
+
+def _about(config: ExperimentConfig) -> str:
+    """All that decides a row's numbers; methods and seeds may be added."""
+    asked = config.compare.model_dump(mode="json", exclude={"methods", "seeds"})
+    tried = config.tune.model_dump(mode="json") if config.compare.tune else None
+    return json.dumps([config.digest(), asked, tried], sort_keys=True)
