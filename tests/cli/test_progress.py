@@ -44,7 +44,7 @@ def test_a_log_gets_a_line_at_the_end_that_counts_what_was_done_now(monkeypatch)
     target = console(terminal=False)
     with Lines(target).track("extract dino", 10, unit="rows", done=2) as update:
         update(10)
-    assert written(target) == "extract dino: 10 rows in 4.0 s (2.0 rows/s)\n"
+    assert written(target) == "extract dino: 8 rows in 4.0 s (2.0 rows/s), after 2 of before\n"
 
 
 def test_one_is_no_plural(monkeypatch):

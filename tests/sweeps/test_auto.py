@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from contextlib import contextmanager
 
 import pytest
 import tomli_w
@@ -45,6 +46,25 @@ def with_(config: dict[str, object], *assignments: str) -> ExperimentConfig:
     return load_config([config], assignments=assignments)
 
 
+class Trained(Silent):
+    """Counts the runs that are told as done now, not before."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    @contextmanager
+    def track(self, label, total, *, unit, done=0):
+        last = done
+
+        def update(count):
+            nonlocal last
+            last = count
+
+        yield update
+        if unit == "runs":
+            self.runs += last - done
+
+
 def test_a_search_within_a_number_of_runs(table, tmp_path):
     config = with_(table)
     choice = auto(config, budget="18")
@@ -74,8 +94,10 @@ def test_a_search_within_a_number_of_runs(table, tmp_path):
 
     # repeated, nothing is trained again; elsewhere and in parallel, the same is found
     written = {path: path.stat().st_mtime_ns for path in folder.rglob("result.json")}
-    again = auto(config, budget="18")
+    trained = Trained()
+    again = auto(config, budget="18", progress=trained)
     assert again.tried == choice.tried
+    assert trained.runs == 0, "runs that are read are not told as trained"
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("result.json")} == written
     shutil.rmtree(folder / "trials" / choice.tried[1].name)
     shutil.rmtree(folder / "chosen")

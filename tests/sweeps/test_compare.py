@@ -297,8 +297,10 @@ def test_the_command_leaves_every_form(table, tmp_path, command):
     assert (folder / "report.tex").read_text() == (folder / "compare.tex").read_text()
     assert tomllib.loads((folder / "compare.toml").read_text())["compare"]["seeds"] == 1
 
-    status, said, _ = command(*words, "--seeds", 2, "--jobs", 2)
+    status, said, told = command(*words, "--seeds", 2, "--jobs", 2)
     assert status == 0
+    assert "compare: 2 runs in " in told, "of four; the others are read"
+    assert ", after 2 of before" in told
     assert [line.split()[:2] for line in said.splitlines()[1:3]] == [
         ["Standard", "fine-tuning"],
         ["KD", "β"],

@@ -2,10 +2,12 @@
 
 import errno
 import os
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from tutelage.config import ExperimentConfig
 from tutelage.errors import OutputError, TrainingError
@@ -97,6 +99,36 @@ def test_what_another_process_is_at_is_waited_for(config, monkeypatch):
         )
     assert made == [5.0, 5.0]
     assert asked == [0, 1, 0, 0], "what is done is not done again"
+
+
+class Counts(Silent):
+    """Remembers how much was done before, and what was told since."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+
+    @contextmanager
+    def track(
+        self, label: str, total: int, *, unit: str, done: int = 0
+    ) -> Iterator[Callable[[int], None]]:
+        self.counts.append(done)
+        yield self.counts.append
+
+
+def test_runs_that_are_read_count_as_done_before(config, write_run, tmp_path):
+    """A run of other settings does not: it is trained again, or fails."""
+    configs = [config.replace({"output.dir": tmp_path / str(seed)}) for seed in range(4)]
+    for one, rate in zip(configs[1:], (None, 0.7, None), strict=True):
+        write_run(one.output.dir)
+        written = one.replace({"train.lr": rate}) if rate else one
+        text = tomli_w.dumps(written.model_dump(mode="json", exclude_none=True))
+        (one.output.dir / "config.toml").write_text(text)
+    counts = Counts()
+    with process_pool(1) as processes:
+        attempt_all(
+            lambda _: 1.0, configs, processes=processes, label="", unit="runs", progress=counts
+        )
+    assert counts.counts == [2, 3, 3, 4, 4]
 
 
 def test_nothing_to_do(config):

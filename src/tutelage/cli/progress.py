@@ -81,9 +81,11 @@ class Lines(Once):
         yield update
         seconds = time.monotonic() - began
         if last > done:
-            rate = (last - done) / max(seconds, 1e-9)
-            counted = unit if last != 1 else unit.removesuffix("s")
-            self._line(f"{label}: {last} {counted} in {seconds:.1f} s ({speed(rate, unit)})")
+            now = last - done
+            rate = now / max(seconds, 1e-9)
+            counted = unit if now != 1 else unit.removesuffix("s")
+            before = f", after {done} of before" if done else ""
+            self._line(f"{label}: {now} {counted} in {seconds:.1f} s ({speed(rate, unit)}){before}")
 
     def _line(self, text: str) -> None:
         self.console.print(text, soft_wrap=True)

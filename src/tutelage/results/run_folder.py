@@ -27,7 +27,7 @@ from tutelage.results.latency import FILE as LATENCY
 from tutelage.results.predictions import PREDICTIONS, Predictions, write_predictions
 from tutelage.results.result import Result, read_result
 
-__all__ = ["RunFolder", "differing", "holds_other_settings"]
+__all__ = ["RunFolder", "differing", "holds_other_settings", "is_finished"]
 
 
 @runtime_checkable
@@ -238,6 +238,11 @@ def holds_other_settings(config: ExperimentConfig) -> bool:
         return path.is_file() and bool(differing(load_config([read_toml(path)]), config))
     except ConfigError:
         return True
+
+
+def is_finished(config: ExperimentConfig) -> bool:
+    """Whether ``output.dir`` holds this run, finished: a search or comparison reads it."""
+    return (config.output.dir / "result.json").is_file() and not holds_other_settings(config)
 
 
 def _refuse_foreign_student(folder: RunFolder) -> None:

@@ -13,7 +13,7 @@ from tutelage.errors import BusyError, TutelageError, first_line
 from tutelage.experiment.run import run
 from tutelage.files import is_of_the_disk
 from tutelage.progress import Progress
-from tutelage.results.run_folder import holds_other_settings
+from tutelage.results.run_folder import holds_other_settings, is_finished
 from tutelage.sweeps.processes import Pool
 
 __all__ = ["Failed", "attempt", "attempt_all", "run_in_place", "run_score"]
@@ -82,7 +82,8 @@ def attempt_all(
         processes: Who works.
         label: What is done.
         unit: What the pieces are.
-        progress: Receives the number of finished jobs, and failures.
+        progress: Receives the number of finished jobs, and failures. Runs that an earlier call finished
+            are read, and count as done before.
 
     Returns:
         What came of each, in the order of the configs.
@@ -90,19 +91,20 @@ def attempt_all(
     if not configs:
         return []
     made: dict[int, float | Failed] = {}
-    with progress.track(label, len(configs), unit=unit) as update:
+    before = {number for number, config in enumerate(configs) if is_finished(config)}
+    with progress.track(label, len(configs), unit=unit, done=len(before)) as update:
         while waiting := [number for number in range(len(configs)) if number not in made]:
-            before = len(made)
+            known = len(made)
             for place, one in processes.run(
                 partial(attempt, work), [configs[number] for number in waiting]
             ):
                 if one is None:
                     continue
                 made[waiting[place]] = one
-                update(len(made))
+                update(len(before.union(made)))
                 if isinstance(one, Failed):
                     progress.note(f"{label}: {configs[waiting[place]].output.dir}: {one.reason}")
-            if len(made) == before:
+            if len(made) == known:
                 time.sleep(PATIENCE)
     return [made[number] for number in range(len(configs))]
 

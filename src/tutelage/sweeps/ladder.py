@@ -147,8 +147,9 @@ class Ladder:
         ]
         if not missing:
             return
-        with self.progress.track(label, len(missing), unit="runs") as update:
-            done = 0
+        done = {(one.name, number) for one, number in missing if self._on_disk(one, number)}
+        total = len(missing)
+        with self.progress.track(label, total, unit="runs", done=len(done)) as update:
             while missing and not self.used_up:
                 chunk = self._affordable_of(missing[: self.jobs])
                 if not chunk:
@@ -156,8 +157,8 @@ class Ladder:
                     break
                 self._run(chunk, label)
                 missing = missing[len(chunk) :]
-                done += len(chunk)
-                update(done)
+                done |= {(one.name, number) for one, number in chunk}
+                update(len(done))
                 missing = [one for one in missing if one[0].name not in self._failed]
 
     def best(self, *, plain: bool, count: int = 1) -> list[SearchPoint]:
