@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from on_metal import MPS, Metal
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
@@ -13,7 +14,7 @@ from tutelage.cache import FeatureKey, FeatureStore, JoinedTable, table
 from tutelage.errors import ConfigError, DataError
 from tutelage.probes import fit_probe, standardize
 from tutelage.probes.fit import ProbeProblem
-from tutelage.tasks import SingleLabel
+from tutelage.tasks import MultiLabel, Regression, SingleLabel
 
 UNLABELLED = -100
 
@@ -272,3 +273,18 @@ def test_rows_to_score_must_fit_the_probe(digits):
         probe.outputs(spoilt)
     with pytest.raises(DataError, match=r"\[rows, width\], got torch.int64 \[2, 64\]"):
         probe.outputs(torch.zeros(2, 64, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("kind", ["single-label", "multi-label", "regression"])
+def test_a_device_without_float64_suffices(kind):
+    rows = torch.randn(60, 5, generator=torch.Generator().manual_seed(0))
+    labels, task = {
+        "single-label": ((rows[:, :2] > 0).sum(dim=1), SingleLabel.numbered(3)),
+        "multi-label": ((rows[:, :3] > 0).float(), MultiLabel.numbered(3)),
+        "regression": (3 * rows[:, :2] + 1, Regression.of(("a", "b"), 3 * rows[:, :2] + 1)),
+    }[kind]
+    with Metal():
+        found = fit_probe(rows, labels, task=task, c=1.0, device=MPS)
+    expected = fit_probe(rows, labels, task=task, c=1.0, device=torch.device("cpu"))
+    torch.testing.assert_close(found.weight, expected.weight)
+    torch.testing.assert_close(found.bias, expected.bias)

@@ -1,13 +1,20 @@
 """Seeded numbers, training rows to prepare methods with, and LogME by its definition."""
 
 import math
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
 from tutelage.regularizers import TrainingEvidence
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+
+CPU = torch.device("cpu")
 
 
 class Rows:
@@ -45,15 +52,16 @@ def evidence() -> Callable[..., TrainingEvidence]:
         classes: int = 3,
         student: Tensor | None = None,
         seed: int = 0,
+        device: torch.device = CPU,
     ) -> TrainingEvidence:
-        begun = torch.zeros(len(labels), 1) if student is None else student
+        begun = (torch.zeros(len(labels), 1) if student is None else student).to(device)
         return TrainingEvidence(
             Rows(features),
             labels=labels,
             classes=classes,
             student=lambda: begun,
             seed=seed,
-            device=torch.device("cpu"),
+            device=device,
         )
 
     return make

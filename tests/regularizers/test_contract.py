@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from on_metal import MPS, Metal
 from torch import Tensor
 
 from tutelage.registry import bind
@@ -12,6 +13,7 @@ CASES = [name for name in METHOD_NAMES if name != PROBE]
 TRANSFERRING = [name for name in CASES if name != "stl"]
 ONE, THREE = {"dino": 6}, {"dino": 6, "clip/large": 3, "sw.in": 1}
 STUDENT, CLASSES = 5, 3
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -19,7 +21,12 @@ def build(draw, evidence):
     """Build a method as the program does; prepare it; let no parameter stay where it began."""
 
     def built(
-        name: str, widths: dict[str, int], *, prepare: bool = True, began: bool = True
+        name: str,
+        widths: dict[str, int],
+        *,
+        prepare: bool = True,
+        began: bool = True,
+        device: torch.device = CPU,
     ) -> Regularizer:
         torch.manual_seed(0)
         method = parse_method(name)
@@ -27,10 +34,12 @@ def build(draw, evidence):
         settings = {**method.params, "epochs": 3} if name == "ft" else method.params
         term = bind(method.regularizer_class(), given, settings, where="transfer.params")
         if prepare:
-            rows = {n: draw(40, w, dtype=torch.float16) for n, w in widths.items()}
+            own = torch.Generator().manual_seed(8)
+            rows = {n: torch.randn(40, w, generator=own).half() for n, w in widths.items()}
             labels = torch.arange(40) % (CLASSES + 1)
             labels[labels == CLASSES] = -100
-            term.prepare(evidence(rows, labels, student=draw(40, STUDENT, dtype=torch.float32)))
+            student = torch.randn(40, STUDENT, generator=own)
+            term.prepare(evidence(rows, labels, student=student, device=device))
         if not began:
             with torch.no_grad():
                 for parameter in term.parameters():
@@ -236,6 +245,23 @@ def test_blocks_are_all_rows_in_order(evidence):
     seen = list(evidence({"a": features.half()}, torch.zeros(5).long()).blocks(2))
     assert [len(block["a"]) for block in seen] == [2, 2, 1]
     assert torch.equal(torch.cat([block["a"] for block in seen]), features)
+
+
+@pytest.mark.parametrize("name", TRANSFERRING)
+def test_a_device_without_float64_suffices(build, features, name):
+    student, teacher = features(THREE)
+    with Metal():
+        term = build(name, THREE, device=MPS)
+        given = student.to(MPS).requires_grad_()
+        value = term(given, {n: t.half().to(MPS) for n, t in teacher.items()})
+        value.backward()
+        assert value.device == MPS
+    term = build(name, THREE)
+    on_cpu = student.detach().requires_grad_()
+    expected = term(on_cpu, {n: t.half() for n, t in teacher.items()})
+    expected.backward()
+    torch.testing.assert_close(value.cpu(), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(given.grad.cpu(), on_cpu.grad, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.gpu

@@ -4,6 +4,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from on_metal import MPS, Metal
 from small_run import CLASSES, ROWS, batches, pixels_and_labels, small_student
 from torch.nn import functional as F
 
@@ -78,3 +79,15 @@ def test_frozen_norms_are_used_as_they_were_trained(fitted, accelerator):
     student = fitted(0.001)
     student.model[2].requires_grad_(False)
     assert measured(student, accelerator) is None
+
+
+def test_a_device_without_float64_suffices(fitted, accelerator):
+    class OnMetal(Accelerator):
+        device = MPS
+
+    student = fitted(0.1)
+    with Metal():
+        found = measured(student, OnMetal(cpu=True))
+    expected = measured(student, accelerator)
+    assert found.running == pytest.approx(expected.running, rel=1e-5)
+    assert found.batch == pytest.approx(expected.batch, rel=1e-5)

@@ -183,7 +183,7 @@ def _to_host(features: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
     exact = features.dtype in (torch.float64, torch.int32, torch.int64)
     dtype = torch.float64 if exact else torch.float32
     if features.device.type != "cuda":
-        return features.to("cpu", dtype), None
+        return features.cpu().to(dtype), None
     host = torch.empty(features.shape, dtype=dtype, pin_memory=True)
     host.copy_(features, non_blocking=True)
     event = torch.cuda.Event()  # type: ignore[no-untyped-call]

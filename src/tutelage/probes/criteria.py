@@ -72,7 +72,7 @@ class _Softmax(_Logits):
     def __init__(self, labels: Int64[Tensor, " rows"], *, classes: int) -> None:
         self.curvature = 1 / classes
         self._labels = labels
-        self._shares = labels.bincount().double().cpu() / len(labels)
+        self._shares = labels.bincount().cpu().double() / len(labels)
 
     def constants(self) -> Float32[Tensor, " classes"]:
         return self._shares.log().float()
@@ -96,7 +96,7 @@ class _Known:
     def __init__(self, labels: Float32[Tensor, "outputs rows"]) -> None:
         self._known: Bool[Tensor, "outputs rows"] = ~labels.isnan()
         self._labels = labels.nan_to_num()
-        self._counts = self._known.sum(dim=1).double().cpu()
+        self._counts = self._known.sum(dim=1).cpu().double()
 
     def _masked(self, loss: Tensor, residual: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
         known = self._known[:, rows]
@@ -114,7 +114,7 @@ class _Sigmoids(_Known, _Logits):
 
     def _shares(self) -> Tensor:
         counts = self._counts.clamp_min(1)
-        shares = (self._labels * self._known).sum(dim=1).double().cpu() / counts
+        shares = (self._labels * self._known).sum(dim=1).cpu().double() / counts
         return shares.clamp(0.5 / counts, 1 - 0.5 / counts)
 
     def constants(self) -> Float32[Tensor, " labels"]:
@@ -147,7 +147,7 @@ class _Squares(_Known):
         return torch.zeros(len(self._counts))
 
     def constant_loss(self) -> float:
-        return float(self._labels.double().square().sum()) / 2
+        return float(self._labels.cpu().double().square().sum()) / 2
 
     def residual(
         self, outputs: Float32[Tensor, "targets block"], rows: slice

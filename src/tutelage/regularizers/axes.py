@@ -161,7 +161,7 @@ def probe_axes(evidence: TrainingEvidence, *, teacher: str) -> Float64[Tensor, "
         for rows, target in zip(torch.split(known, ROWS), torch.split(targets, ROWS), strict=True):
             features = evidence.gather(rows)[teacher]
             # A column of ones, whose products are the sums of the features.
-            yield features, F.pad(target, (0, 1), value=1.0).to(features.device)
+            yield features, F.pad(target, (0, 1), value=1.0)
 
     moments = Moments.of(blocks())
     sums = moments.cross[:, -1]

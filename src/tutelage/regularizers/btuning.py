@@ -112,4 +112,4 @@ def _labelled(
         targets = labels[known]
         if are_classes(targets):
             targets = F.one_hot(targets, evidence.classes)
-        yield features[known.to(features.device)], targets.to(features.device)
+        yield features[known.to(features.device)], targets

@@ -56,7 +56,8 @@ class Moments:
             for some_features, some_targets in zip(
                 torch.split(features, ROWS), torch.split(targets, ROWS), strict=True
             ):
-                joined = torch.cat([_exact(some_features), _exact(some_targets)], dim=1)
+                exact = _exact(some_features)
+                joined = torch.cat([exact, _exact(some_targets).to(exact.device)], dim=1)
                 if products is None:
                     products = joined.new_zeros(joined.shape[1], joined.shape[1])
                     columns = some_features.shape[1]

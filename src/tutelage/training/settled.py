@@ -80,7 +80,7 @@ def batch_norm_losses(
         with torch.no_grad(), accelerator.autocast():
             outputs = student.outputs(inputs)
         student.tap.take()
-        return float(task.plain_loss()(outputs.double().cpu(), batch.labels.cpu()))
+        return float(task.plain_loss()(outputs.cpu().double(), batch.labels.cpu()))
 
     student.model.eval()
     running = loss()
