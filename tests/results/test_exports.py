@@ -3,7 +3,13 @@
 import pytest
 
 from tutelage.errors import DataError
-from tutelage.results.exports import ExportedFile, ExportRecord, read_exports, write_export
+from tutelage.results.exports import (
+    ExportedFile,
+    ExportRecord,
+    read_exports,
+    remove_exports,
+    write_export,
+)
 
 FILES = (
     ExportedFile(name="model.onnx", bytes=10, difference=1e-6),
@@ -44,3 +50,25 @@ def test_a_damaged_record_is_named(tmp_path):
         DataError, match=r"export.json is not .*; remove it, or run 'tutelage export'"
     ):
         read_exports(tmp_path)
+
+
+def test_exports_are_removed_and_other_files_stay(tmp_path):
+    folder = written(tmp_path).parent
+    (folder / "preprocess.json").touch()
+    remove_exports(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    other = written(tmp_path).with_name("mine.txt")
+    other.touch()
+    (tmp_path / "exported" / "notes.md").touch()
+    remove_exports(tmp_path)
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {
+        other,
+        tmp_path / "exported" / "notes.md",
+    }
+
+
+def test_exports_of_unknown_files_are_not_left_in_silence(tmp_path):
+    path = written(tmp_path)
+    path.write_text("{}")
+    with pytest.raises(DataError, match=r"(?s)export.json is not .*; remove it"):
+        remove_exports(tmp_path)

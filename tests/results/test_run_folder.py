@@ -8,6 +8,7 @@ import pytest
 from tutelage import run
 from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.errors import BusyError, TrainingError
+from tutelage.results.exports import ExportedFile, ExportRecord, write_export
 from tutelage.results.result import read_history, read_result
 from tutelage.results.run_folder import RunFolder, differing
 
@@ -154,3 +155,23 @@ def test_a_folder_student_of_no_run_is_left_alone(config):
     with pytest.raises(TrainingError, match=r"holds no run, but a folder student/ with files"):
         run(config.replace({"output.overwrite": True}))
     assert model.read_text() == "mine"
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_nothing_that_tells_of_an_earlier_student_stays_where_training_begins_anew(resume, config):
+    config = config.replace({"output.overwrite": True})
+    path = config.output.dir
+    with RunFolder.claim(config, resume=False):
+        export = path / "exported" / "onnx"
+        export.mkdir(parents=True)
+        for name in ("model.onnx", "preprocess.json"):
+            (export / name).touch()
+        file = ExportedFile(name="model.onnx", bytes=0, difference=0.0)
+        write_export(
+            export,
+            ExportRecord(format="onnx", takes="pixels", rows=1, tolerance=1e-4, files=(file,)),
+        )
+        for name in ("latency.json", "predictions.safetensors", "report.html"):
+            (path / name).touch()
+    with RunFolder.claim(config, resume=resume):
+        assert {one.name for one in path.iterdir()} == {".lock", "config.toml"}

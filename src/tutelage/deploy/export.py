@@ -21,7 +21,8 @@ from tutelage.files import writing_to
 from tutelage.inputs import PairInput, TextInput
 from tutelage.progress import Progress, Silent
 from tutelage.results.exports import (
-    EXPORT,
+    EXPORTS,
+    PREPROCESSING,
     ExportedFile,
     ExportRecord,
     read_export,
@@ -38,8 +39,6 @@ FORMATS: Mapping[Format, str] = {
     "executorch": "model.pte",
 }
 """Formats, and the name of their file."""
-ABOUT = "preprocess.json"
-"""File that says how rows become tensors; a folder that has it is an earlier export."""
 PIXEL_TOLERANCE = 100
 """So many times the tolerance may outputs differ where resizing is in the graph: some values
 differ by one level of 255 there."""
@@ -127,7 +126,7 @@ def export(
         raise ConfigError(f"--input {form} is for images; this student reads texts")
     if out is None and saved.published:
         raise ConfigError("the hub's cache is no place for an export; name a folder by --out")
-    folder = Path(out) if out is not None else saved.folder / "exported" / to
+    folder = Path(out) if out is not None else saved.folder / EXPORTS / to
     earlier = _files_of_earlier(folder)
     training, evaluated = rows_of_run(saved, measured=half or int8)
     graph = StudentGraph(saved.student, form=asked_form, temperature=temperature)
@@ -166,7 +165,7 @@ def export(
             for kind, asked in (("half", half), ("int8", int8))
             if asked
         ]
-        (made / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        (made / PREPROCESSING).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         _save_tokenizer(saved, made)
         record = ExportRecord(
             format=to,
@@ -276,9 +275,7 @@ def _files_of_earlier(folder: Path) -> list[Path]:
         raise ConfigError(f"{folder} is a file; --out names a folder")
     there = sorted(folder.iterdir()) if folder.is_dir() else []
     record = read_export(folder)
-    known = set[str]()
-    if record is not None:
-        known = {EXPORT, ABOUT, *(one.name for one in record.files), *record.written}
+    known = set[str]() if record is None else record.names
     if others := [path.name for path in there if path.name not in known]:
         raise ConfigError(
             f"{folder} holds other files than those of an export, such as {others[0]}; choose a new folder, "

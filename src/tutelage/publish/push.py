@@ -17,7 +17,7 @@ from tutelage.files import with_digest
 from tutelage.progress import Progress, Silent
 from tutelage.publish.card import CARD, Card, model_card, run_digest
 from tutelage.publish.public import public_result
-from tutelage.results.exports import read_exports
+from tutelage.results.exports import EXPORTS, read_exports
 
 __all__ = ["Pushed", "push"]
 
@@ -137,7 +137,7 @@ def _additions(
                 f"{student / reserved} is in the way of a file of the upload; rename it"
             )
     if exports:
-        folder = saved.folder / "exported"
+        folder = saved.folder / EXPORTS
         if not folder.is_dir():
             raise ConfigError(
                 f"there are no exports in {folder}; write some by 'tutelage export', or leave --exports out"

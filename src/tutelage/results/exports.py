@@ -1,6 +1,7 @@
 """Exported files of a run's student, and how near they are to it, as ``tutelage export`` leaves them."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -18,16 +19,23 @@ from tutelage.results.result import Result
 
 __all__ = [
     "EXPORT",
+    "EXPORTS",
+    "PREPROCESSING",
     "ExportRecord",
     "ExportedFile",
     "read_export",
     "read_exports",
+    "remove_exports",
     "student_digest",
     "write_export",
 ]
 
 EXPORT = "export.json"
 """File beside the exported ones that says how near they are to the student."""
+EXPORTS = "exported"
+"""Folder of exports in a run's, by format."""
+PREPROCESSING = "preprocess.json"
+"""File beside the exported ones that says how rows become tensors."""
 SCHEMA_VERSION: Literal[1] = 1
 
 
@@ -78,6 +86,11 @@ class ExportRecord(ExportPart):
     files: tuple[ExportedFile, ...]
     written: tuple[str, ...] = ()
     student: str = ""
+
+    @property
+    def names(self) -> set[str]:
+        """Names of all files of the folder that the export wrote."""
+        return {EXPORT, PREPROCESSING, *(one.name for one in self.files), *self.written}
 
     def is_of(self, result: Result) -> bool:
         """Whether the run's student is the one that was exported, as far as both say.
@@ -143,7 +156,7 @@ def read_exports(folder: Path) -> dict[str, ExportRecord]:
         DataError: If a record is damaged, or of another version.
     """
     records = {}
-    for path in sorted(folder.glob(f"exported/*/{EXPORT}")):
+    for path in _records_in(folder):
         record = read_export(path.parent)
         if record is None:
             continue
@@ -152,3 +165,28 @@ def read_exports(folder: Path) -> dict[str, ExportRecord]:
             name = path.parent.relative_to(folder).as_posix()
             records[name] = record.model_copy(update={"files": there})
     return records
+
+
+def remove_exports(folder: Path) -> None:
+    """Remove what exports left in a run's folder of exports; other files there stay.
+
+    Args:
+        folder: The run's folder.
+
+    Raises:
+        DataError: If a record is damaged, or of another version, so that its files are not known.
+    """
+    exports = {path.parent: read_export(path.parent) for path in _records_in(folder)}
+    for export, record in exports.items():
+        if record is None:
+            continue
+        written = [path for path in export.iterdir() if path.name in record.names]
+        for path in sorted(written, key=lambda path: path.name == EXPORT):  # the record last
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for place in (*exports, folder / EXPORTS):
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+
+
+def _records_in(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"{EXPORTS}/*/{EXPORT}"))

@@ -23,6 +23,7 @@ from tutelage.files import (
 )
 from tutelage.files.tensors import write_tensors
 from tutelage.results.examples import EXAMPLES, Examples, write_examples
+from tutelage.results.exports import remove_exports
 from tutelage.results.latency import FILE as LATENCY
 from tutelage.results.predictions import PREDICTIONS, Predictions, write_predictions
 from tutelage.results.result import Result, read_result
@@ -136,7 +137,7 @@ class RunFolder:
         if not begun and not folder.config.is_file():
             _refuse_foreign_student(folder)
         with _locked(path):
-            _begin(folder, stated)
+            _begin(folder, stated, fresh=not (begun and resume))
             yield folder
 
     def finish(
@@ -290,11 +291,14 @@ def _locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _begin(folder: RunFolder, config: ExperimentConfig) -> None:
+def _begin(folder: RunFolder, config: ExperimentConfig, *, fresh: bool) -> None:
+    """Write the settings; where training begins anew, nothing that tells of another run stays."""
     text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
     with writing_to(folder.path, name="output.dir"):
+        if fresh:
+            remove_exports(folder.path)
         for name in (*OURS, folder.config.name):
             remove_leftovers(folder.path / name)
-            if name in OURS and not folder.resume:
+            if name in OURS and fresh:
                 (folder.path / name).unlink(missing_ok=True)
         write_atomically(folder.config, text)
