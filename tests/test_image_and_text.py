@@ -1,6 +1,7 @@
 """Whole runs on rows that are an image and a text, with a teacher of each."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from tutelage.config import load_config
 from tutelage.errors import ConfigError
 from tutelage.experiment.extract import estimate_extraction, extract
 from tutelage.experiment.plan import Plan
+from tutelage.experiment.rehearsal import _Stopwatch
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import teacher_rows
 from tutelage.progress import Silent
@@ -220,3 +222,40 @@ def test_a_method_that_needs_teachers_of_both_modalities_is_compared(pairs):
     one = load_config([pairs, {"train": {"steps": 1}, "output": {"examples": 0}}])
     compared = compare(one, methods=["aft"], seeds=1)
     assert [row.failures for row in compared.rows] == [{}]
+
+
+class Phases(Silent):
+    """Keeps what was worked on."""
+
+    def __init__(self):
+        self.labels = []
+
+    @contextmanager
+    def track(self, label, total, *, unit, done=0):
+        self.labels.append(label)
+        yield lambda count: None
+
+
+def test_each_side_that_is_prepared_has_a_name_of_its_own(pairs):
+    progress = Phases()
+    run(with_(pairs, "train.inputs=memory"), progress=progress)
+    prepared = [label for label in progress.labels if label.startswith("prepare ")]
+    assert prepared == [
+        "prepare train, images",
+        "prepare train, texts",
+        "prepare test, images",
+        "prepare test, texts",
+    ]
+
+
+def test_the_time_to_decode_a_pair_is_that_of_both_sides():
+    watch = _Stopwatch()
+    for label in ("prepare train, images", "prepare train, texts", "prepare test, images"):
+        with watch.track(label, 10, unit="rows"):
+            pass
+    assert {side: rows for side, (rows, _) in watch.decoded.items()} == {
+        ", images": 20,
+        ", texts": 10,
+    }
+    watch.decoded = {", images": (20, 4.0), ", texts": (10, 1.0)}
+    assert watch.decode() == pytest.approx(0.3)

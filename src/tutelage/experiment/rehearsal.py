@@ -34,6 +34,7 @@ from tutelage.students import Student
 from tutelage.training.accelerator import accelerator_for
 from tutelage.training.inference import represent
 from tutelage.training.loop import TrainingRows, fit
+from tutelage.training.prepared import SIDES
 from tutelage.training.storage import Keep, choose_keep
 
 __all__ = ["Rehearsal", "rehearse"]
@@ -100,7 +101,7 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
         longest = step_memory(student, plan.looks, **a_pass, accelerator=accelerator).activations
         teachers = extract_features(small, runtime)
         objective = build_objective(small, student, teachers)
-        watch.decoded = (0, 0.0)
+        watch.decoded.clear()
         prepared = prepare_batches(small, student, teachers, runtime)
         prepare_regularizer(
             objective.regularizer,
@@ -138,11 +139,10 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
             forward = step / forwards / of_a_step
         else:
             forward = _forward(student, prepared, settings, accelerator)
-    decoded, spent = watch.decoded
     return Rehearsal(
         step=step,
         steps=steps,
-        decode=spent / decoded if decoded else 0.0,
+        decode=watch.decode(),
         forward=forward,
         memory=memory,
         device=accelerator.device,
@@ -161,12 +161,12 @@ class _Stopwatch(Silent):
 
     Attributes:
         warm: Steps that are not counted.
-        decoded: Rows that were decoded, and the seconds for all of them.
+        decoded: Rows that were decoded, and the seconds for all of them, for each side of pairs.
         ends: When each step ended.
     """
 
     warm: int = 1
-    decoded: tuple[int, float] = (0, 0.0)
+    decoded: dict[str, tuple[int, float]] = field(default_factory=dict)
     ends: list[float] = field(default_factory=list)
     start: float = 0.0
 
@@ -181,8 +181,13 @@ class _Stopwatch(Silent):
             return
         yield lambda count: None
         if label.startswith("prepare "):
-            rows, seconds = self.decoded
-            self.decoded = (rows + total, seconds + time.perf_counter() - self.start)
+            side = next((end for end in SIDES.values() if label.endswith(end)), "")
+            rows, seconds = self.decoded.get(side, (0, 0.0))
+            self.decoded[side] = (rows + total, seconds + time.perf_counter() - self.start)
+
+    def decode(self) -> float:
+        """Return the seconds to decode a row, all its sides; 0 where none was decoded."""
+        return sum(seconds / rows for rows, seconds in self.decoded.values() if rows)
 
     def step(self) -> tuple[float, int]:
         """Return the mean seconds of a step after the warm-up, and how many there were."""

@@ -19,7 +19,10 @@ from tutelage.training.samplers import RowView
 from tutelage.training.storage import Keep
 from tutelage.training.token_store import TokenStore
 
-__all__ = ["PreparedPairs", "PreparedRows", "prepare_rows"]
+__all__ = ["SIDES", "PreparedPairs", "PreparedRows", "prepare_rows"]
+
+SIDES = {"image": ", images", "text": ", texts"}
+"""Ends of what is reported of each side of image-text pairs, after ``prepare SPLIT``."""
 
 
 class PreparedRows:
@@ -89,6 +92,7 @@ def prepare_rows(
     augment: bool = False,
     workers: int = 0,
     progress: Progress,
+    side: str = "",
 ) -> PreparedRows | PreparedPairs:
     """Decode a split's inputs once and store them, or set up decoding batch by batch.
 
@@ -99,6 +103,7 @@ def prepare_rows(
         augment: Decode images each time, to a new augmented view.
         workers: Processes that decode.
         progress: Receives the number of rows done, and how many texts were cut.
+        side: End of what is reported, of ``SIDES``, where the rows are a side of pairs.
 
     Raises:
         DataError: If a row cannot be decoded.
@@ -106,8 +111,10 @@ def prepare_rows(
     """
     if isinstance(model_input, PairInput):
         options: dict[str, Any] = {"keep": keep, "workers": workers, "progress": progress}
-        images = prepare_rows(split.side("image"), model_input.image, augment=augment, **options)
-        texts = prepare_rows(split.side("text"), model_input.text, **options)
+        images = prepare_rows(
+            split.side("image"), model_input.image, augment=augment, side=SIDES["image"], **options
+        )
+        texts = prepare_rows(split.side("text"), model_input.text, side=SIDES["text"], **options)
         assert isinstance(images, PreparedRows)
         assert isinstance(texts, PreparedRows)
         return PreparedPairs(images, texts)
@@ -124,7 +131,7 @@ def prepare_rows(
     texts_stored = TokenStore(on_disk=keep == "disk")
     images_stored: Tensor | None = None
     done, cuts = 0, Cuts()
-    with progress.track(f"prepare {split.name}", len(split), unit="rows") as update:
+    with progress.track(f"prepare {split.name}{side}", len(split), unit="rows") as update:
         for batch in loader:
             rows = list(raising(batch))
             if split.rows.modality == "text":
