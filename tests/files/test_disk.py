@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,10 +18,12 @@ from tutelage.errors import DataError, OutputError
 from tutelage.files import (
     allocate,
     find_files,
+    is_full,
     remove_leftovers,
     write_atomically,
     writing_to,
 )
+from tutelage.files.tensors import write_tensors
 
 KILLED = """
 import os, signal, sys
@@ -149,6 +152,25 @@ def test_advice_replaces_the_usual_one() -> None:
 def test_safetensors_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No such file"), writing_to(tmp_path):
         save_file({"a": torch.ones(1)}, tmp_path / "missing" / "a.safetensors")
+
+
+@pytest.fixture
+def nearly_full() -> Iterator[None]:
+    """The system refuses more than 2,000 bytes a file, as it refuses more on a full disk."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limit[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
+@pytest.mark.parametrize("write", [save_file, lambda one, path: write_tensors(path, one)])
+def test_safetensors_on_a_full_disk_is_told_as_any_file(nearly_full, write, tmp_path: Path) -> None:
+    """A search repeats what the disk prevented, and tells it from runs that fail by themselves."""
+    says = r": File too large; free some space, or ask$"
+    with pytest.raises(OutputError, match=says) as caught, writing_to(tmp_path, advice="ask"):
+        write({"a": torch.ones(1000)}, tmp_path / "a.safetensors")
+    assert isinstance(cause := caught.value.__cause__, OSError)
+    assert is_full(cause)
 
 
 def test_other_errors_pass() -> None:

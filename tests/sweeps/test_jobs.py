@@ -2,12 +2,14 @@
 
 import errno
 import os
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 import tomli_w
+from torch import nn
 
 from tutelage.config import ExperimentConfig
 from tutelage.errors import OutputError, TrainingError
@@ -16,6 +18,7 @@ from tutelage.progress import Silent
 from tutelage.sweeps import jobs
 from tutelage.sweeps.jobs import Failed, attempt, attempt_all
 from tutelage.sweeps.processes import process_pool
+from tutelage.training.checkpoint import save_checkpoint
 
 
 @pytest.fixture
@@ -137,6 +140,27 @@ def test_nothing_to_do(config):
             attempt_all(refused, [], processes=processes, label="", unit="runs", progress=Silent())
             == []
         )
+
+
+def test_a_checkpoint_that_a_full_disk_refuses_is_no_failure_of_the_run(config):
+    """The system refuses larger files here, as a full disk does; safetensors gives no errno."""
+
+    def work(given: ExperimentConfig) -> float:
+        save_checkpoint(
+            given.output.dir / "checkpoint.safetensors",
+            nn.Linear(99, 99),
+            optimizers={},
+            numbers={},
+        )
+        return 1.0
+
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limit[1]))
+    try:
+        with pytest.raises(OutputError, match="free some space, then repeat the command"):
+            attempt(work, config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])

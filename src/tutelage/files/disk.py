@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ __all__ = [
     "is_full",
     "is_of_the_disk",
     "missing_content",
+    "of_the_system",
     "remove_leftovers",
     "sync_folder",
     "write_atomically",
@@ -130,8 +132,8 @@ def writing_to(path: Path, *, name: str = "", advice: str = "") -> Iterator[None
     Args:
         path: The file or folder that is written.
         name: The setting or thing that it is, e.g. ``"output.dir"``; put before the path.
-        advice: What to do. By default: free some space where the disk is full, else choose another
-            path.
+        advice: What to do; by default, to choose another path. Where the disk is full, to free some
+            space comes first.
 
     Raises:
         OutputError: If the block raises an ``OSError``, or safetensors cannot write a file.
@@ -145,13 +147,24 @@ choose another path
     """
     try:
         yield
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError) as raised:
+        error = of_the_system(raised)
         full = isinstance(error, OSError) and is_full(error)
-        default = "free some space, or choose another path" if full else "choose another path"
+        way = advice or "choose another path"
+        if full and "space" not in way:
+            way = f"free some space, or {way}"
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise OutputError(
-            f"cannot write to {f'{name} {path}' if name else path}: {reason}; {advice or default}"
+            f"cannot write to {f'{name} {path}' if name else path}: {reason}; {way}"
         ) from error
+
+
+def of_the_system(error: OSError | SafetensorError) -> OSError | SafetensorError:
+    """Return the system's error that safetensors met; it keeps of it no more than a text and a number."""
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    if isinstance(error, OSError) or number is None:
+        return error
+    return OSError(int(number[1]), os.strerror(int(number[1])))
 
 
 def is_full(error: OSError) -> bool:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tutelage.files.digests import canonical
-from tutelage.files.disk import atomic_path
+from tutelage.files.disk import atomic_path, of_the_system
 
 __all__ = ["DamagedTensorsError", "read_tensors", "write_tensors"]
 
@@ -30,11 +30,17 @@ def write_tensors(
         path: The file. Its folder must exist.
         tensors: On any device.
         metadata: Texts by name; covered by the digest.
+
+    Raises:
+        OSError: If the file cannot be written.
     """
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     texts = dict(metadata or {})
     with atomic_path(path) as temporary:
-        save_file(stored, temporary, metadata=texts | {DIGEST: _digest(stored, texts)})
+        try:
+            save_file(stored, temporary, metadata=texts | {DIGEST: _digest(stored, texts)})
+        except SafetensorError as error:
+            raise of_the_system(error) from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -164,7 +164,8 @@ class RunFolder:
         Raises:
             OutputError: If something cannot be written; the checkpoint then stays.
         """
-        with writing_to(self.path, advice="free some space, then continue with --resume"):
+        advice = "free some space, then repeat the command (train with --resume)"
+        with writing_to(self.path, advice=advice):
             _replace(self.student, student)
             if rho:
                 write_tensors(self.path / "rho.safetensors", rho)

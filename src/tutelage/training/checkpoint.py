@@ -62,7 +62,7 @@ def save_checkpoint(
         plain["optimizers"][name] = _pack(optimizer.state_dict(), f"optimizer.{name}", into=tensors)
     plain["random"] = _pack(random or [random_state()], "random", into=tensors)
     stored = plain_tensors(tensors, of=type(learner).__name__)
-    advice = "free some space or choose another output.dir, then continue with --resume"
+    advice = "free some space, then repeat the command (train with --resume)"
     with writing_to(path, name="the checkpoint", advice=advice):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path)

@@ -85,7 +85,7 @@ class TrainLog:
         """Write one line, to the file and to the tracker."""
         if self._accelerator.is_main_process:
             self._lines.append(json.dumps({"step": step, **values}) + "\n")
-            advice = "free some space or choose another output.dir, then continue with --resume"
+            advice = "free some space, then repeat the command (train with --resume)"
             with (
                 writing_to(self._folder.metrics, name="the log", advice=advice),
                 self._folder.metrics.open("a", encoding="utf-8") as file,
