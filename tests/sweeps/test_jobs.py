@@ -174,3 +174,14 @@ def test_a_failing_disk_is_no_failure_of_the_work(number, foreseen, config):
 
     with pytest.raises(OutputError if foreseen else OSError, match=os.strerror(number)):
         attempt(work, config)
+
+
+def test_what_only_looks_leaves_no_file(config):
+    def unforeseen(_: ExperimentConfig) -> float:
+        raise RuntimeError("out of the blue")
+
+    assert attempt(unforeseen, config, writes=False) == Failed("RuntimeError: out of the blue")
+    assert not config.output.dir.exists()
+    attempt(unforeseen, config)
+    assert attempt(lambda _: 1.0, config, writes=False) == 1.0
+    assert (config.output.dir / "error.txt").is_file()

@@ -153,3 +153,29 @@ def test_killed_while_it_takes_a_point_all_points_are_tried(tmp_path, target, ca
         assert points[1][0] == number
     assert taking.take() is None
     assert taking.done == taking.total, "a point that nobody takes would be waited for for ever"
+
+
+def test_points_that_are_left_are_those_that_are_taken_next(tmp_path):
+    taking = search(tmp_path)
+    before = taking.left()
+    assert before == taking.space.points
+    (left, lock), (second, its_lock) = taking.take(), taking.take()
+    finish(second)
+    lock.release()
+    its_lock.release()
+    assert search(tmp_path).left() == [before[0], before[2]]
+    left.study.enqueue_trial({"method": "aft", "aft beta": 10.0})  # nobody asked for it yet
+    assert search(tmp_path).left() == [before[0], before[2]]
+    assert [one.name for one in search(tmp_path).trials()] == ["aft"]
+
+
+@pytest.mark.parametrize("storage", [None, "study.journal"])
+def test_drawn_points_that_are_left_are_those_that_are_drawn(tmp_path, storage):
+    given = {} if storage is None else {"storage": str(tmp_path / storage)}
+    taking = search(tmp_path / "out", samples=6, **given)
+    expected = taking.left()
+    taken = [taking.take() for _ in range(6)]
+    assert [taking.point(trial) for trial, _ in taken] == expected
+    for _, lock in taken:
+        lock.release()
+    assert taking.left() == expected

@@ -121,7 +121,13 @@ def tune(
 
         with interruptible():
             print_search_estimate(
-                resolved, methods=methods, jobs=jobs, console=out, progress=for_console(err)
+                resolved,
+                methods=methods,
+                jobs=jobs,
+                engine=engine,
+                gpus=gpus,
+                console=out,
+                progress=for_console(err),
             )
         return
     with interruptible(several=resolved.output.dir):
@@ -176,15 +182,19 @@ def compare(
         from tutelage.cli.dry_run_sweeps import print_comparison_estimate
 
         with interruptible():
-            print_comparison_estimate(
+            passed = print_comparison_estimate(
                 resolved,
                 methods=methods,
                 seeds=seeds,
                 tune=choose,
                 jobs=jobs,
+                engine=engine,
+                gpus=gpus,
                 console=out,
                 progress=for_console(err),
             )
+        if not passed:
+            raise typer.Exit(1)
         return
     with interruptible(several=resolved.output.dir):
         passed = compare_and_print(

@@ -122,6 +122,7 @@ def estimate_teachers(plan: Plan, runtime: Runtime) -> Iterator[tuple[Extraction
         key = feature_key(source, rows[0], dtype=plan.config.cache.dtype)
         reason = None if expected.cached else runtime.cache.why_missing(key)
         yield ExtractionEstimate(teacher.name, expected, reason), source
+        del source  # its memory is the next one's
 
 
 def length_of_training(config: ExperimentConfig) -> str:

@@ -37,7 +37,7 @@ from tutelage.training.loop import TrainingRows, fit
 from tutelage.training.prepared import SIDES
 from tutelage.training.storage import Keep, choose_keep
 
-__all__ = ["Rehearsal", "rehearse"]
+__all__ = ["Rehearsal", "Times", "rehearse"]
 
 SECONDS = 10.0
 """After so many seconds no further step is timed."""
@@ -50,28 +50,44 @@ LAUNCHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class Times:
+    """Times of a training, measured on few rows.
+
+    Attributes:
+        build: Seconds to build the student.
+        step: Seconds of an optimizer step.
+        decode: Seconds to decode a row once and store it; 0 where rows are decoded each time.
+        forward: Seconds a row in evaluation mode.
+    """
+
+    build: float
+    step: float
+    decode: float
+    forward: float
+
+
+@dataclass(frozen=True)
+class Rehearsal(Times):
     """Times and memory of a training, measured on few rows.
 
     Attributes:
-        step: Seconds of an optimizer step.
         steps: How many were timed.
-        decode: Seconds to decode a row once and store it; 0 where rows are decoded each time.
-        forward: Seconds a row in evaluation mode.
         memory: Bytes at the peak.
         device: Where it trained.
         objective: What it trained with.
         student: What it trained.
     """
 
-    step: float
     steps: int
-    decode: float
-    forward: float
     memory: Memory
     device: torch.device
     objective: Objective
     student: Student
+
+    @property
+    def times(self) -> Times:
+        """The times alone, without the student."""
+        return Times(self.build, self.step, self.decode, self.forward)
 
 
 def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
@@ -87,7 +103,9 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
     Raises:
         TutelageError: What would end the training in its first steps.
     """
+    start = time.perf_counter()
     student = build_student(plan)
+    build = time.perf_counter() - start
     rows, asked = len(plan.looks) + len(plan.evaluated), plan.config.train.inputs
     # Chosen before the launcher is hidden: what is free is shared with the other processes.
     keep = choose_keep(asked, student.input, rows=rows, progress=Silent())
@@ -140,6 +158,7 @@ def rehearse(plan: Plan, widths: Sequence[int]) -> Rehearsal:
         else:
             forward = _forward(student, prepared, settings, accelerator)
     return Rehearsal(
+        build=build,
         step=step,
         steps=steps,
         decode=watch.decode(),

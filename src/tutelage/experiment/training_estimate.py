@@ -7,7 +7,7 @@ from tutelage.config import ExperimentConfig
 from tutelage.experiment.extract import ExtractionEstimate, estimate_teachers
 from tutelage.experiment.head_start import head_of
 from tutelage.experiment.plan import Plan
-from tutelage.experiment.rehearsal import Rehearsal, rehearse
+from tutelage.experiment.rehearsal import Rehearsal, Times, rehearse
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.unused import unused_settings
 from tutelage.extraction.devices import Devices, devices_of_job
@@ -101,7 +101,7 @@ def rehearsed(plan: Plan, widths: Sequence[int]) -> Rehearsal:
 
 
 def phases_of(
-    plan: Plan, teachers: Sequence[ExtractionEstimate], measured: Rehearsal
+    plan: Plan, teachers: Sequence[ExtractionEstimate], measured: Times
 ) -> tuple[Phase, ...]:
     """Return the parts of a run, the extraction of these teachers first.
 

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from tutelage.config import ExperimentConfig, load_config, read_toml
-from tutelage.errors import BusyError, ConfigError, TrainingError, first_line
+from tutelage.errors import BusyError, ConfigError, DataError, TrainingError, first_line
 from tutelage.files import (
     file_digest,
     remove_leftovers,
@@ -28,7 +28,7 @@ from tutelage.results.latency import FILE as LATENCY
 from tutelage.results.predictions import PREDICTIONS, Predictions, write_predictions
 from tutelage.results.result import Result, read_result
 
-__all__ = ["RunFolder", "differing", "holds_other_settings", "is_finished"]
+__all__ = ["RunFolder", "differing", "finished_result", "holds_other_settings", "is_finished"]
 
 
 @runtime_checkable
@@ -118,12 +118,11 @@ class RunFolder:
         finished = (path / "result.json").is_file()
         begun = finished or folder.checkpoint.is_file()
         stated = config.replace({"train.mixed_precision": precision}) if precision else config
-        if begun and resume:
-            _refuse_other_settings(folder, config if finished else stated)
-        if finished and resume:
+        result = finished_result(config, precision=precision) if resume else None
+        if result is not None:
             if main:  # the process that finished it may have been killed before it did this
                 folder.checkpoint.unlink(missing_ok=True)
-            yield cls(path, resume, read_result(path))
+            yield cls(path, resume, result)
             return
         if not main:
             yield folder
@@ -245,6 +244,35 @@ def holds_other_settings(config: ExperimentConfig) -> bool:
 def is_finished(config: ExperimentConfig) -> bool:
     """Whether ``output.dir`` holds this run, finished: a search or comparison reads it."""
     return (config.output.dir / "result.json").is_file() and not holds_other_settings(config)
+
+
+def finished_result(
+    config: ExperimentConfig, *, precision: Literal["no", "fp16", "bf16"] | None = None
+) -> Result | None:
+    """Return the result of the run in ``output.dir``; None where it is still to be trained.
+
+    Args:
+        config: The run.
+        precision: What ``train.mixed_precision`` means on this device, for a run that is not finished.
+
+    Raises:
+        TrainingError: If the folder holds a run of other settings.
+        DataError: If the result is damaged.
+    """
+    path = config.output.dir
+    folder = RunFolder(path, resume=True)
+    if (path / "result.json").is_file():
+        _refuse_other_settings(folder, config)
+        try:
+            return read_result(path)
+        except DataError as error:
+            raise DataError(
+                f"{first_line(error)}; remove it and repeat the command, which trains this run again"
+            ) from error
+    if folder.checkpoint.is_file():
+        stated = config.replace({"train.mixed_precision": precision}) if precision else config
+        _refuse_other_settings(folder, stated)
+    return None
 
 
 def _refuse_foreign_student(folder: RunFolder) -> None:

@@ -14,7 +14,7 @@ folder. Failed runs are tried again when the comparison is started again.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, NoReturn
 
 from filelock import FileLock
 
@@ -45,7 +45,7 @@ from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import check_first, extract_first
 from tutelage.sweeps.unused import in_all, runs_kept, unused_by_all
 
-__all__ = ["asked_for", "compare"]
+__all__ = ["asked_for", "check_points", "compare", "refuse_without_runs"]
 
 
 def compare(
@@ -133,8 +133,20 @@ def compare(
     with FileLock(config.output.dir / ".lock"):
         write_comparison(comparison, config.output.dir)
     if not comparison.finished:
-        raise TrainingError(f"no run could be finished; the first said: {scores[0].reason}")
+        refuse_without_runs(scores[0].reason)
     return comparison
+
+
+def refuse_without_runs(first: str) -> NoReturn:
+    """Refuse a comparison without a finished run.
+
+    Args:
+        first: Why the first row has none.
+
+    Raises:
+        TrainingError: Always.
+    """
+    raise TrainingError(f"no run could be finished; the first said: {first}")
 
 
 def asked_for(
@@ -191,17 +203,12 @@ def _unused(config: ExperimentConfig, points: Sequence[GridPoint]) -> list[str]:
 
 def _usable(points: Sequence[GridPoint], progress: Progress) -> list[Choice]:
     """Cache all features before any run; a point fails whose method or teachers cannot be used."""
-    checked: dict[tuple[str, tuple[str, ...], float, str], Failed | None] = {}
     cached: dict[tuple[str, float], Failed | None] = {}
     choices: list[Choice] = []
+    taught = iter(check_points([point for point in points if point.teachers]))
     for point in points:
-        failed: Failed | None = None
-        if point.teachers:
-            together = point.student, point.teachers, point.fraction, point.method
-            if together not in checked:
-                work = partial(_check, method=point.method)
-                checked[together] = attempt(work, point.config)
-            failed = checked[together]
+        choice = next(taught) if point.teachers else None
+        failed = choice if isinstance(choice, Failed) else None
         for name, teacher in zip(point.teachers, point.config.teachers, strict=False):
             alone = name, point.fraction
             if failed is None and alone not in cached:
@@ -214,9 +221,23 @@ def _usable(points: Sequence[GridPoint], progress: Progress) -> list[Choice]:
     return choices
 
 
-def _check(config: ExperimentConfig, *, method: str) -> None:
+def check_points(points: Sequence[GridPoint], *, writes: bool = True) -> list[Choice]:
+    """Check the method of each point with its student and teachers; none of these is run.
+
+    Args:
+        points: The combinations.
+        writes: Whether an unforeseen error leaves its traceback in the folder.
+    """
+    return [
+        attempt(partial(_check, method=point.method), point.config, writes=writes)
+        for point in points
+    ]
+
+
+def _check(config: ExperimentConfig, *, method: str) -> SearchPoint:
     """Check a method with all of its teachers: some need one of each modality."""
     check_first(config, methods=[method])
+    return SearchPoint(method)
 
 
 def _probe_all(

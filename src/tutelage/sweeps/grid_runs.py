@@ -12,7 +12,15 @@ from tutelage.sweeps.processes import Pool
 from tutelage.sweeps.repeats import Repeat, repeats_of
 from tutelage.sweeps.search_space import SearchPoint, space_of
 
-__all__ = ["Choice", "choose_settings", "held_out_configs", "run_all", "run_config"]
+__all__ = [
+    "Choice",
+    "best_candidate",
+    "candidates_of",
+    "choose_settings",
+    "held_out_runs",
+    "run_all",
+    "run_config",
+]
 
 Choice = SearchPoint | Failed
 """The settings of a point's runs, or why it has none."""
@@ -29,11 +37,20 @@ def choose_settings(
         processes: Train the runs.
         progress: Receives progress reports.
     """
-    repeats, spaces = repeats_of(points[0].config.tune), _spaces(points, choices)
+    spaces = {
+        number: candidates_of(point)
+        for number, (point, choice) in enumerate(zip(points, choices, strict=True))
+        if isinstance(choice, SearchPoint)
+    }
+    runs = {
+        number: [held_out_runs(points[number], candidate) for candidate in candidates]
+        for number, candidates in spaces.items()
+        if len(candidates) > 1
+    }
     scores = iter(
         attempt_all(
             run_score,
-            held_out_configs(points, choices),
+            [run for of_point in runs.values() for repeats in of_point for run in repeats],
             processes=processes,
             label="choose settings on the hold-out",
             unit="runs",
@@ -43,38 +60,26 @@ def choose_settings(
     chosen = list(choices)
     for number, candidates in spaces.items():
         chosen[number] = (
-            _best([(candidate, [next(scores) for _ in repeats]) for candidate in candidates])
-            if len(candidates) > 1
+            best_candidate(
+                [
+                    (candidate, [next(scores) for _ in repeats])
+                    for candidate, repeats in zip(candidates, runs[number], strict=True)
+                ]
+            )
+            if number in runs
             else candidates[0]
         )
     return chosen
 
 
-def held_out_configs(
-    points: Sequence[GridPoint], choices: Sequence[Choice]
-) -> list[ExperimentConfig]:
-    """Return the runs on the hold-out that choose between candidates, point by point.
-
-    Args:
-        points: The combinations.
-        choices: What is known of each; those that failed have no run.
-    """
-    return [
-        _held_out_config(points[number], candidate, repeat)
-        for number, candidates in _spaces(points, choices).items()
-        if len(candidates) > 1
-        for candidate in candidates
-        for repeat in repeats_of(points[0].config.tune)
-    ]
+def candidates_of(point: GridPoint) -> list[SearchPoint]:
+    """Return the settings that are tried for a point; where it is one alone, nothing is tried."""
+    return space_of(point.config, [point.method]).points
 
 
-def _spaces(points: Sequence[GridPoint], choices: Sequence[Choice]) -> dict[int, list[SearchPoint]]:
-    """The candidates of each point that has not failed, by its number."""
-    return {
-        number: space_of(point.config, [point.method]).points
-        for number, (point, choice) in enumerate(zip(points, choices, strict=True))
-        if isinstance(choice, SearchPoint)
-    }
+def held_out_runs(point: GridPoint, candidate: SearchPoint) -> list[ExperimentConfig]:
+    """Return the runs on the hold-out of a point with some settings, fold by fold and with each seed."""
+    return [_held_out_config(point, candidate, repeat) for repeat in repeats_of(point.config.tune)]
 
 
 def run_all(
@@ -129,7 +134,12 @@ def run_config(point: GridPoint, choice: SearchPoint, *, seed: int) -> Experimen
     return config.replace({"seed": config.seed + seed})
 
 
-def _best(tried: Sequence[tuple[SearchPoint, Sequence[float | Failed]]]) -> Choice:
+def best_candidate(tried: Sequence[tuple[SearchPoint, Sequence[float | Failed]]]) -> Choice:
+    """Return the settings with the best mean score, of equal ones the first.
+
+    Args:
+        tried: Settings, and the scores of their runs; settings of which a run failed do not count.
+    """
     finished, reasons = [], []
     for candidate, scores in tried:
         numbers = [one for one in scores if not isinstance(one, Failed)]

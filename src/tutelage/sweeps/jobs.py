@@ -16,7 +16,7 @@ from tutelage.progress import Progress
 from tutelage.results.run_folder import holds_other_settings, is_finished
 from tutelage.sweeps.processes import Pool
 
-__all__ = ["Failed", "attempt", "attempt_all", "run_in_place", "run_score"]
+__all__ = ["Failed", "attempt", "attempt_all", "run_in_place", "run_score", "words_of"]
 
 Made = TypeVar("Made")
 
@@ -36,27 +36,42 @@ class Failed:
     reason: str
 
 
-def attempt(work: Callable[[ExperimentConfig], Made], config: ExperimentConfig) -> Made | Failed:
+def attempt(
+    work: Callable[[ExperimentConfig], Made], config: ExperimentConfig, *, writes: bool = True
+) -> Made | Failed:
     """Do some work; an error becomes a ``Failed`` result.
 
     What no message of ours foresees leaves its traceback as ``error.txt`` in ``config.output.dir``. A
     full or failing disk is raised: it says nothing of the work, which repeating the command continues.
+
+    Args:
+        work: What is done.
+        config: What it is done with.
+        writes: Whether that file is written, and removed where the work succeeds.
     """
     trace = config.output.dir / TRACE
     try:
         made = work(config)
     except TutelageError as error:
         _raise_what_the_disk_did(error)
-        return Failed(first_line(error))
+        return Failed(words_of(error))
     except Exception as error:  # noqa: BLE001  # a user's code may raise anything
         _raise_what_the_disk_did(error)
+        if writes:
+            with suppress(OSError):
+                trace.parent.mkdir(parents=True, exist_ok=True)
+                trace.write_text(traceback.format_exc(), encoding="utf-8")
+        return Failed(words_of(error))
+    if writes:
         with suppress(OSError):
-            trace.parent.mkdir(parents=True, exist_ok=True)
-            trace.write_text(traceback.format_exc(), encoding="utf-8")
-        return Failed(f"{type(error).__name__}: {first_line(error)}")
-    with suppress(OSError):
-        trace.unlink(missing_ok=True)
+            trace.unlink(missing_ok=True)
     return made
+
+
+def words_of(error: Exception) -> str:
+    """Return why a job failed, in one line; what no message of ours foresees has its kind first."""
+    line = first_line(error)
+    return line if isinstance(error, TutelageError) else f"{type(error).__name__}: {line}"
 
 
 def _raise_what_the_disk_did(error: Exception) -> None:

@@ -15,9 +15,10 @@ from tutelage.results.statistics import sample_mean
 from tutelage.sweeps.optuna_study import using_study
 from tutelage.sweeps.repeats import repeats_of
 from tutelage.sweeps.search import Search
+from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.shared_points import beating
 
-__all__ = ["try_next"]
+__all__ = ["point_runs", "quarter", "try_next"]
 
 
 def try_next(search: Search) -> bool:
@@ -39,17 +40,25 @@ def try_next(search: Search) -> bool:
     return True
 
 
+def point_runs(search: Search, point: SearchPoint) -> list[ExperimentConfig]:
+    """Return the runs of a point on the hold-out, fold by fold and with each seed."""
+    folder, tune = search.folder / "trials" / point.name, search.config.tune
+    return [
+        repeat.applied(
+            point.applied(search.held_out, folder=folder / repeat.place), folds=tune.folds
+        )
+        for repeat in repeats_of(tune)
+    ]
+
+
 def _try(search: Search, trial: optuna.Trial) -> None:
     point, metric = search.point(trial), search.config.data.lead.name
     trial.set_user_attr("point", {"name": point.name, "teachers": point.teachers})
-    config, folds = search.held_out, search.config.tune.folds
     scores = []
     try:
-        for number, repeat in enumerate(repeats_of(search.config.tune)):
-            folder = search.folder / "trials" / point.name / repeat.place
-            applied = repeat.applied(point.applied(config, folder=folder), folds=folds)
-            watch = None
-            if config.tune.prune and number == 0:
+        for number, applied in enumerate(point_runs(search, point)):
+            folder, watch = applied.output.dir, None
+            if applied.tune.prune and number == 0:
                 applied, steps = _in_quarters(applied)
                 watch = _Watch(trial, metric, every=applied.train.eval_every, steps=steps)
             result = run(applied, resume=True, on_evaluation=watch, check_rows=False)
@@ -88,5 +97,10 @@ class _Watch:
 def _in_quarters(config: ExperimentConfig) -> tuple[ExperimentConfig, int]:
     """The config with an evaluation each quarter of its steps, if it asks for none; and its steps."""
     steps = Plan.of(config).config.train.known_steps
-    every = config.train.eval_every or max(1, steps // 4)
+    every = config.train.eval_every or quarter(steps)
     return config.replace({"train.eval_every": every}), steps
+
+
+def quarter(steps: int) -> int:
+    """Return after how many steps a point that may be ended early is evaluated."""
+    return max(1, steps // 4)

@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 from filelock import BaseFileLock, FileLock, Timeout
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import BaseTrial, FixedTrial, FrozenTrial, TrialState
 
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError
@@ -150,7 +150,7 @@ class Search:
                 raise
             return trial, lock
 
-    def point(self, trial: optuna.Trial) -> SearchPoint:
+    def point(self, trial: BaseTrial) -> SearchPoint:
         """Return the point of a trial: drawn by the study for a new trial, as stored for a known one."""
         sampled = self.config.tune.samples is not None
         method = trial.suggest_categorical("method", list(self.space.dimensions))
@@ -166,9 +166,32 @@ class Search:
         )
 
     def trials(self) -> tuple[Trial, ...]:
-        """All points that were tried, in their order."""
+        """All points that are finished, pruned or failed, in their order; nothing is written."""
         with using_study(self.folder, self.storage):
-            return tuple(_trial(one) for one in self._known(self._study()))
+            return tuple(_trial(one) for one in self._tried() if one.state.is_finished())
+
+    def left(self) -> list[SearchPoint]:
+        """Points that are still to be tried, those that a killed process left included; nothing is written.
+
+        Of drawn points they are those that would be drawn if all were drawn now.
+        """
+        with using_study(self.folder, self.storage):
+            known = self._tried()
+        begun = [trial.number for trial in known if trial.state == TrialState.RUNNING]
+        queued = [trial.number for trial in known if trial.state == TrialState.WAITING]
+        new = [*queued, *range(len(known), self.total)]
+        stored = {
+            trial.number: {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+            for trial in known
+        }
+        return [
+            self.point(FixedTrial(self._next(number, known, stored=stored.get(number))))
+            for number in [*begun, *(number for number in new if number < self.total)]
+        ]
+
+    def _tried(self) -> list[FrozenTrial]:
+        study = self._found()
+        return [] if study is None else self._known(study)
 
     def tell(
         self, trial: optuna.Trial, value: float | None = None, *, state: TrialState | None = None
@@ -276,7 +299,7 @@ class Search:
         return lock
 
 
-def _suggest(trial: optuna.Trial, name: str, one: Dimension, *, sampled: bool) -> float:
+def _suggest(trial: BaseTrial, name: str, one: Dimension, *, sampled: bool) -> float:
     if not sampled:
         return float(trial.suggest_categorical(name, one.values))
     least = min(one.values)

@@ -1,34 +1,43 @@
 """What a search or a comparison takes before it starts: features once, and runs of each kind."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from tutelage.config import ExperimentConfig
 from tutelage.config.models import short_name
 from tutelage.data import open_data
 from tutelage.data.row_digests import source_digests
+from tutelage.errors import DivergedError
 from tutelage.experiment.extract import ExtractionEstimate, estimate_teachers
 from tutelage.experiment.plan import Plan
-from tutelage.experiment.rehearsal import Rehearsal
 from tutelage.experiment.runtime import Runtime
-from tutelage.experiment.training_estimate import phases_of, rehearsed
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.folders import CHOSEN
-from tutelage.sweeps.compare import asked_for
+from tutelage.results.run_folder import finished_result, holds_other_settings
+from tutelage.sweeps.compare import asked_for, check_points, refuse_without_runs
 from tutelage.sweeps.comparison_folder import refuse_other_comparison
-from tutelage.sweeps.grid import grid_of
-from tutelage.sweeps.grid_runs import held_out_configs, run_config
-from tutelage.sweeps.repeats import refuse_holdout, repeats_of
+from tutelage.sweeps.grid import GridPoint, grid_of
+from tutelage.sweeps.grid_runs import (
+    Choice,
+    best_candidate,
+    candidates_of,
+    held_out_runs,
+    run_config,
+)
+from tutelage.sweeps.jobs import Failed, attempt, words_of
+from tutelage.sweeps.methods import changes_for
+from tutelage.sweeps.point_run import point_runs
+from tutelage.sweeps.repeats import refuse_holdout
+from tutelage.sweeps.run_times import RunTimes
 from tutelage.sweeps.search import Search
 from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.study_storage import check_storage
-from tutelage.sweeps.tune import LEAVE_OUT, check_first
+from tutelage.sweeps.tune import LEAVE_OUT, best_of, check_first, final_run
 
-__all__ = ["Runs", "SweepEstimate", "estimate_comparison", "estimate_search"]
-
-RESULT = "result.json"
-"""What a finished run has."""
+__all__ = ["FailingRow", "Runs", "SweepEstimate", "estimate_comparison", "estimate_search"]
 
 
 @dataclass(frozen=True)
@@ -47,16 +56,31 @@ class Runs:
 
 
 @dataclass(frozen=True)
+class FailingRow:
+    """A row of the table that will say that it failed.
+
+    Attributes:
+        name: The row.
+        reason: Why.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class SweepEstimate:
     """What a search or a comparison takes.
 
     Attributes:
         teachers: The extraction of each teacher's features, once.
         runs: The runs.
+        failing: Rows without a run.
     """
 
     teachers: tuple[ExtractionEstimate, ...]
     runs: tuple[Runs, ...]
+    failing: tuple[FailingRow, ...] = ()
 
     @property
     def extraction(self) -> float:
@@ -72,9 +96,9 @@ def estimate_search(
 ) -> SweepEstimate:
     """Return what ``tune`` of the same arguments would take; nothing is written.
 
-    A run of each kind is rehearsed for about ten seconds, and the others of its kind are as long as their
-    steps. Points that ``tune.prune`` would end early count whole; of drawn points (``tune.samples``), the
-    combinations of the listed values stand for what will be drawn.
+    A run of each method is rehearsed for about ten seconds, and its others are as long as their steps.
+    Points that ``tune.prune`` would end early count whole. The last run has the settings of the best
+    point so far, and counts until all points are finished.
 
     Raises:
         TutelageError: What would end the search before its first run, or the runs in their first steps.
@@ -84,19 +108,23 @@ def estimate_search(
     search = Search(config, space_of(config, methods))
     plan, _ = check_first(search.held_out, methods=list(search.space.dimensions))
     search.look(source_digests(plan.data, plan.splits))
-    done = search.done if (search.folder / "trials").is_dir() else 0
-    combinations = search.space.points
-    points = [combinations[number % len(combinations)] for number in range(search.total)]
-    held_out = [
-        repeat.applied(
-            point.applied(search.held_out, folder=search.folder), folds=config.tune.folds
-        )
-        for point in points[done:]
-        for repeat in repeats_of(config.tune)
+    points = search.left()
+    runs = [
+        _Run(point.name, run)
+        for point in points
+        for run in point_runs(search, point)
+        if finished_result(run) is None
     ]
-    final = SearchPoint(next(filter(_taught, search.space.dimensions), points[-1].method))
-    last = final.applied(config, folder=search.folder / CHOSEN)
-    return _estimate(config, [*held_out, *_unfinished([last])], progress or Silent())
+    last = _last_run(search, points)
+    if points or not _is_done(last):
+        runs.append(_Run(CHOSEN, last))
+    runtime = Runtime.of(config, progress or Silent())
+    taught = any(_taught(run.config.transfer.method) for run in runs)
+    teachers = []
+    for expected, source in estimate_teachers(plan, runtime) if taught else ():
+        teachers.append(_Teacher(expected, source.width))
+        del source  # its memory is the next one's
+    return _estimate(runs, teachers, passed_over=DivergedError)
 
 
 def estimate_comparison(
@@ -109,65 +137,164 @@ def estimate_comparison(
 ) -> SweepEstimate:
     """Return what ``compare`` of the same arguments would take; nothing is written.
 
-    A run of each kind is rehearsed for about ten seconds, and the others of its kind are as long as their
-    steps. Features of shares of the rows are taken to be those of all rows.
+    A run of each student and method is rehearsed for about ten seconds, and its others are as long as
+    their steps. Rows have the settings that the finished runs on the hold-out choose. A row that the
+    comparison would report as failed is reported, and the others are estimated.
 
     Raises:
-        TutelageError: What would end the comparison before its first run, or runs in their first steps.
+        TutelageError: What would end the comparison before its first run, or if all rows would fail.
     """
     config = asked_for(config, methods=methods, seeds=seeds, tune=tune)
     data, splits = open_data(config.data)
     points = grid_of(config, rows=len(splits.extracted))
     refuse_other_comparison(config, source_digests(data, splits))
-    choices = [SearchPoint(point.method) for point in points]
-    tried = held_out_configs(points, choices) if config.compare.tune else []
-    runs = [
-        run_config(point, choice, seed=seed)
-        for point, choice in zip(points, choices, strict=True)
-        for seed in range(config.compare.seeds)
-    ]
-    return _estimate(config, [*_unfinished(tried), *_unfinished(runs)], progress or Silent())
+    runtime = Runtime.of(config, progress or Silent())
+    teachers: dict[str, _Teacher | Failed] = {}
+    failing: dict[str, str] = {}
+    runs, finished = [], False
+    for point, choice in zip(points, check_points(points, writes=False), strict=True):
+        row = point.place().as_posix()
+        if isinstance(choice, Failed):
+            failing[row] = choice.reason
+            continue
+        left, reasons, done = _left(point, tuned=config.compare.tune, seeds=config.compare.seeds)
+        for name, teacher in zip(point.teachers, point.config.teachers, strict=False):
+            if left and name not in teachers:
+                teachers[name] = attempt(
+                    partial(_teacher, method=point.method, runtime=runtime),
+                    point.config.replace({"teachers": (teacher,)}),
+                    writes=False,
+                )
+            if isinstance(broken := teachers.get(name), Failed):
+                left, reasons = [], [broken.reason]
+        finished = finished or done
+        if reasons:
+            failing[row] = reasons[0]
+        runs += [_Run(row, run) for run in left]
+    usable = [one for one in teachers.values() if isinstance(one, _Teacher)]
+    expected = _estimate(runs, usable, passed_over=Exception)
+    failing |= {one.name: one.reason for one in expected.failing}
+    if len(failing) == len(points) and not (expected.runs or finished):
+        refuse_without_runs(next(iter(failing.values())))
+    rows = tuple(FailingRow(name, reason) for name, reason in failing.items())
+    return SweepEstimate(expected.teachers, expected.runs, rows)
 
 
-def _unfinished(configs: Iterable[ExperimentConfig]) -> list[ExperimentConfig]:
-    return [config for config in configs if not (config.output.dir / RESULT).is_file()]
+@dataclass(frozen=True)
+class _Run:
+    """A run that is left, and the row, or the point, that it is of."""
+
+    row: str
+    config: ExperimentConfig
+
+
+@dataclass(frozen=True)
+class _Teacher:
+    extraction: ExtractionEstimate
+    width: int
+
+
+def _teacher(config: ExperimentConfig, *, method: str, runtime: Runtime) -> _Teacher:
+    plan = Plan.of(config.replace(changes_for(config, method)))
+    expected, source = next(iter(estimate_teachers(plan, runtime)))
+    return _Teacher(expected, source.width)
+
+
+def _last_run(search: Search, points: Sequence[SearchPoint]) -> ExperimentConfig:
+    """The run on all training rows: of the best point so far, else of one of middle length."""
+    tried = search.trials()
+    if not points or any(trial.score is not None for trial in tried):
+        return final_run(search.config, best_of(tried))
+    taught = [point for point in points if _taught(point.method)]
+    return _middle(taught or points).applied(search.config, folder=search.folder / CHOSEN)
+
+
+def _is_done(last: ExperimentConfig) -> bool:
+    return not holds_other_settings(last) and finished_result(last) is not None
+
+
+def _left(
+    point: GridPoint, *, tuned: bool, seeds: int
+) -> tuple[list[ExperimentConfig], list[str], bool]:
+    """The runs of a point that are left, why those of before cannot be read, and if one is finished."""
+    left: list[ExperimentConfig] = []
+    reasons: list[str] = []
+
+    def score(run: ExperimentConfig) -> float | Failed:
+        found = attempt(finished_result, run, writes=False)
+        if found is None:
+            left.append(run)
+            return Failed("it is left")
+        if isinstance(found, Failed):
+            reasons.append(found.reason)
+            return found
+        return found.metrics[run.data.evaluate][run.data.lead.name]
+
+    candidates = candidates_of(point) if tuned else [SearchPoint(point.method)]
+    choice: Choice = candidates[0]
+    if len(candidates) > 1:
+        choice = best_candidate(
+            [
+                (candidate, [score(run) for run in held_out_runs(point, candidate)])
+                for candidate in candidates
+            ]
+        )
+    if isinstance(choice, Failed) and not left:
+        return [], [choice.reason], False
+    chosen = _middle(candidates) if isinstance(choice, Failed) else choice
+    scores = [score(run_config(point, chosen, seed=seed)) for seed in range(seeds)]
+    return left, reasons, not all(isinstance(one, Failed) for one in scores)
+
+
+def _middle(points: Sequence[SearchPoint]) -> SearchPoint:
+    """Of several settings those of middle length."""
+    return sorted(points, key=lambda one: one.settings.get("patience", 1.0))[len(points) // 2]
 
 
 def _estimate(
-    config: ExperimentConfig, runs: Sequence[ExperimentConfig], progress: Progress
+    runs: Sequence[_Run], teachers: Sequence[_Teacher], *, passed_over: type[Exception]
 ) -> SweepEstimate:
-    teachers, widths = [], {}
-    if any(_taught(run.transfer.method) for run in runs):
-        runtime = Runtime.of(config, progress)
-        for expected, source in estimate_teachers(Plan.of(config, trains=False), runtime):
-            teachers.append(expected)
-            widths[expected.name] = source.width
-            del source  # its memory is the next one's
-    kinds: dict[tuple[str, ...], list[ExperimentConfig]] = {}
+    """Time the runs; of runs that share a folder, one is trained.
+
+    Args:
+        runs: What is left.
+        teachers: Those of the runs.
+        passed_over: Errors of a run that leave the others as they are.
+    """
+    times = RunTimes({one.extraction.name: one.width for one in teachers})
+    kinds: dict[tuple[str, ...], list[tuple[ExperimentConfig, float]]] = {}
+    failing: dict[str, str] = {}
+    running: set[str] = set()
+    alone: dict[Path, _Run] = {}
     for run in runs:
-        kinds.setdefault(_kind(run), []).append(run)
-    rehearsals: dict[str, Rehearsal] = {}
-    found = []
-    for kind, alike in kinds.items():
-        plans = {run.train.patience: run for run in alike}
-        seconds = {}
-        for patience, run in plans.items():
-            plan = Plan.of(run)
-            if kind[0] not in rehearsals:
-                rehearsals[kind[0]] = rehearsed(plan, [widths[one.name] for one in plan.teachers])
-            parts = phases_of(plan, (), rehearsals[kind[0]])
-            seconds[patience] = sum(part.seconds for part in parts)
-        total = sum(seconds[run.train.patience] for run in alike)
-        found.append(Runs(_name(alike[0]), len(alike), total))
-    return SweepEstimate(tuple(teachers), tuple(found))
+        alone.setdefault(run.config.output.dir, run)
+    for run in alone.values():
+        try:
+            seconds = times.seconds(run.config)
+        except passed_over as error:
+            failing[run.row] = words_of(error)
+            if not isinstance(error, DivergedError):
+                continue
+            seconds = 0.0  # it ends in its first steps
+        else:
+            running.add(run.row)
+        kinds.setdefault(_kind(run.config), []).append((run.config, seconds))
+    return SweepEstimate(
+        tuple(one.extraction for one in teachers),
+        tuple(
+            Runs(_name(alike[0][0]), len(alike), sum(seconds for _, seconds in alike))
+            for alike in kinds.values()
+        ),
+        tuple(FailingRow(row, why) for row, why in failing.items() if row not in running),
+    )
 
 
 def _kind(run: ExperimentConfig) -> tuple[str, ...]:
-    """What decides the time of a step, and the rows, which decide how many there are."""
+    """What the runs of a line of the table have in common."""
     loop = run.train.model_dump_json(exclude={"lr", "patience"})
-    step = [str(run.student), str(_taught(run.transfer.method)), str(run.teacher_names), loop]
+    taught = str(_taught(run.transfer.method))
     rows = run.data.model_dump_json(exclude={"fold"})
-    return " ".join(step), rows
+    return str(run.student), taught, str(run.teacher_names), loop, rows
 
 
 def _name(run: ExperimentConfig) -> str:

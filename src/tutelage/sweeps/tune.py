@@ -29,7 +29,7 @@ from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.folders import CHOSEN
 from tutelage.results.run_folder import holds_other_settings
-from tutelage.results.tuning import TUNING, Tuning
+from tutelage.results.tuning import TUNING, Trial, Tuning
 from tutelage.students import Student
 from tutelage.sweeps.methods import changes_for, params_left_out
 from tutelage.sweeps.point_run import try_next
@@ -40,7 +40,7 @@ from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.study_storage import check_storage
 from tutelage.sweeps.unused import runs_kept, unused_by_all
 
-__all__ = ["AUTO", "check_first", "extract_first", "tune"]
+__all__ = ["AUTO", "best_of", "check_first", "extract_first", "final_run", "tune"]
 
 AUTO = ("stl", "probe", "aft", "aft+probe", "kd", "rkd", "ft")
 """What ``--methods auto`` tries."""
@@ -130,14 +130,10 @@ def tune(
                 time.sleep(PATIENCE)
             update(search.done)
     trials = search.trials()
-    finished = [trial for trial in trials if trial.score is not None]
-    if not finished:
-        raise TrainingError(f"no point could be finished; the first said: {trials[0].reason}")
-    best = max(finished, key=lambda trial: trial.score or 0.0)  # of equal ones the first
+    best = best_of(trials)
     result = None
     if retrain:
-        chosen = SearchPoint(best.method, best.settings, best.teachers)
-        final = chosen.applied(config, folder=folder / CHOSEN)
+        final = final_run(config, best)
         with FileLock(folder / "trials" / ".chosen.lock"):
             begun = (final.output.dir / "config.toml").is_file()
             if holds_other_settings(final):  # of an earlier call, with fewer samples
@@ -153,6 +149,24 @@ def tune(
     with writing_to(folder, name="output.dir"):
         write_atomically(folder / TUNING, with_digest(json.loads(tuning.model_dump_json())))
     return tuning
+
+
+def best_of(trials: Sequence[Trial]) -> Trial:
+    """Return the best of all points that were tried; of equal ones the first.
+
+    Raises:
+        TrainingError: If none could be finished.
+    """
+    finished = [trial for trial in trials if trial.score is not None]
+    if not finished:
+        raise TrainingError(f"no point could be finished; the first said: {trials[0].reason}")
+    return max(finished, key=lambda trial: trial.score or 0.0)
+
+
+def final_run(config: ExperimentConfig, best: Trial) -> ExperimentConfig:
+    """Return the run on all training rows with the settings of a point."""
+    chosen = SearchPoint(best.method, best.settings, best.teachers)
+    return chosen.applied(config, folder=config.output.dir / CHOSEN)
 
 
 def _of_earlier_calls(search: Search) -> list[str]:
