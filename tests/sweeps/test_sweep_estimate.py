@@ -5,60 +5,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import tomli_w
+from digit_search import counts, files, search_table, with_
 from optuna.trial import TrialState
 
 from tutelage import run
-from tutelage.config import DataConfig, ExperimentConfig, load_config
-from tutelage.data import read_data
+from tutelage.config import ExperimentConfig
 from tutelage.data.row_digests import source_digests
 from tutelage.errors import ConfigError, TrainingError
 from tutelage.experiment.plan import Plan
 from tutelage.sweeps.compare import compare
 from tutelage.sweeps.search import Search
 from tutelage.sweeps.search_space import space_of
-from tutelage.sweeps.sweep_estimate import SweepEstimate, estimate_comparison, estimate_search
+from tutelage.sweeps.sweep_estimate import estimate_comparison, estimate_search
 from tutelage.sweeps.tune import tune
-
-STUDENT = """
-from torch import nn
-
-def small(num_classes: int):
-    return nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(192, num_classes))
-"""
 
 
 @pytest.fixture
 def table(digits, tmp_path, monkeypatch) -> dict[str, Any]:
-    """A student of one layer under a teacher that sees each digit's pixels."""
-    source = f"folder:{digits}"
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "one_layer.py").write_text(STUDENT)
-    for name, split in read_data(DataConfig(source=source)).splits.items():
-        rows = [np.asarray(row.convert("L").resize((8, 8))) for row in split.rows]
-        np.save(f"pixels_{name}.npy", np.stack(rows).reshape(len(rows), -1) / 255.0)
-    pixels = {"image_size": 32, "mean": [0, 0, 0], "std": [1, 1, 1]}
-    return {
-        "data": {"source": source, "holdout": 0.3},
-        "teachers": [{"source": "features:pixels_{split}.npy", "name": "pixels"}],
-        "student": {"source": "python:one_layer:small", "input": pixels},
-        "train": {"steps": 2, "batch_size": 12, "device": "cpu", "workers": 0, "inputs": "memory"},
-        "tune": {"beta": [1.0, 10.0]},
-        "cache": {"dir": str(tmp_path / "cache")},
-        "output": {"dir": str(tmp_path / "out")},
-    }
-
-
-def with_(config: dict[str, Any], *assignments: str) -> ExperimentConfig:
-    return load_config([config], assignments=assignments)
-
-
-def counts(expected: SweepEstimate) -> dict[str, int]:
-    assert all(one.seconds > 0 for one in expected.runs)
-    return {one.name: one.count for one in expected.runs}
+    return search_table(digits, tmp_path, monkeypatch)
 
 
 def test_a_search_has_its_points_and_a_last_run(table, tmp_path):
@@ -110,15 +76,6 @@ def test_longer_runs_take_longer(table):
 def test_what_would_end_the_search_is_told(table):
     with pytest.raises(ConfigError, match=r"data.evaluate = 'holdout'"):
         estimate_search(with_(table, "data.evaluate=holdout"))
-
-
-def files(folder: Path) -> dict[Path, tuple[int, bytes]]:
-    """All files with their times and contents."""
-    return {
-        path: (path.stat().st_mtime_ns, path.read_bytes())
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def test_a_folder_of_another_search_is_refused_as_by_the_search(table, tmp_path):

@@ -13,6 +13,7 @@ A search's folder:
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import tomli_w
 from filelock import FileLock
@@ -38,6 +39,7 @@ from tutelage.sweeps.candidates import METHODS, Space
 from tutelage.sweeps.choice import Choice, Chosen, Spent, choose
 from tutelage.sweeps.climb import search
 from tutelage.sweeps.jobs import Failed, attempt_all, run_in_place
+from tutelage.sweeps.kept_settings import reading_kept_settings
 from tutelage.sweeps.ladder import Ladder
 from tutelage.sweeps.processes import process_pool, refuse_launchers
 from tutelage.sweeps.repeats import Repeat, refuse_holdout, repeats_of
@@ -170,13 +172,21 @@ def _begin(config: ExperimentConfig, plan: Plan) -> None:
     with writing_to(folder, name="output.dir"):
         (folder / "trials").mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "trials" / ".lock"):
-            if path.is_file() and _about(load_config([read_toml(path)])) != _about(config):
-                raise ConfigError(
-                    f"{folder} holds a search with other settings, those in {path}; choose another "
-                    "output.dir (--out), or remove that folder"
-                )
+            _refuse_other_settings(config, path)
             keep_rows(folder, source_digests(plan.data, plan.splits), what="a search")
             write_atomically(path, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
+
+
+def _refuse_other_settings(config: ExperimentConfig, path: Path) -> None:
+    if not path.is_file():
+        return
+    with reading_kept_settings(path):
+        before = load_config([read_toml(path)])
+    if _about(before) != _about(config):
+        raise ConfigError(
+            f"{config.output.dir} holds a search with other settings, those in {path}; choose another "
+            "output.dir (--out), or remove that folder"
+        )
 
 
 def _about(config: ExperimentConfig) -> list[object]:

@@ -9,6 +9,7 @@ from filelock import FileLock
 from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.errors import ConfigError
 from tutelage.files import write_atomically, writing_to
+from tutelage.sweeps.kept_settings import reading_kept_settings
 from tutelage.sweeps.same_rows import keep_rows, refuse_kept_rows
 
 __all__ = ["begin_comparison", "refuse_other_comparison"]
@@ -55,7 +56,11 @@ def refuse_other_comparison(config: ExperimentConfig, rows: Mapping[str, str]) -
 def _refuse_other_settings(config: ExperimentConfig) -> None:
     folder = config.output.dir
     path = folder / FILE
-    if path.is_file() and _about(load_config([read_toml(path)])) != _about(config):
+    if not path.is_file():
+        return
+    with reading_kept_settings(path):
+        before = load_config([read_toml(path)])
+    if _about(before) != _about(config):
         raise ConfigError(
             f"{folder} holds a comparison with other settings, those in {path}; choose "
             "another output.dir (--out), or remove that folder"

@@ -27,6 +27,7 @@ from tutelage.recipes import config_table
 from tutelage.results.comparison import Comparison
 from tutelage.results.studies import MEANS_NOTHING, Study, study_of, write_study
 from tutelage.sweeps.compare import compare
+from tutelage.sweeps.kept_settings import reading_kept_settings
 from tutelage.sweeps.processes import refuse_jobs, refuse_launchers
 from tutelage.tiny import tiny_experiment
 
@@ -133,12 +134,20 @@ def _begin(config: StudyConfig, folder: Path) -> None:
     with writing_to(folder, name="the study's folder", advice="choose another one (--out)"):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            if path.is_file() and _about(load_study(read_toml(path))) != _about(config):
-                raise ConfigError(
-                    f"{folder} holds another study, that in {path}; choose another folder (--out), or "
-                    "remove that one"
-                )
+            _refuse_another(config, path)
             write_atomically(path, tomli_w.dumps(config.model_dump(mode="json")))
+
+
+def _refuse_another(config: StudyConfig, path: Path) -> None:
+    if not path.is_file():
+        return
+    with reading_kept_settings(path):
+        before = load_study(read_toml(path))
+    if _about(before) != _about(config):
+        raise ConfigError(
+            f"{path.parent} holds another study, that in {path}; choose another folder (--out), or remove "
+            "that one"
+        )
 
 
 def _about(config: StudyConfig) -> str:

@@ -266,7 +266,7 @@ def _estimate(
     failing: dict[str, str] = {}
     running: set[str] = set()
     alone: dict[Path, _Run] = {}
-    for run in runs:
+    for run in sorted(runs, key=lambda one: one.config.data.evaluate != "holdout"):
         alone.setdefault(run.config.output.dir, run)
     for run in alone.values():
         try:
