@@ -239,6 +239,40 @@ def test_settings_that_cancel_each_other_are_told(small, change, says):
     assert [word for word in found if re.search(says, word)], found
 
 
+ATTENTIVE = """
+from torch import nn
+
+class Attentive(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.block = nn.TransformerEncoderLayer(96, 2, 8, batch_first=True)
+        self.head = nn.Linear(96, num_classes)
+
+    def forward(self, pixels):
+        return self.head(self.block(pixels.flatten(1).unflatten(1, (-1, 96))).mean(1))
+"""
+
+
+def test_layers_that_lora_leaves_out_are_told(small, tmp_path, monkeypatch):
+    (tmp_path / "attentive.py").write_text(ATTENTIVE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    student = {
+        "source": "python:attentive:Attentive",
+        "input": {"image_size": 32},
+        "lora": {"rank": 2},
+    }
+    asked = small.replace({"student": student})
+    plan = Plan.of(asked)
+    words = unused_settings(plan, None, asked=asked, student=build_student(plan))
+    assert (
+        "student.lora.targets = () leaves the layer 'block.self_attn.out_proj' as it is: Attentive uses "
+        "its weight without calling it"
+    ) in words
+    named = asked.replace({"student.lora.targets": ["linear1"]})
+    others = unused_settings(plan, None, asked=named, student=build_student(Plan.of(named)))
+    assert not [word for word in others if "lora" in word]
+
+
 def test_features_of_fixed_layers_are_told_before_training_alone(parts):
     """A warning in the loop would be an error here."""
     settings = {"student.tap": "1", "transfer.method": "aft"}

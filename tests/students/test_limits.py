@@ -192,7 +192,13 @@ class Attentive(nn.Module):
 
 
 def test_layers_that_a_model_does_not_call_get_no_update(opened):
-    names = dict(limit_training(opened(Attentive), lora=LORA).model.named_parameters())
+    student = limit_training(opened(Attentive), lora=LORA)
+    names = dict(student.model.named_parameters())
+    assert student.left_out == ("block.self_attn.out_proj",)
+    inputs = {"device": torch.device("cpu"), "precision": "no"}
+    assert in_memory_format(student, "channels_last", **inputs).left_out == student.left_out
+    named = limit_training(opened(Attentive), lora={**LORA, "targets": ["linear1"]})
+    assert named.left_out == ()
     adapted = {name.partition(".lora_B")[0] for name in names if "lora_B" in name}
     assert adapted == {"block.linear1", "block.linear2"}
     with pytest.raises(ConfigError, match=r"uses the weight of block.self_attn.out_proj without"):

@@ -20,6 +20,8 @@ def unused_settings(
 ) -> list[str]:
     """Return a sentence for each setting that was changed from its default and decides nothing.
 
+    Layers that LoRA leaves out are told with them.
+
     A sentence begins with the setting's path.
 
     Args:
@@ -37,7 +39,7 @@ def unused_settings(
             *_of_the_training(plan, asked.train),
             *_of_the_cache(plan, asked.cache),
         )
-    ]
+    ] + _left_out(student)
 
 
 def _of_the_data(plan: Plan, asked: ExperimentConfig) -> list[tuple[str, object, str]]:
@@ -141,6 +143,23 @@ def _of_the_transfer(
         why = "transfer.mix = 0 leaves the soft labels out"
         found.append(("transfer.temperature", asked.temperature, why))
     return found
+
+
+def _left_out(student: Student | None) -> list[str]:
+    """Layers that LoRA leaves as they are, although they lie in front of the head."""
+    layers: tuple[str, ...] = getattr(student, "left_out", ())
+    if student is None or not layers:
+        return []
+    model = type(student.model).__name__
+    if len(layers) == 1:
+        return [
+            f"student.lora.targets = () leaves the layer {layers[0]!r} as it is: {model} uses its weight "
+            "without calling it"
+        ]
+    return [
+        f"student.lora.targets = () leaves {len(layers)} layers as they are, such as {layers[0]!r}: "
+        f"{model} uses their weights without calling them"
+    ]
 
 
 def _of_the_labels(plan: Plan, asked: ExperimentConfig) -> list[tuple[str, object, str]]:

@@ -36,6 +36,10 @@ class LoraStudent:
         targets: Names, or ends of names, of the layers; by default all linear layers before the
             head that the model calls, or all such convolutions if there are none.
 
+    Attributes:
+        left_out: Names of layers that have no update by default, since the model uses their weights
+            without calling them, as ``nn.MultiheadAttention`` does.
+
     Raises:
         ConfigError: If no layer has such a name, one shares its weight with another layer, the model
             uses its weight without calling it, or no parameter reaches the features.
@@ -70,12 +74,15 @@ class LoraStudent:
             p for n, p in self.model.named_parameters() if p.requires_grad and n not in backbone
         ]
         called = called_layers(student)
+        kinds, usual = ((), []) if targets else _layers(self.model, called, backbone)
+        self.left_out = tuple(
+            name for name in _of_kinds(self.model, kinds, backbone) if name not in called
+        )
         settings = LoraConfig(
             r=rank,
             lora_alpha=alpha,  # type: ignore[arg-type]  # a float does as well
             lora_dropout=dropout,
-            target_modules=list(targets)
-            or _layers(self.model, {name for name in called if f"{name}.weight" in backbone}),
+            target_modules=list(targets) or usual,
         )
         try:
             with warnings.catch_warnings():  # peft detects the layout of a layer's weight
@@ -131,16 +138,27 @@ def _refuse_shared(model: nn.Module) -> None:
         )
 
 
-def _layers(model: nn.Module, usable: Collection[str]) -> list[str]:
-    """Return the linear layers among the usable ones, or the convolutions if there are none."""
+def _layers(
+    model: nn.Module, called: Collection[str], backbone: Collection[str]
+) -> tuple[tuple[type[nn.Module], ...], list[str]]:
+    """Return the linear layers that are called in front of the head, or the convolutions; and their kinds."""
     for kinds in ((nn.Linear, Conv1D), (nn.Conv2d,)):
-        layers = [
-            name
-            for name, module in model.named_modules()
-            if isinstance(module, kinds) and name in usable and getattr(module, "groups", 1) == 1
-        ]
+        layers = [name for name in _of_kinds(model, kinds, backbone) if name in called]
         if layers:
-            return layers
+            return kinds, layers
     raise ConfigError(
         f"student.lora: {type(model).__name__} has no linear or convolutional layer in front of its head"
     )
+
+
+def _of_kinds(
+    model: nn.Module, kinds: tuple[type[nn.Module], ...], backbone: Collection[str]
+) -> list[str]:
+    """Return the layers of these kinds whose weights are among the backbone's."""
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, kinds)
+        and f"{name}.weight" in backbone
+        and getattr(module, "groups", 1) == 1
+    ]

@@ -33,6 +33,7 @@ class ChannelsLastStudent:
         self.tap = student.tap
         self.width = student.width
         self.parameters = student.parameters
+        self.left_out: tuple[str, ...] = getattr(student, "left_out", ())
 
     @property
     def input(self) -> ModelInput:
