@@ -3,6 +3,7 @@
 import shlex
 
 import pytest
+from PIL import Image
 
 from tutelage import run
 from tutelage.results.result import read_rho
@@ -52,3 +53,16 @@ def test_a_method_without_weights_has_no_shares(small, method):
         for teacher in result.teachers
     )
     assert (result.beta == 0) == (method == "stl")
+
+
+def test_evaluated_rows_of_which_some_labels_are_unknown_are_told_apart(small, tmp_path):
+    for split in ("train", "test"):
+        for number in range(12):
+            shade = 20 * number
+            Image.new("RGB", (32, 32), (shade, shade, 9)).save(tmp_path / f"{split}{number}.png")
+        rows = [f"{split}{n}.png,{n % 2},{'' if n < 5 else n // 2 % 2}" for n in range(12)]
+        (tmp_path / f"{split}.csv").write_text("\n".join(["image,odd,half", *rows]) + "\n")
+    data = {"source": f"table:{tmp_path}", "task": "multi-label", "label": ["odd", "half"]}
+    stl = {"data": data, "transfer.method": "stl", "teachers": (), "train.batch_size": 4}
+    result = run(small.replace(stl | {"output.dir": tmp_path / "run"}))
+    assert (result.rows["test"], result.counted_rows("test")) == (12, 7)

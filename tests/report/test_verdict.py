@@ -118,3 +118,17 @@ def test_no_right_row_is_no_certainty_either(tmp_path: Path, write_run) -> None:
     ).replace(SPACE, " ")
 
     assert "None of the 30 test rows is right: on other rows the share may be as high as 10" in said
+
+
+def test_rows_of_which_some_labels_are_unknown_make_nothing_surer(
+    tmp_path: Path, write_run
+) -> None:
+    """90 rows are evaluated, of which 30 have all labels, and these alone are right or wrong."""
+    known = {"rows": 90, "whole_rows": 30}
+    write_run(tmp_path / "stl", method="stl", accuracy=0.9, **known)
+    said = " ".join(
+        reasons(read_comparison([write_run(tmp_path / "aft", accuracy=1.0, **known)]))
+    ).replace(SPACE, " ")
+
+    assert "With 30 test rows, each score has a standard error of 4.0 points" in said
+    assert "All 30 test rows are right" in said

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from tutelage.tasks import UNLABELLED, Regression, SingleLabel
+from tutelage.tasks import UNLABELLED, MultiLabel, Regression, SingleLabel
 from tutelage.tasks.bootstrap import Interval, bootstrap_scores
 
 
@@ -57,3 +57,11 @@ def test_what_is_undefined_in_a_draw_is_left_out_of_it():
     )
     assert found["r2"].low is None
     assert found["mae"].low == 0
+
+
+def test_rows_of_which_some_labels_are_not_known_are_not_counted_as_right_or_wrong():
+    labels = torch.tensor([[1.0, 0.0]] * 10 + [[1.0, math.nan]] * 90)
+    outputs = torch.where(labels == 1, 1.0, -1.0)
+    task = MultiLabel(("a", "b"), MultiLabel.metrics["subset_accuracy"])
+    few = bootstrap_scores(task, outputs[:10], labels[:10], draws=5)["subset_accuracy"]
+    assert bootstrap_scores(task, outputs, labels, draws=5)["subset_accuracy"] == few

@@ -8,7 +8,7 @@ import torch
 from sklearn import metrics as sk
 from torch import nn
 
-from tutelage.errors import ConfigError
+from tutelage.errors import ConfigError, DataError
 from tutelage.tasks import CrossEntropy, SingleLabel, SoftLabels
 
 DRAW = torch.Generator().manual_seed(0)
@@ -122,5 +122,16 @@ def test_strata_are_classes_and_columns_are_one_hot():
 def test_one_row_is_scored_without_a_warning(label):
     outputs = torch.tensor([[0.0, 1.0]])
     scores = SingleLabel.numbered(2).scores(outputs, torch.tensor([label]))
-    assert (scores["accuracy"], scores["f1"], scores["mcc"]) == (label, label, 0.0)
-    assert "auroc" not in scores
+    assert (scores["accuracy"], scores["f1"]) == (label, label)
+    assert not {"auroc", "mcc"} & set(scores)
+
+
+def test_mcc_of_one_class_is_undefined_and_of_one_answer_0():
+    task = SingleLabel(("a", "b"), SingleLabel.metrics["mcc"])
+    outputs, one = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]), torch.tensor([1, 1, 1])
+    assert "mcc" not in task.scores(outputs, one)
+    with pytest.raises(
+        DataError, match="is undefined on the test rows: their labels are all the same"
+    ):
+        task.refuse_unmeasurable(one, where="the test rows")
+    assert task.scores(torch.zeros(3, 2), torch.tensor([0, 1, 1]))["mcc"] == 0.0

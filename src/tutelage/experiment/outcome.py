@@ -20,6 +20,7 @@ from tutelage.results.run_folder import RunFolder
 from tutelage.results.shell import command_line, started_by
 from tutelage.results.sparsity import sparsity
 from tutelage.students import Student, fold_target_scaling
+from tutelage.tasks import fully_labelled
 from tutelage.training.accelerator import device_name, versions
 from tutelage.training.batches import BatchSource
 from tutelage.training.clock import Clock
@@ -119,6 +120,7 @@ def describe(
         metric=plan.task.lead.name,
         metrics=metrics,
         rows=plan.counts,
+        whole_rows=int(fully_labelled(plan.evaluated.labels).sum()),
         row_digests=dict(row_digests),
         processes=processes,
         classes=list(plan.data.classes),

@@ -196,7 +196,7 @@ def _predicts_one_class(run: Run, split: str) -> bool:
 
 
 def _how_sure(comparison: Comparison, row: Row, difference: Difference) -> list[str]:
-    rows = row.runs[0].result.rows.get(comparison.evaluated) if row.runs else None
+    rows = row.runs[0].result.counted_rows(comparison.evaluated) if row.runs else None
     if difference.sign != "unknown":
         kind = "paired difference" if difference.paired else "difference of the two means"
         text = f"± is one standard error of the {kind}; above two of them we call it significant."
@@ -216,7 +216,7 @@ def _how_sure(comparison: Comparison, row: Row, difference: Difference) -> list[
 def _at_the_edge(comparison: Comparison, row: Row) -> list[str]:
     """What a share of all rows, or of none, leaves open: the rule of three."""
     share = row.score.mean if row.score is not None else None
-    rows = row.runs[0].result.rows.get(comparison.evaluated) if row.runs else None
+    rows = row.runs[0].result.counted_rows(comparison.evaluated) if row.runs else None
     if share not in (0, 1) or not rows or not comparison.metric.counts_rows:
         return []
     farthest = min(1.0, 3 / rows)

@@ -115,6 +115,7 @@ class Result(ResultPart):
             ``loss`` (mean cross-entropy in nats, or squared error of standardized targets). Metrics
             that are undefined on the rows are left out.
         rows: Number of rows by split.
+        whole_rows: Number of evaluated rows of which all labels are known; None in results of before.
         classes: Names of the classes, labels or targets.
         student: The model that was trained.
         teachers: The teachers of the run; empty for a method without teachers.
@@ -160,6 +161,12 @@ class Result(ResultPart):
     inputs: InputColumns | None = None
     row_digests: dict[str, str] = {}
     processes: int = 1
+    whole_rows: int | None = None
+
+    def counted_rows(self, split: str) -> int | None:
+        """Number of evaluated rows that a share of rows that are right is of; None of other splits."""
+        rows = self.rows.get(split)
+        return rows if rows is None or self.whole_rows is None else self.whole_rows
 
     @property
     def teachers_standardized(self) -> bool:

@@ -47,7 +47,8 @@ class Tuning(BaseModel):
         trials: In the order of their points.
         chosen: Name of the trial with the highest score; of equal ones the first.
         metric: The metric of the scores.
-        rows: Number of rows of the hold-out; None where each of several folds was held out, and in
+        rows: Number of rows of the hold-out with all labels; None where each of several folds was held
+            out, and in
             searches of version 0.1.
         result: Of the run on all training rows; None where that was not asked for.
     """

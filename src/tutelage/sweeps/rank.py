@@ -208,6 +208,6 @@ def _fine_tuned(config: ExperimentConfig, plan: Plan) -> tuple[Path, Result] | N
 
 
 def _score(result: Result) -> Score:
-    value, rows = score_of(result), result.rows["holdout"]
-    error = share_error(value, rows) if result.lead.counts_rows else None
+    value, rows = score_of(result), result.counted_rows("holdout")
+    error = share_error(value, rows) if rows and result.lead.counts_rows else None
     return Score(value=value, error=error, metric=result.lead)

@@ -39,6 +39,7 @@ from tutelage.sweeps.search import Search
 from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.study_storage import check_storage
 from tutelage.sweeps.unused import runs_kept, unused_by_all
+from tutelage.tasks import fully_labelled
 
 __all__ = ["AUTO", "best_of", "check_first", "extract_first", "final_run", "tune"]
 
@@ -143,7 +144,7 @@ def tune(
         trials=trials,
         chosen=best.name,
         metric=config.data.lead,
-        rows=None if config.tune.folds else len(plan.evaluated),
+        rows=None if config.tune.folds else int(fully_labelled(plan.evaluated.labels).sum()),
         result=result,
     )
     with writing_to(folder, name="output.dir"):

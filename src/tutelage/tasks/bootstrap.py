@@ -9,7 +9,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from tutelage.tasks.base import Task
-from tutelage.tasks.labels import has_label
+from tutelage.tasks.labels import fully_labelled, has_label
 from tutelage.tasks.output_scores import Share
 
 __all__ = ["Interval", "bootstrap_scores", "draws_for"]
@@ -84,11 +84,14 @@ def bootstrap_scores(
         for name, value in task.scores(outputs[chosen], labels[chosen]).items():
             drawn.setdefault(name, []).append(value)
         update(number + 1)
+    whole = int(
+        fully_labelled(labels).sum()
+    )  # a row of which some labels are not known is not counted
     intervals = {}
     for name, value in task.scores(outputs, labels).items():
         shared = name in task.metrics and task.metrics[name].counts_rows
         low, high = (
-            Share(round(value * rows), rows).interval if shared else _spread(drawn.get(name, []))
+            Share(round(value * whole), whole).interval if shared else _spread(drawn.get(name, []))
         )
         intervals[name] = Interval(value, low, high)
     return intervals

@@ -170,10 +170,9 @@ class SingleLabel(Task):
         yield "macro_f1", f1_score(labels, chosen, average="macro")
         if outputs.shape[1] == 2:
             yield "f1", f1_score(labels, chosen, zero_division=0)
-        several = len(np.union1d(labels, chosen)) > 1
-        yield "mcc", matthews_corrcoef(labels, chosen) if several else 0.0
         present = np.unique(labels)
         if len(present) > 1:
+            yield "mcc", matthews_corrcoef(labels, chosen)
             truth = (labels[:, None] == present).astype(int)
             shares = softmax(outputs, axis=1)[:, present]
             yield "auroc", roc_auc_score(truth, shares, average="macro")
