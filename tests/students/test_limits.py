@@ -16,6 +16,7 @@ from tutelage.config import load_config
 from tutelage.errors import ConfigError
 from tutelage.students import limit_training, open_student, trains_features
 from tutelage.students.backbone import backbone_of
+from tutelage.students.memory_format import in_memory_format
 
 CLASSES = ("good", "bad", "neither")
 LORA = {"rank": 2, "alpha": 4.0}
