@@ -1,5 +1,7 @@
 """From names to objects, and what a signature refuses."""
 
+import sys
+
 import pytest
 
 from tutelage.errors import ConfigError, DataError, MissingExtraError, TutelageError
@@ -8,6 +10,18 @@ from tutelage.registry import bind, import_object, lookup, naming_user_code, spl
 
 def part(width: int, *, depth: int = 1) -> tuple[int, int]:
     return width, depth
+
+
+@pytest.mark.parametrize("code", [0, None, 2])
+def test_user_code_does_not_end_the_command(code, tmp_path, monkeypatch):
+    """``sys.exit(0)``, for example of a script that is imported, would end it as if all were done."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / f"exits{code}.py").write_text(f"import sys\nsys.exit({code})\n")
+    with pytest.raises(ConfigError, match=rf"importing 'exits{code}' .* raises SystemExit"):
+        import_object(f"exits{code}:Student")
+    says = r"^a:b raises SystemExit: "
+    with pytest.raises(DataError, match=says), naming_user_code("a:b", kind=DataError):
+        sys.exit(code)
 
 
 def test_finds_by_name_by_path_and_in_the_current_folder(tmp_path, monkeypatch):

@@ -49,7 +49,7 @@ def import_object(path: str) -> Any:
             f"cannot import {module_name!r} for {path!r}: {error}; "
             "it must be installed, or be in the current folder"
         ) from error
-    except Exception as error:  # user code may raise anything
+    except (Exception, SystemExit) as error:  # user code may raise anything, and call sys.exit
         raise ConfigError(
             f"importing {module_name!r} for {path!r} raises {type(error).__name__}: {error}"
         ) from error
@@ -301,7 +301,10 @@ def naming_user_code(path: str, *, kind: type[TutelageError]) -> Iterator[None]:
         yield
     except TutelageError:
         raise
-    except Exception as error:
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # sys.exit would end the command, with status 0 perhaps
         if out_of_memory(error):
             raise
         file = getattr(sys.modules.get(path.partition(":")[0]), "__file__", None)

@@ -68,6 +68,16 @@ def test_an_unforeseen_failure_leaves_its_traceback_until_the_work_succeeds(conf
     assert not trace.exists()
 
 
+def test_work_that_ends_the_process_is_a_failure(config):
+    """Else a comparison would end without its rows, and with status 0."""
+
+    def work(given: ExperimentConfig) -> float:
+        raise SystemExit(0)
+
+    assert attempt(work, config) == Failed("SystemExit: 0")
+    assert "in work" in (config.output.dir / "error.txt").read_text()
+
+
 def test_a_failure_does_not_sink_the_others_and_is_told(config):
     def work(given: ExperimentConfig) -> float:
         return refused(given) if given.seed == 1 else float(given.seed)

@@ -55,7 +55,7 @@ def attempt(
     except TutelageError as error:
         _raise_what_the_disk_did(error)
         return Failed(words_of(error))
-    except Exception as error:  # noqa: BLE001  # a user's code may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a user's code may raise anything
         _raise_what_the_disk_did(error)
         if writes:
             with suppress(OSError):
@@ -68,13 +68,13 @@ def attempt(
     return made
 
 
-def words_of(error: Exception) -> str:
+def words_of(error: BaseException) -> str:
     """Return why a job failed, in one line; what no message of ours foresees has its kind first."""
     line = first_line(error)
     return line if isinstance(error, TutelageError) else f"{type(error).__name__}: {line}"
 
 
-def _raise_what_the_disk_did(error: Exception) -> None:
+def _raise_what_the_disk_did(error: BaseException) -> None:
     for one in (error, error.__cause__):
         if isinstance(one, OSError) and is_of_the_disk(one):
             raise error
