@@ -270,3 +270,11 @@ def test_folder_without_a_result_is_refused(tmp_path: Path, content: str | None)
 
     with pytest.raises(DataError, match="result"):
         write_report([tmp_path])
+
+
+def test_a_folder_that_was_moved_is_used_where_it_is(tmp_path, write_run):
+    before = write_run(tmp_path / "before", config={"output": {"dir": str(tmp_path / "before")}})
+    after = before.rename(tmp_path / "after")
+    page = write_report([after]).read_text()
+    assert f"tutelage predict {after} DATA" in page
+    assert f"tutelage predict {before} DATA" not in page
