@@ -3,6 +3,7 @@
 import pytest
 
 from tutelage.backbones.local_folders import near_folder
+from tutelage.backbones.model_config import cannot_load, folder_mistakes
 from tutelage.students.build import student_problems
 from tutelage.teachers.build import teacher_problems
 
@@ -48,3 +49,28 @@ def test_a_mistyped_folder_is_not_asked_of_the_hub(problems, models, monkeypatch
     assert problems("hf:models/distlbert", modality="text", params=given) == []
     (said,) = problems("timm:local-dir:models/distlbert", modality="image")
     assert said == "there is no folder models/distlbert; did you mean 'models/distilbert'?"
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("distlbert-base", "distilbert/distilbert-base"),
+        ("distilbert/distilbert-bas", "distilbert/distilbert-base"),
+        ("wholly-other", None),
+    ],
+)
+def test_models_of_the_hub_that_are_in_its_cache_are_offered(name, near, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for cached in (
+        "models--distilbert--distilbert-base",
+        "datasets--a--distlbert-base",
+        "version.txt",
+    ):
+        (tmp_path / cached).mkdir()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    (offline,) = folder_mistakes(name)
+    online = cannot_load(name, OSError("there is no such repository"))
+    for message in (offline, online):
+        assert ("did you mean" in message) == (near is not None)
+        assert near is None or f"did you mean {near!r}" in message

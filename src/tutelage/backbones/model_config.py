@@ -9,7 +9,7 @@ from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
 from tutelage.backbones.families import FAMILIES, Family
-from tutelage.backbones.local_folders import near_folder
+from tutelage.backbones.local_folders import near_folder, near_model
 from tutelage.errors import ConfigError, SourceError, did_you_mean, first_line, whole_message
 from tutelage.inputs import own_code
 
@@ -107,9 +107,10 @@ def folder_mistakes(
             "params.revision = 'main'"
         ]
     if constants.HF_HUB_OFFLINE:
+        near = near_model(name)
         return [
-            f"hf:{name} is neither a folder nor in the local cache, and the hub is switched off "
-            "(HF_HUB_OFFLINE); unset that to download it once, or give a folder"
+            f"hf:{name} is neither a folder nor in the local cache{_meant(near)}, and the hub is switched "
+            "off (HF_HUB_OFFLINE); unset that to download it once, or give a folder"
         ]
     return []
 
@@ -163,12 +164,16 @@ def cannot_load(name: str, error: BaseException) -> str:
             f"cannot load the model in the folder {name}: {reason}; "
             "it needs config.json and model.safetensors"
         )
-    near = near_folder(name)
     return (
-        f"cannot load hf:{name}: {reason}{f'; did you mean the folder {near!r}?' if near else ''}; give a "
-        "folder, or a name of the hub (its "
+        f"cannot load hf:{name}: {reason}{_meant(near_model(name))}; give a folder, or a name of the hub (its "
         "files are downloaded once and then found in the cache; HF_HUB_OFFLINE keeps off the hub)"
     )
+
+
+def _meant(near: str) -> str:
+    if not near:
+        return ""
+    return f" (did you mean {'the folder ' if Path(near).expanduser().is_dir() else ''}{near!r}?)"
 
 
 def _type_mistake(name: str, stated: Mapping[str, Any], *, model_type: str | None) -> str | None:
