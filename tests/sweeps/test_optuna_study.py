@@ -87,6 +87,7 @@ def test_a_killed_process_gives_its_lock_back(tmp_path):
     holder = get_context("spawn").Process(target=hold, args=(tmp_path,))
     holder.start()
     while not (tmp_path / "held").exists():
+        assert holder.is_alive()
         time.sleep(0.01)
     holder.kill()
     holder.join()
