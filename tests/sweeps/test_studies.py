@@ -76,6 +76,17 @@ def test_a_study_resumes_and_says_what_is_missing(place, command, tmp_path):
     assert "holds another study" in err
 
 
+def test_an_edited_data_set_is_refused_and_its_numbers_stay(place, command, tmp_path):
+    command("study", place, "--out", tmp_path / "out")
+    before = (tmp_path / "out/study.json").read_bytes()
+    two = place.with_name("two.toml")
+    two.write_text(two.read_text().replace("split_seed = 3", "split_seed = 4"))
+    code, _, err = command("study", place, "--out", tmp_path / "out")
+    assert code == 2
+    assert "out/two holds a comparison with other settings" in " ".join(err.split())
+    assert (tmp_path / "out/study.json").read_bytes() == before
+
+
 def test_mistakes_come_before_the_first_run(place, command, tmp_path):
     place.write_text(STUDY.replace("steps = 3", "stebs = 3"))
     code, _, err = command("study", place, "--out", tmp_path / "out")

@@ -12,7 +12,7 @@ from tutelage.files import write_atomically, writing_to
 from tutelage.sweeps.kept_settings import reading_kept_settings
 from tutelage.sweeps.same_rows import keep_rows, refuse_kept_rows
 
-__all__ = ["begin_comparison", "refuse_other_comparison"]
+__all__ = ["begin_comparison", "refuse_other_comparison", "refuse_other_settings"]
 
 FILE = "compare.toml"
 WHAT = "a comparison"
@@ -33,7 +33,7 @@ def begin_comparison(config: ExperimentConfig, rows: Mapping[str, str]) -> None:
     with writing_to(folder, name="output.dir"):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            _refuse_other_settings(config)
+            refuse_other_settings(config)
             keep_rows(folder, rows, what=WHAT)
             text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
             write_atomically(folder / FILE, text)
@@ -49,11 +49,19 @@ def refuse_other_comparison(config: ExperimentConfig, rows: Mapping[str, str]) -
     Raises:
         ConfigError: If the folder holds another comparison, or one on other rows.
     """
-    _refuse_other_settings(config)
+    refuse_other_settings(config)
     refuse_kept_rows(config.output.dir, rows, what=WHAT)
 
 
-def _refuse_other_settings(config: ExperimentConfig) -> None:
+def refuse_other_settings(config: ExperimentConfig) -> None:
+    """Refuse a folder that holds a comparison with other settings; no rows are read.
+
+    Args:
+        config: What is compared; ``output.dir`` is the folder.
+
+    Raises:
+        ConfigError: If it does.
+    """
     folder = config.output.dir
     path = folder / FILE
     if not path.is_file():

@@ -12,7 +12,7 @@ when the study is started again.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from tutelage.recipes import config_table
 from tutelage.results.comparison import Comparison
 from tutelage.results.studies import MEANS_NOTHING, Study, study_of, write_study
 from tutelage.sweeps.compare import compare
+from tutelage.sweeps.comparison_folder import refuse_other_settings
 from tutelage.sweeps.kept_settings import reading_kept_settings
 from tutelage.sweeps.processes import refuse_jobs, refuse_launchers
 from tutelage.tiny import tiny_experiment
@@ -77,6 +78,7 @@ def study(
     if config.scale == "tiny":
         progress.note(MEANS_NOTHING)
         configs = _tiny(configs, settings=config.tiny, folder=out / "stand-ins")
+    _refuse_edited(configs.values())
     comparisons: dict[str, Comparison] = {}
     missing: dict[str, str] = {}
     for number, (name, one) in enumerate(configs.items(), start=1):
@@ -105,6 +107,18 @@ def study(
     with FileLock(out / ".lock"):
         write_study(done, out)
     return done
+
+
+def _refuse_edited(configs: Iterable[ExperimentConfig]) -> None:
+    """Refuse data sets whose settings were changed since their comparison began, all at once."""
+    mistakes = []
+    for config in configs:
+        try:
+            refuse_other_settings(config)
+        except ConfigError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
 
 
 def _tiny(
