@@ -1,8 +1,12 @@
 """Real data and small models that the tests share; nothing is downloaded, nothing is left behind."""
 
 import json
+import logging
 import math
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +126,54 @@ def command(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]
         return int(ended.value.code or 0), said.out, said.err
 
     return run
+
+
+HOLDS = """
+import sys, time
+from pathlib import Path
+from filelock import FileLock
+path = Path(sys.argv[1])
+path.parent.mkdir(parents=True, exist_ok=True)
+lock = FileLock(path)
+lock.acquire()
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def stopped_holder() -> Iterator[Callable[[Path], "subprocess.Popen[str]"]]:
+    """A function that starts another process, which holds the lock of a file and is stopped (Ctrl-Z)."""
+    started = []
+
+    def hold(path: Path) -> "subprocess.Popen[str]":
+        words = [sys.executable, "-c", HOLDS, str(path)]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        process.send_signal(signal.SIGSTOP)
+        return process
+
+    yield hold
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def once_told() -> Iterator[Callable[[Callable[[str], None]], None]]:
+    """A function that has another called with each line of the library's own log."""
+    log, handlers = logging.getLogger("tutelage"), []
+
+    def call(act: Callable[[str], None]) -> None:
+        handlers.append(logging.Handler())
+        handlers[-1].emit = lambda record: act(record.getMessage())  # type: ignore[method-assign]
+        log.addHandler(handlers[-1])
+
+    yield call
+    for handler in handlers:
+        log.removeHandler(handler)
 
 
 TEACHERS = {"mpnet": (768, 109_486_464), "glove": (50, None)}

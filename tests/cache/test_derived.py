@@ -58,3 +58,25 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CacheError, match="cannot be written"):
         derived(tmp_path / "file", {}, compute=lambda: {"a": torch.ones(2)})
+
+
+def test_a_stopped_process_that_computes_the_same_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped_holder, once_told
+) -> None:
+    monkeypatch.setattr("tutelage.cache.derived.TOLD_AFTER", 0.2)
+    derived(tmp_path, {}, compute=lambda: {"a": torch.zeros(2)})
+    (cached,) = (tmp_path / ".derived").glob("*.safetensors")
+    cached.unlink()
+    path = tmp_path / ".derived" / ".locks" / f"{cached.name}.lock"
+    holder, told = stopped_holder(path), []
+
+    def end(line: str) -> None:
+        told.append(line)
+        holder.kill()
+
+    once_told(end)
+    tensors = derived(tmp_path, {}, compute=lambda: {"a": torch.ones(2)})
+    assert torch.equal(tensors["a"], torch.ones(2))
+    (line,) = told
+    words = "waiting for another process that computes the same from features: it holds"
+    assert line.startswith(f"{words} {path};")

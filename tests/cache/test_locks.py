@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from tutelage.cache.locks import hold_lock
 
-with hold_lock(Path(sys.argv[1]), on_wait=lambda: None):
+with hold_lock(Path(sys.argv[1]), doing="works"):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -40,9 +40,14 @@ def holder(tmp_path: Path):
 def test_a_lock_that_is_held_is_waited_for(tmp_path: Path, holder) -> None:
     waiting = threading.Event()
     done: list[bool] = []
+    told: list[str] = []
+
+    def note(line: str) -> None:
+        told.append(line)
+        waiting.set()
 
     def hold() -> None:
-        with hold_lock(tmp_path / "entry", on_wait=waiting.set):
+        with hold_lock(tmp_path / "entry", doing="works", note=note, after=0.1):
             done.append(True)
 
     thread = threading.Thread(target=hold)
@@ -52,13 +57,16 @@ def test_a_lock_that_is_held_is_waited_for(tmp_path: Path, holder) -> None:
     holder.kill()  # a killed process holds no lock
     thread.join(30)
     assert done == [True]
+    (line,) = told
+    path = tmp_path / ".locks" / "entry.lock"
+    assert line.startswith(f"waiting for another process that works: it holds {path};")
 
 
 def test_a_free_lock_is_not_waited_for(tmp_path: Path) -> None:
-    waited: list[bool] = []
-    with hold_lock(tmp_path / "entry", on_wait=lambda: waited.append(True)):
+    told: list[str] = []
+    with hold_lock(tmp_path / "entry", doing="works", note=told.append, after=0.0):
         pass
-    assert waited == []
+    assert told == []
 
 
 def test_trying_a_lock(tmp_path: Path, holder) -> None:
@@ -74,6 +82,6 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(CacheError, match=r"file cannot be written .*another cache folder"),
-        hold_lock(tmp_path / "file" / "entry", on_wait=lambda: None),
+        hold_lock(tmp_path / "file" / "entry", doing="works"),
     ):
         pass

@@ -232,3 +232,20 @@ def test_the_local_folder_is_no_url_and_the_url_holds_no_password():
 def test_a_url_that_fsspec_would_take_for_the_current_folder_is_refused(url, advice):
     with pytest.raises(ConfigError, match=rf"cache\.remote.*{url!r}.*{advice}"):
         load_config([{"data": {"source": "folder:x"}}], assignments=[f"cache.remote={url}"])
+
+
+def test_a_stopped_process_that_fetches_the_same_is_told(tmp_path, monkeypatch, stopped_holder):
+    monkeypatch.setattr("tutelage.files.locks.SAID_AFTER", 0.2)
+    url = f"file://{tmp_path}/remote"
+    folder = extract(store(tmp_path / "here", url)).folder
+    path = tmp_path / "there" / ".locks" / f"{folder.name}.lock"
+    holder, told = stopped_holder(path), []
+
+    def end(line: str) -> None:
+        told.append(line)
+        holder.kill()
+
+    assert RemoteCache(url).fetch(tmp_path / "there" / folder.name, note=end)
+    (line,) = told
+    words = "waiting for another process that fetches or extracts these features: it holds"
+    assert line.startswith(f"{words} {path};")

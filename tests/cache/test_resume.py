@@ -323,7 +323,8 @@ def test_waiting_for_another_process_is_reported(tmp_path):
     settings = ExtractionSettings(device="cpu")
     extract_split(TextTeacher(), texts(5000), store=store, settings=settings, progress=watch)
     process.communicate()
-    assert watch.notes == ["waiting for another process that extracts these features"]
+    (line,) = watch.notes
+    assert line.startswith("waiting for another process that extracts these features: it holds ")
     assert watch.labels == []
 
 

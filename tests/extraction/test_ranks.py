@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -134,3 +135,37 @@ def test_a_value_that_float16_cannot_hold_is_found_once(tmp_path, monkeypatch):
     (entry,) = FeatureStore(tmp_path).entries()
     assert (entry.status, entry.key.dtype) == ("complete", "float32")
     assert not list(tmp_path.rglob(".parts/*/*"))
+
+
+CLAIMS = """
+import sys, time
+from pathlib import Path
+from tutelage.cache.claims import PartClaims
+claims = PartClaims(Path(sys.argv[1]))
+claims.take([3], at_most=1)
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_stopped_process_that_claims_a_part_is_told(tmp_path, whole, monkeypatch, once_told):
+    monkeypatch.setattr("tutelage.extraction.ranks._TOLD_AFTER", 0.5)
+    (name,) = {Path(path).parts[0] for path in whole}
+    words = [sys.executable, "-c", CLAIMS, str(tmp_path / name)]
+    told = []
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        other.send_signal(signal.SIGSTOP)
+
+        def end(line: str) -> None:
+            told.append(line)
+            other.kill()
+
+        once_told(end)
+        monkeypatch.setenv("WORLD_SIZE", "4")
+        monkeypatch.setenv("RANK", "0")
+        extract(tmp_path, TextTeacher())
+    (line,) = told
+    assert "whose last parts (1) do not come: for 0.5 s they have held" in line
+    assert str(tmp_path / ".locks" / f"{name}.parts") in line
+    assert files_of(tmp_path) == whole

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,9 @@ from digit_search import counts, files, search_table, with_
 from tutelage.data.row_digests import source_digests
 from tutelage.errors import TrainingError
 from tutelage.experiment.plan import Plan
+from tutelage.files import locks
+from tutelage.progress import Silent
+from tutelage.sweeps.compare import compare
 from tutelage.sweeps.search import Search
 from tutelage.sweeps.search_space import space_of
 from tutelage.sweeps.sweep_estimate import estimate_search
@@ -82,3 +86,89 @@ def test_a_study_that_another_process_uses_is_read_or_told(table, tmp_path):
     assert list(counts(estimate_search(config, methods=["stl"])).values()) == [2, 1]
     assert lock.is_locked
     assert files(tmp_path / "out") == before
+
+
+def begun(table: dict[str, Any]) -> None:
+    """Take a point, as a process does that is killed then."""
+    config = with_(table)
+    search = Search(config, space_of(config, ["stl"]))
+    plan = Plan.of(search.held_out)
+    search.begin(source_digests(plan.data, plan.splits))
+    _, lock = search.take()
+    lock.release()
+
+
+@pytest.mark.parametrize(
+    ("words", "lock", "doing"),
+    [
+        ("compare --methods stl", ".lock", "writes this comparison"),
+        ("tune --methods stl", "trials/.lock", "takes a point of this search"),
+        ("tune --methods stl", ".tune.journal.lock", "writes to this search's journal"),
+        ("train --auto --budget 2", "trials/.lock", "begins this search"),
+    ],
+)
+def test_a_lock_of_moments_that_a_stopped_process_holds_is_told_and_refused(
+    table, tmp_path, command, monkeypatch, stopped_holder, caplog, words, lock, doing
+):
+    monkeypatch.setattr(locks, "SAID_AFTER", 0.2)
+    monkeypatch.setattr(locks, "AT_MOST", 0.6)
+    with open("config.toml", "wb") as config:
+        tomli_w.dump(table, config)
+    path = tmp_path / "out" / lock
+    stopped_holder(path)
+    verb, *options = words.split()
+    status, _, said = command(verb, "config.toml", *options)
+    assert status == 2
+    told = f"{caplog.text}{said}"
+    assert f"waiting for another process that {doing}: it holds {path};" in told
+    assert f"another process that {doing} has held {path} for" in said
+    assert "Traceback" not in said
+
+
+class Watch(Silent):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+@pytest.mark.parametrize(
+    ("work", "lock", "doing"),
+    [
+        (tune, "trials/.chosen.lock", "another process that trains with the best point: it holds"),
+        (tune, "trials/.0.lock", "other processes that try the last points: they hold"),
+        (compare, "runs/stl/seed-0/.lock", "another process that trains in"),
+    ],
+)
+def test_long_work_of_a_stopped_process_is_told_and_awaited(
+    table, tmp_path, monkeypatch, stopped_holder, caplog, work, lock, doing
+):
+    monkeypatch.setattr(locks, "SAID_AFTER", 0.2)
+    monkeypatch.setattr(locks, "AT_MOST", 0.6)
+    if lock == "trials/.0.lock":
+        begun(table)
+    holder, watch, ended = stopped_holder(tmp_path / "out" / lock), Watch(), threading.Event()
+
+    def told() -> list[str]:
+        return [one for one in [*watch.notes, *caplog.messages] if one.startswith("waiting for")]
+
+    def end_once_told() -> None:
+        while not told() and not ended.wait(0.01):
+            pass
+        ended.wait(1.0)  # longer than a lock of moments is awaited
+        holder.kill()
+
+    thread = threading.Thread(target=end_once_told)
+    thread.start()
+    try:
+        result = work(with_(table, "compare.seeds=1"), methods=["stl"], progress=watch)
+    finally:
+        ended.set()
+        thread.join()
+    (line,) = told()
+    assert line.startswith(f"waiting for {doing}")
+    assert str(tmp_path / "out" / lock) in line
+    assert (tmp_path / "out" / f"{work.__name__}.json").is_file(), result

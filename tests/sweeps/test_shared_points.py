@@ -7,6 +7,7 @@ import pytest
 from optuna.trial import TrialState
 from small_search import SPACE, finish, search
 
+from tutelage.errors import TrainingError
 from tutelage.sweeps import shared_points
 from tutelage.sweeps.search_space import Dimension, SearchSpace
 
@@ -140,3 +141,16 @@ def test_a_point_is_noted_while_it_is_worked_on(storage, tmp_path, monkeypatch):
             time.sleep(0.02)
     assert noted > begin
     assert ours._study().trials[0].state == TrialState.RUNNING
+
+
+def test_a_stopped_process_that_begins_in_the_folder_is_told(
+    storage, tmp_path, monkeypatch, stopped_holder
+):
+    monkeypatch.setattr("tutelage.files.locks.SAID_AFTER", 0.1)
+    monkeypatch.setattr("tutelage.files.locks.AT_MOST", 0.3)
+    ours = search(tmp_path / "ours", storage=storage)
+    stopped_holder(tmp_path / "ours" / "trials" / ".token.lock")
+    with pytest.raises(
+        TrainingError, match=r"that begins this search has held .*\.token\.lock for"
+    ):
+        ours.take()

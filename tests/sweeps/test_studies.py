@@ -135,3 +135,15 @@ seeds = 1
     code, _, err = command("study", "rte.toml", "--out", "runs/rte-tiny")
     assert code == 2
     assert "holds another study" in err
+
+
+def test_a_study_that_a_stopped_process_begins_is_told(
+    place, command, tmp_path, monkeypatch, stopped_holder
+):
+    monkeypatch.setattr("tutelage.files.locks.SAID_AFTER", 0.1)
+    monkeypatch.setattr("tutelage.files.locks.AT_MOST", 0.3)
+    lock = tmp_path / "out" / ".lock"
+    stopped_holder(lock)
+    code, _, err = command("study", place, "--out", tmp_path / "out")
+    assert code == 2
+    assert f"another process that begins this study has held {lock} for" in err

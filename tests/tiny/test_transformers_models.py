@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from tutelage.backbones.families import FAMILIES
-from tutelage.errors import ConfigError
+from tutelage.errors import ConfigError, TrainingError
 from tutelage.teachers import open_teacher
 from tutelage.tiny.transformers_models import SIZES, save_model, type_of
 
@@ -67,3 +67,11 @@ def test_texts_of_the_users_own_differ_as_generated_ones_do(texts, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
     assert tokenizer.unk_token_id not in tokenizer(list(texts)).input_ids[0]
     assert len(tokenizer("kakaka lololo").input_ids) == 4, "two words, beginning and end"
+
+
+def test_a_stopped_process_that_writes_the_same_is_told(tmp_path, monkeypatch, stopped_holder):
+    monkeypatch.setattr("tutelage.files.locks.SAID_AFTER", 0.1)
+    monkeypatch.setattr("tutelage.files.locks.AT_MOST", 0.3)
+    stopped_holder(tmp_path / "bert.lock")
+    with pytest.raises(TrainingError, match=r"that writes this stand-in has held .*bert\.lock for"):
+        save_model(tmp_path / "bert", "bert")

@@ -18,6 +18,9 @@ class PartClaims:
     Args:
         folder: The entry's folder. It need not exist.
 
+    Attributes:
+        path: The file.
+
     Raises:
         CacheError: If the file cannot be written.
     """
@@ -27,6 +30,7 @@ class PartClaims:
         with writing_features(folder.parent, needed=lambda: 1):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        self.path = path
         self._held: set[int] = set()
 
     def take(self, parts: Iterable[int], *, at_most: int) -> list[int]:

@@ -13,6 +13,9 @@ from tutelage.files.tensors import DamagedTensorsError, read_tensors, write_tens
 
 __all__ = ["derived"]
 
+TOLD_AFTER = 30.0
+"""Seconds after which a wait is told: runs that start together compute a probe once, which is no fault."""
+
 
 def derived(
     root: Path, about: Mapping[str, Any], *, compute: Callable[[], Mapping[str, Tensor]]
@@ -31,7 +34,7 @@ def derived(
     path = root / ".derived" / f"{digest_of(canonical(about))}.safetensors"
     if (cached := _read(path)) is not None:
         return cached
-    with hold_lock(path, on_wait=lambda: None):
+    with hold_lock(path, doing="computes the same from features", after=TOLD_AFTER):
         if (cached := _read(path)) is not None:  # another process has computed it meanwhile
             return cached
         remove_leftovers(path)

@@ -7,17 +7,22 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tutelage.cache.disk import writing_features
+from tutelage.files.locks import acquire, tell
 
 __all__ = ["hold_lock", "try_lock"]
 
 
 @contextmanager
-def hold_lock(folder: Path, *, on_wait: Callable[[], None]) -> Iterator[None]:
+def hold_lock(
+    folder: Path, *, doing: str, note: Callable[[str], None] = tell, after: float | None = None
+) -> Iterator[None]:
     """Hold the lock of an entry's folder, and wait for it if another process holds it.
 
     Args:
         folder: The entry's folder. It need not exist.
-        on_wait: Called once if another process holds the lock.
+        doing: What a process does that holds it, such as ``"fetches these features"``.
+        note: Receives one line if the wait lasts.
+        after: Seconds until then; by default a few.
 
     Raises:
         CacheError: If the lock's file cannot be written.
@@ -26,11 +31,7 @@ def hold_lock(folder: Path, *, on_wait: Callable[[], None]) -> Iterator[None]:
     with writing_features(folder.parent, needed=lambda: 1):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            on_wait()
-            lock.acquire()
+        acquire(lock, doing=doing, briefly=False, note=note, after=after)
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from tutelage.cache.locks import hold_lock
 from tutelage.cache.manifest import JOURNAL, KEY, MANIFEST, FileRecord, Manifest, read_key
 from tutelage.errors import CacheError, ConfigError, MissingExtraError, TutelageError, first_line
 from tutelage.files import file_digest, is_full, sync_folder
+from tutelage.files.locks import tell
 
 __all__ = ["RemoteCache"]
 
@@ -71,7 +72,13 @@ class RemoteCache:
                 self._files.pipe_file(self._at(WRITABLE), b"")
             self._writable = True
 
-    def fetch(self, folder: Path, *, report: Report = lambda count: None) -> bool:
+    def fetch(
+        self,
+        folder: Path,
+        *,
+        report: Report = lambda count: None,
+        note: Callable[[str], None] = tell,
+    ) -> bool:
         """Fetch an entry to its local folder, if there is one; False if there is none.
 
         Every file is compared with the manifest's digest before the entry is used. What an interrupted
@@ -80,11 +87,12 @@ class RemoteCache:
         Args:
             folder: Where the entry belongs; named after the digest of its key.
             report: Receives the bytes that have arrived.
+            note: Receives one line if the wait for another process that fetches it lasts.
 
         Raises:
             CacheError: If the place cannot be reached, a file is damaged, or the disk is full.
         """
-        with hold_lock(folder, on_wait=lambda: None):
+        with hold_lock(folder, doing="fetches or extracts these features", note=note):
             if (folder / MANIFEST).exists():
                 return True
             with self._talking():

@@ -134,7 +134,9 @@ class FeatureStore:
         if self.remote is None or size is None:
             return False
         with progress.track(f"fetch {label}", 1 + size // MB, unit="MB") as update:
-            return self.remote.fetch(folder, report=lambda count: update(count // MB))
+            return self.remote.fetch(
+                folder, report=lambda count: update(count // MB), note=progress.note
+            )
 
     def put(self, key: FeatureKey, *, progress: Progress, label: str = "") -> None:
         """Put a key's finished entry into the remote cache, unless it is there.
@@ -200,10 +202,8 @@ class FeatureStore:
             raise CacheError(f"there is nothing to cache: {len(ids)} rows, {width} columns")
         layout = self.layout(key, width=width, part_rows=part_rows)
 
-        def note_waiting() -> None:
-            (progress or Silent()).note("waiting for another process that extracts these features")
-
-        with hold_lock(self.folder(key), on_wait=note_waiting):
+        note = (progress or Silent()).note
+        with hold_lock(self.folder(key), doing="extracts these features", note=note, after=0.0):
             complete = (self.folder(key) / MANIFEST).exists()
             writer = FeatureWriter(
                 self.folder(key), key=key, ids=ids, layout=layout, complete=complete

@@ -20,6 +20,7 @@ from tutelage.cache.manifest import MANIFEST
 from tutelage.cache.writer import FeatureWriter
 from tutelage.errors import TutelageError
 from tutelage.extraction.parts import ComputedPart, PartComputer
+from tutelage.files.locks import LongWait
 from tutelage.inputs import Cuts
 
 __all__ = ["computed_by_all", "help_leader", "processes", "rank"]
@@ -29,6 +30,8 @@ _LARGEST_CLAIM = 64
 _POLL = 0.05
 _LEADER_STARTS = 5.0
 """Seconds that the others give the first process to start."""
+_TOLD_AFTER = 60.0
+"""Seconds without a part of the others after which that is told."""
 
 
 def processes() -> int:
@@ -53,6 +56,14 @@ def computed_by_all(
     """
     layout, handover, claims = computer.layout, Handover(writer.folder), PartClaims(writer.folder)
     remaining = set(writer.missing)
+    wait = LongWait(after=_TOLD_AFTER)
+
+    def waited_for() -> str:
+        return (
+            f"waiting for other processes of this job, whose last parts ({len(remaining)}) do not come: for "
+            f"{_TOLD_AFTER:g} s they have held {claims.path}. If one hangs or was stopped (Ctrl-Z), end the "
+            "job and start it again: what is done is kept"
+        )
 
     def handed_over() -> Generator[ComputedPart, None, None]:
         for part in sorted(handover.parts()):
@@ -78,7 +89,10 @@ def computed_by_all(
                 yield done
                 yield from handed_over()
             if not own and remaining and not handover.parts() & remaining:
+                wait.goes_on(waited_for)
                 time.sleep(_POLL)  # others compute the last parts
+            else:
+                wait.ends()
     finally:
         claims.close()
 

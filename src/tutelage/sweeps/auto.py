@@ -16,7 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import tomli_w
-from filelock import FileLock
 
 from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.data import read_data
@@ -29,6 +28,7 @@ from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import extract_features
 from tutelage.files import with_digest, write_atomically, writing_to
+from tutelage.files.locks import hold_file
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import BASELINE, label_of, parse_method
 from tutelage.results.choice import CHOICE, ProbeCurve
@@ -171,7 +171,7 @@ def _begin(config: ExperimentConfig, plan: Plan) -> None:
     folder, path = config.output.dir, config.output.dir / "auto.toml"
     with writing_to(folder, name="output.dir"):
         (folder / "trials").mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "trials" / ".lock"):
+        with hold_file(folder / "trials" / ".lock", doing="begins this search", briefly=True):
             _refuse_other_settings(config, path)
             keep_rows(folder, source_digests(plan.data, plan.splits), what="a search")
             write_atomically(path, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))

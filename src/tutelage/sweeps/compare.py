@@ -16,13 +16,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal, NoReturn
 
-from filelock import FileLock
-
 from tutelage.config import ExperimentConfig, load_config
 from tutelage.data import open_data, summarize
 from tutelage.data.row_digests import source_digests
 from tutelage.errors import ConfigError, TrainingError, TutelageError
 from tutelage.experiment.teacher_probe import probe_score
+from tutelage.files.locks import hold_file
 from tutelage.progress import Progress, Silent
 from tutelage.results.comparison import Comparison, Scores, compare_scores
 from tutelage.results.folders import with_runs, write_comparison
@@ -130,7 +129,8 @@ def compare(
         metric=config.data.lead,
         fair=fair_baselines(scores),
     )
-    with FileLock(config.output.dir / ".lock"):
+    lock, doing = config.output.dir / ".lock", "writes this comparison"
+    with hold_file(lock, doing=doing, briefly=True, note=progress.note):
         write_comparison(comparison, config.output.dir)
     if not comparison.finished:
         refuse_without_runs(scores[0].reason)

@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 
 import tomli_w
-from filelock import FileLock
 
 from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.errors import ConfigError
 from tutelage.files import write_atomically, writing_to
+from tutelage.files.locks import hold_file
 from tutelage.sweeps.kept_settings import reading_kept_settings
 from tutelage.sweeps.same_rows import keep_rows, refuse_kept_rows
 
@@ -32,7 +32,7 @@ def begin_comparison(config: ExperimentConfig, rows: Mapping[str, str]) -> None:
     folder = config.output.dir
     with writing_to(folder, name="output.dir"):
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
+        with hold_file(folder / ".lock", doing="writes this comparison", briefly=True):
             refuse_other_settings(config)
             keep_rows(folder, rows, what=WHAT)
             text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from tutelage.config import ExperimentConfig
 from tutelage.errors import BusyError, TutelageError, first_line
 from tutelage.experiment.run import run
 from tutelage.files import is_of_the_disk
+from tutelage.files.locks import STOPPED, LongWait
 from tutelage.progress import Progress
 from tutelage.results.run_folder import holds_other_settings, is_finished
 from tutelage.sweeps.processes import Pool
@@ -107,6 +109,7 @@ def attempt_all(
         return []
     made: dict[int, float | Failed] = {}
     before = {number for number, config in enumerate(configs) if is_finished(config)}
+    wait = LongWait()
     with progress.track(label, len(configs), unit=unit, done=len(before)) as update:
         while waiting := [number for number in range(len(configs)) if number not in made]:
             known = len(made)
@@ -119,9 +122,23 @@ def attempt_all(
                 update(len(before.union(made)))
                 if isinstance(one, Failed):
                     progress.note(f"{label}: {configs[waiting[place]].output.dir}: {one.reason}")
-            if len(made) == known:
+            if len(made) > known:
+                wait.ends()
+            else:
+                folders = [configs[number].output.dir for number in waiting]
+                wait.goes_on(partial(_waited_for, folders))
                 time.sleep(PATIENCE)
     return [made[number] for number in range(len(configs))]
+
+
+def _waited_for(folders: Sequence[Path]) -> str:
+    """Say in which folders other processes train."""
+    first, others = folders[0], len(folders) - 1
+    more = f" (and in {others} other folder{'s' * (others > 1)})" if others else ""
+    return (
+        f"waiting for another process that trains in {first}{more}: it holds {first / '.lock'}; {STOPPED}. If "
+        "there is none, remove that file"
+    )
 
 
 def run_score(config: ExperimentConfig) -> float | None:

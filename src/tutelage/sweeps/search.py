@@ -13,13 +13,14 @@ from optuna.trial import BaseTrial, FixedTrial, FrozenTrial, TrialState
 from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError
 from tutelage.files import canonical, digest_of, writing_to
+from tutelage.files.locks import STOPPED, hold_file
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.tuning import Trial
 from tutelage.sweeps.optuna_study import NAME, find_study, open_study, using_study
 from tutelage.sweeps.repeats import repeats_of
 from tutelage.sweeps.same_rows import keep_rows, refuse_kept_rows, refuse_rows
 from tutelage.sweeps.search_space import Dimension, SearchPoint, SearchSpace
-from tutelage.sweeps.shared_points import GivenParameters, hold, may_take
+from tutelage.sweeps.shared_points import LOST, GivenParameters, hold, may_take
 
 __all__ = ["Search"]
 
@@ -189,6 +190,16 @@ class Search:
             for number in [*begun, *(number for number in new if number < self.total)]
         ]
 
+    def waited_for(self) -> str:
+        """Say which points other processes have taken; nothing is written."""
+        with using_study(self.folder, self.storage):
+            taken = [one.number for one in self._tried() if one.state == TrialState.RUNNING]
+        locks = ", ".join(str(self.folder / "trials" / f".{number}.lock") for number in taken)
+        line = f"waiting for other processes that try the last points: they hold {locks}; {STOPPED}"
+        if self.storage is not None:
+            line += f". A machine that is silent for {LOST / 60:g} minutes is taken for lost"
+        return f"{line}. If there is none, remove these files"
+
     def _tried(self) -> list[FrozenTrial]:
         study = self._found()
         return [] if study is None else self._known(study)
@@ -210,8 +221,9 @@ class Search:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the lock of the folder while the study is used."""
+        lock = self.folder / "trials" / ".lock"
         with (
-            FileLock(self.folder / "trials" / ".lock"),
+            hold_file(lock, doing="takes a point of this search", briefly=True),
             using_study(self.folder, self.storage),
         ):
             yield

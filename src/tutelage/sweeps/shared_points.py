@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
+
+from tutelage.files.locks import hold_file
 
 __all__ = ["GivenParameters", "beating", "hold", "may_take"]
 
@@ -113,7 +114,7 @@ def beating(trial: optuna.Trial) -> Iterator[None]:
 def _token(folder: Path) -> str:
     """Return what identifies a folder, wherever it is mounted."""
     path = folder / "trials" / ".token"
-    with FileLock(path.with_suffix(".lock")):
+    with hold_file(path.with_suffix(".lock"), doing="begins this search", briefly=True):
         if not path.exists():
             path.write_text(uuid.uuid4().hex)
         return path.read_text()

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from filelock import FileLock
 
 from tutelage.config import ExperimentConfig, StudyConfig, load_study, read_toml
 from tutelage.errors import ConfigError, TrainingError, TutelageError
 from tutelage.files import write_atomically, writing_to
+from tutelage.files.locks import hold_file
 from tutelage.progress import Progress, Silent
 from tutelage.recipes import config_table
 from tutelage.results.comparison import Comparison
@@ -104,7 +104,7 @@ def study(
         scale=config.scale,
         missing=missing,
     )
-    with FileLock(out / ".lock"):
+    with hold_file(out / ".lock", doing="writes this study", briefly=True, note=progress.note):
         write_study(done, out)
     return done
 
@@ -147,7 +147,7 @@ def _begin(config: StudyConfig, folder: Path) -> None:
     path = folder / "study.toml"
     with writing_to(folder, name="the study's folder", advice="choose another one (--out)"):
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
+        with hold_file(folder / ".lock", doing="begins this study", briefly=True):
             _refuse_another(config, path)
             write_atomically(path, tomli_w.dumps(config.model_dump(mode="json")))
 

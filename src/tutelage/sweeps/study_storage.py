@@ -15,6 +15,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from tutelage.errors import ConfigError, first_line
 from tutelage.files import digest_of, writing_to
+from tutelage.files.locks import acquire
 
 __all__ = [
     "JournalError",
@@ -219,7 +220,7 @@ class _Lock:
 
     def acquire(self) -> bool:
         """Wait for the lock; a process may hold it twice."""
-        self._lock.acquire()
+        acquire(self._lock, doing="writes to this search's journal", briefly=True)
         return True
 
     def release(self) -> None:

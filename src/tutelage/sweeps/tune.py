@@ -14,8 +14,6 @@ import time
 from collections.abc import Sequence
 from typing import Literal
 
-from filelock import FileLock
-
 from tutelage.config import ExperimentConfig
 from tutelage.data.row_digests import source_digests
 from tutelage.errors import TrainingError
@@ -25,6 +23,7 @@ from tutelage.experiment.run import run
 from tutelage.experiment.runtime import Runtime
 from tutelage.experiment.teacher_features import extract_features
 from tutelage.files import with_digest, write_atomically, writing_to
+from tutelage.files.locks import LongWait, hold_file
 from tutelage.progress import Progress, Silent
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.folders import CHOSEN
@@ -126,8 +125,12 @@ def tune(
     ):
         for _ in processes.run(try_next, [search] * search.total):
             update(search.done)
+        wait = LongWait()
         while search.done < search.total:  # others have taken what is left, and may be killed
-            if not try_next(search):
+            if try_next(search):
+                wait.ends()
+            else:
+                wait.goes_on(search.waited_for, note=progress.note)
                 time.sleep(PATIENCE)
             update(search.done)
     trials = search.trials()
@@ -135,7 +138,8 @@ def tune(
     result = None
     if retrain:
         final = final_run(config, best)
-        with FileLock(folder / "trials" / ".chosen.lock"):
+        lock, doing = folder / "trials" / ".chosen.lock", "trains with the best point"
+        with hold_file(lock, doing=doing, briefly=False, note=progress.note):
             begun = (final.output.dir / "config.toml").is_file()
             if holds_other_settings(final):  # of an earlier call, with fewer samples
                 final, begun = final.replace({"output.overwrite": True}), False

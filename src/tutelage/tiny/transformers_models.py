@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 
 from tutelage.backbones.families import EMBEDDING_MODELS, FAMILIES
 from tutelage.backbones.model_config import known_type
 from tutelage.backbones.transformers import quietly
 from tutelage.errors import ConfigError
+from tutelage.files.locks import hold_file
 from tutelage.tiny.rows import SIDE, vocabulary
 
 __all__ = ["save_model", "type_of"]
@@ -105,7 +105,7 @@ def save_model(folder: Path, kind: str, *, seed: int = 0) -> None:
         seed: Seed of the weights.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
+    with hold_file(Path(f"{folder}.lock"), doing="writes this stand-in", briefly=True):
         if (folder / "config.json").is_file():
             return
         begun = folder.with_name(f"{folder.name}.begun")
