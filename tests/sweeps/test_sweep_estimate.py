@@ -212,6 +212,16 @@ def test_runs_of_a_comparison_that_failed_are_tried_again(table, tmp_path):
     assert runs_of(lambda: compare(config, **asked), tmp_path / "out") == left == 3
 
 
+def test_each_share_of_the_rows_has_features_of_its_own(table, tmp_path):
+    config = with_(table, "compare.fractions=[0.5, 1.0]")
+    expected = estimate_comparison(config, methods=["stl", "aft"], seeds=1)
+    assert [one.estimate.rows - one.estimate.cached for one in expected.teachers] == [30, 60]
+    assert expected.extraction == sum(one.estimate.seconds for one in expected.teachers)
+    compare(config, methods=["stl", "aft"], seeds=1)
+    cached = estimate_comparison(config, methods=["stl", "aft"], seeds=2)
+    assert [one.estimate.rows - one.estimate.cached for one in cached.teachers] == [0, 0]
+
+
 BROKEN = """
 from tutelage import Regularizer
 

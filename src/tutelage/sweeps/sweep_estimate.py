@@ -73,7 +73,7 @@ class SweepEstimate:
     """What a search or a comparison takes.
 
     Attributes:
-        teachers: The extraction of each teacher's features, once.
+        teachers: The extraction of each teacher's features, once for each share of the rows.
         runs: The runs.
         failing: Rows without a run.
     """
@@ -149,7 +149,7 @@ def estimate_comparison(
     points = grid_of(config, rows=len(splits.extracted))
     refuse_other_comparison(config, source_digests(data, splits))
     runtime = Runtime.of(config, progress or Silent())
-    teachers: dict[str, _Teacher | Failed] = {}
+    teachers: dict[tuple[str, float], _Teacher | Failed] = {}
     failing: dict[str, str] = {}
     runs, finished = [], False
     for point, choice in zip(points, check_points(points, writes=False), strict=True):
@@ -159,13 +159,14 @@ def estimate_comparison(
             continue
         left, reasons, done = _left(point, tuned=config.compare.tune, seeds=config.compare.seeds)
         for name, teacher in zip(point.teachers, point.config.teachers, strict=False):
-            if left and name not in teachers:
-                teachers[name] = attempt(
+            known = name, point.fraction
+            if left and known not in teachers:
+                teachers[known] = attempt(
                     partial(_teacher, method=point.method, runtime=runtime),
                     point.config.replace({"teachers": (teacher,)}),
                     writes=False,
                 )
-            if isinstance(broken := teachers.get(name), Failed):
+            if isinstance(broken := teachers.get(known), Failed):
                 left, reasons = [], [broken.reason]
         finished = finished or done
         if reasons:
