@@ -282,3 +282,22 @@ def test_the_command_prints_the_runs(table, command):
     assert "aft would fail: unknown transfer.params.kernl" in said
     assert "small alone, on all training rows" in said
     assert command("tune", "config.toml", "--dry-run", "--gpus", "2")[0] == 2
+
+
+@pytest.mark.parametrize("verb", ["tune", "compare"])
+def test_the_dry_run_notes_what_the_command_notes(table, command, verb):
+    """Settings that no run uses, and what the rows are."""
+    table["train"] |= {"momentum": 0.5}  # of sgd
+    table["transfer"] = {"params": {"kernel": "rbf"}}  # kd has none
+    table["output"]["overwrite"] = True
+    with open("config.toml", "wb") as file:
+        tomli_w.dump(table, file)
+    words = (verb, "config.toml", "--methods", "kd,aft", "--set", "compare.seeds=1")
+    status, _, dry = command(*words, "--dry-run")
+    assert status == 0
+    for setting in ("train.momentum", "transfer.params", "output.overwrite"):
+        assert [line for line in dry.splitlines() if line.startswith(f"{setting} = ")]
+    status, _, told = command(*words)
+    assert status == 0
+    notes = [line for line in dry.splitlines() if line]
+    assert notes == told.splitlines()[: len(notes)]

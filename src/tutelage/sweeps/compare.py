@@ -44,7 +44,7 @@ from tutelage.sweeps.search_space import SearchPoint
 from tutelage.sweeps.tune import check_first, extract_first
 from tutelage.sweeps.unused import in_all, runs_kept, unused_by_all
 
-__all__ = ["asked_for", "check_points", "compare", "refuse_without_runs"]
+__all__ = ["asked_for", "check_points", "compare", "refuse_without_runs", "settings_not_used"]
 
 
 def compare(
@@ -102,9 +102,7 @@ def compare(
     config = asked_for(config, methods=methods, seeds=seeds, tune=tune)
     data, splits = open_data(config.data)
     points = grid_of(config, rows=len(splits.extracted))
-    left_out = params_left_out(config, [point.method for point in points])
-    notes = [*left_out, *_unused(config, points), *runs_kept(config)]
-    for line in [*summarize(data, splits, config.data), *notes]:
+    for line in [*summarize(data, splits, config.data), *settings_not_used(config, points)]:
         progress.note(line)
     begin_comparison(config, source_digests(data, splits))
     choices = _usable(points, progress)
@@ -187,8 +185,16 @@ def _refuse_what_tuning_cannot(config: ExperimentConfig) -> None:
         )
 
 
-def _unused(config: ExperimentConfig, points: Sequence[GridPoint]) -> list[str]:
-    """Say which settings no method of any student uses, unless that cannot be known before."""
+def settings_not_used(config: ExperimentConfig, points: Sequence[GridPoint]) -> list[str]:
+    """Return a sentence for each setting that a comparison does not use; its dry run reports the same.
+
+    Those that no method of any student uses are left out where that cannot be known before.
+
+    Args:
+        config: What is compared.
+        points: The combinations.
+    """
+    others = [*params_left_out(config, [point.method for point in points]), *runs_kept(config)]
     told = []
     for student in dict.fromkeys(point.student for point in points):
         own = [point for point in points if point.student == student]
@@ -196,9 +202,9 @@ def _unused(config: ExperimentConfig, points: Sequence[GridPoint]) -> list[str]:
         try:
             plan, built = check_first(point.config, methods=[point.method])
         except TutelageError:  # its rows of the table say so
-            return []
+            return others
         told.append(unused_by_all(plan, built, [one.method for one in own], asked=config))
-    return in_all(told)
+    return [*in_all(told), *others]
 
 
 def _usable(points: Sequence[GridPoint], progress: Progress) -> list[Choice]:

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from tutelage.config import ExperimentConfig
 from tutelage.config.models import short_name
-from tutelage.data import open_data
+from tutelage.data import open_data, summarize
 from tutelage.data.row_digests import source_digests
 from tutelage.errors import DivergedError
 from tutelage.experiment.extract import ExtractionEstimate, estimate_teachers
 from tutelage.experiment.plan import Plan
 from tutelage.experiment.runtime import Runtime
-from tutelage.progress import Progress, Silent
+from tutelage.progress import Progress
 from tutelage.regularizers.catalogue import parse_method
 from tutelage.results.folders import CHOSEN
 from tutelage.results.run_folder import finished_result, holds_other_settings
-from tutelage.sweeps.compare import asked_for, check_points, refuse_without_runs
+from tutelage.sweeps.compare import asked_for, check_points, refuse_without_runs, settings_not_used
 from tutelage.sweeps.comparison_folder import refuse_other_comparison
 from tutelage.sweeps.grid import GridPoint, grid_of
 from tutelage.sweeps.grid_runs import (
@@ -35,7 +35,7 @@ from tutelage.sweeps.run_times import RunTimes
 from tutelage.sweeps.search import Search
 from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.study_storage import check_storage
-from tutelage.sweeps.tune import LEAVE_OUT, best_of, check_first, final_run
+from tutelage.sweeps.tune import LEAVE_OUT, best_of, check_first, final_run, tell_search
 
 __all__ = ["FailingRow", "Runs", "SweepEstimate", "estimate_comparison", "estimate_search"]
 
@@ -106,8 +106,11 @@ def estimate_search(
     refuse_holdout(config.data, advice=LEAVE_OUT)
     check_storage(config.tune.storage, create=False)
     search = Search(config, space_of(config, methods))
-    plan, _ = check_first(search.held_out, methods=list(search.space.dimensions))
+    plan, student = check_first(search.held_out, methods=list(search.space.dimensions))
     search.look(source_digests(plan.data, plan.splits))
+    runtime = Runtime.of(config, progress)
+    tell_search(search, plan, student, progress=runtime.progress)
+    del student
     points = search.left()
     runs = [
         _Run(point.name, run)
@@ -118,7 +121,6 @@ def estimate_search(
     last = _last_run(search, points)
     if points or not _is_done(last):
         runs.append(_Run(CHOSEN, last))
-    runtime = Runtime.of(config, progress or Silent())
     taught = any(_taught(run.config.transfer.method) for run in runs)
     teachers = []
     for expected, source in estimate_teachers(plan, runtime) if taught else ():
@@ -147,8 +149,10 @@ def estimate_comparison(
     config = asked_for(config, methods=methods, seeds=seeds, tune=tune)
     data, splits = open_data(config.data)
     points = grid_of(config, rows=len(splits.extracted))
+    runtime = Runtime.of(config, progress)
+    for line in [*summarize(data, splits, config.data), *settings_not_used(config, points)]:
+        runtime.progress.note(line)
     refuse_other_comparison(config, source_digests(data, splits))
-    runtime = Runtime.of(config, progress or Silent())
     teachers: dict[tuple[str, float], _Teacher | Failed] = {}
     failing: dict[str, str] = {}
     runs, finished = [], False

@@ -40,7 +40,7 @@ from tutelage.sweeps.study_storage import check_storage
 from tutelage.sweeps.unused import runs_kept, unused_by_all
 from tutelage.tasks import fully_labelled
 
-__all__ = ["AUTO", "best_of", "check_first", "extract_first", "final_run", "tune"]
+__all__ = ["AUTO", "best_of", "check_first", "extract_first", "final_run", "tell_search", "tune"]
 
 AUTO = ("stl", "probe", "aft", "aft+probe", "kd", "rkd", "ft")
 """What ``--methods auto`` tries."""
@@ -112,12 +112,7 @@ def tune(
     methods = list(search.space.dimensions)
     plan, student = check_first(search.held_out, methods=methods)
     search.begin(source_digests(plan.data, plan.splits))
-    asked = repeats_of(config.tune)[0].applied(search.held_out, folds=config.tune.folds)
-    unused = unused_by_all(plan, student, methods, asked=asked)
-    left_out = params_left_out(config, methods)
-    for line in [*left_out, *unused, *runs_kept(config), *_of_earlier_calls(search)]:
-        progress.note(line)
-    plan.tell(progress)
+    tell_search(search, plan, student, progress=progress)
     extract_features(plan, Runtime.of(plan.config, progress))
     with (
         process_pool(jobs, engine=engine, gpus=gpus) as processes,
@@ -154,6 +149,24 @@ def tune(
     with writing_to(folder, name="output.dir"):
         write_atomically(folder / TUNING, with_digest(json.loads(tuning.model_dump_json())))
     return tuning
+
+
+def tell_search(search: Search, plan: Plan, student: Student, *, progress: Progress) -> None:
+    """Report which settings a search does not use, and which rows it does; its dry run reports the same.
+
+    Args:
+        search: The search, begun or looked at.
+        plan: A run of it, of a method that needs teachers, if there is one.
+        student: Its student.
+        progress: Receives the lines.
+    """
+    config, methods = search.config, list(search.space.dimensions)
+    asked = repeats_of(config.tune)[0].applied(search.held_out, folds=config.tune.folds)
+    unused = unused_by_all(plan, student, methods, asked=asked)
+    left_out = params_left_out(config, methods)
+    for line in [*left_out, *unused, *runs_kept(config), *_of_earlier_calls(search)]:
+        progress.note(line)
+    plan.tell(progress)
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:
