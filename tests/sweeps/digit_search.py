@@ -1,5 +1,6 @@
 """A search on digits that takes a second, and what it leaves; several tests share it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from tutelage.config import DataConfig, ExperimentConfig, load_config
 from tutelage.data import read_data
-from tutelage.sweeps.sweep_estimate import SweepEstimate
+from tutelage.sweeps.estimates import SweepEstimate
 
 STUDENT = """
 from torch import nn
@@ -55,3 +56,14 @@ def files(folder: Path) -> dict[Path, tuple[int, bytes]]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def runs_of(work: Callable[[], object], folder: Path) -> int:
+    """How many runs are trained meanwhile, those that fail included: each writes its settings first."""
+
+    def begun() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in folder.rglob("config.toml")}
+
+    before = begun()
+    work()
+    return sum(written != before.get(path) for path, written in begun().items())

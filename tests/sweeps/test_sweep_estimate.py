@@ -1,13 +1,11 @@
 """What a search or a comparison would take: the runs that are left, counted by hand."""
 
 import shutil
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import tomli_w
-from digit_search import counts, files, search_table, with_
+from digit_search import counts, files, runs_of, search_table, with_
 from optuna.trial import TrialState
 
 from tutelage import run
@@ -112,17 +110,6 @@ def test_a_study_elsewhere_is_not_created(table, tmp_path):
         given = with_(table, f"tune.storage={storage}")
         assert counts(estimate_search(given, methods=["stl"]))["small alone, on the hold-out"] == 1
         assert not list(tmp_path.glob("*study*"))
-
-
-def runs_of(work: Callable[[], object], folder: Path) -> int:
-    """How many runs are trained meanwhile, those that fail included: each writes its settings first."""
-
-    def begun() -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in folder.rglob("config.toml")}
-
-    before = begun()
-    work()
-    return sum(written != before.get(path) for path, written in begun().items())
 
 
 def interrupted(config: ExperimentConfig, *, methods: list[str]) -> None:

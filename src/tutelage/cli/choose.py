@@ -238,6 +238,7 @@ def study(
     jobs: JobsOption = 1,
     engine: EngineOption = "local",
     gpus: GpusOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Compare methods on several data sets: each method's error over all of them, and its picture.
 
@@ -245,6 +246,24 @@ def study(
     """
     from tutelage.cli.study import default_folder, study_and_print
 
+    if dry_run:
+        from tutelage.cli.dry_run_sweeps import print_study_estimate
+
+        with interruptible():
+            passed = print_study_estimate(
+                place,
+                out=out_dir,
+                seeds=seeds,
+                scale=scale,
+                jobs=jobs,
+                engine=engine,
+                gpus=gpus,
+                console=out,
+                progress=for_console(err),
+            )
+        if not passed:
+            raise typer.Exit(1)
+        return
     with interruptible(several=out_dir or default_folder(place, scale=scale)):
         passed = study_and_print(
             place,

@@ -65,15 +65,26 @@ def print_training_estimate(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def print_teachers(teachers: Sequence[ExtractionEstimate], console: Console) -> None:
-    """Print what the extraction of each teacher's features would take."""
+def print_teachers(
+    teachers: Sequence[ExtractionEstimate], console: Console, *, data: Sequence[str] = ()
+) -> None:
+    """Print what the extraction of each teacher's features would take.
+
+    Args:
+        teachers: The estimates.
+        console: Receives what is printed.
+        data: The data set of each estimate, where there are several.
+    """
     table = Table(box=None, pad_edge=False)
+    if data:
+        table.add_column("data set")
     table.add_column("teacher")
     for name in ("rows", "columns", "size", "cached rows", "remaining time", "memory"):
         table.add_column(name, justify="right")
-    for teacher in teachers:
+    for number, teacher in enumerate(teachers):
         expected = teacher.estimate
         table.add_row(
+            *data[number : number + 1],
             teacher.name,
             str(expected.rows),
             str(expected.width),
@@ -90,8 +101,9 @@ def print_teachers(teachers: Sequence[ExtractionEstimate], console: Console) -> 
     )
     lines = [f"extraction on: {words}" for words in used]
     lines += [
-        f"{one.name} is not cached; the most similar entry differs: {one.why_missing}"
-        for one in teachers
+        f"{' of '.join([one.name, *data[number : number + 1]])} is not cached; the most similar entry "
+        f"differs: {one.why_missing}"
+        for number, one in enumerate(teachers)
         if one.why_missing
     ]
     for line in lines:

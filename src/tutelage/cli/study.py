@@ -6,7 +6,7 @@ from typing import Literal
 from rich.console import Console
 from rich.text import Text
 
-from tutelage.config import load_study
+from tutelage.config import StudyConfig, load_study
 from tutelage.config.study import Scale
 from tutelage.progress import Progress
 from tutelage.report.study_page import study_headline, write_study_files
@@ -16,7 +16,7 @@ from tutelage.report.units import ascii_only
 from tutelage.studies import SCHEME, study_table
 from tutelage.sweeps.studies import study
 
-__all__ = ["study_and_print"]
+__all__ = ["default_folder", "study_and_print", "study_at"]
 
 
 def study_and_print(
@@ -47,10 +47,7 @@ def study_and_print(
     Returns:
         Whether all runs finished on all data sets.
     """
-    config = load_study(study_table(place) | {"scale": scale})
-    packaged = place.startswith(SCHEME)
-    folder = out or default_folder(place, scale=scale)
-    beside = None if packaged else Path(place).parent
+    config, folder, beside = study_at(place, out=out, scale=scale)
     done = study(
         config,
         out=folder,
@@ -68,6 +65,21 @@ def study_and_print(
     for path in write_study_files(done, folder):
         console.print(str(path), highlight=False, markup=False, soft_wrap=True)
     return not done.failures
+
+
+def study_at(
+    place: str, *, out: Path | None, scale: Scale
+) -> tuple[StudyConfig, Path, Path | None]:
+    """Return a study, its folder, and the folder that its config files are relative to.
+
+    Args:
+        place: ``paper:NAME``, or the study's file.
+        out: Its folder; by default named after the study.
+        scale: Its scale.
+    """
+    config = load_study(study_table(place) | {"scale": scale})
+    beside = None if place.startswith(SCHEME) else Path(place).parent
+    return config, out or default_folder(place, scale=scale), beside
 
 
 def default_folder(place: str, *, scale: Scale = "full") -> Path:

@@ -45,6 +45,7 @@ class Estimate:
         peak: Most bytes that the timed batches took of a CUDA device, the weights among them; None
             on other devices.
         devices: Who would compute; None if nothing is to be computed.
+        keys: Digests of the cache entries.
     """
 
     rows: int
@@ -56,6 +57,12 @@ class Estimate:
     weights: int | None = None
     peak: int | None = None
     devices: Devices | None = None
+    keys: tuple[str, ...] = ()
+
+    @property
+    def bytes_left(self) -> int:
+        """Size on disk of the rows that are not cached."""
+        return round(self.bytes * (self.rows - self.cached) / self.rows) if self.rows else 0
 
 
 @dataclass(frozen=True)
@@ -105,8 +112,10 @@ def estimate(
     wide = feature_key(source, split, dtype="float32")
     dtype = settings.dtype if refusal(store.folder(wide)) is None else "float32"
     rows, cached, size, parts = 0, 0, 0, 0
+    keys = []
     for one in (split, *more):
         key = feature_key(source, one, dtype=dtype)
+        keys.append(key.digest)
         layout = store.layout(key, width=source.width, part_rows=part_rows(source))
         complete = cached_features(source, one, store=store, dtype=dtype) is not None
         if not complete and store.remote is not None:  # to be fetched, which is not timed
@@ -115,7 +124,7 @@ def estimate(
         rows, cached = rows + len(one), cached + have
         parts += -(-(len(one) - have) // layout.part_rows)
         size += sum(layout.shard_bytes(shard, key=key.digest) for shard in range(layout.shards))
-    found = Estimate(rows, cached, source.width, size, seconds=0.0, measured=0)
+    found = Estimate(rows, cached, source.width, size, seconds=0.0, measured=0, keys=tuple(keys))
     if cached == rows:
         return found
     if is_encoder(source):

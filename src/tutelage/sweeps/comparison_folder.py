@@ -12,7 +12,12 @@ from tutelage.files.locks import hold_file
 from tutelage.sweeps.kept_settings import reading_kept_settings
 from tutelage.sweeps.same_rows import keep_rows, refuse_kept_rows
 
-__all__ = ["begin_comparison", "refuse_other_comparison", "refuse_other_settings"]
+__all__ = [
+    "begin_comparison",
+    "is_begun",
+    "refuse_other_comparison",
+    "refuse_other_settings",
+]
 
 FILE = "compare.toml"
 WHAT = "a comparison"
@@ -37,6 +42,11 @@ def begin_comparison(config: ExperimentConfig, rows: Mapping[str, str]) -> None:
             keep_rows(folder, rows, what=WHAT)
             text = tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
             write_atomically(folder / FILE, text)
+
+
+def is_begun(config: ExperimentConfig) -> bool:
+    """Whether ``output.dir`` holds a comparison."""
+    return (config.output.dir / FILE).is_file()
 
 
 def refuse_other_comparison(config: ExperimentConfig, rows: Mapping[str, str]) -> None:
@@ -64,7 +74,7 @@ def refuse_other_settings(config: ExperimentConfig) -> None:
     """
     folder = config.output.dir
     path = folder / FILE
-    if not path.is_file():
+    if not is_begun(config):
         return
     with reading_kept_settings(path):
         before = load_config([read_toml(path)])

@@ -11,28 +11,31 @@ A data set on which nothing could be finished is missing in the study, with the 
 when the study is started again.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
-import tomli_w
-
-from tutelage.config import ExperimentConfig, StudyConfig, load_study, read_toml
+from tutelage.config import ExperimentConfig, StudyConfig
 from tutelage.errors import ConfigError, TrainingError, TutelageError
-from tutelage.files import write_atomically, writing_to
 from tutelage.files.locks import hold_file
 from tutelage.progress import Progress, Silent
 from tutelage.recipes import config_table
 from tutelage.results.comparison import Comparison
 from tutelage.results.studies import MEANS_NOTHING, Study, study_of, write_study
 from tutelage.sweeps.compare import compare
-from tutelage.sweeps.comparison_folder import refuse_other_settings
-from tutelage.sweeps.kept_settings import reading_kept_settings
 from tutelage.sweeps.processes import refuse_jobs, refuse_launchers
-from tutelage.tiny import tiny_experiment
+from tutelage.sweeps.study_folder import begin_study, refuse_edited
+from tutelage.tiny import Saver, save_model, tiny_experiment
 
-__all__ = ["study"]
+__all__ = [
+    "STAND_INS",
+    "experiments_of",
+    "refuse_without_comparisons",
+    "study",
+    "tiny_experiments",
+]
+
+STAND_INS = "stand-ins"
 
 
 def study(
@@ -73,12 +76,12 @@ def study(
     refuse_launchers()
     refuse_jobs(jobs, engine, gpus)
     progress = progress or Silent()
-    configs = config.experiments(out, table_of=lambda place: _table(place, beside))
-    _begin(config, out)
+    configs = experiments_of(config, out=out, beside=beside)
+    begin_study(config, out)
     if config.scale == "tiny":
         progress.note(MEANS_NOTHING)
-        configs = _tiny(configs, settings=config.tiny, folder=out / "stand-ins")
-    _refuse_edited(configs.values())
+        configs = tiny_experiments(configs, settings=config.tiny, folder=out / STAND_INS)
+    refuse_edited(configs.values())
     comparisons: dict[str, Comparison] = {}
     missing: dict[str, str] = {}
     for number, (name, one) in enumerate(configs.items(), start=1):
@@ -91,10 +94,7 @@ def study(
             missing[name] = str(error)
             progress.note(f"{name} is missing in the study: {error}")
     if not comparisons:
-        raise TrainingError(
-            f"no run could be finished on any data set; {next(iter(missing))} said: "
-            f"{next(iter(missing.values()))}"
-        )
+        refuse_without_comparisons(missing)
     done = study_of(
         comparisons,
         title=config.title,
@@ -109,26 +109,53 @@ def study(
     return done
 
 
-def _refuse_edited(configs: Iterable[ExperimentConfig]) -> None:
-    """Refuse data sets whose settings were changed since their comparison began, all at once."""
-    mistakes = []
-    for config in configs:
-        try:
-            refuse_other_settings(config)
-        except ConfigError as error:
-            mistakes.append(str(error))
-    if mistakes:
-        raise ConfigError("\n".join(mistakes))
+def refuse_without_comparisons(missing: Mapping[str, str]) -> NoReturn:
+    """Refuse a study without a finished run.
+
+    Args:
+        missing: Why each data set has none, by name.
+
+    Raises:
+        TrainingError: Always.
+    """
+    name, reason = next(iter(missing.items()))
+    raise TrainingError(f"no run could be finished on any data set; {name} said: {reason}")
 
 
-def _tiny(
-    configs: Mapping[str, ExperimentConfig], *, settings: Mapping[str, Any], folder: Path
+def experiments_of(
+    config: StudyConfig, *, out: Path, beside: Path | None
 ) -> dict[str, ExperimentConfig]:
-    """The same comparisons of stand-ins; what has none is told of all data sets at once."""
+    """Return the comparison of each data set at the full scale; the arguments of ``study``.
+
+    Raises:
+        ConfigError: The mistakes of all data sets at once.
+    """
+    return config.experiments(out, table_of=lambda place: _table(place, beside))
+
+
+def tiny_experiments(
+    configs: Mapping[str, ExperimentConfig],
+    *,
+    settings: Mapping[str, Any],
+    folder: Path,
+    save: Saver = save_model,
+) -> dict[str, ExperimentConfig]:
+    """Return the same comparisons of stand-ins.
+
+    Args:
+        configs: The comparison of each data set.
+        settings: Settings on top of those of the tiny scale.
+        folder: Folder of the stand-ins.
+        save: Writes a model, and returns its folder.
+
+    Raises:
+        ConfigError: If something has no stand-in: what lacks one in all data sets, at once.
+        OutputError: If the folder cannot be written.
+    """
     small, mistakes = {}, []
     for name, config in configs.items():
         try:
-            small[name] = tiny_experiment(config, folder=folder, settings=settings)
+            small[name] = tiny_experiment(config, folder=folder, settings=settings, save=save)
         except ConfigError as error:
             mistakes += str(error).splitlines()
     if mistakes:
@@ -140,36 +167,3 @@ def _table(place: str, beside: Path | None) -> dict[str, object]:
     if place.startswith("recipe:") or beside is None:
         return config_table(place)
     return config_table(beside / place)
-
-
-def _begin(config: StudyConfig, folder: Path) -> None:
-    """Take the folder, and keep there what is studied."""
-    path = folder / "study.toml"
-    with writing_to(folder, name="the study's folder", advice="choose another one (--out)"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with hold_file(folder / ".lock", doing="begins this study", briefly=True):
-            _refuse_another(config, path)
-            write_atomically(path, tomli_w.dumps(config.model_dump(mode="json")))
-
-
-def _refuse_another(config: StudyConfig, path: Path) -> None:
-    if not path.is_file():
-        return
-    with reading_kept_settings(path):
-        before = load_study(read_toml(path))
-    if _about(before) != _about(config):
-        raise ConfigError(
-            f"{path.parent} holds another study, that in {path}; choose another folder (--out), or remove "
-            "that one"
-        )
-
-
-def _about(config: StudyConfig) -> str:
-    """All that decides numbers; data sets, methods and seeds may be added."""
-    settings = config.model_dump(mode="json", include={"experiment", "each", "tiny", "scale"})
-    if config.scale == "full":
-        del settings["tiny"]
-    for table in (settings["experiment"], *settings["each"].values()):
-        for name in ("methods", "seeds"):
-            table.get("compare", {}).pop(name, None)
-    return json.dumps(settings, sort_keys=True)

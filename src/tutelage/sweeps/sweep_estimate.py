@@ -1,7 +1,7 @@
 """What a search or a comparison takes before it starts: features once, and runs of each kind."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tutelage.results.folders import CHOSEN
 from tutelage.results.run_folder import finished_result, holds_other_settings
 from tutelage.sweeps.compare import asked_for, check_points, refuse_without_runs, settings_not_used
 from tutelage.sweeps.comparison_folder import refuse_other_comparison
+from tutelage.sweeps.estimates import FailingRow, Part, Runs, SweepEstimate
 from tutelage.sweeps.grid import GridPoint, grid_of
 from tutelage.sweeps.grid_runs import (
     Choice,
@@ -37,55 +38,7 @@ from tutelage.sweeps.search_space import SearchPoint, space_of
 from tutelage.sweeps.study_storage import check_storage
 from tutelage.sweeps.tune import LEAVE_OUT, best_of, check_first, final_run, tell_search
 
-__all__ = ["FailingRow", "Runs", "SweepEstimate", "estimate_comparison", "estimate_search"]
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Runs of one kind: of a student, with teachers or without, on the same rows.
-
-    Attributes:
-        name: What they are.
-        count: How many are left to do.
-        seconds: Of all of them, one after the other.
-    """
-
-    name: str
-    count: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class FailingRow:
-    """A row of the table that will say that it failed.
-
-    Attributes:
-        name: The row.
-        reason: Why.
-    """
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class SweepEstimate:
-    """What a search or a comparison takes.
-
-    Attributes:
-        teachers: The extraction of each teacher's features, once for each share of the rows.
-        runs: The runs.
-        failing: Rows without a run.
-    """
-
-    teachers: tuple[ExtractionEstimate, ...]
-    runs: tuple[Runs, ...]
-    failing: tuple[FailingRow, ...] = ()
-
-    @property
-    def extraction(self) -> float:
-        """Seconds to extract what is not cached."""
-        return sum(one.estimate.seconds for one in self.teachers)
+__all__ = ["estimate_comparison", "estimate_search"]
 
 
 def estimate_search(
@@ -155,13 +108,16 @@ def estimate_comparison(
     refuse_other_comparison(config, source_digests(data, splits))
     teachers: dict[tuple[str, float], _Teacher | Failed] = {}
     failing: dict[str, str] = {}
-    runs, finished = [], False
+    runs: list[_Run] = []
+    finished: dict[tuple[str, float], set[Path]] = {(p.student, p.fraction): set() for p in points}
+    has_scores = False
     for point, choice in zip(points, check_points(points, writes=False), strict=True):
         row = point.place().as_posix()
         if isinstance(choice, Failed):
             failing[row] = choice.reason
             continue
-        left, reasons, done = _left(point, tuned=config.compare.tune, seeds=config.compare.seeds)
+        found = _progress(point, tuned=config.compare.tune, seeds=config.compare.seeds)
+        left, reasons = found.left, found.reasons
         for name, teacher in zip(point.teachers, point.config.teachers, strict=False):
             known = name, point.fraction
             if left and known not in teachers:
@@ -172,25 +128,53 @@ def estimate_comparison(
                 )
             if isinstance(broken := teachers.get(known), Failed):
                 left, reasons = [], [broken.reason]
-        finished = finished or done
+        has_scores = has_scores or found.has_scores
         if reasons:
             failing[row] = reasons[0]
-        runs += [_Run(row, run) for run in left]
+        part = point.student, point.fraction
+        finished[part] |= found.finished
+        runs += [_Run(row, run, part) for run in left]
     usable = [one for one in teachers.values() if isinstance(one, _Teacher)]
     expected = _estimate(runs, usable, passed_over=Exception)
     failing |= {one.name: one.reason for one in expected.failing}
-    if len(failing) == len(points) and not (expected.runs or finished):
+    if len(failing) == len(points) and not (expected.runs or has_scores):
         refuse_without_runs(next(iter(failing.values())))
     rows = tuple(FailingRow(name, reason) for name, reason in failing.items())
-    return SweepEstimate(expected.teachers, expected.runs, rows)
+    parts = {(part.student, part.fraction): part for part in expected.parts}
+    return replace(
+        expected,
+        failing=rows,
+        parts=tuple(
+            replace(parts.get(part, Part(*part, 0, 0, 0.0)), finished=len(folders))
+            for part, folders in finished.items()
+        ),
+    )
 
 
 @dataclass(frozen=True)
 class _Run:
-    """A run that is left, and the row, or the point, that it is of."""
+    """A run that is left, and the row, or the point, that it is of; of a comparison also the part."""
 
     row: str
     config: ExperimentConfig
+    part: tuple[str, float] = ("", 1.0)
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """The runs of a point.
+
+    Attributes:
+        left: Those to do.
+        finished: Folders of the finished ones.
+        reasons: Why some cannot be read.
+        has_scores: Whether one on all training rows is finished.
+    """
+
+    left: list[ExperimentConfig]
+    finished: set[Path]
+    reasons: list[str]
+    has_scores: bool
 
 
 @dataclass(frozen=True)
@@ -218,11 +202,10 @@ def _is_done(last: ExperimentConfig) -> bool:
     return not holds_other_settings(last) and finished_result(last) is not None
 
 
-def _left(
-    point: GridPoint, *, tuned: bool, seeds: int
-) -> tuple[list[ExperimentConfig], list[str], bool]:
-    """The runs of a point that are left, why those of before cannot be read, and if one is finished."""
+def _progress(point: GridPoint, *, tuned: bool, seeds: int) -> _Progress:
+    """The runs of a point: those that are left, and those of before."""
     left: list[ExperimentConfig] = []
+    finished: set[Path] = set()
     reasons: list[str] = []
 
     def score(run: ExperimentConfig) -> float | Failed:
@@ -233,6 +216,7 @@ def _left(
         if isinstance(found, Failed):
             reasons.append(found.reason)
             return found
+        finished.add(run.output.dir)
         return found.metrics[run.data.evaluate][run.data.lead.name]
 
     candidates = candidates_of(point) if tuned else [SearchPoint(point.method)]
@@ -245,10 +229,11 @@ def _left(
             ]
         )
     if isinstance(choice, Failed) and not left:
-        return [], [choice.reason], False
+        return _Progress([], finished, [choice.reason], has_scores=False)
     chosen = _middle(candidates) if isinstance(choice, Failed) else choice
     scores = [score(run_config(point, chosen, seed=seed)) for seed in range(seeds)]
-    return left, reasons, not all(isinstance(one, Failed) for one in scores)
+    has_scores = not all(isinstance(one, Failed) for one in scores)
+    return _Progress(left, finished, reasons, has_scores)
 
 
 def _middle(points: Sequence[SearchPoint]) -> SearchPoint:
@@ -268,6 +253,7 @@ def _estimate(
     """
     times = RunTimes({one.extraction.name: one.width for one in teachers})
     kinds: dict[tuple[str, ...], list[tuple[ExperimentConfig, float]]] = {}
+    parts: dict[tuple[str, float], list[float]] = {}
     failing: dict[str, str] = {}
     running: set[str] = set()
     alone: dict[Path, _Run] = {}
@@ -284,6 +270,7 @@ def _estimate(
         else:
             running.add(run.row)
         kinds.setdefault(_kind(run.config), []).append((run.config, seconds))
+        parts.setdefault(run.part, []).append(seconds)
     return SweepEstimate(
         tuple(one.extraction for one in teachers),
         tuple(
@@ -291,6 +278,7 @@ def _estimate(
             for alike in kinds.values()
         ),
         tuple(FailingRow(row, why) for row, why in failing.items() if row not in running),
+        tuple(Part(*part, 0, len(each), sum(each)) for part, each in parts.items()),
     )
 
 

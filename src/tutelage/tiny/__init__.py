@@ -6,5 +6,6 @@ nothing.
 """
 
 from tutelage.tiny.experiment import tiny_experiment
+from tutelage.tiny.transformers_models import Saver, is_saved, save_model
 
-__all__ = ["tiny_experiment"]
+__all__ = ["Saver", "is_saved", "save_model", "tiny_experiment"]

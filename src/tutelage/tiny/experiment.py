@@ -1,6 +1,7 @@
 """An experiment with stand-ins in place of its models and data."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -11,7 +12,7 @@ from tutelage.files import writing_to
 from tutelage.tiny import timm_models
 from tutelage.tiny.columns import columns_of
 from tutelage.tiny.rows import TRAIN_ROWS
-from tutelage.tiny.transformers_models import save_model, type_of
+from tutelage.tiny.transformers_models import Saver, save_model, type_of
 
 __all__ = ["SETTINGS", "tiny_experiment"]
 
@@ -35,8 +36,20 @@ SETTINGS: dict[str, Any] = {
 """What is set for every experiment at this scale, whatever the rates of single students."""
 
 
+@dataclass(frozen=True)
+class _StandIns:
+    """Where models are saved, and what saves them."""
+
+    folder: Path
+    save: Saver
+
+
 def tiny_experiment(
-    config: ExperimentConfig, *, folder: Path, settings: Mapping[str, Any] | None = None
+    config: ExperimentConfig,
+    *,
+    folder: Path,
+    settings: Mapping[str, Any] | None = None,
+    save: Saver = save_model,
 ) -> ExperimentConfig:
     """Return an experiment that runs in seconds on a CPU, offline, with the same parts.
 
@@ -48,6 +61,7 @@ def tiny_experiment(
         config: The experiment.
         folder: Folder of the stand-ins' weights and of the cache; it is created.
         settings: Settings on top of ``SETTINGS``.
+        save: Writes a model in the folder it is given, or elsewhere, and returns where it is.
 
     Raises:
         ConfigError: If something has no stand-in: all such parts at once.
@@ -55,13 +69,14 @@ def tiny_experiment(
     """
     table = config.model_dump(mode="json", exclude_none=True)
     mistakes: list[str] = []
+    stand_ins = _StandIns(folder, save)
     with writing_to(folder, name="the folder of stand-ins"):
         table["data"] = _data(table["data"], mistakes)
-        table["teachers"] = [_teacher(one, folder, mistakes) for one in config.teachers]
+        table["teachers"] = [_teacher(one, stand_ins, mistakes) for one in config.teachers]
         if config.student is not None:
-            table["student"] = _student(config.student, folder, mistakes)
+            table["student"] = _student(config.student, stand_ins, mistakes)
         table["compare"]["students"] = [
-            _student(one, folder, mistakes) for one in config.compare.students
+            _student(one, stand_ins, mistakes) for one in config.compare.students
         ]
     if mistakes:
         raise ConfigError("\n".join(dict.fromkeys(mistakes)))
@@ -94,29 +109,29 @@ def _is_known(source: str) -> bool:
     return not Path(source.partition(":")[2]).exists()
 
 
-def _teacher(teacher: TeacherConfig, folder: Path, mistakes: list[str]) -> dict[str, Any]:
+def _teacher(teacher: TeacherConfig, stand_ins: _StandIns, mistakes: list[str]) -> dict[str, Any]:
     table = teacher.model_dump(mode="json", exclude_none=True)
-    changes = _model(teacher.source, teacher.params, folder, mistakes)
+    changes = _model(teacher.source, teacher.params, stand_ins, mistakes)
     if changes and "pooling" in teacher.params:
         changes["params"]["pooling"] = teacher.params["pooling"]
     return table | {"name": teacher.name or short_name(teacher.source)} | changes
 
 
-def _student(student: StudentConfig, folder: Path, mistakes: list[str]) -> dict[str, Any]:
+def _student(student: StudentConfig, stand_ins: _StandIns, mistakes: list[str]) -> dict[str, Any]:
     table = student.model_dump(mode="json", exclude_none=True, exclude={"lr"})
     towers = student.source.split("+")
     if len(towers) == 2:
-        return table | _towers(towers, student.params, folder, mistakes)
-    return table | _model(student.source, student.params, folder, mistakes)
+        return table | _towers(towers, student.params, stand_ins, mistakes)
+    return table | _model(student.source, student.params, stand_ins, mistakes)
 
 
 def _towers(
-    towers: list[str], params: Mapping[str, Any], folder: Path, mistakes: list[str]
+    towers: list[str], params: Mapping[str, Any], stand_ins: _StandIns, mistakes: list[str]
 ) -> dict[str, Any]:
     changed: dict[str, Any] = {"source": [], "params": {}}
     for side, source in zip(("image", "text"), towers, strict=True):
         options = params.get(side, {})
-        one = _model(source.strip(), options, folder, mistakes) or {"source": source}
+        one = _model(source.strip(), options, stand_ins, mistakes) or {"source": source}
         changed["source"].append(one["source"])
         changed["params"][side] = one.get("params", options)
         changed |= {"input": one["input"]} if "input" in one else {}
@@ -124,7 +139,7 @@ def _towers(
 
 
 def _model(
-    source: str, params: Mapping[str, Any], folder: Path, mistakes: list[str]
+    source: str, params: Mapping[str, Any], stand_ins: _StandIns, mistakes: list[str]
 ) -> dict[str, Any]:
     """What changes in the table of a model; nothing for models of the user's own."""
     scheme, _, name = source.partition(":")
@@ -145,8 +160,8 @@ def _model(
         except ConfigError as error:
             mistakes.append(str(error))
             return {}
-        place = folder / short_name(name.partition("/")[0] if scheme == "openclip" else name)
-        save_model(place, kind, seed=crc32(source.encode()))
+        short = short_name(name.partition("/")[0] if scheme == "openclip" else name)
+        place = stand_ins.save(stand_ins.folder / short, kind, seed=crc32(source.encode()))
         return {"source": f"hf:{place}", "params": {}}
     if scheme == "features":
         mistakes.append(

@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -13,7 +13,7 @@ from tutelage.errors import ConfigError
 from tutelage.files.locks import hold_file
 from tutelage.tiny.rows import SIDE, vocabulary
 
-__all__ = ["save_model", "type_of"]
+__all__ = ["Saver", "is_saved", "save_model", "type_of"]
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 POSITIONS = 160
@@ -96,8 +96,16 @@ def type_of(name: str, *, stated: str | None = None) -> str:
     return kind
 
 
-def save_model(folder: Path, kind: str, *, seed: int = 0) -> None:
-    """Write a small random model as its library saves it, the same one each time.
+@runtime_checkable
+class Saver(Protocol):
+    """What writes small random models: ``save_model``, or another one in its place."""
+
+    def __call__(self, folder: Path, kind: str, *, seed: int) -> Path:
+        """Write a model to a folder, or elsewhere, and return where it is."""
+
+
+def save_model(folder: Path, kind: str, *, seed: int = 0) -> Path:
+    """Write a small random model as its library saves it, the same one each time; return its folder.
 
     Args:
         folder: Folder to write; one that is there is kept.
@@ -106,12 +114,18 @@ def save_model(folder: Path, kind: str, *, seed: int = 0) -> None:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with hold_file(Path(f"{folder}.lock"), doing="writes this stand-in", briefly=True):
-        if (folder / "config.json").is_file():
-            return
+        if is_saved(folder):
+            return folder
         begun = folder.with_name(f"{folder.name}.begun")
         shutil.rmtree(begun, ignore_errors=True)
         _write(begun, kind, seed=seed)
         begun.rename(folder)
+    return folder
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether a folder holds a model that ``save_model`` wrote."""
+    return (folder / "config.json").is_file()
 
 
 def _write(folder: Path, kind: str, *, seed: int) -> None:
