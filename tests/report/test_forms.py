@@ -36,3 +36,12 @@ def test_charts_of_what_failed(table, scores, tmp_path: Path) -> None:
 
 def test_probes_that_are_all_alike_are_not_drawn(plain: Comparison, tmp_path: Path) -> None:
     assert not any("probe" in path.name for path in write_table(plain, tmp_path))
+
+
+def test_a_chart_that_is_no_longer_drawn_is_removed(
+    wide: Comparison, plain: Comparison, tmp_path: Path
+) -> None:
+    before = {path for path in write_table(wide, tmp_path) if path.stem == "probe"}
+    assert len(before) == 3
+    written = write_table(plain, tmp_path)
+    assert set(tmp_path.iterdir()) == set(written)

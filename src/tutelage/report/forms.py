@@ -6,7 +6,7 @@ from tutelage.files import writing_to
 from tutelage.report.latex import latex_text
 from tutelage.report.plots import probe_plot, score_plot
 from tutelage.report.style import light
-from tutelage.report.svg import save_figure
+from tutelage.report.svg import remove_figure, save_figure
 from tutelage.report.tables import csv_text, markdown_text, probe_correlation
 from tutelage.results.comparison import Comparison
 
@@ -16,7 +16,7 @@ __all__ = ["write_latex", "write_table"]
 def write_table(comparison: Comparison, folder: Path) -> list[Path]:
     """Write ``compare.csv``, ``.md`` and ``.tex``, and the charts as SVG, PDF and PNG.
 
-    The same comparison gives the same bytes.
+    The same comparison gives the same bytes. A chart that is no longer drawn is removed.
 
     Returns:
         What was written; ``probe.svg``, ``.pdf`` and ``.png`` are left out where the probes are too
@@ -37,7 +37,9 @@ def write_table(comparison: Comparison, folder: Path) -> list[Path]:
             path.write_text(text(comparison), encoding="utf-8", newline="")
             written.append(path)
         for name, chart in charts.items():
-            if chart is not None:
+            if chart is None:
+                remove_figure(folder / name)
+            else:
                 written += save_figure(chart, folder / name)
     return written
 
