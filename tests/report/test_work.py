@@ -100,8 +100,8 @@ def test_all_metrics_and_how_to_use_the_student(tmp_path, write_work):
     assert "All metrics Metric On training rows On test rows" in text
     for part in ("Accuracy 90.00 % 75.00 %", "MCC 0.800", "Loss, nats 0.25 0.5"):
         assert part in text
-    assert "tutelage predict run DATA --out predictions.csv" in text
-    assert "tutelage.load('run').predict([...])" in text
+    assert f"tutelage predict {run} DATA --out predictions.csv" in text
+    assert f"tutelage.load({str(run)!r}).predict([...])" in text
 
 
 def test_a_draw_of_rows_is_called_so(tmp_path, write_work):

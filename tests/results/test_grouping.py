@@ -1,6 +1,7 @@
 """Which runs form one row, and which standard fine-tuning each is compared with."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,6 +180,13 @@ def test_runs_on_other_rows_are_not_mixed(split: str) -> None:
     assert len(compare_runs([*runs, run("aft", 1, 0.7)]).rows) == 2, "one of before has no digests"
     with pytest.raises(DataError, match=rf"runs/stl-0.*runs/aft-1.*different {split} rows"):
         compare_runs([*runs, run("aft", 1, 0.7, digests=rows | {split: "c"})])
+
+
+def test_runs_on_other_rows_are_named_by_where_they_lie() -> None:
+    runs = [run("stl", 0, 0.7, digests={"test": "a"}), run("aft", 0, 0.7, digests={"test": "b"})]
+    moved = [replace(one, folder=Path("moved") / one.result.method) for one in runs]
+    with pytest.raises(DataError, match=r"\(moved/stl\).*\(moved/aft\) were on different test"):
+        compare_runs(moved)
 
 
 def test_training_rows_may_differ_where_their_limits_do() -> None:

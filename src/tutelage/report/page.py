@@ -244,7 +244,7 @@ def _use(comparison: Comparison) -> str:
     row = comparison.foremost or next(iter(comparison.finished), None)
     if row is None or not row.runs or len(comparison.cells) > 1:
         return ""
-    folder = row.runs[0].folder or row.runs[0].result.folder  # it may have been moved
+    folder = row.runs[0].place
     return (
         f"{command_line('tutelage', 'predict', folder, 'DATA', '--out', 'predictions.csv')}\n\n"
         f"import tutelage\ntutelage.load({str(folder)!r}).predict([...])"

@@ -44,6 +44,11 @@ class Run:
     rho: Mapping[str, Tensor] = field(default_factory=dict)
     folder: Path | None = None
 
+    @property
+    def place(self) -> Path:
+        """Its folder: where it was read from, as it may have been moved, else what its config names."""
+        return self.folder or self.result.folder
+
 
 class ComparisonPart(BaseModel):
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)

@@ -124,7 +124,7 @@ def compare_runs(
     """
     if not runs:
         raise DataError("no runs to compare; give at least one run's folder")
-    refuse_mixed_rows([run.result for run in runs])
+    refuse_mixed_rows(runs)
     first = runs[0].result
     for run in runs[1:]:
         if not _comparable(first, run.result):
@@ -163,7 +163,7 @@ def compare_runs(
     )
 
 
-def refuse_mixed_rows(results: Sequence[Result]) -> None:
+def refuse_mixed_rows(runs: Sequence[Run]) -> None:
     """Refuse runs with the same settings of the data, whose rows differ nevertheless.
 
     Test rows are compared among runs whose data differs at most in its limits, other rows among those
@@ -172,10 +172,11 @@ def refuse_mixed_rows(results: Sequence[Result]) -> None:
     Raises:
         DataError: If the rows of two runs differ, and both results have digests of them.
     """
-    if pair := _mixed(results):
+    if pair := _mixed([run.result for run in runs]):
         name, one, other = pair
+        places = {id(run.result): run.place for run in runs}
         raise DataError(
-            f"the runs {one.name!r} ({one.folder}) and {other.name!r} ({other.folder}) were on different "
+            f"the runs {one.name!r} ({places[id(one)]}) and {other.name!r} ({places[id(other)]}) were on different "
             f"{name} rows, although their settings are the same (ids, labels or content differ), so their "
             "scores cannot be compared; train again where the data was changed since"
         )

@@ -117,7 +117,7 @@ def compare(
         for point, choice, outcomes, probe in zip(points, choices, runs, probes, strict=True)
     ]
     scores = with_runs(scores, config.output.dir)
-    refuse_mixed_rows([run.result for row in scores for run in row.runs])
+    refuse_mixed_rows([run for row in scores for run in row.runs])
     comparison = compare_scores(
         scores,
         name=config.name,
