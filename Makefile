@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test studies check docs clean
+.PHONY: demo test oldest studies check docs clean
 
 demo: .venv/ready
 	$(BIN)/tutelage demo --out demo
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+oldest: .venv-oldest/ready
+	.venv-oldest/bin/python -m pytest -n 2 --dist worksteal \
+	  -W ignore::DeprecationWarning -W ignore::FutureWarning -W ignore::UserWarning
 
 studies: .venv/ready
 	for name in $$($(BIN)/python -c 'from tutelage.studies import studies; print(*studies())'); do \
@@ -30,5 +34,17 @@ docs: .venv/ready
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --requirement requirements-demo.txt --editable .
 	touch .venv/ready
 
+# The oldest versions that pyproject.toml allows, under today's test tools.
+.venv-oldest/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet uv
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python \
+	  --resolution lowest-direct --editable '.[dev]'
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --no-deps \
+	  --requirement requirements-demo.txt
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --upgrade \
+	  beartype hypothesis jaxtyping pytest pytest-xdist
+	touch .venv-oldest/ready
+
 clean:
-	rm -rf .venv demo demo-images build dist site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-oldest demo demo-images build dist site .pytest_cache .mypy_cache .ruff_cache

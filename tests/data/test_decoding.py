@@ -224,7 +224,7 @@ def test_other_damaged_metadata_never_loses_a_picture():
     note = PngImagePlugin.PngInfo()
     note.add_text("workflow", "x" * 3_000_000, zip=True)  # above Pillow's limit for a chunk
     content = encoded(Image.fromarray(noise), pnginfo=note)
-    with pytest.raises(ValueError, match="too large"):
+    with pytest.raises(ValueError, match=r"(?i)too large"):
         Image.open(BytesIO(content))
     assert np.array_equal(pixels(content), noise)
     note = PngImagePlugin.PngInfo()

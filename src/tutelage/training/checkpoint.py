@@ -198,5 +198,5 @@ def set_random_state(state: RandomState) -> None:
 
 def _device() -> str | None:
     """The kind of accelerator that draws random numbers of its own."""
-    device = torch.accelerator.current_accelerator(check_available=True)
+    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return None if device is None else device.type
