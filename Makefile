@@ -11,8 +11,7 @@ test: .venv/ready
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 oldest: .venv-oldest/ready
-	.venv-oldest/bin/python -m pytest -n 2 --dist worksteal \
-	  -W ignore::DeprecationWarning -W ignore::FutureWarning -W ignore::UserWarning
+	.venv-oldest/bin/python -m pytest -n 2 --dist worksteal -W ignore::DeprecationWarning
 
 studies: .venv/ready
 	for name in $$($(BIN)/python -c 'from tutelage.studies import studies; print(*studies())'); do \

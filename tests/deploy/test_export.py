@@ -185,6 +185,13 @@ def test_refusals_leave_nothing(digit_run, tmp_path, monkeypatch):
     assert (tmp_path / "full" / "thesis.txt").read_text() == "precious"
 
 
+def test_onnx_is_refused_under_an_old_pytorch(digit_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", "2.9.1+cpu")
+    with pytest.raises(ConfigError, match=r"needs PyTorch 2.10 or newer, and this is 2.9.1\+cpu"):
+        export(digit_run, out=tmp_path / "out", rows=5)
+    assert not (tmp_path / "out").exists()
+
+
 class Branching(torch.nn.Module):
     """A model that decides by its numbers what it computes, which no graph can hold."""
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.torch_version import TorchVersion
 
 from tutelage.deploy.export_errors import cannot_export
 from tutelage.deploy.graph import StudentGraph
 from tutelage.deploy.traces import strip_onnx
-from tutelage.errors import MissingExtraError
+from tutelage.errors import ConfigError, MissingExtraError
 
 try:
     import onnx
@@ -30,6 +31,8 @@ __all__ = ["OUTPUT", "OnnxFile", "halve", "quantize", "write_onnx"]
 
 OUTPUT = "logits"
 """Name of a graph's output: logits, or targets in their units."""
+NEEDED = "2.10"
+"""PyTorch's version: 2.9 fails where sizes are free, and 2.8 writes one branch of a model that has two."""
 QUANTIZED = ("Conv", "Gemm", "MatMul", "Gather")
 """Operators that are computed with integers of 8 bits: those with nearly all weights and work."""
 
@@ -46,8 +49,14 @@ def write_onnx(
         about: Becomes the file's metadata, a JSON text a key.
 
     Raises:
+        ConfigError: If PyTorch is too old.
         StudentError: If the model has an operation that cannot be exported.
     """
+    if TorchVersion(torch.__version__) < NEEDED:
+        raise ConfigError(
+            f"--to onnx needs PyTorch {NEEDED} or newer, and this is {torch.__version__}; update it "
+            "(pip install --upgrade torch torchvision), or choose --to torch-export"
+        )
     try:
         with quietly(), torch.inference_mode():
             program = torch.onnx.export(
