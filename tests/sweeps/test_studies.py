@@ -87,6 +87,43 @@ def test_an_edited_data_set_is_refused_and_its_numbers_stay(place, command, tmp_
     assert (tmp_path / "out/study.json").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        ("compare.toml", "holds a comparison (compare.toml)"),
+        ("trials/x", "holds a search (trials)"),
+        ("result.json", "holds a run (result.json)"),
+    ],
+)
+def test_a_folder_of_something_else_is_refused(place, command, tmp_path, mark, said):
+    """As that of a data set in another study is; nothing is written, with a dry run or without."""
+    folder = tmp_path / "other/one"
+    path = folder / mark
+    path.parent.mkdir(parents=True)
+    path.touch()
+    before = sorted((tmp_path / "other").rglob("*"))
+    for more in (["--dry-run"], []):
+        code, _, err = command("study", place, "--out", folder, *more)
+        assert code == 2
+        assert said in " ".join(err.split())
+        assert [
+            one for one in sorted((tmp_path / "other").rglob("*")) if one.name != ".lock"
+        ] == before
+
+
+def test_a_comparison_in_a_study_s_folder_is_refused(place, command, tmp_path, digits):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "study.toml").touch()
+    settings = ("--data", f"folder:{digits}", "--student", "timm:test_resnet")
+    settings += ("--set", "transfer.method=stl", "--methods", "stl")
+    for more in (["--dry-run"], []):
+        code, _, err = command("compare", *settings, "--out", folder, *more)
+        assert code == 2
+        assert "holds a study (study.toml)" in " ".join(err.split())
+    assert not (folder / "compare.toml").exists()
+
+
 def test_mistakes_come_before_the_first_run(place, command, tmp_path):
     place.write_text(STUDY.replace("steps = 3", "stebs = 3"))
     code, _, err = command("study", place, "--out", tmp_path / "out")

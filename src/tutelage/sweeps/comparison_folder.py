@@ -64,7 +64,7 @@ def refuse_other_comparison(config: ExperimentConfig, rows: Mapping[str, str]) -
 
 
 def refuse_other_settings(config: ExperimentConfig) -> None:
-    """Refuse a folder that holds a comparison with other settings; no rows are read.
+    """Refuse a folder that holds a study, or a comparison with other settings; no rows are read.
 
     Args:
         config: What is compared; ``output.dir`` is the folder.
@@ -75,6 +75,11 @@ def refuse_other_settings(config: ExperimentConfig) -> None:
     folder = config.output.dir
     path = folder / FILE
     if not is_begun(config):
+        if (folder / "study.toml").is_file():
+            raise ConfigError(
+                f"{folder} holds a study (study.toml), whose data sets have folders of their own in it; choose "
+                "another output.dir (--out)"
+            )
         return
     with reading_kept_settings(path):
         before = load_config([read_toml(path)])

@@ -16,6 +16,13 @@ from tutelage.sweeps.kept_settings import reading_kept_settings
 __all__ = ["begin_study", "refuse_edited", "refuse_other_study"]
 
 FILE = "study.toml"
+OTHERS = {
+    "compare.toml": "a comparison",
+    "trials": "a search",
+    "result.json": "a run",
+    "checkpoint.safetensors": "a run",
+}
+"""What lies in a folder of something else, and what it is then."""
 
 
 def begin_study(config: StudyConfig, folder: Path) -> None:
@@ -26,7 +33,7 @@ def begin_study(config: StudyConfig, folder: Path) -> None:
         folder: Its folder; it is created.
 
     Raises:
-        ConfigError: If the folder holds another study.
+        ConfigError: If the folder holds another study, or a comparison, a search or a run.
         OutputError: If the folder cannot be written.
     """
     with writing_to(folder, name="the study's folder", advice="choose another one (--out)"):
@@ -44,10 +51,16 @@ def refuse_other_study(config: StudyConfig, folder: Path) -> None:
         folder: Its folder.
 
     Raises:
-        ConfigError: If the folder holds another study.
+        ConfigError: If the folder holds another study, or a comparison, a search or a run.
     """
     path = folder / FILE
     if not path.is_file():
+        for name, what in OTHERS.items():
+            if (folder / name).exists():
+                raise ConfigError(
+                    f"{folder} holds {what} ({name}), and a study has a folder of its own; choose another one "
+                    "(--out)"
+                )
         return
     with reading_kept_settings(path):
         before = load_study(read_toml(path))
