@@ -44,7 +44,7 @@ def test_students_that_only_we_load(request, captions, kind):
     assert library(saved) == "tutelage"
     assert pipeline_tag(saved) == (None if kind == "pair_run" else "text-classification")
     text = model_card(saved, name="ada/captions")
-    assert "`deploy_students:Small` must be importable" in text
+    assert "these files: `deploy_students:Small` must be importable" in text
     (ours,) = code(text)
     assert 'tutelage.load("hf:ada/captions")' in ours
     known: dict = {}

@@ -34,6 +34,14 @@ def test_what_was_tried(choice_of) -> None:
     )
 
 
+def test_a_search_that_tried_no_teacher_does_not_say_that_teachers_lost(choice_of) -> None:
+    for scores in ({"stl": STL}, {"stl": STL, "aft beta=3": []}):
+        assert "no method with teachers was tried to an end" in headline(choice_of(scores))
+    assert "1 setting of 1 method was tried" in plain(what_was_tried(choice_of({"stl": STL})))
+    lost = choice_of({"stl": STL, "aft beta=3": above(STL, -0.2, 0.01)})
+    assert "nothing with teachers was better" in headline(lost)
+
+
 @pytest.mark.parametrize(
     ("mean", "error", "said"),
     [

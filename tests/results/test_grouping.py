@@ -125,6 +125,17 @@ def test_automatic_steps_are_the_same_training_whatever_they_came_to() -> None:
     assert fair({"patience": 1.0}, {"patience": 2.0}, automatic=False), "it was not used"
 
 
+def test_stated_steps_are_the_same_training_as_as_many_automatic_ones() -> None:
+    def fair(stated: int) -> bool:
+        alone = run("stl", 0, 0.7, train={"patience": 1.0}, automatic=True)
+        taught = run("aft", 0, 0.8, train={"steps": stated, "patience": 1.0}).result
+        runs = [alone, Run(taught.model_copy(update={"steps": stated}))]
+        return compare_runs(runs).transfers[0].fair
+
+    assert fair(100)
+    assert not fair(101)
+
+
 def test_what_does_not_change_numbers_keeps_runs_together() -> None:
     runs = [run("aft", 0, 0.8, train={"workers": 2}), run("aft", 1, 0.8, train={"workers": 8})]
 

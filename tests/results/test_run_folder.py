@@ -64,6 +64,17 @@ def test_a_run_with_other_settings_is_refused_and_the_settings_are_named(config)
     assert run(config, resume=True) == read_result(config.output.dir)
 
 
+def test_other_settings_are_refused_before_there_is_a_checkpoint_too(config):
+    config = config.replace({"data.evaluate": "holdout", "train.eval_every": 1})
+    with pytest.raises(StoppedError):
+        run(config, on_evaluation=stopped_at(1))
+    assert not (config.output.dir / "checkpoint.safetensors").exists()
+    with pytest.raises(TrainingError, match=r"train.lr = 0.0001, now 0.5"):
+        run(config.replace({"train.lr": 0.5}), resume=True)
+    assert load_config([read_toml(config.output.dir / "config.toml")]).train.lr == 0.0001
+    assert run(config, resume=True).steps == 8
+
+
 def test_features_of_another_precision_are_another_run(config):
     changed = config.replace({"cache.dtype": "float32", "cache.workers": 0, "name": "x"})
     assert differing(config, changed) == ["cache.dtype = 'float16', now 'float32'"]
@@ -97,7 +108,7 @@ def test_the_precision_that_auto_means_is_stated(config):
 
 CLAIMS_TWICE = """
 import sys
-from tutelage.config import ExperimentConfig
+from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.errors import BusyError
 from tutelage.results.run_folder import RunFolder
 for _ in sys.stdin:

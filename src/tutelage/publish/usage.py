@@ -37,10 +37,10 @@ def usage(run: SavedRun, name: str | None) -> str:
         parts.append(_with_timm(run, f"hf_hub:{name}" if name else "local-dir:path/to/student"))
     if library(run) == "transformers":
         parts.append(_with_transformers(run, name or "path/to/student"))
-    if run.result.student.source.startswith("python:"):
-        factory = run.result.student.source.removeprefix("python:")
+    towers = run.result.student.source.split("+")
+    if own := [f"`{one.removeprefix('python:')}`" for one in towers if one.startswith("python:")]:
         parts.append(
-            f"The model's code is not part of these files: `{factory}` must be importable."
+            f"The model's code is not part of these files: {' and '.join(own)} must be importable."
         )
     return "\n\n".join(parts)
 

@@ -25,6 +25,8 @@ LITTLE = 0.01
 
 def headline(choice: Choice) -> str:
     """Return one sentence: what was gained over standard fine-tuning, on held-out rows."""
+    if choice.gain is None and all(one.reason for one in choice.tried if one.method != BASELINE):
+        return "Standard fine-tuning was chosen: no method with teachers was tried to an end."
     if choice.gain is None:
         return "Standard fine-tuning was chosen: nothing with teachers was better beyond one error."
     method, over = label_of(choice.named(choice.chosen).method), _over(choice.gain, choice)
@@ -39,8 +41,9 @@ def what_was_tried(choice: Choice) -> list[str]:
     """Say how many settings and methods were tried, at what cost, and what ended the search."""
     methods = dict.fromkeys(one.method for one in choice.tried)
     failed = sum(bool(one.reason) for one in choice.tried)
+    were = "was" if len(choice.tried) == 1 else "were"
     text = (
-        f"{_count(len(choice.tried), 'setting')} of {_count(len(methods), 'method')} were tried in "
+        f"{_count(len(choice.tried), 'setting')} of {_count(len(methods), 'method')} {were} tried in "
         f"{_count(choice.spent.runs, 'run')} and {duration(choice.spent.seconds)}"
     )
     if failed:

@@ -79,9 +79,12 @@ def same_training(one: Result, other: Result) -> bool:
 def training_differences(one: Result, other: Result) -> dict[str, tuple[Any, Any]]:
     """Return the settings in which two runs' training differs, with the two values of each.
 
-    They are those of ``train``, ``views``, and the number of ``processes``.
+    They are those of ``train``, ``views``, and the number of ``processes``. A number of steps that is
+    stated, and the same one that followed from the rows, do not differ.
     """
     left, right = _training(one), _training(other)
+    if one.automatic_steps != other.automatic_steps and one.steps == other.steps:
+        left, right = (_without(settings, "steps", "patience") for settings in (left, right))
     names = sorted(left.keys() | right.keys())
     values = {name: (left.get(name), right.get(name)) for name in names}
     return {name: pair for name, pair in values.items() if pair[0] != pair[1]}

@@ -269,7 +269,7 @@ def finished_result(
             raise DataError(
                 f"{first_line(error)}; remove it and repeat the command, which trains this run again"
             ) from error
-    if folder.checkpoint.is_file():
+    if folder.checkpoint.is_file() or folder.config.is_file():
         stated = config.replace({"train.mixed_precision": precision}) if precision else config
         _refuse_other_settings(folder, stated)
     return None
