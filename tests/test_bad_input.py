@@ -504,7 +504,7 @@ MISTAKES = [
         "student.input.image_size=8",
         "--set",
         "student.input.std=[0.5, 0, 0.5]",
-        says=("std = (0.5, 0.0, 0.5)", "above 0"),
+        says=("student.input.std.1 = 0: input should be greater than 0",),
         **{"failing_student.py": OWN_STUDENT},
     ),
     on_images(

@@ -8,14 +8,15 @@ import pytest
 from tutelage.config import ExperimentConfig, load_study
 from tutelage.errors import ConfigError
 from tutelage.experiment.plan import Plan
-from tutelage.sweeps import auto, studies
+from tutelage.sweeps import auto
 from tutelage.sweeps.comparison_folder import begin_comparison
+from tutelage.sweeps.study_folder import begin_study
 
 
 def begin(file: str, table: dict[str, Any], folder: Path) -> None:
     if file == "study.toml":
         study = {"title": "x", "experiment": table, "data": [table["data"]["source"]]}
-        studies._begin(load_study(study), folder)
+        begin_study(load_study(study), folder)
         return
     config = ExperimentConfig.model_validate(table | {"output": {"dir": str(folder)}})
     if file == "auto.toml":
