@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tutelage.errors import DataError
-from tutelage.results.comparison import Run
 from tutelage.results.grouping import compare_runs, training_differences
 from tutelage.results.result import Result, StudentInfo
+from tutelage.results.runs import Run
 
 
 def run(

@@ -105,6 +105,7 @@ def tune(
 
     The config's section "tune" lists what is tried.
     """
+    from tutelage.cli.dry_run_sweeps import print_search_estimate
     from tutelage.cli.tune import tune_and_print
 
     resolved = resolved_config(
@@ -116,22 +117,9 @@ def tune(
         out_dir=out_dir,
         settings=settings,
     )
-    if dry_run:
-        from tutelage.cli.dry_run_sweeps import print_search_estimate
-
-        with interruptible():
-            print_search_estimate(
-                resolved,
-                methods=methods,
-                jobs=jobs,
-                engine=engine,
-                gpus=gpus,
-                console=out,
-                progress=for_console(err),
-            )
-        return
-    with interruptible(several=resolved.output.dir):
-        tune_and_print(
+    do = print_search_estimate if dry_run else tune_and_print
+    with interruptible(several=None if dry_run else resolved.output.dir):
+        do(
             resolved,
             methods=methods,
             jobs=jobs,
@@ -174,30 +162,14 @@ def compare(
     Ends with status 1 if runs failed. Repeat the command to continue an interrupted comparison.
     """
     from tutelage.cli.compare import compare_and_print
+    from tutelage.cli.dry_run_sweeps import print_comparison_estimate
 
     resolved = resolved_config(
         config, data=data, student=student, teacher=teacher, out_dir=out_dir, settings=settings
     )
-    if dry_run:
-        from tutelage.cli.dry_run_sweeps import print_comparison_estimate
-
-        with interruptible():
-            passed = print_comparison_estimate(
-                resolved,
-                methods=methods,
-                seeds=seeds,
-                tune=choose,
-                jobs=jobs,
-                engine=engine,
-                gpus=gpus,
-                console=out,
-                progress=for_console(err),
-            )
-        if not passed:
-            raise typer.Exit(1)
-        return
-    with interruptible(several=resolved.output.dir):
-        passed = compare_and_print(
+    do = print_comparison_estimate if dry_run else compare_and_print
+    with interruptible(several=None if dry_run else resolved.output.dir):
+        passed = do(
             resolved,
             methods=methods,
             seeds=seeds,
@@ -244,28 +216,13 @@ def study(
 
     Ends with status 1 if runs failed. Repeat the command to continue an interrupted study.
     """
+    from tutelage.cli.dry_run_sweeps import print_study_estimate
     from tutelage.cli.study import default_folder, study_and_print
 
-    if dry_run:
-        from tutelage.cli.dry_run_sweeps import print_study_estimate
-
-        with interruptible():
-            passed = print_study_estimate(
-                place,
-                out=out_dir,
-                seeds=seeds,
-                scale=scale,
-                jobs=jobs,
-                engine=engine,
-                gpus=gpus,
-                console=out,
-                progress=for_console(err),
-            )
-        if not passed:
-            raise typer.Exit(1)
-        return
-    with interruptible(several=out_dir or default_folder(place, scale=scale)):
-        passed = study_and_print(
+    do = print_study_estimate if dry_run else study_and_print
+    several = None if dry_run else out_dir or default_folder(place, scale=scale)
+    with interruptible(several=several):
+        passed = do(
             place,
             out=out_dir,
             seeds=seeds,

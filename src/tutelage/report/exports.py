@@ -7,8 +7,9 @@ from tutelage.files import human_size
 from tutelage.report.facts import Table, as_table
 from tutelage.report.tables import Column
 from tutelage.report.units import SPACE
-from tutelage.results.comparison import Comparison, Run
+from tutelage.results.comparison import Comparison
 from tutelage.results.exports import ExportedFile, ExportRecord, read_exports
+from tutelage.results.runs import Run
 from tutelage.tasks import Metric
 
 __all__ = ["Exported", "export_columns", "export_notes", "exported_files", "stale_exports"]

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from tutelage.regularizers.catalogue import label_of
 from tutelage.report.style import FONT, PAGE, Palette, figure, strokes
 from tutelage.report.units import metric_axis, parameters
-from tutelage.results.comparison import Comparison, Row, Run
+from tutelage.results.comparison import Comparison, Row
+from tutelage.results.runs import Run
 
 __all__ = [
     "curve_plot",

@@ -7,7 +7,8 @@ from tutelage.report.tables import probe_correlation
 from tutelage.report.units import SPACE, amount, score
 from tutelage.report.unlabelled import unlabelled_sentences
 from tutelage.results.choice import Choice
-from tutelage.results.comparison import Comparison, Row, Run
+from tutelage.results.comparison import Comparison, Row
+from tutelage.results.runs import Run
 from tutelage.results.statistics import Difference, SampleMean
 from tutelage.results.tuning import Tuning
 from tutelage.tasks import TASKS, Metric, share_error

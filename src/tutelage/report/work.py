@@ -10,9 +10,10 @@ from tutelage.report.figures import Plot, plot_of
 from tutelage.report.gallery import Gallery, gallery
 from tutelage.report.row_plots import reliability_plot, scatter_plot
 from tutelage.report.units import SPACE
-from tutelage.results.comparison import Comparison, Row, Run
+from tutelage.results.comparison import Comparison, Row
 from tutelage.results.examples import Examples, read_examples
 from tutelage.results.predictions import Predictions, read_predictions
+from tutelage.results.runs import Run
 from tutelage.tasks import (
     TASKS,
     Task,

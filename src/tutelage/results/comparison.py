@@ -4,16 +4,13 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
-from torch import Tensor
 
 from tutelage.errors import DataError
 from tutelage.regularizers.catalogue import BASELINE, label_of
 from tutelage.results.choice import Choice
-from tutelage.results.result import Result
+from tutelage.results.runs import Run
 from tutelage.results.statistics import (
     Difference,
     SampleMean,
@@ -25,29 +22,7 @@ from tutelage.results.statistics import (
 from tutelage.results.tuning import Tuning
 from tutelage.tasks import Metric, SingleLabel
 
-__all__ = ["Comparison", "MethodSummary", "Row", "Run", "Scores", "compare_scores"]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run: its result, its curves and its learned weights.
-
-    Attributes:
-        result: What it reached.
-        history: Lines of its log.
-        rho: Weights of the teachers' columns, by teacher.
-        folder: Where it was read from, and its predictions are.
-    """
-
-    result: Result
-    history: Sequence[Mapping[str, float]] = ()
-    rho: Mapping[str, Tensor] = field(default_factory=dict)
-    folder: Path | None = None
-
-    @property
-    def place(self) -> Path:
-        """Its folder: where it was read from, as it may have been moved, else what its config names."""
-        return self.folder or self.result.folder
+__all__ = ["Comparison", "MethodSummary", "Row", "Scores", "compare_scores"]
 
 
 class ComparisonPart(BaseModel):

@@ -10,7 +10,7 @@ from tutelage.errors import DataError
 from tutelage.files import find_files, with_digest, without_digest, write_atomically, writing_to
 from tutelage.regularizers.catalogue import BASELINE
 from tutelage.results.choice import CHOICE, Choice, read_choice
-from tutelage.results.comparison import Comparison, Run, Scores, compare_scores
+from tutelage.results.comparison import Comparison, Scores, compare_scores
 from tutelage.results.grouping import (
     compare_runs,
     fair_baselines,
@@ -27,6 +27,7 @@ from tutelage.results.result import (
     read_rho,
     refuse_changed_files,
 )
+from tutelage.results.runs import Run
 from tutelage.results.shell import command_line
 from tutelage.results.tuning import TUNING, Tuning, read_tuning
 from tutelage.results.unlabelled import learns_from_unlabelled

@@ -7,9 +7,10 @@ from typing import Any
 from tutelage.config import ExperimentConfig, TrainConfig
 from tutelage.errors import DataError
 from tutelage.regularizers.catalogue import BASELINE, label_of
-from tutelage.results.comparison import Comparison, Run, Scores, compare_scores
+from tutelage.results.comparison import Comparison, Scores, compare_scores
 from tutelage.results.names import strengths, student_labels
 from tutelage.results.result import Result
+from tutelage.results.runs import Run
 
 __all__ = [
     "compare_runs",

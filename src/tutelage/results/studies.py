@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tutelage.config.study import Figure
 from tutelage.errors import DataError
 from tutelage.files import with_digest, without_digest, write_atomically, writing_to
-from tutelage.results.comparison import Comparison, Row, Run
+from tutelage.results.comparison import Comparison, Row
 from tutelage.results.learned_weights import WeightLevel, histograms, weight_levels
+from tutelage.results.runs import Run
 from tutelage.results.statistics import SampleMean, correlation, sample_mean
 from tutelage.tasks import Metric
 
