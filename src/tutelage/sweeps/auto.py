@@ -13,11 +13,10 @@ A search's folder:
 import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import tomli_w
 
-from tutelage.config import ExperimentConfig, load_config, read_toml
+from tutelage.config import ExperimentConfig
 from tutelage.data import read_data
 from tutelage.data.row_digests import source_digests
 from tutelage.errors import ConfigError, TrainingError, TutelageError, first_line
@@ -39,7 +38,7 @@ from tutelage.sweeps.candidates import METHODS, Space
 from tutelage.sweeps.choice import Choice, Chosen, Spent, choose
 from tutelage.sweeps.climb import search
 from tutelage.sweeps.jobs import Failed, attempt_all, run_in_place
-from tutelage.sweeps.kept_settings import reading_kept_settings
+from tutelage.sweeps.kept_settings import refuse_other_config
 from tutelage.sweeps.ladder import Ladder
 from tutelage.sweeps.processes import process_pool, refuse_launchers
 from tutelage.sweeps.repeats import Repeat, refuse_holdout, repeats_of
@@ -172,21 +171,10 @@ def _begin(config: ExperimentConfig, plan: Plan) -> None:
     with writing_to(folder, name="output.dir"):
         (folder / "trials").mkdir(parents=True, exist_ok=True)
         with hold_file(folder / "trials" / ".lock", doing="begins this search", briefly=True):
-            _refuse_other_settings(config, path)
+            if path.is_file():
+                refuse_other_config(path, config, about=_about, what="a search")
             keep_rows(folder, source_digests(plan.data, plan.splits), what="a search")
             write_atomically(path, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
-
-
-def _refuse_other_settings(config: ExperimentConfig, path: Path) -> None:
-    if not path.is_file():
-        return
-    with reading_kept_settings(path):
-        before = load_config([read_toml(path)])
-    if _about(before) != _about(config):
-        raise ConfigError(
-            f"{config.output.dir} holds a search with other settings, those in {path}; choose another "
-            "output.dir (--out), or remove that folder"
-        )
 
 
 def _about(config: ExperimentConfig) -> list[object]:

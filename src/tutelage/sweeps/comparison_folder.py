@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 import tomli_w
 
-from tutelage.config import ExperimentConfig, load_config, read_toml
+from tutelage.config import ExperimentConfig
 from tutelage.errors import ConfigError
 from tutelage.files import write_atomically, writing_to
 from tutelage.files.locks import hold_file
-from tutelage.sweeps.kept_settings import reading_kept_settings
+from tutelage.sweeps.kept_settings import refuse_other_config
 from tutelage.sweeps.same_rows import keep_rows, refuse_kept_rows
 
 __all__ = [
@@ -81,13 +81,7 @@ def refuse_other_settings(config: ExperimentConfig) -> None:
                 "another output.dir (--out)"
             )
         return
-    with reading_kept_settings(path):
-        before = load_config([read_toml(path)])
-    if _about(before) != _about(config):
-        raise ConfigError(
-            f"{folder} holds a comparison with other settings, those in {path}; choose "
-            "another output.dir (--out), or remove that folder"
-        )
+    refuse_other_config(path, config, about=_about, what=WHAT)
 
 
 def _about(config: ExperimentConfig) -> str:

@@ -1,12 +1,13 @@
 """Settings that a search, a comparison or a study keeps in its folder, read again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tutelage.config import ExperimentConfig, load_config, read_toml
 from tutelage.errors import ConfigError, first_line
 
-__all__ = ["reading_kept_settings"]
+__all__ = ["reading_kept_settings", "refuse_other_config"]
 
 
 @contextmanager
@@ -27,3 +28,26 @@ def reading_kept_settings(path: Path) -> Iterator[None]:
             f"{path} is damaged ({reason}); remove it and repeat the command, which reuses the runs that "
             "are finished, and refuses those of other settings"
         ) from error
+
+
+def refuse_other_config(
+    path: Path, config: ExperimentConfig, *, about: Callable[[ExperimentConfig], object], what: str
+) -> None:
+    """Refuse a folder that keeps another config; nothing is written.
+
+    Args:
+        path: The kept config, which is there.
+        config: The one of now.
+        about: Gives what decides the numbers of a config.
+        what: A search or a comparison, for the message.
+
+    Raises:
+        ConfigError: If it does, or the kept one is damaged.
+    """
+    with reading_kept_settings(path):
+        before = load_config([read_toml(path)])
+    if about(before) != about(config):
+        raise ConfigError(
+            f"{path.parent} holds {what} with other settings, those in {path}; choose another output.dir "
+            "(--out), or remove that folder"
+        )
