@@ -38,6 +38,8 @@ def test_demo_searches_on_folds_and_compares_over_seeds(tmp_path, monkeypatch):
     said = console.export_text()
     assert "EfficientNet-Lite0" in said
     assert str(page) in said
+    assert "Most wrong" in page.read_text()
+    assert "is not shown" not in page.read_text(), "the teacher's view of the test rows"
     assert notes
     assert not [line for line in notes if "is not used" in line]
     assert (folder / "auto" / "report.html").is_file()

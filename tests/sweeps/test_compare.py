@@ -291,6 +291,9 @@ def test_the_command_leaves_every_form(table, tmp_path, command):
     assert json.loads((folder / "compare.json").read_text())["rows"][1]["method"] == "kd"
     assert (folder / "accuracy.png").is_file()
     assert str(folder / "report.html") in said
+    page = (folder / "report.html").read_text()
+    assert "Most wrong" in page
+    assert "is not shown" not in page, "the teachers' view of the test rows"
     status, reported, complaint = command("report", folder, "--latex")
     assert status == 0, complaint
     assert said.splitlines()[:3] == reported.splitlines()[:3]

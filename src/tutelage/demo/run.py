@@ -62,6 +62,7 @@ def run_demo(
     """
     jobs = jobs or min(cores(), 8)
     config = demo.config(folder / "auto", settings=settings)
+    probe = _probe(config, progress)  # caches the features of the test rows, which pages then show
     search = config.replace({"tune.beta": TuneConfig().beta})  # that of AFT as published alone
     choice = auto(search, budget=demo.budget, jobs=jobs, progress=progress)
     students = students_of(config, choice, aft=partial(_published, jobs=jobs, progress=progress))
@@ -71,7 +72,7 @@ def run_demo(
     comparison = compare_runs(
         [read_run(one.output.dir) for one in configs],
         picked=choice.result,
-        probes={demo.teacher: _probe(config, progress)},
+        probes={demo.teacher: probe},
         tuned=True,
     )
     page = write_page(

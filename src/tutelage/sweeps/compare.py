@@ -109,9 +109,10 @@ def compare(
     with process_pool(jobs, engine=engine, gpus=gpus) as processes:
         if config.compare.tune:
             choices = choose_settings(points, choices, processes=processes, progress=progress)
+        # Before the runs, which show what teachers say of evaluated rows where these are cached.
+        probes = _probe_all(points, choices, processes=processes, progress=progress)
         seeds = config.compare.seeds
         runs = run_all(points, choices, seeds=seeds, processes=processes, progress=progress)
-        probes = _probe_all(points, choices, processes=processes, progress=progress)
     scores = [
         _scores(point, choice, outcomes=outcomes, probe=probe)
         for point, choice, outcomes, probe in zip(points, choices, runs, probes, strict=True)
