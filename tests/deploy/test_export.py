@@ -22,6 +22,7 @@ from tutelage.deploy.program_files import write_program
 from tutelage.deploy.saved import SavedRun
 from tutelage.errors import ConfigError, DataError, StudentError
 from tutelage.files import without_digest
+from tutelage.progress import Silent
 from tutelage.results.exports import ExportRecord, write_export
 from tutelage.students import open_student
 
@@ -120,7 +121,15 @@ def test_smaller_files_are_measured(digit_run, tmp_path):
     (tmp_path / "out" / templates).mkdir()
     (tmp_path / "out" / templates / "tool_use.jinja").touch()
     write_export(tmp_path / "out", record.model_copy(update={"written": (templates,)}))
-    again = export(digit_run, out=tmp_path / "out", rows=5)
+    notes: list[str] = []
+
+    class Notes(Silent):
+        def note(self, message):
+            notes.append(message)
+
+    again = export(digit_run, out=tmp_path / "out", rows=5, progress=Notes())
+    removed = f"removed {templates}, model-half.onnx, model-int8.onnx of the earlier export"
+    assert notes[-1].startswith(removed)
     assert {one.name for one in again.folder.iterdir()} == {
         *("model.onnx", "preprocess.json", "export.json"),
     }

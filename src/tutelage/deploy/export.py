@@ -183,6 +183,8 @@ def export(
         for path in earlier:  # none of its files may stay beside these
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         shutil.copytree(made, folder, dirs_exist_ok=True)
+        if gone := [path.name for path in earlier if not path.exists()]:
+            progress.note(f"removed {', '.join(gone)} of the earlier export in {folder}")
     return Export(
         folder=folder,
         file=folder / file.name,
